@@ -1,0 +1,56 @@
+"""nasbench: neural architecture search and scaling.
+
+    import nasbench as nb
+    g = nb.known("efficientnet_b0")
+    nb.cost(g).macs          # 385_814_752, without torch
+    net = nb.build(g)        # a torch module
+
+Names load when first used, so that `import nasbench` needs neither torch, Optuna nor Ray.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Block": "genotype",
+    "Cost": "genotype",
+    "Genotype": "genotype",
+    "Layer": "genotype",
+    "Style": "genotype",
+    "adapt": "genotype",
+    "block": "genotype",
+    "build": "network",
+    "cost": "genotype",
+    "digest": "genotype",
+    "known": "zoo",
+    "load_weights": "network",
+    "open_study": "analysis",
+    "pareto_front": "analysis",
+    "space": "spaces",
+    "trace": "genotype",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+if TYPE_CHECKING:
+    from nasbench.analysis import open_study, pareto_front
+    from nasbench.genotype import Block, Cost, Genotype, Layer, Style, adapt, block, cost, digest, trace
+    from nasbench.network import build, load_weights
+    from nasbench.spaces import load_space as space
+    from nasbench.zoo import known
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"nasbench has no {name!r}; it has {', '.join(_HOMES)}")
+    value = getattr(import_module(f"nasbench.{_HOMES[name]}"), "load_space" if name == "space" else name)
+    globals()[name] = value  # so that the next look-up is direct
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

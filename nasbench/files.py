@@ -1,0 +1,41 @@
+"""Files are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from nasbench.errors import NasbenchError
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write through a temporary neighbour, fsync and rename, so that a reader sees the old file or the new one.
+
+    Raises:
+        NasbenchError: the folder is missing or read-only, or the disk is full; the old file is as it was.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise NasbenchError(
+            f"cannot write {path}: {error.strerror or error}; free some space or choose a folder you may write to"
+        ) from error
+
+
+def cache_folder() -> Path:
+    """Where profiles and downloaded data live: `$NASBENCH_CACHE`, else `nasbench` in the user's cache folder."""
+    chosen = os.environ.get("NASBENCH_CACHE")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nasbench"

@@ -1,0 +1,14 @@
+"""The words of the vocabulary: one function each. Importing this folder defines them."""
+
+from nasbench.genotype.blocks.attention import se
+from nasbench.genotype.blocks.branches import branches
+from nasbench.genotype.blocks.dense import dense
+from nasbench.genotype.blocks.inception import inception
+from nasbench.genotype.blocks.layers import conv, dropout, flatten, gap, identity, linear, lrn, norm, pool
+from nasbench.genotype.blocks.mobile import fire, mbconv, separable, shuffle
+from nasbench.genotype.blocks.residual import residual
+
+__all__ = [
+    "branches", "conv", "dense", "dropout", "fire", "flatten", "gap", "identity", "inception", "linear", "lrn", "mbconv", "norm", "pool", "residual",
+    "se", "separable", "shuffle",
+]  # fmt: skip

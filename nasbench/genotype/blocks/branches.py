@@ -1,0 +1,52 @@
+"""Paths side by side: the way to write a new topology as data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from nasbench.genotype.fields import Act, Join
+from nasbench.genotype.genotype import Block
+from nasbench.genotype.layer import Value
+from nasbench.genotype.tracer import Tracer
+from nasbench.genotype.words import block
+
+
+def _paths(value: Any) -> Any:
+    rule = "paths is a list of at least two paths, each a list of rows (an empty one passes its input on)"
+    if not isinstance(value, tuple) or len(value) < 2 or not all(isinstance(path, tuple) for path in value):
+        raise ValueError(f"{rule}; got {value!r}")
+    return tuple(tuple(_row(row, i, j) for j, row in enumerate(path)) for i, path in enumerate(value))
+
+
+def _row(row: Any, i: int, j: int) -> Block:
+    if isinstance(row, Block):
+        return row
+    if not isinstance(row, dict) or "op" not in row:
+        raise ValueError(f"path {i + 1}, row {j + 1}: a row is a mapping with an op; got {row!r}")
+    return Block(row["op"], {k: v for k, v in row.items() if k not in ("op", "repeat")}, row.get("repeat", 1))
+
+
+@block
+def branches(
+    t: Tracer,
+    x: Value,
+    *,
+    paths: Annotated[tuple[tuple[Block, ...], ...], BeforeValidator(_paths)],
+    join: Join = "concat",
+    split: bool = False,
+    act: Act = "none",
+) -> Value:
+    """Each path from the same input, or with `split` from its own part of the channels; joined by concat, add or interleave."""
+    scope = t.scope
+    starts = t.split(x, len(paths)) if split else (x,) * len(paths)
+    ends = [t.path(path, start, f"{scope}.paths.{i}") for i, (path, start) in enumerate(zip(paths, starts, strict=True))]
+    t.scope = scope
+    if join == "add":
+        y = t.add(*ends)
+    else:
+        y = t.concat(*ends)
+        if join == "interleave":
+            y = t.interleave(y, len(paths))
+    return t.act(y, act)

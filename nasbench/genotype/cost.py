@@ -1,0 +1,122 @@
+"""What a network costs, read off its trace. Every convention of counting is written here and nowhere else.
+
+- `macs`: multiply-adds of convolutions and linear layers for one image; no bias, norm, activation or pooling. It is
+  torchvision's and the papers' convention (many papers call it FLOPs; a FLOP count would be twice as large). fvcore's
+  `conv` and `linear` entries equal it exactly; its total adds 2 per element of each batch norm and 1 per element read
+  by adaptive pooling.
+- `params`: trainable numbers; the running mean and variance of a batch norm are not trained and not counted.
+- `activations`: elements written by convolutions and linear layers (Radosavovic et al. 2020, section 3; fvcore agrees).
+- `peak_bytes`: weights and buffers, plus the most that values alive at one time take, running layer by layer with
+  in-place activations. A kernel's own workspace is not known here.
+- `train_peak_bytes`: weights, gradients and one momentum, plus every stored value of a forward pass and the largest gradient, for one image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nasbench.genotype.genotype import Genotype
+from nasbench.genotype.layer import Layer
+from nasbench.genotype.trace import trace
+
+BYTES = 4  # of a float32
+
+VIEWS = frozenset({"flatten", "slice", "dropout"})  # they write nothing in inference
+_UNSAFE = frozenset({"input", "act", *VIEWS})  # shared, or needed again by the backward pass
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Exact integers of one network, for one image.
+
+    Attributes:
+        params, macs, activations: counts; see the module for their conventions.
+        peak_bytes: memory of inference in float32.
+        train_peak_bytes: memory of a training step at batch 1 in float32, estimated.
+        depth: convolutions and linear layers on the longest way through.
+        layers: layers in the trace, without the input.
+    """
+
+    params: int
+    macs: int
+    activations: int
+    peak_bytes: int
+    train_peak_bytes: int
+    depth: int
+    layers: int
+
+
+def cost(g: Genotype) -> Cost:
+    """The cost of `g`; about half a millisecond, no torch."""
+    return cost_of(trace(g))
+
+
+def last_uses(layers: Sequence[Layer]) -> list[int]:
+    """Per layer, the index of the last layer that reads it, itself or through a view; its own index if none does."""
+    last = list(range(len(layers)))
+    for layer in reversed(layers):
+        end = last[layer.index] if layer.kind in VIEWS else layer.index
+        for i in layer.inputs:
+            if end > last[i]:
+                last[i] = end
+    return last
+
+
+def in_place(layers: Sequence[Layer], last: Sequence[int], layer: Layer) -> bool:
+    """Whether an activation may overwrite its input: it alone reads it, and no backward pass needs it.
+
+    The network builder and the memory count share this rule.
+    """
+    i = layer.inputs[0]
+    return layer.kind == "act" and last[i] == layer.index and layers[i].kind not in _UNSAFE
+
+
+def cost_of(layers: Sequence[Layer]) -> Cost:
+    """The cost of a network that is traced already."""
+    last = last_uses(layers)
+    end = last.copy()
+    size = [0] * len(layers)  # elements of the buffer that a value opens; 0 if it lives in its input's
+    owner = list(range(len(layers)))
+    depth = [0] * len(layers)
+    params = macs = activations = buffers = 0
+    for kind, inputs, (c, h, w), _, p, m, _, index, _ in layers:
+        deep = depth[inputs[0]] if len(inputs) == 1 else max([depth[i] for i in inputs], default=0)
+        if kind == "conv" or kind == "linear":
+            params += p
+            macs += m
+            activations += c * h * w
+            deep += 1
+        elif kind == "norm":
+            params += p
+            buffers += 2 * c
+        depth[index] = deep
+        if kind in VIEWS or (kind == "act" and in_place(layers, last, layers[index])):
+            home = owner[index] = owner[inputs[0]]
+            if last[index] > end[home]:
+                end[home] = last[index]
+        else:
+            size[index] = c * h * w
+    return Cost(
+        params=params,
+        macs=macs,
+        activations=activations,
+        peak_bytes=BYTES * (params + buffers + _peak(size, end)),
+        train_peak_bytes=BYTES * (3 * params + buffers + sum(size) + max(size)),
+        depth=max(depth),
+        layers=len(layers) - 1,
+    )
+
+
+def _peak(size: Sequence[int], last: Sequence[int]) -> int:
+    """The most elements alive at one time; a buffer lives from its layer to the last that reads it."""
+    live = peak = 0
+    freed = [0] * len(size)
+    for index, elements in enumerate(size):
+        if elements:
+            live += elements
+            freed[last[index]] += elements
+            if live > peak:
+                peak = live
+        live -= freed[index]
+    return peak

@@ -1,0 +1,110 @@
+"""The types of fields: what a word may ask for, with the rule in words for each.
+
+A relative width is read as an exact fraction (`in*6`, `out/4`, `mid*2.5`, `in*11/3`), so that scaling and mutation
+keep it true and rounding happens once, where it becomes a number of channels.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+MAX_WIDTH = 65_536
+MAX_KERNEL = 64
+MAX_REPEAT = 2_048
+
+_RELATIVE = re.compile(r"(in|out|mid)((?:[*/]\d{1,9}(?:\.\d{1,9})?)*)")
+_FACTOR = re.compile(r"([*/])([\d.]+)")
+
+
+@lru_cache(maxsize=4096)
+def relative(width: str) -> tuple[str, Fraction]:
+    """`relative("in*11/3") == ("in", Fraction(11, 3))`.
+
+    Raises:
+        ValueError: not `in`, `out` or `mid` times or over plain numbers.
+    """
+    match = _RELATIVE.fullmatch(width)
+    if not match:
+        raise ValueError(f"a width is a number of channels or in, out, mid times or over numbers, such as in*6 or out/4; got {width!r}")
+    factor = Fraction(1)
+    for op, number in _FACTOR.findall(match[2]):
+        value = Fraction(number)
+        if value == 0:
+            raise ValueError(f"a width may not be multiplied or divided by 0; got {width!r}")
+        factor = factor * value if op == "*" else factor / value
+    return match[1], factor
+
+
+def round_to(value: Fraction | float, divisor: int) -> int:
+    """The nearest multiple of `divisor` that loses at most a tenth (MobileNet's `make_divisible`); with 1, the floor."""
+    if divisor == 1:
+        return max(1, int(value))
+    rounded = max(divisor, int(value + Fraction(divisor, 2)) // divisor * divisor)
+    return rounded + divisor if 10 * rounded < 9 * value else rounded
+
+
+@lru_cache(maxsize=65_536)
+def resolve(width: int | str, divisor: int, cin: int, out: int | None = None, mid: int | None = None) -> int:
+    """Channels of `width` for a block with `cin` input, `out` output and `mid` inner channels.
+
+    Raises:
+        ValueError: a name that this place does not know, or more than `MAX_WIDTH` channels.
+    """
+    if isinstance(width, int):
+        return width
+    name, factor = relative(width)
+    base = {"in": cin, "out": out, "mid": mid}[name]
+    if base is None:
+        raise ValueError(f"width {width!r} names {name!r}, which this field cannot know; write it with another of in, out, mid")
+    channels = round_to(base * factor, divisor)
+    if channels > MAX_WIDTH:
+        raise ValueError(f"a width is at most {MAX_WIDTH} channels; {width!r} of {base} is {channels}")
+    return channels
+
+
+def _width(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError(f"a width is a whole number or relative, such as in*6 or out/4; got {value!r}")
+    if isinstance(value, str):
+        relative(value)
+    elif not 1 <= value <= MAX_WIDTH:
+        raise ValueError(f"a width is 1 to {MAX_WIDTH} channels; got {value}")
+    return value
+
+
+def _size(value: Any) -> Any:
+    pair = value if isinstance(value, tuple) else (value, value)
+    if len(pair) != 2 or any(isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MAX_KERNEL for n in pair):
+        raise ValueError(f"a kernel is a whole number from 1 to {MAX_KERNEL}, or [height, width] of such; got {value!r}")
+    return pair[0] if pair[0] == pair[1] else pair
+
+
+def _padding(value: Any) -> Any:
+    pair = value if isinstance(value, tuple) else (value, value)
+    numbers = len(pair) == 2 and all(isinstance(n, int) and not isinstance(n, bool) and 0 <= n < MAX_KERNEL for n in pair)
+    if value not in ("same", "valid") and not numbers:
+        raise ValueError(f"padding is same, valid, a whole number from 0, or [height, width] of such; got {value!r}")
+    return value
+
+
+def _groups(value: Any) -> Any:
+    if value != "depthwise" and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_WIDTH):
+        raise ValueError(f"groups is a whole number from 1 or depthwise; got {value!r}")
+    return value
+
+
+Width = Annotated[int | str, BeforeValidator(_width)]
+Kernel = Annotated[int | tuple[int, int], BeforeValidator(_size)]
+Padding = Annotated[int | str | tuple[int, int], BeforeValidator(_padding)]
+Groups = Annotated[int | str, BeforeValidator(_groups)]
+Stride = Annotated[int, Field(ge=1, le=64)]
+Size = Annotated[int, Field(ge=1, le=64)]
+Probability = Annotated[float, Field(ge=0, lt=1)]
+Act = Literal["none", "relu", "relu6", "silu", "hardswish", "hardsigmoid", "sigmoid", "tanh", "gelu", "elu", "leaky_relu"]
+Order = Literal["conv-norm-act", "norm-act-conv", "act-conv-norm"]
+Join = Literal["concat", "add", "interleave"]

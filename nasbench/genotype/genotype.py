@@ -1,0 +1,200 @@
+"""Genotype: a network as rows of blocks. Frozen data, validated when made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
+
+from nasbench.errors import GenotypeError, nearest
+from nasbench.genotype.fields import MAX_REPEAT, Act, Order
+from nasbench.genotype.layer import Fields
+
+if TYPE_CHECKING:
+    from nasbench.genotype.words import Word
+
+MAX_INPUT = 16_384
+
+Norm = Literal["batch", "none"]
+Init = Literal["he_fan_out", "he_fan_in", "torch"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A row: a word of the vocabulary, its fields, and how often it stands in sequence.
+
+    `Block("fire", {"squeeze": 16, "expand": 64})` is what `fire(squeeze=16, expand=64)` makes.
+
+    Raises:
+        GenotypeError: an unknown word or field, or an impossible value.
+    """
+
+    op: str
+    fields: Fields
+    repeat: int = 1
+
+    def __init__(self, op: str, fields: Mapping[str, Any] | None = None, repeat: int = 1) -> None:
+        word = find_word(op)
+        if isinstance(repeat, bool) or not isinstance(repeat, int) or not 1 <= repeat <= MAX_REPEAT:
+            raise GenotypeError(f"{op}: repeat is a whole number from 1 to {MAX_REPEAT}; got {repeat!r}; write fewer")
+        object.__setattr__(self, "op", word.name)
+        object.__setattr__(self, "fields", Fields(word.check(fields or {})))
+        object.__setattr__(self, "repeat", repeat)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.op, tuple(self.fields.items()), self.repeat))
+
+    def but(self, repeat: int | None = None, **changes: Any) -> Block:
+        """The same block with some fields changed."""
+        return Block(self.op, {**self.fields, **changes}, self.repeat if repeat is None else repeat)
+
+    @cached_property
+    def unrolled(self) -> tuple[Block, ...]:
+        """The run written out: only the first of a run keeps its stride."""
+        if self.repeat == 1:
+            return (self,)
+        first = self.but(repeat=1)
+        rest = first.but(stride=1) if self.fields.get("stride", 1) != 1 else first
+        return (first,) + (rest,) * (self.repeat - 1)
+
+    def written(self) -> dict[str, Any]:
+        """The row as one writes it: without the fields that stand at their default."""
+        word = find_word(self.op)
+        row: dict[str, Any] = {"op": self.op}
+        row |= {k: plain(v) for k, v in self.fields.items() if k in word.required or v != word.defaults[k]}
+        return row | ({"repeat": self.repeat} if self.repeat != 1 else {})
+
+
+@dataclass(frozen=True)
+class Style:
+    """Numeric conventions, one per network.
+
+    Attributes:
+        norm: `batch`, or `none`: then convolutions have a bias.
+        eps, momentum: of batch normalisation, in torch's sense (momentum is the weight of the new batch).
+        order: of convolution, norm and activation, where a row does not say its own.
+        act: activation where a row does not say its own.
+        se_act, se_gate: inside squeeze-and-excitation.
+        divisor: relative widths are rounded to multiples of it, losing at most a tenth; 1 rounds down.
+        init: `he_fan_out` or `he_fan_in` (He et al. 2015, per group), or `torch`'s own.
+    """
+
+    norm: Norm = "batch"
+    eps: float = 1e-5
+    momentum: float = 0.1
+    order: Order = "conv-norm-act"
+    act: Act = "relu"
+    se_act: Act = "relu"
+    se_gate: Act = "sigmoid"
+    divisor: int = 1
+    init: Init = "he_fan_out"
+
+    def __post_init__(self) -> None:
+        for name, kind in get_type_hints(Style).items():
+            value, options = getattr(self, name), get_args(kind)
+            if options and value not in options:
+                raise GenotypeError(f"style.{name} is one of {', '.join(options)}; got {value!r}{nearest(value, options)}")
+        for name, low, high in (("eps", 0.0, 1.0), ("momentum", 0.0, 1.0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, float | int) or not low < value <= high:
+                raise GenotypeError(f"style.{name} is a number above {low:g}, at most {high:g}; got {value!r}")
+        if isinstance(self.divisor, bool) or not isinstance(self.divisor, int) or not 1 <= self.divisor <= 256:
+            raise GenotypeError(f"style.divisor is a whole number from 1 to 256; got {self.divisor!r}")
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(tuple(getattr(self, f.name) for f in fields(self)))
+
+    @classmethod
+    def of(cls, written: Mapping[str, Any]) -> Style:
+        """From a mapping; an unknown name is refused."""
+        names = [f.name for f in fields(cls)]
+        for key in written:
+            if key not in names:
+                raise GenotypeError(f"style has no field {key!r}; it reads {', '.join(names)}{nearest(key, names)}")
+        return cls(**written)
+
+    def written(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+
+
+@dataclass(frozen=True)
+class Genotype:
+    """A network: input shape, rows of a stem, of stages and of a head, and a style.
+
+    Raises:
+        GenotypeError: an input that is no (channels, height, width), or rows that are no blocks.
+    """
+
+    name: str
+    input: tuple[int, int, int] = (3, 224, 224)
+    stem: tuple[Block, ...] = ()
+    stages: tuple[tuple[Block, ...], ...] = ()
+    head: tuple[Block, ...] = ()
+    style: Style = Style()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not 0 < len(self.name) <= 100:
+            raise GenotypeError(f"a network's name is a text of 1 to 100 characters; got {self.name!r}")
+        shape = tuple(self.input) if isinstance(self.input, tuple | list) else self.input
+        if not isinstance(shape, tuple) or len(shape) != 3 or not all(type(n) is int and 1 <= n <= MAX_INPUT for n in shape):
+            raise GenotypeError(f"input is [channels, height, width], whole numbers from 1 to {MAX_INPUT}; got {self.input!r}")
+        object.__setattr__(self, "input", shape)
+        object.__setattr__(self, "stem", _rows(self.stem, "stem"))
+        object.__setattr__(self, "stages", tuple(_rows(s, f"stage {i + 1}") for i, s in enumerate(self.stages)))
+        object.__setattr__(self, "head", _rows(self.head, "head"))
+
+    @property
+    def rows(self) -> tuple[Block, ...]:
+        """Stem, stages and head in sequence."""
+        return self.stem + tuple(block for stage in self.stages for block in stage) + self.head
+
+    @classmethod
+    def from_yaml(cls, text_or_path: str | Path) -> Genotype:
+        """Read a genotype from YAML text or a file; see `genotype.yaml`."""
+        from nasbench.genotype.yaml import read_genotype
+
+        return read_genotype(text_or_path)
+
+    def to_yaml(self) -> str:
+        """Text that `from_yaml` reads back to an equal genotype."""
+        from nasbench.genotype.yaml import write_genotype
+
+        return write_genotype(self)
+
+
+def _rows(rows: Iterable[Block], where: str) -> tuple[Block, ...]:
+    found = tuple(rows)
+    for i, row in enumerate(found):
+        if not isinstance(row, Block):
+            raise GenotypeError(f"{where}, row {i + 1}: a row is a block such as conv(64); got {row!r}")
+    return found
+
+
+def plain(value: Any) -> Any:
+    """A field's value as YAML holds it."""
+    if isinstance(value, Block):
+        return value.written()
+    return [plain(v) for v in value] if isinstance(value, tuple) else value
+
+
+def find_word(op: str) -> Word:
+    """The word called `op`.
+
+    Raises:
+        GenotypeError: there is none; names the nearest.
+    """
+    from nasbench.genotype.words import VOCABULARY
+
+    if op not in VOCABULARY:
+        raise GenotypeError(f"there is no block {op!r}; the vocabulary is {', '.join(VOCABULARY)}{nearest(op, VOCABULARY)}")
+    return VOCABULARY[op]

@@ -1,0 +1,331 @@
+"""Tracer: what the words write on. Every method adds one layer, or one usual group of them, and returns its value.
+
+Shapes, parameters and MACs are computed here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from nasbench.errors import GenotypeError
+from nasbench.genotype.fields import resolve
+from nasbench.genotype.layer import Fields, Layer, Shape, Value
+
+if TYPE_CHECKING:
+    from nasbench.genotype.genotype import Block, Style
+
+MAX_LAYERS = 100_000
+
+_new = tuple.__new__  # makes a Layer in a third of the time of calling it
+
+
+class Tracer:
+    """Writes a network down as layers.
+
+    Attributes:
+        style: the network's numeric conventions.
+        layers: what has been written so far.
+        scope: dotted place of the block being written; read and set by `at`.
+    """
+
+    def __init__(self, style: Style, shape: Shape, flat: bool = False) -> None:
+        self.style = style
+        self.layers: list[Layer] = [Layer("input", (), shape, Fields(), flat=flat)]
+        self.scope = ""
+        self._names: set[str] = set()
+
+    # Rows
+
+    def path(self, rows: Sequence[Block], x: Value, scope: str) -> Value:
+        """Rows in sequence; their places are `scope.0`, `scope.1`, ..."""
+        from nasbench.genotype.words import VOCABULARY
+
+        outer, i = self.scope, 0
+        for row in rows:
+            word = VOCABULARY[row.op]
+            for one in row.unrolled:
+                self.scope = f"{scope}.{i}"
+                if len(self.layers) > MAX_LAYERS:
+                    raise self.error(f"a network has at most {MAX_LAYERS} layers; write fewer repeats")
+                x = self._block(word.function, one, x)
+                i += 1
+        self.scope = outer
+        return x
+
+    def _block(self, function: Callable[..., Value], row: Block, x: Value) -> Value:
+        """Write one block, from memory where it was written before for the same style and input shape."""
+        try:
+            steps, out = _written(function, row, self.style, x.shape, x.flat)
+        except GenotypeError:
+            return function(self, x, **row.fields)  # once more, for a message that says where
+        layers, scope, read = self.layers, self.scope, x.index
+        shift = len(layers) - 1
+        for kind, inputs, shape, attrs, params, macs, name, index, flat in steps:
+            if len(inputs) == 1:
+                i = inputs[0]
+                inputs = (i + shift,) if i else (read,)
+            else:
+                inputs = tuple([i + shift if i else read for i in inputs])
+            layers.append(_new(Layer, (kind, inputs, shape, attrs, params, macs, scope + name, index + shift, flat)))
+        return layers[out + shift] if out else x
+
+    def at(self, name: str) -> _At:
+        """`with t.at("se"):` writes the layers inside under that name."""
+        return _At(self, name)
+
+    def width(self, width: int | str, x: Value, out: int | None = None, mid: int | None = None, divisor: int | None = None) -> int:
+        """Channels of a width that may be relative to the block's input `x`, output and inner channels."""
+        if type(width) is int:
+            return width
+        try:
+            return resolve(width, self.style.divisor if divisor is None else divisor, x.shape[0], out, mid)
+        except ValueError as error:
+            raise self.error(str(error)) from None
+
+    # Layers
+
+    def conv(
+        self,
+        x: Value,
+        width: int,
+        kernel: int | tuple[int, int] = 1,
+        stride: int = 1,
+        padding: int | str | tuple[int, int] = "same",
+        groups: int | str = 1,
+        bias: bool = False,
+        name: str = "conv",
+    ) -> Value:
+        """Convolution of (c, h, w) to (width, h', w'); `groups="depthwise"` is one group per input channel."""
+        cin = x.shape[0]
+        g = cin if groups == "depthwise" else int(groups)
+        if cin % g or width % g:
+            raise self.error(f"{cin} input and {width} output channels must both divide into {g} groups")
+        kh, kw = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+        pad = _pad(padding, kh, kw)
+        h, w = self._window(x, kh, kw, stride, pad, False)
+        weights = kh * kw * (cin // g) * width
+        attrs = {"cin": cin, "kernel": (kh, kw), "stride": stride, "padding": pad, "groups": g, "bias": bias}
+        return self._add("conv", (x.index,), (width, h, w), attrs, weights + width if bias else weights, weights * h * w, name)
+
+    def norm(self, x: Value, name: str = "norm") -> Value:
+        """Batch normalisation, or nothing where the style has none."""
+        if self.style.norm == "none":
+            return x
+        attrs = {"eps": self.style.eps, "momentum": self.style.momentum}
+        return self._add("norm", (x.index,), x.shape, attrs, 2 * x.shape[0], 0, name, x.flat)
+
+    def act(self, x: Value, act: str | None = None, name: str = "act") -> Value:
+        """Activation; `None` is the style's, `none` is none."""
+        act = act or self.style.act
+        return x if act == "none" else self._add("act", (x.index,), x.shape, {"act": act}, 0, 0, name, x.flat)
+
+    def pool(
+        self,
+        x: Value,
+        mode: str,
+        kernel: int | tuple[int, int],
+        stride: int,
+        padding: int | str | tuple[int, int] = "same",
+        ceil_mode: bool = False,
+        count_pad: bool = True,
+        name: str = "pool",
+    ) -> Value:
+        """Maximum or average pooling; `ceil_mode` rounds the output size up, as Caffe did."""
+        kh, kw = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+        pad = _pad(padding, kh, kw)
+        if 2 * pad[0] > kh or 2 * pad[1] > kw:
+            raise self.error(f"pooling may pad at most half of its {kh}x{kw} window; got {pad[0]}x{pad[1]}")
+        h, w = self._window(x, kh, kw, stride, pad, ceil_mode)
+        attrs = {"mode": mode, "kernel": (kh, kw), "stride": stride, "padding": pad, "ceil": ceil_mode, "count_pad": count_pad}
+        return self._add("pool", (x.index,), (x.shape[0], h, w), attrs, 0, 0, name)
+
+    def gap(self, x: Value, size: int = 1, name: str = "gap") -> Value:
+        """Average over the whole map, or to `size` x `size` cells."""
+        if x.flat:
+            raise self.error(f"gap reads a map of (channels, height, width); this value is already flat with {x.shape[0]} numbers")
+        return self._add("gap", (x.index,), (x.shape[0], size, size), {"size": size}, 0, 0, name)
+
+    def flatten(self, x: Value, name: str = "flatten") -> Value:
+        """(c, h, w) to c*h*w numbers; nothing where it is flat already."""
+        return x if x.flat else self._add("flatten", (x.index,), (x.elements, 1, 1), {}, 0, 0, name, True)
+
+    def linear(self, x: Value, width: int, bias: bool = True, name: str = "linear") -> Value:
+        """Fully connected layer; flattens what is not flat."""
+        x = self.flatten(x)
+        cin = x.shape[0]
+        weights = cin * width
+        attrs = {"cin": cin, "bias": bias}
+        return self._add("linear", (x.index,), (width, 1, 1), attrs, weights + width if bias else weights, weights, name, True)
+
+    def dropout(self, x: Value, p: float, name: str = "dropout") -> Value:
+        """Dropout, in training only."""
+        return x if p == 0 else self._add("dropout", (x.index,), x.shape, {"p": p}, 0, 0, name, x.flat)
+
+    def lrn(self, x: Value, size: int, alpha: float, beta: float, k: float, name: str = "lrn") -> Value:
+        """Local response normalisation across `size` channels."""
+        return self._add("lrn", (x.index,), x.shape, {"size": size, "alpha": alpha, "beta": beta, "k": k}, 0, 0, name)
+
+    def add(self, *values: Value, name: str = "add") -> Value:
+        """Sum of values of one shape."""
+        first = values[0]
+        for v in values:
+            if v.shape != first.shape:
+                raise self.error(f"a sum needs equal shapes; got {_show(values)}")
+        return self._add("add", tuple([v.index for v in values]), first.shape, {}, 0, 0, name, first.flat)
+
+    def scale(self, x: Value, gate: Value, name: str = "scale") -> Value:
+        """Multiply each channel of x by its number in `gate`, of shape (c, 1, 1)."""
+        if gate.shape != (x.shape[0], 1, 1):
+            raise self.error(f"a gate has shape (channels, 1, 1); got {_show((x, gate))}")
+        return self._add("scale", (x.index, gate.index), x.shape, {}, 0, 0, name)
+
+    def concat(self, *values: Value, name: str = "concat") -> Value:
+        """Values of one size side by side along the channels."""
+        _, h, w = values[0].shape
+        channels = 0
+        for v in values:
+            if v.shape[1] != h or v.shape[2] != w:
+                raise self.error(f"values side by side need one height and width; got {_show(values)}")
+            channels += v.shape[0]
+        return self._add("concat", tuple([v.index for v in values]), (channels, h, w), {}, 0, 0, name, values[0].flat)
+
+    def interleave(self, x: Value, groups: int, name: str = "interleave") -> Value:
+        """Channel shuffle: the groups' channels in turn (ShuffleNet)."""
+        if x.shape[0] % groups:
+            raise self.error(f"{x.shape[0]} channels do not divide into {groups} groups to shuffle")
+        return self._add("interleave", (x.index,), x.shape, {"groups": groups}, 0, 0, name)
+
+    def split(self, x: Value, parts: int, name: str = "split") -> tuple[Value, ...]:
+        """The channels in equal parts."""
+        c, h, w = x.shape
+        if c % parts:
+            raise self.error(f"{c} channels do not divide into {parts} equal parts")
+        width = c // parts
+        return tuple(
+            self._add("slice", (x.index,), (width, h, w), {"start": i * width, "stop": (i + 1) * width}, 0, 0, name) for i in range(parts)
+        )
+
+    # Groups of layers
+
+    def unit(
+        self,
+        x: Value,
+        width: int,
+        kernel: int | tuple[int, int] = 1,
+        stride: int = 1,
+        padding: int | str | tuple[int, int] = "same",
+        groups: int | str = 1,
+        act: str | None = None,
+        order: str | None = None,
+        norm: bool = True,
+        bias: bool | None = None,
+        name: str = "",
+    ) -> Value:
+        """Convolution, norm and activation in the given order; a bias where no norm follows, unless said."""
+        dot = f"{name}." if name else ""
+        if bias is None:
+            bias = not norm or self.style.norm == "none"
+        order = order or self.style.order
+        if order == "conv-norm-act":
+            x = self.conv(x, width, kernel, stride, padding, groups, bias, f"{dot}conv")
+            return self.act(self.norm(x, f"{dot}norm") if norm else x, act, f"{dot}act")
+        if order == "norm-act-conv":
+            x = self.act(self.norm(x, f"{dot}norm") if norm else x, act, f"{dot}act")
+            return self.conv(x, width, kernel, stride, padding, groups, bias, f"{dot}conv")
+        x = self.conv(self.act(x, act, f"{dot}act"), width, kernel, stride, padding, groups, bias, f"{dot}conv")
+        return self.norm(x, f"{dot}norm") if norm else x
+
+    # Inside
+
+    def error(self, rule: str) -> GenotypeError:
+        """A GenotypeError that says where in the network it happened."""
+        return GenotypeError(f"{_place(self.scope)}: {rule}")
+
+    def _window(self, x: Value, kh: int, kw: int, stride: int, pad: tuple[int, int], up: bool) -> tuple[int, int]:
+        _, h, w = x.shape
+        if x.flat:
+            raise self.error(f"a {kh}x{kw} window needs a map of (channels, height, width); this value is flat with {x.shape[0]} numbers")
+        oh, ow = _out(h, kh, stride, pad[0], up), _out(w, kw, stride, pad[1], up)
+        if oh < 1 or ow < 1:
+            raise self.error(
+                f"a {kh}x{kw} window with stride {stride} and padding {pad[0]}x{pad[1]} does not fit into {_show((x,))}; "
+                "use a larger input, fewer strides or padding: same"
+            )
+        return oh, ow
+
+    def _add(
+        self, kind: str, inputs: tuple[int, ...], shape: Shape, attrs: dict[str, Any], params: int, macs: int, name: str, flat: bool = False
+    ) -> Layer:
+        where = f"{self.scope}.{name}"
+        names = self._names
+        if where in names:
+            where = self._unused(where)
+        names.add(where)
+        layers = self.layers
+        layer = _new(Layer, (kind, inputs, shape, Fields(attrs), params, macs, where, len(layers), flat))
+        layers.append(layer)
+        return layer
+
+    def _unused(self, where: str) -> str:
+        n = 2
+        while f"{where}_{n}" in self._names:
+            n += 1
+        return f"{where}_{n}"
+
+
+@lru_cache(maxsize=16_384)
+def _written(function: Callable[..., Value], row: Block, style: Style, shape: Shape, flat: bool) -> tuple[tuple[Layer, ...], int]:
+    """What a block writes when its input is layer 0, and the index of its value."""
+    t = Tracer(style, shape, flat)
+    out = function(t, t.layers[0], **row.fields)
+    return tuple(t.layers[1:]), out.index
+
+
+class _At:
+    """A place inside a block, for the length of a `with`."""
+
+    __slots__ = ("name", "outer", "tracer")
+
+    def __init__(self, tracer: Tracer, name: str) -> None:
+        self.tracer, self.name = tracer, name
+
+    def __enter__(self) -> None:
+        self.outer = self.tracer.scope
+        self.tracer.scope = f"{self.outer}.{self.name}"
+
+    def __exit__(self, *error: object) -> None:
+        self.tracer.scope = self.outer
+
+
+def _pad(padding: int | str | tuple[int, int], kh: int, kw: int) -> tuple[int, int]:
+    """`same` keeps the size at stride 1 for odd kernels; even ones lose one row."""
+    if padding == "same":
+        return (kh - 1) // 2, (kw - 1) // 2
+    if padding == "valid":
+        return 0, 0
+    return padding if isinstance(padding, tuple) else (int(padding), int(padding))
+
+
+def _out(n: int, kernel: int, stride: int, pad: int, up: bool) -> int:
+    room = n + 2 * pad - kernel
+    if room < 0:
+        return 0
+    if not up:
+        return room // stride + 1
+    out = ceil(room / stride) + 1
+    return out - 1 if (out - 1) * stride >= n + pad else out  # no window may start in the padding on the right
+
+
+def _show(values: Sequence[Value]) -> str:
+    return " and ".join(f"{'x'.join(map(str, v.shape))} ({v.where or 'input'})" for v in values)
+
+
+def _place(scope: str) -> str:
+    """`stages.2.0` as people count: `stage 3, layer 1`."""
+    parts = scope.split(".")
+    if parts[0] == "stages" and len(parts) > 2:
+        return f"stage {int(parts[1]) + 1}, layer {int(parts[2]) + 1} ({scope})"
+    return f"{parts[0]}, layer {int(parts[1]) + 1} ({scope})" if len(parts) > 1 else scope or "network"

@@ -1,0 +1,111 @@
+"""The vocabulary. A word is one function over the tracer; its signature is the schema.
+
+    @block
+    def fire(t: Tracer, x: Value, *, squeeze: Width, expand: Width, act: Act | None = None) -> Value:
+        \"""SqueezeNet's fire module ...\"""
+
+Validation, help text and YAML all come from that signature. Called with a tracer a word leaves its layers there;
+called without, it makes a Block: `fire(squeeze=16, expand=64)`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from nasbench.errors import GenotypeError, nearest
+from nasbench.genotype.genotype import Block
+from nasbench.genotype.layer import Value
+
+VOCABULARY: dict[str, Word] = {}
+
+
+class Word:
+    """A block's one definition, and what is read off its signature.
+
+    Attributes:
+        name: of the function, and of the `op` in a row.
+        doc: the docstring.
+        annotations: type of each field as written.
+        defaults: of the fields that have one.
+        required: names of the fields that have none.
+    """
+
+    def __init__(self, function: Callable[..., Value]) -> None:
+        parameters = list(inspect.signature(function).parameters.values())
+        if len(parameters) < 2 or any(p.kind is not p.KEYWORD_ONLY for p in parameters[2:]):
+            raise GenotypeError(f"a block is a function (t, x, *, fields...); {function.__name__} takes {inspect.signature(function)}")
+        hints = get_type_hints(function, include_extras=True)
+        fields = parameters[2:]
+        for p in fields:
+            if p.name not in hints or p.name in ("op", "repeat"):
+                raise GenotypeError(f"{function.__name__}: field {p.name!r} needs a type, and may not be called op or repeat")
+        self.name = function.__name__
+        self.function = function
+        self.doc = inspect.getdoc(function) or ""
+        self.annotations = {p.name: str(p.annotation) for p in fields}
+        self.defaults = {p.name: p.default for p in fields if p.default is not p.empty}
+        self.required = tuple(p.name for p in fields if p.default is p.empty)
+        self.names = tuple(p.name for p in fields)
+        schema: dict[str, Any] = {p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in fields}
+        self._model: type[BaseModel] = create_model(
+            self.name, __config__=ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True, protected_namespaces=()), **schema
+        )
+
+    def __call__(self, *args: Any, repeat: int = 1, **fields: Any) -> Any:
+        """With (tracer, value, fields...) run the word; with field values alone, make a Block."""
+        if args and hasattr(args[0], "layers"):
+            return self.function(*args, **fields)
+        if len(args) > len(self.names):
+            raise GenotypeError(f"{self.name} reads {len(self.names)} fields ({', '.join(self.names)}); got {len(args)} values")
+        for name, value in zip(self.names, args, strict=False):
+            if name in fields:
+                raise GenotypeError(f"{self.name}: field {name!r} is given twice, as {value!r} and {fields[name]!r}")
+            fields[name] = value
+        return Block(self.name, fields, repeat)
+
+    def check(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """All fields, validated, in the order of the signature.
+
+        Raises:
+            GenotypeError: an unknown or missing field or a value outside its type.
+        """
+        try:
+            model = self._model.model_validate({k: frozen(v) for k, v in fields.items()})
+        except ValidationError as error:
+            raise GenotypeError(self._explain(error)) from None
+        return {name: getattr(model, name) for name in self.names}
+
+    def _explain(self, error: ValidationError) -> str:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        reads = f"it reads {', '.join(self.names) or 'no fields'}"
+        if first["type"] == "extra_forbidden":
+            return f"{self.name} has no field {name!r}; {reads}{nearest(name, self.names)}"
+        if first["type"] == "missing":
+            return f"{self.name} needs the field {name!r}; {reads}"
+        rule = first["msg"].removeprefix("Value error, ")
+        got = "" if "got " in rule else f"; got {first['input']!r}"
+        return f"{self.name}.{name}: {rule[0].lower()}{rule[1:]}{got}"
+
+
+def frozen(value: Any) -> Any:
+    """Lists, as YAML gives them, as tuples."""
+    return tuple(frozen(v) for v in value) if isinstance(value, list | tuple) else value
+
+
+def block(function: Callable[..., Value]) -> Word:
+    """Add a word to the vocabulary.
+
+    Raises:
+        GenotypeError: the name is taken by another function, or a field has no type.
+    """
+    word = Word(function)
+    old = VOCABULARY.get(word.name)
+    if old is not None and old.function.__module__ != function.__module__:
+        raise GenotypeError(f"there is already a block {word.name!r}, from {old.function.__module__}; choose another name")
+    VOCABULARY[word.name] = word
+    return word

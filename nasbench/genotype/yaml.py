@@ -1,0 +1,172 @@
+"""Genotypes and spaces as YAML: YAML 1.2's plain types, no tags, no duplicate keys, bounded in size and depth."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nasbench.errors import GenotypeError, NasbenchError, nearest
+from nasbench.genotype.genotype import Block, Genotype, Style
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 40
+MAX_NODES = 100_000
+
+_KEYS = ("name", "input", "style", "stem", "stages", "head")
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe, with YAML 1.2's numbers and booleans (`1e-3` is a number, `no` is a word), and each key once."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} stands twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+for _tag, _pattern, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]+", list("-+0123456789")),
+    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan", list("-+0123456789.")),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
+
+
+def load_yaml(text_or_path: str | Path, error: type[NasbenchError]) -> tuple[Any, str]:
+    """The document and a name for messages: the path, or `text`.
+
+    A one-line string that ends in .yaml or .yml is a path; other strings are YAML itself.
+
+    Raises:
+        error: a missing file, a folder, bytes that are no text, broken or hostile YAML.
+    """
+    if isinstance(text_or_path, Path) or re.fullmatch(r"[^\n]*\.ya?ml", text_or_path):
+        path, where = Path(text_or_path), str(text_or_path)
+        try:
+            if path.is_dir():
+                raise error(f"a YAML file is needed; {where} is a folder; name a file in it")
+            if path.stat().st_size > MAX_BYTES:
+                raise error(f"a YAML file has at most {MAX_BYTES:,} bytes; {where} has {path.stat().st_size:,}; split it")
+            text = path.read_text(encoding="utf-8")
+        except OSError as problem:
+            raise error(f"cannot read {where}: {problem.strerror}; check the path and its permissions") from None
+        except UnicodeDecodeError:
+            raise error(f"a YAML file is UTF-8 text; {where} is not") from None
+    else:
+        text, where = text_or_path, "text"
+    if len(text) > MAX_BYTES:
+        raise error(f"YAML has at most {MAX_BYTES:,} bytes; {where} has {len(text):,}")
+    try:
+        document = yaml.load(text, _Loader)  # noqa: S506 - a subclass of SafeLoader
+        _bound(document, error, where)
+    except yaml.YAMLError as problem:
+        mark = getattr(problem, "problem_mark", None)
+        line = f" line {mark.line + 1}" if mark else ""
+        said = getattr(problem, "problem", None) or str(problem)
+        raise error(f"cannot read YAML:{line} of {where}: {' '.join(str(said).split())}; correct it there") from None
+    except (RecursionError, ValueError) as problem:
+        if isinstance(problem, NasbenchError):
+            raise
+        raise error(f"cannot read YAML of {where}: it nests deeper than {MAX_DEPTH} levels or holds an impossible number") from None
+    return document, where
+
+
+def _bound(document: Any, error: type[NasbenchError], where: str) -> None:
+    """Refuse what is small as text and huge as data (aliases of aliases)."""
+    count, stack = 0, [(document, 0)]
+    while stack:
+        value, depth = stack.pop()
+        count += 1
+        if count > MAX_NODES or depth > MAX_DEPTH:
+            raise error(f"a YAML document has at most {MAX_NODES:,} entries, {MAX_DEPTH} levels deep; {where} has more; write it plainly, without aliases")
+        if isinstance(value, dict):
+            stack.extend((v, depth + 1) for v in value.values())
+        elif isinstance(value, list):
+            stack.extend((v, depth + 1) for v in value)
+
+
+def read_genotype(text_or_path: str | Path) -> Genotype:
+    """See `Genotype.from_yaml`.
+
+    Raises:
+        GenotypeError: with the stage and row, the rule and the value.
+    """
+    document, where = load_yaml(text_or_path, GenotypeError)
+    if not isinstance(document, Mapping):
+        raise GenotypeError(f"a genotype is a mapping of {', '.join(_KEYS)}; {where} holds {type(document).__name__}")
+    for key in document:
+        if key not in _KEYS:
+            raise GenotypeError(f"a genotype has no {key!r}; it reads {', '.join(_KEYS)}{nearest(key, _KEYS)}")
+    stages = document.get("stages") or []
+    style = document.get("style") or {}
+    if not isinstance(stages, list) or not isinstance(style, Mapping):
+        raise GenotypeError(f"stages is a list of lists of rows and style a mapping; got {type(stages).__name__} and {type(style).__name__}")
+    return Genotype(
+        name=document.get("name", "unnamed"),
+        input=document.get("input", (3, 224, 224)),
+        stem=_read_rows(document.get("stem"), "stem"),
+        stages=tuple(_read_rows(stage, f"stage {i + 1}") for i, stage in enumerate(stages)),
+        head=_read_rows(document.get("head"), "head"),
+        style=Style.of(style),
+    )
+
+
+def _read_rows(rows: Any, where: str) -> tuple[Block, ...]:
+    if rows is None:
+        return ()
+    if not isinstance(rows, list):
+        raise GenotypeError(f"{where}: rows are a list; got {type(rows).__name__}")
+    found = []
+    for i, row in enumerate(rows):
+        try:
+            found.append(read_row(row))
+        except GenotypeError as error:
+            raise GenotypeError(f"{where}, row {i + 1}: {error}") from None
+    return tuple(found)
+
+
+def read_row(row: Any) -> Block:
+    """A block from a mapping with an `op`; nested rows of `branches` too."""
+    if not isinstance(row, Mapping) or "op" not in row:
+        raise GenotypeError(f"a row is a mapping with an op, such as {{op: conv, width: 64}}; got {row!r}")
+    return Block(row["op"], {k: v for k, v in row.items() if k not in ("op", "repeat")}, row.get("repeat", 1))
+
+
+class _Dumper(yaml.SafeDumper):
+    """Rows on one line each, everything else as blocks."""
+
+
+class _Row(dict[str, Any]):
+    pass
+
+
+_Dumper.add_representer(_Row, lambda d, row: d.represent_mapping("tag:yaml.org,2002:map", row.items(), flow_style=True))
+
+
+def write_genotype(g: Genotype) -> str:
+    """See `Genotype.to_yaml`."""
+
+    def rows(blocks: tuple[Block, ...]) -> list[_Row]:
+        return [_Row(b.written()) for b in blocks]
+
+    document: dict[str, Any] = {"name": g.name, "input": _Flow(g.input)}
+    document |= {"style": g.style.written()} if g.style != Style() else {}
+    document |= {"stem": rows(g.stem), "stages": [rows(s) for s in g.stages], "head": rows(g.head)}
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=140, allow_unicode=True)
+
+
+class _Flow(list[Any]):
+    pass
+
+
+_Dumper.add_representer(_Flow, lambda d, values: d.represent_sequence("tag:yaml.org,2002:seq", list(values), flow_style=True))

@@ -1,0 +1,7 @@
+"""From a trace to torch: build, initialise, load weights."""
+
+from nasbench.network.build import build, build_trace
+from nasbench.network.initialise import initialise
+from nasbench.network.weights import load_weights
+
+__all__ = ["build", "build_trace", "initialise", "load_weights"]

@@ -1,0 +1,146 @@
+"""A genotype as a torch.fx.GraphModule: plain generated code, no interpreter in `forward`.
+
+Layers with weights, and pooling, become submodules named by `where`; the rest are calls. Printing `net.code` shows the network.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from typing import Any
+
+import torch
+from torch import fx, nn
+from torch.nn import functional as F
+
+from nasbench.genotype import Genotype, Layer, Trace, trace
+from nasbench.genotype.cost import in_place, last_uses
+from nasbench.network.initialise import initialise
+
+# Activations by their name in a genotype, and whether torch can write them in place.
+_ACTS: dict[str, tuple[Any, bool]] = {
+    "relu": (F.relu, True),
+    "relu6": (F.relu6, True),
+    "silu": (F.silu, True),
+    "hardswish": (F.hardswish, True),
+    "hardsigmoid": (F.hardsigmoid, True),
+    "elu": (F.elu, True),
+    "leaky_relu": (F.leaky_relu, True),
+    "sigmoid": (torch.sigmoid, False),
+    "tanh": (torch.tanh, False),
+    "gelu": (F.gelu, False),
+}
+
+
+def build(g: Genotype, device: torch.device | str | None = None) -> fx.GraphModule:
+    """The network of `g`, freshly initialised by its style, in training mode like any new module.
+
+    Maps float tensors (N, c, h, w) to (N, classes). `device="meta"` makes it without memory or initialisation.
+
+    Raises:
+        GenotypeError: shapes that do not meet.
+    """
+    net = build_trace(trace(g), g.name)
+    if device is not None and torch.device(device).type == "meta":
+        return net
+    net.to_empty(device=device or torch.get_default_device())
+    initialise(net, g.style.init)
+    return net
+
+
+def build_trace(layers: Trace, name: str = "network") -> fx.GraphModule:
+    """The module of a trace on the meta device."""
+    root = nn.Module()
+    graph = fx.Graph()
+    last = last_uses(layers)
+    nodes: list[fx.Node] = [graph.placeholder("x")]
+    with torch.device("meta"), _no_initialisation():
+        for layer in layers[1:]:
+            nodes.append(_step(layer, layers, last, nodes, graph, root))
+    graph.output(nodes[-1])
+    return fx.GraphModule(root, graph, class_name=_identifier(name))
+
+
+def _step(layer: Layer, layers: Trace, last: list[int], nodes: list[fx.Node], graph: fx.Graph, root: nn.Module) -> fx.Node:
+    reads = tuple(nodes[i] for i in layer.inputs)
+    a = layer.attrs
+    match layer.kind:
+        case "act":
+            function, can = _ACTS[a["act"]]
+            return graph.call_function(function, reads, {"inplace": True} if can and in_place(layers, last, layer) else {})
+        case "add":
+            total = reads[0]
+            for other in reads[1:]:
+                total = graph.call_function(torch.add, (total, other))
+            return total
+        case "scale":
+            return graph.call_function(torch.mul, reads)
+        case "concat":
+            return graph.call_function(torch.cat, (reads, 1))
+        case "flatten":
+            return graph.call_function(torch.flatten, (*reads, 1))
+        case "slice":
+            return graph.call_method("narrow", (*reads, 1, a["start"], a["stop"] - a["start"]))
+        case "interleave":
+            c, h, w = layer.shape
+            parts = graph.call_method("unflatten", (*reads, 1, (a["groups"], c // a["groups"])))
+            return graph.call_method("flatten", (graph.call_method("transpose", (parts, 1, 2)), 1, 2))
+        case "gap" if a["size"] == 1:
+            return graph.call_method("mean", (*reads, (2, 3)), {"keepdim": True})
+        case _:
+            _put(root, layer.where, _module(layer, layers[layer.inputs[0]]))
+            return graph.call_module(layer.where, reads)
+
+
+def _module(layer: Layer, source: Layer) -> nn.Module:
+    a = layer.attrs
+    match layer.kind:
+        case "conv":
+            return nn.Conv2d(a["cin"], layer.channels, a["kernel"], a["stride"], a["padding"], groups=a["groups"], bias=a["bias"])
+        case "norm":
+            norm = nn.BatchNorm1d if layer.flat else nn.BatchNorm2d
+            return norm(layer.channels, eps=a["eps"], momentum=a["momentum"])
+        case "linear":
+            return nn.Linear(a["cin"], layer.channels, bias=a["bias"])
+        case "pool" if a["mode"] == "max":
+            return nn.MaxPool2d(a["kernel"], a["stride"], a["padding"], ceil_mode=a["ceil"])
+        case "pool":
+            return nn.AvgPool2d(a["kernel"], a["stride"], a["padding"], ceil_mode=a["ceil"], count_include_pad=a["count_pad"])
+        case "gap":
+            return nn.AdaptiveAvgPool2d(a["size"])
+        case "dropout":
+            return nn.Dropout(a["p"], inplace=False)
+        case "lrn":
+            return nn.LocalResponseNorm(a["size"], a["alpha"], a["beta"], a["k"])
+        case kind:
+            raise NotImplementedError(f"no torch module for a layer of kind {kind!r} at {layer.where} (input {source.shape})")
+
+
+def _put(root: nn.Module, where: str, module: nn.Module) -> None:
+    """Register `module` at a dotted place, making the containers on the way."""
+    *path, name = where.split(".")
+    for part in path:
+        inner = root._modules.get(part)
+        if inner is None:
+            inner = root._modules[part] = nn.Module()
+        root = inner
+    root._modules[name] = module
+
+
+def _identifier(name: str) -> str:
+    """A class name that Python accepts."""
+    word = re.sub(r"\W", "_", name)
+    return f"_{word}" if not word.isidentifier() or keyword.iskeyword(word) else word
+
+
+class _no_initialisation:  # noqa: N801 - reads as a statement
+    """Modules made inside leave their weights as they are: on the meta device there is nothing to fill."""
+
+    def __enter__(self) -> None:
+        self.kept = {c: c.reset_parameters for c in (nn.Conv2d, nn.Linear)}
+        for c in self.kept:
+            c.reset_parameters = lambda self: None  # type: ignore[method-assign]
+
+    def __exit__(self, *error: object) -> None:
+        for c, function in self.kept.items():
+            c.reset_parameters = function  # type: ignore[method-assign]

@@ -1,0 +1,37 @@
+"""Initial weights."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+
+@torch.no_grad()
+def initialise(net: nn.Module, scheme: str) -> None:
+    """Fill every weight of `net` from torch's current random state.
+
+    `he_fan_out` and `he_fan_in` draw convolutions from a normal distribution of variance 2 / fan (He et al. 2015,
+    eq. 10 and 14), the fan counted within a group, biases 0; linear layers uniformly within 1 / sqrt(inputs)
+    (`he_fan_in` with ReLU between them: He's normal). `torch` calls each module's own `reset_parameters`.
+    """
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
+            module.reset_parameters()
+        elif scheme == "torch" and isinstance(module, nn.Conv2d | nn.Linear):
+            module.reset_parameters()
+        elif isinstance(module, nn.Conv2d):
+            area = math.prod(module.kernel_size)
+            fan = area * (module.out_channels if scheme == "he_fan_out" else module.in_channels) // module.groups
+            nn.init.normal_(module.weight, std=math.sqrt(2 / fan))
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Linear):
+            if scheme == "he_fan_in":
+                nn.init.normal_(module.weight, std=math.sqrt(2 / module.in_features))
+            else:
+                bound = 1 / math.sqrt(module.in_features)
+                nn.init.uniform_(module.weight, -bound, bound)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

@@ -1,0 +1,53 @@
+"""Weights of other libraries in our networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from nasbench.errors import WeightsError
+
+
+@torch.no_grad()
+def load_weights(net: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
+    """Copy a state dict into `net`: by name where the names are ours, else in order, each shape checked.
+
+    A 1x1 convolution and a linear layer hold the same numbers; either may stand for the other. Counters of batches
+    that batch norms keep are left alone. Nothing is copied unless everything fits.
+
+    Raises:
+        WeightsError: names the first tensor that differs, with both shapes, or the counts.
+    """
+    ours, theirs = _tensors(net.state_dict()), _tensors(state_dict)
+    named = ours.keys() == theirs.keys()
+    pairs = [(k, k) for k in ours] if named else list(zip(ours, theirs, strict=False))
+    for mine, other in pairs:
+        if not _fits(ours[mine], theirs[other]):
+            raise WeightsError(
+                f"each tensor must have the shape of its counterpart; {mine} is {list(ours[mine].shape)} and {other} is "
+                f"{list(theirs[other].shape)}; load the weights of the same network"
+            )
+    if len(ours) != len(theirs):
+        longer = list(ours if len(ours) > len(theirs) else theirs)
+        raise WeightsError(
+            f"the network has {len(ours)} tensors and the weights have {len(theirs)}; the first without a counterpart is "
+            f"{longer[len(pairs)]}; load the weights of the same network, without auxiliary heads"
+        )
+    for mine, other in pairs:
+        ours[mine].copy_(theirs[other].reshape(ours[mine].shape))
+
+
+def _tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    for name, value in state.items():
+        if not isinstance(value, Tensor):
+            raise WeightsError(f"weights are a mapping of names to tensors; {name!r} holds {type(value).__name__}; pass net.state_dict()")
+    return {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+
+
+def _fits(a: Tensor, b: Tensor) -> bool:
+    if a.shape == b.shape:
+        return True
+    matrix = {len(a.shape), len(b.shape)} == {2, 4}
+    return matrix and a.shape[:2] == b.shape[:2] and a.numel() == b.numel()

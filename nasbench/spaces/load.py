@@ -1,0 +1,106 @@
+"""Spaces by name or from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from nasbench.errors import SpaceError, nearest
+from nasbench.genotype import Style
+from nasbench.genotype.yaml import load_yaml
+from nasbench.spaces.open_fields import Part, read_options, read_part
+from nasbench.spaces.space import Space
+
+_KEYS = ("name", "about", "channels", "resolution", "style", "defaults", "stem", "stages", "head")
+
+
+def spaces_folder() -> Path:
+    """Where the YAML files are: inside the installed package, or at the top of a checkout."""
+    installed = Path(str(files("nasbench"))) / "search_spaces"
+    return installed if installed.is_dir() else Path(str(files("nasbench"))).parent / "search_spaces"
+
+
+def space_names() -> list[str]:
+    """The spaces that come with nasbench."""
+    return sorted(path.stem for path in spaces_folder().glob("*.yaml"))
+
+
+def load_space(name_or_path: str | Path) -> Space:
+    """A space that comes with nasbench by its name, or any other by the path of its YAML file.
+
+    Raises:
+        SpaceError: no such space, or a file that is none: says where in it, the rule and the value.
+    """
+    text = str(name_or_path)
+    if text in (names := space_names()):
+        return read_space(spaces_folder() / f"{text}.yaml")
+    if isinstance(name_or_path, Path) or text.endswith((".yaml", ".yml")) or "/" in text:
+        return read_space(Path(text))
+    raise SpaceError(f"there is no space {text!r}{nearest(text, names)}; there are {', '.join(names)}, or name a .yaml file")
+
+
+def read_space(text_or_path: str | Path) -> Space:
+    """A space from YAML: the rows of a genotype with lists at their fields; see docs/spaces.md."""
+    document, where = load_yaml(text_or_path, SpaceError)
+    if not isinstance(document, Mapping):
+        raise SpaceError(f"a space is a mapping of {', '.join(_KEYS)}; {where} holds {type(document).__name__}")
+    for key in document:
+        if key not in _KEYS:
+            raise SpaceError(f"a space has no {key!r}; it reads {', '.join(_KEYS)}{nearest(key, _KEYS)}")
+    defaults = document.get("defaults") or {}
+    stages = document.get("stages") or []
+    channels = document.get("channels", 3)
+    if not isinstance(defaults, Mapping) or not all(isinstance(v, Mapping) for v in defaults.values()):
+        raise SpaceError(f"defaults is a mapping from an op to fields of its rows; got {defaults!r}")
+    if not isinstance(stages, list):
+        raise SpaceError(f"stages is a list of rows or of lists of rows; got {type(stages).__name__}")
+    resolution = read_options(document.get("resolution", 224), "resolution")
+    for number in (channels, resolution[0], resolution[-1], *(() if isinstance(resolution, range) else resolution)):
+        if type(number) is not int or not 1 <= number <= 16_384:
+            raise SpaceError(f"channels and resolution are whole numbers from 1 to 16384; got {number!r}")
+    name = document.get("name", Path(where).stem)
+    if not isinstance(name, str) or not 0 < len(name) <= 100:
+        raise SpaceError(f"a space's name is a text of 1 to 100 characters; got {name!r}")
+    return Space(
+        name=name,
+        channels=channels,
+        resolution=resolution,
+        styles=_styles(document.get("style") or {}),
+        stem=_parts(document.get("stem"), defaults, "stem"),
+        stages=tuple(_parts(stage, defaults, f"stage {i + 1}") for i, stage in enumerate(stages)),
+        heads=_heads(document.get("head"), defaults),
+        about=str(document.get("about", "")).strip(),
+    )
+
+
+def _parts(rows: Any, defaults: Mapping[str, Any], where: str) -> tuple[Part, ...]:
+    if rows is None:
+        return ()
+    listed = rows if isinstance(rows, list) else [rows]
+    return tuple(read_part(row, defaults, f"{where}, row {j + 1}") for j, row in enumerate(listed))
+
+
+def _styles(style: Any) -> dict[str, Style]:
+    """One style, or named alternatives: a mapping whose values are mappings."""
+    if not isinstance(style, Mapping):
+        raise SpaceError(f"style is a mapping of its fields, or of names to such mappings; got {style!r}")
+    if style and all(isinstance(value, Mapping) for value in style.values()):
+        return {str(name): _style(fields, f"style {name}") for name, fields in style.items()}
+    return {"style": _style(style, "style")}
+
+
+def _style(fields: Mapping[str, Any], where: str) -> Style:
+    try:
+        return Style.of(fields)
+    except ValueError as error:
+        raise SpaceError(f"{where}: {error}") from None
+
+
+def _heads(head: Any, defaults: Mapping[str, Any]) -> dict[str, tuple[Part, ...]]:
+    if isinstance(head, Mapping) and "op" not in head and "any_of" not in head:
+        if not head:
+            raise SpaceError("head is a list of rows, or a mapping of names to such lists; got an empty mapping")
+        return {str(name): _parts(rows, defaults, f"head {name}") for name, rows in head.items()}
+    return {"head": _parts(head, defaults, "head")}
