@@ -8,7 +8,8 @@
 - `activations`: elements written by convolutions and linear layers (Radosavovic et al. 2020, section 3; fvcore agrees).
 - `peak_bytes`: weights and buffers, plus the most that values alive at one time take, running layer by layer with
   in-place activations. A kernel's own workspace is not known here.
-- `train_peak_bytes`: weights, gradients and one momentum, plus every stored value of a forward pass and the largest gradient, for one image.
+- `train_peak_bytes`: weights, gradients and one momentum, plus every stored value of a forward pass and the largest
+  gradient, for one image.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ class Fields(dict[str, Any]):
     def _frozen(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError("these fields are frozen; make another block with block.but(field=value)")
 
-    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _frozen  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _frozen
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Fields, (dict(self),)
@@ -41,7 +41,7 @@ class Layer(NamedTuple):
     params: int = 0
     macs: int = 0
     where: str = ""
-    index: int = 0
+    index: int = 0  # type: ignore[assignment] # hides tuple.index, which a layer has no use for
     flat: bool = False
 
     @property

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, get_type_hints
+from typing import Any, get_type_hints, overload
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from nasbench.errors import GenotypeError, nearest
 from nasbench.genotype.genotype import Block
 from nasbench.genotype.layer import Value
+from nasbench.genotype.tracer import Tracer
 
 VOCABULARY: dict[str, Word] = {}
 
@@ -55,9 +56,13 @@ class Word:
             self.name, __config__=ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True, protected_namespaces=()), **schema
         )
 
-    def __call__(self, *args: Any, repeat: int = 1, **fields: Any) -> Any:
+    @overload
+    def __call__(self, t: Tracer, x: Value, /, **fields: Any) -> Value: ...
+    @overload
+    def __call__(self, *values: Any, repeat: int = 1, **fields: Any) -> Block: ...
+    def __call__(self, *args: Any, **fields: Any) -> Value | Block:
         """With (tracer, value, fields...) run the word; with field values alone, make a Block."""
-        if args and hasattr(args[0], "layers"):
+        if args and isinstance(args[0], Tracer):
             return self.function(*args, **fields)
         if len(args) > len(self.names):
             raise GenotypeError(f"{self.name} reads {len(self.names)} fields ({', '.join(self.names)}); got {len(args)} values")
@@ -65,6 +70,7 @@ class Word:
             if name in fields:
                 raise GenotypeError(f"{self.name}: field {name!r} is given twice, as {value!r} and {fields[name]!r}")
             fields[name] = value
+        repeat = fields.pop("repeat", 1)
         return Block(self.name, fields, repeat)
 
     def check(self, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -22,7 +22,7 @@ _KEYS = ("name", "input", "style", "stem", "stages", "head")
 class _Loader(yaml.SafeLoader):
     """Safe, with YAML 1.2's numbers and booleans (`1e-3` is a number, `no` is a word), and each key once."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -88,7 +88,9 @@ def _bound(document: Any, error: type[NasbenchError], where: str) -> None:
         value, depth = stack.pop()
         count += 1
         if count > MAX_NODES or depth > MAX_DEPTH:
-            raise error(f"a YAML document has at most {MAX_NODES:,} entries, {MAX_DEPTH} levels deep; {where} has more; write it plainly, without aliases")
+            raise error(
+                f"a YAML document has at most {MAX_NODES:,} entries, {MAX_DEPTH} levels deep; {where} has more; write it plainly, without aliases"
+            )
         if isinstance(value, dict):
             stack.extend((v, depth + 1) for v in value.values())
         elif isinstance(value, list):
@@ -110,7 +112,9 @@ def read_genotype(text_or_path: str | Path) -> Genotype:
     stages = document.get("stages") or []
     style = document.get("style") or {}
     if not isinstance(stages, list) or not isinstance(style, Mapping):
-        raise GenotypeError(f"stages is a list of lists of rows and style a mapping; got {type(stages).__name__} and {type(style).__name__}")
+        raise GenotypeError(
+            f"stages is a list of lists of rows and style a mapping; got {type(stages).__name__} and {type(style).__name__}"
+        )
     return Genotype(
         name=document.get("name", "unnamed"),
         input=document.get("input", (3, 224, 224)),

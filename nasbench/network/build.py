@@ -82,7 +82,7 @@ def _step(layer: Layer, layers: Trace, last: list[int], nodes: list[fx.Node], gr
         case "slice":
             return graph.call_method("narrow", (*reads, 1, a["start"], a["stop"] - a["start"]))
         case "interleave":
-            c, h, w = layer.shape
+            c = layer.channels
             parts = graph.call_method("unflatten", (*reads, 1, (a["groups"], c // a["groups"])))
             return graph.call_method("flatten", (graph.call_method("transpose", (parts, 1, 2)), 1, 2))
         case "gap" if a["size"] == 1:
@@ -133,7 +133,7 @@ def _identifier(name: str) -> str:
     return f"_{word}" if not word.isidentifier() or keyword.iskeyword(word) else word
 
 
-class _no_initialisation:  # noqa: N801 - reads as a statement
+class _no_initialisation:
     """Modules made inside leave their weights as they are: on the meta device there is nothing to fill."""
 
     def __enter__(self) -> None:

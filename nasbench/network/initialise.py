@@ -17,9 +17,7 @@ def initialise(net: nn.Module, scheme: str) -> None:
     (`he_fan_in` with ReLU between them: He's normal). `torch` calls each module's own `reset_parameters`.
     """
     for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
-            module.reset_parameters()
-        elif scheme == "torch" and isinstance(module, nn.Conv2d | nn.Linear):
+        if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d) or (scheme == "torch" and isinstance(module, nn.Conv2d | nn.Linear)):
             module.reset_parameters()
         elif isinstance(module, nn.Conv2d):
             area = math.prod(module.kernel_size)

@@ -184,7 +184,10 @@ class OpenRow:
     def describe(self) -> str:
         """The row in one line: fixed fields as they are, choices in brackets."""
         parts = [f"[{show(o)}]" if len(o) > 1 else show(o) for o in self.fields.values()]
-        said = [f"{n}{' (each layer)' if n in self.vary and len(o) > 1 else ''} {p}" for (n, o), p in zip(self.fields.items(), parts, strict=True)]
+        said = [
+            f"{n}{' (each layer)' if n in self.vary and len(o) > 1 else ''} {p}"
+            for (n, o), p in zip(self.fields.items(), parts, strict=True)
+        ]
         if len(self.repeat) > 1 or self.repeat[0] != 1:
             said.append(f"repeat [{show(self.repeat)}]" if len(self.repeat) > 1 else f"repeat {self.repeat[0]}")
         return f"{self.op}: {', '.join(said)}" if said else self.op

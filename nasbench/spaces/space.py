@@ -59,7 +59,9 @@ class Space:
         outside = f"{g.name} is outside the space {self.name}"
         channels, height, width = g.input
         if channels != self.channels or height != width or height not in self.resolution:
-            raise SpaceError(f"{outside}: its input is {list(g.input)}; here it is [{self.channels}, n, n] with n one of {show(self.resolution)}")
+            raise SpaceError(
+                f"{outside}: its input is {list(g.input)}; here it is [{self.channels}, n, n] with n one of {show(self.resolution)}"
+            )
         style = next((name for name, style in self.styles.items() if style == g.style), None)
         if style is None:
             raise SpaceError(f"{outside}: its style is {g.style.written()}; here it is one of {', '.join(self.styles)}")

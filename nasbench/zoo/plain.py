@@ -72,8 +72,8 @@ def googlenet() -> Genotype:
 def densenet(name: str, depths: tuple[int, ...], growth: int, width: int) -> Genotype:
     """Dense stages of bottleneck layers with halving transitions between (Huang et al. 2016, table 1)."""
     transition = (conv("in/2", order="norm-act-conv"), pool("avg", 2, 2))
-    stages = [(dense(growth, bottleneck=4 * growth, repeat=depth), *transition) for depth in depths]
-    stages[-1] = stages[-1][:1]
+    blocks = [dense(growth, bottleneck=4 * growth, repeat=depth) for depth in depths]
+    stages = [(block, *transition) for block in blocks[:-1]] + [(blocks[-1],)]
     return Genotype(name, stem=(conv(width, 7, 2), pool("max", 3, 2)), stages=tuple(stages), head=(norm(), gap(), linear(1000)))
 
 

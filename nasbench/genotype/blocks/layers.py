@@ -93,5 +93,8 @@ def lrn(
     beta: Annotated[float, Field(gt=0, le=10)] = 0.75,
     k: Annotated[float, Field(gt=0, le=1e3)] = 2.0,
 ) -> Value:
-    """Local response normalisation across channels (Krizhevsky et al. 2012, section 3.3); alpha is divided by `size`, as in torch and Caffe."""
+    """Local response normalisation across channels (Krizhevsky et al. 2012, section 3.3).
+
+    `alpha` is divided by `size`, as in torch and Caffe.
+    """
     return t.lrn(x, size, alpha, beta, k)

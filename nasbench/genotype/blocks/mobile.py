@@ -21,7 +21,10 @@ def separable(
     act: Act | None = None,
     order: Order | None = None,
 ) -> Value:
-    """Depthwise kernel, pointwise 1x1 (Howard et al. 2017, fig. 3); `between: false` has no norm and activation in the middle (Xception)."""
+    """Depthwise kernel, pointwise 1x1 (Howard et al. 2017, fig. 3).
+
+    `between: false` has no norm and activation in the middle (Chollet 2016, Xception).
+    """
     out = t.width(width, x)
     if between:
         y = t.unit(x, x.channels, kernel, stride, groups="depthwise", act=act, order=order, name="depthwise")

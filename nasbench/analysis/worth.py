@@ -1,0 +1,36 @@
+"""Was the search worth it? The last round in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def verdicts(rows: Sequence[Mapping[str, Any]], target_ms: float | None) -> list[str]:
+    """One line against random search at equal cost, one against the best known network within the budget.
+
+    A difference is called clear when the seeds of the two do not overlap.
+    """
+    best = next((r for r in rows if r["winner"]), None)
+    if best is None:
+        return []
+    inside = [r for r in rows if target_ms is None or r["latency_ms"] <= target_ms]
+    random = max((r for r in inside if r["network"].startswith("random")), key=_accuracy, default=None)
+    famous = max((r for r in inside if r["network"].startswith("known")), key=_accuracy, default=None)
+    return [
+        _against(best, random, "random search at equal cost", "random search found no network within the budget"),
+        _against(best, famous, "the best known network within the budget", "no known network of the comparison is within the budget"),
+    ]
+
+
+def _accuracy(row: Mapping[str, Any]) -> float:
+    return float(row["accuracy"])
+
+
+def _against(best: Mapping[str, Any], other: Mapping[str, Any] | None, name: str, absent: str) -> str:
+    if other is None:
+        return f"was it worth it? {absent}"
+    difference = 100 * (best["accuracy"] - other["accuracy"])
+    clear = min(best["accuracy_seeds"]) > max(other["accuracy_seeds"]) or max(best["accuracy_seeds"]) < min(other["accuracy_seeds"])
+    sure = "beyond the spread of the seeds" if clear else "within the spread of the seeds"
+    return f"was it worth it? {difference:+.1f} points against {name} ({other['network']}, {other['latency_ms']:.1f} ms), {sure}"

@@ -1,0 +1,68 @@
+"""The program: commands, and one place where errors become one line and an exit code.
+
+Exit codes: 0 done; 2 a mistake in what was asked; 3 a latency limit that was missed; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import warnings
+
+import typer
+
+from nasbench import __version__
+from nasbench.cli import device, networks, search, spaces
+from nasbench.errors import NasbenchError
+
+MISTAKE, INTERRUPTED = 2, 130
+_USAGE = typer.BadParameter.__mro__[2]  # click's ClickException, from wherever typer takes its click
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Neural architecture search under a measured latency budget.\n\nExample: nasbench search --space mbconv --latency 20ms",
+)
+for group in (networks, spaces, search):
+    group.register(app)
+app.add_typer(device.app, name="device")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nasbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version.")) -> None:
+    pass
+
+
+def main() -> None:
+    """Run a command; never shows a traceback for a mistake of the user's."""
+    warnings.filterwarnings("ignore", module="fvcore|torch.jit|iopath")
+    try:
+        code = app(standalone_mode=False)
+    except NasbenchError as error:
+        code = _fail(str(error))
+    except _USAGE as error:
+        code = _fail(f"{error.format_message()}; --help shows what may be given")
+    except (KeyboardInterrupt, typer.Abort):
+        code = _fail("interrupted; nothing is lost, the same command goes on", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left, as `| head` does
+        code = 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        code = _fail(f"cannot write {error.filename or 'a file'}: {error.strerror}; free some space or choose a folder you may write to")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int = MISTAKE) -> int:
+    print(f"nasbench: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    return code

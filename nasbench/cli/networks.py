@@ -1,0 +1,212 @@
+"""known, show, cost, export: networks."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nasbench.cli.shared import JSON, NAME, console, genotype_of, parse_shape, rows_of, show_json, table
+from nasbench.errors import GenotypeError, NasbenchError, nearest
+from nasbench.genotype import Genotype, adapt, cost_of, digest_of, trace
+from nasbench.genotype.units import show_count, show_memory
+from nasbench.zoo import facts, known
+
+INPUT = typer.Option(None, "--input", help="Another input, such as 3x160x160.")
+SORT = ("name", "params", "macs", "family")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("known")(known_command)
+    app.command("show")(show)
+    app.command("cost")(cost)
+    app.command("export")(export)
+
+
+def known_command(
+    name: Annotated[str | None, typer.Argument(help="One network, with what is published about it.")] = None,
+    family: Annotated[str | None, typer.Option(help="Only this family, such as mobilenetv2.")] = None,
+    sort: Annotated[str | None, typer.Option(help=f"One of {', '.join(SORT)}.")] = None,
+    as_json: bool = JSON,
+) -> None:
+    """List the known networks.
+
+    Example: nasbench known --sort macs
+    """
+    found = facts()
+    names = known()
+    if name is not None:
+        known(name)
+        names = [name]
+    if family is not None:
+        families = sorted({found[n].family for n in names})
+        if family not in families:
+            raise NasbenchError(f"there is no family {family!r}{nearest(family, families)}; there are {', '.join(families)}")
+        names = [n for n in names if found[n].family == family]
+    if sort is not None:
+        if sort not in SORT:
+            raise NasbenchError(f"--sort is one of {', '.join(SORT)}; got {sort!r}{nearest(sort, SORT)}")
+        names.sort(key=lambda n: n if sort == "name" else getattr(found[n], sort))
+    rows = []
+    for n in names:
+        layers = trace(known(n))
+        c = cost_of(layers)
+        rows.append({"name": n, "family": found[n].family, "input": list(known(n).input), "params": c.params, "macs": c.macs})
+    if as_json:
+        show_json([{**row, **({k: v for k, v in asdict(found[str(row["name"])]).items() if k not in row} if name else {})} for row in rows])
+        return
+    table(
+        ("name", "family", "input", ">params", ">MACs"),
+        ((r["name"], r["family"], "x".join(map(str, r["input"])), f"{r['params']:,}", show_count(r["macs"])) for r in rows),
+    )
+    if name is not None:
+        _published(name, rows[0]["params"], rows[0]["macs"])
+
+
+def _published(name: str, params: int, macs: int) -> None:
+    f = facts()[name]
+    console.print(f"\nvariant: {f.variant}")
+    for what, paper, exact in (("parameters", f.paper_params, params), ("MACs", f.paper_macs, macs)):
+        if paper:
+            console.print(f"paper: {show_count(paper)} {what}, exact {exact:,} ({exact / paper - 1:+.1%})")
+    for label, text in (("source", f.source), ("note", f.note), ("same network", "; ".join(f.references))):
+        if text:
+            console.print(f"{label}: {text}", markup=False)
+
+
+def show(
+    name: str = NAME, input: str | None = INPUT, layers: bool = typer.Option(False, help="Every layer."), as_json: bool = JSON
+) -> None:
+    """Show a network: its rows with shapes, parameters and MACs.
+
+    Example: nasbench show efficientnet_b0
+    """
+    g = _at(genotype_of(name), input)
+    traced = trace(g)
+    c = cost_of(traced)
+    if as_json:
+        listed = [{k: v for k, v in x._asdict().items() if k != "flat"} for x in traced]
+        show_json({"name": g.name, "digest": digest_of(traced, g.style.init), "genotype": g.to_yaml(), "cost": asdict(c), "layers": listed})
+        return
+    style = ", ".join(f"{k} {v}" for k, v in g.style.written().items()) or "default"
+    console.print(f"{g.name}  input {'x'.join(map(str, g.input))}  style: {style}  digest {digest_of(traced, g.style.init)}\n")
+    if layers:
+        table(
+            ("layer", "kind", "output", ">params", ">MACs"),
+            ((x.where, x.kind, "x".join(map(str, x.shape)), f"{x.params:,}", show_count(x.macs)) for x in traced[1:]),
+        )
+    else:
+        table(("row", "block", "fields", ">n", "output", ">params", ">MACs"), _row_table(g))
+    console.print(
+        f"\n{c.params:,} parameters, {c.macs:,} MACs, {show_count(c.activations)} activations, depth {c.depth}, "
+        f"{show_memory(c.peak_bytes)} to run, {show_memory(c.train_peak_bytes)} to train at batch 1"
+    )
+
+
+def _row_table(g: Genotype) -> list[tuple[object, ...]]:
+    """One line per row of the genotype, with what its layers came to."""
+    totals: dict[str, list[int]] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
+    for x in trace(g)[1:]:
+        parts = x.where.split(".")
+        place = ".".join(parts[: 3 if parts[0] == "stages" else 2])
+        entry = totals.setdefault(place, [0, 0])
+        entry[0] += x.params
+        entry[1] += x.macs
+        shapes[place] = x.shape
+    found = []
+    for label, prefix, rows in [
+        ("stem", "stem", g.stem),
+        *((f"stage {i + 1}", f"stages.{i}", s) for i, s in enumerate(g.stages)),
+        ("head", "head", g.head),
+    ]:
+        i = 0
+        for row in rows:
+            places = [f"{prefix}.{i + j}" for j in range(row.repeat)]
+            i += row.repeat
+            params, macs = (sum(totals.get(p, (0, 0))[k] for p in places) for k in (0, 1))
+            shape = next((shapes[p] for p in reversed(places) if p in shapes), ())
+            fields = ", ".join(f"{k} {'null' if v is None else v}" for k, v in row.written().items() if k not in ("op", "repeat"))
+            found.append((label, row.op, fields, row.repeat, "x".join(map(str, shape)), f"{params:,}", show_count(macs)))
+            label = ""
+    return found
+
+
+def cost(
+    name: str = NAME,
+    input: str | None = INPUT,
+    verify: bool = typer.Option(False, help="Compare with fvcore, operator by operator, on the built network."),
+    as_json: bool = JSON,
+) -> None:
+    """Count parameters, MACs, activations and memory of a network, without torch.
+
+    MACs are multiply-adds of convolutions and linear layers for one image.
+
+    Example: nasbench cost resnet50 --verify
+    """
+    g = _at(genotype_of(name), input)
+    c = cost_of(trace(g))
+    checked = None
+    if verify:
+        from nasbench.network.verify import verify_cost
+
+        checked = verify_cost(g)
+    if as_json:
+        show_json({"name": g.name, "input": list(g.input), **asdict(c), **({"fvcore": checked.to_json()} if checked else {})})
+    else:
+        table(
+            ("figure", ">value", "convention"),
+            (
+                ("parameters", f"{c.params:,}", "trained numbers, without running statistics"),
+                ("MACs", f"{c.macs:,}", "multiply-adds of convolutions and linear layers, one image"),
+                ("activations", f"{c.activations:,}", "numbers written by convolutions and linear layers"),
+                ("depth", f"{c.depth:,}", "convolutions and linear layers on the longest way"),
+                ("memory to run", show_memory(c.peak_bytes), "float32, batch 1: weights and the most values alive at once"),
+                ("memory to train", show_memory(c.train_peak_bytes), "float32, batch 1, estimated"),
+            ),
+        )
+        if checked:
+            console.print()
+            table(("operator", ">nasbench", ">fvcore", "equal"), checked.rows())
+            console.print(f"\nfvcore also counts {', '.join(checked.also) or 'nothing else'}; MACs leave that out.")
+    if checked and not checked.equal:
+        raise NasbenchError(f"{g.name}: our count and fvcore's differ; please report this network")
+
+
+def export(
+    name: Annotated[str, typer.Argument(help="A known network, a genotype's .yaml file, or a study's folder (its winner).")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write; the screen without it.")] = None,
+    input: str | None = INPUT,
+    classes: Annotated[int | None, typer.Option(help="Another number of classes.")] = None,
+) -> None:
+    """Write a network's genotype as YAML.
+
+    Example: nasbench export mobilenet_v2 --classes 10 -o my.yaml
+    """
+    best = Path(name) / "best" / "genotype.yaml"
+    if Path(name).is_dir():
+        if not best.exists():
+            raise GenotypeError(
+                f"a finished study holds best/genotype.yaml; {name} does not; name a finished study, or finish it with resume"
+            )
+        g = Genotype.from_yaml(best)
+    else:
+        g = genotype_of(name)
+    g = adapt(_at(g, input), classes=classes)
+    trace(g)  # say now what is wrong with it
+    if out is None:
+        typer.echo(g.to_yaml(), nl=False)
+        return
+    from nasbench.files import write_atomic
+
+    write_atomic(out, g.to_yaml())
+    console.print(f"wrote {out}: {g.name}, {'x'.join(map(str, g.input))}")
+
+
+def _at(g: Genotype, text: str | None) -> Genotype:
+    return g if text is None else adapt(g, input=parse_shape(text))
+
+
+__all__ = ["register", "rows_of"]

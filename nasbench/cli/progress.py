@@ -1,0 +1,77 @@
+"""Progress of long work: a bar with the time left on a terminal, lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from nasbench.genotype.units import show_duration
+
+
+class Reporter:
+    """Shows stages and their steps; use as a context manager. It goes to stderr, so that stdout holds the result alone."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False, markup=False)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+        )
+        self._bar = Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal)
+        self._task: int | None = None
+        self._total: int | None = None
+        self._done = 0
+        self._began = 0.0
+        self._counted = 0
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        """A new part of the work."""
+        if self._task is not None:
+            self._bar.remove_task(self._task)  # type: ignore[arg-type] # TaskID is an int
+        self._task = self._bar.add_task(name, total=total, left="")
+        self._total, self._done, self._counted = total, 0, 0
+        self._began = time.monotonic()
+        if not self._console.is_terminal:
+            self.say(name)
+
+    def step(self, message: str | None = None) -> None:
+        """One step is done; without a message it was done before, and says nothing about the pace."""
+        self._done += 1
+        if message is None:
+            self._began = time.monotonic()
+        else:
+            self._counted += 1
+        left = self._left()
+        if self._task is not None:
+            self._bar.update(self._task, completed=self._done, left=left)  # type: ignore[arg-type]
+        if message:
+            self.say(f"[{self._done}/{self._total or '?'}] {message}{'' if self._console.is_terminal or not left else f'; {left}'}")
+
+    def say(self, message: str) -> None:
+        """A line above the bar."""
+        self._console.print(message, soft_wrap=True)
+
+    def rounds(self, done: int, total: int) -> None:
+        """Progress that is told as counts."""
+        if self._task is not None:
+            self._bar.update(self._task, completed=done, total=total)  # type: ignore[arg-type]
+
+    def _left(self) -> str:
+        if not self._total or not self._counted or self._done >= self._total:
+            return ""
+        pace = (time.monotonic() - self._began) / self._counted
+        return f"about {show_duration(pace * (self._total - self._done))} left"
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bar.stop()

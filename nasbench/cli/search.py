@@ -1,0 +1,349 @@
+"""plan, search, resume, status, front: the loop."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nasbench.cli.progress import Reporter
+from nasbench.cli.shared import JSON, console, rows_of, show_json, table
+from nasbench.cli.spaces import count_words
+from nasbench.errors import NasbenchError, StudyError
+from nasbench.genotype import Genotype
+from nasbench.genotype.units import parse_count, parse_duration, parse_latency, parse_memory, show_count, show_duration
+
+if TYPE_CHECKING:
+    from nasbench.analysis import Study
+    from nasbench.search.plan import Plan
+    from nasbench.search.request import Request
+    from nasbench.search.run import Outcome, Task
+
+MISSED = 3
+
+Space = Annotated[str, typer.Option("--space", help="A space (see `nasbench spaces`) or its .yaml file.")]
+Latency = Annotated[str | None, typer.Option("--latency", help="Limit at the network's own input size, batch 1, such as 20ms.")]
+Macs = Annotated[str | None, typer.Option("--macs", help="Limit on multiply-adds, such as 300M.")]
+Params = Annotated[str | None, typer.Option("--params", help="Limit on parameters, such as 5M.")]
+Memory = Annotated[str | None, typer.Option("--memory", help="Limit on memory to run, float32 at batch 1, such as 64MiB.")]
+Data = Annotated[str, typer.Option("--data", help="embedded, fashion-mnist, mnist, cifar10, cifar100, or a folder of class folders.")]
+DataRoot = Annotated[str | None, typer.Option("--data-root", help="Where downloaded data sets are kept.")]
+StrategyName = Annotated[str, typer.Option("--strategy", help="random, evolution or tpe.")]
+Reward = Annotated[str, typer.Option("--reward", help="hard or soft (MnasNet), or pareto (accuracy and latency).")]
+Seed = Annotated[int, typer.Option("--seed", help="Of every random choice.")]
+Trials = Annotated[int | None, typer.Option("--trials", help="Networks to train, and as many at random; --time decides without it.")]
+Time = Annotated[str, typer.Option("--time", help="Time for the whole search, such as 8min.")]
+Workers = Annotated[int | None, typer.Option("--workers", help="Trainings at a time, one thread each; all cores without it.")]
+Threads = Annotated[int | None, typer.Option("--threads", help="Threads of the device that is measured; all cores without it.")]
+Known = Annotated[str | None, typer.Option("--known", help="Known networks to compare with, separated by commas.")]
+RecipeFile = Annotated[Path | None, typer.Option("--recipe", help="JSON file with fields of the training recipe.")]
+Folder = Annotated[Path, typer.Argument(help="The study's folder, such as runs/mbconv-20ms.")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (plan, search, resume, status, front):
+        app.command()(command)
+
+
+def plan(
+    space: Space = "mbconv",
+    latency: Latency = None,
+    macs: Macs = None,
+    params: Params = None,
+    memory: Memory = None,
+    data: Data = "embedded",
+    data_root: DataRoot = None,
+    strategy: StrategyName = "evolution",
+    reward: Reward = "hard",
+    seed: Seed = 0,
+    trials: Trials = None,
+    time_limit: Time = "8min",
+    workers: Workers = None,
+    threads: Threads = None,
+    known: Known = None,
+    recipe: RecipeFile = None,
+    as_json: bool = JSON,
+) -> None:
+    """Say what a search would do and how long it would take.
+
+    Example: nasbench plan --space mbconv --latency 20ms
+    """
+    request = _request(
+        space, latency, macs, params, memory, data, data_root, strategy, reward, seed, trials, time_limit, workers, threads, known, recipe
+    )
+    from nasbench.search.run import plan as make
+
+    with Reporter() as reporter:
+        task = _ready(request, reporter)
+        made = make(task, reporter)
+    if as_json:
+        show_json(json.loads(made.to_json()) | {"binds": made.binds})
+    else:
+        _show_plan(request, task, made)
+
+
+def search(
+    space: Space = "mbconv",
+    latency: Latency = None,
+    macs: Macs = None,
+    params: Params = None,
+    memory: Memory = None,
+    data: Data = "embedded",
+    data_root: DataRoot = None,
+    strategy: StrategyName = "evolution",
+    reward: Reward = "hard",
+    seed: Seed = 0,
+    trials: Trials = None,
+    time_limit: Time = "8min",
+    workers: Workers = None,
+    threads: Threads = None,
+    known: Known = None,
+    recipe: RecipeFile = None,
+    name: Annotated[str | None, typer.Option("--name", help="Of the study; made from the command without it.")] = None,
+    runs: Annotated[Path, typer.Option("--runs", help="Where studies are kept.")] = Path("runs"),
+    as_json: bool = JSON,
+) -> int:
+    """Find the best network within a latency limit. The same command again goes on where it was stopped.
+
+    Exit code 3 if no network that was found keeps the limit when measured.
+
+    Example: nasbench search --space mbconv --latency 20ms
+    """
+    request = _request(
+        space, latency, macs, params, memory, data, data_root, strategy, reward, seed, trials, time_limit, workers, threads, known, recipe
+    )
+    from nasbench.search.folder import study_path
+
+    return _search(request, study_path(runs, name or request.name()), as_json)
+
+
+def resume(path: Folder, as_json: bool = JSON) -> int:
+    """Go on with a study, as the command that began it would.
+
+    Example: nasbench resume runs/mbconv-20ms
+    """
+    from nasbench.analysis import open_study
+    from nasbench.search.request import Request
+
+    return _search(Request.from_command(open_study(path).command), path, as_json)
+
+
+def status(path: Folder, as_json: bool = JSON) -> None:
+    """Say how far a study is.
+
+    Example: nasbench status runs/mbconv-20ms
+    """
+    from nasbench.analysis import open_study
+
+    study = open_study(path)
+    trials = study.trials()
+    counts = {str(phase): {str(k): int(v) for k, v in rows["status"].value_counts().items()} for phase, rows in trials.groupby("phase")}
+    planned = study.plan()
+    if as_json:
+        driver = {k: str(v) for k, v in study.driver.items()} if study.driver else None
+        show_json({"path": str(path), "driver": driver, "planned": planned, "trials": counts, "summary": study.summary()})
+        return
+    working = f"a driver works on it (pid {study.driver['pid']})" if study.driver else "no driver works on it"
+    finished = "finished" if study.summary() else "not finished: `nasbench resume` goes on"
+    console.print(f"{path}: {working}; {finished}")
+    wanted = {"search": planned.get("trials"), "random": planned.get("trials"), "final": planned.get("final_runs")}
+    table(
+        ("phase", ">planned", "trials"),
+        ((phase, wanted.get(phase) or "", ", ".join(f"{n} {s}" for s, n in sorted(c.items()))) for phase, c in counts.items()),
+    )
+    if study.summary():
+        _show_summary(study)
+
+
+def front(path: Folder, as_json: bool = JSON) -> None:
+    """Show a study's Pareto front of accuracy and predicted latency, and write front.csv and front.png.
+
+    Example: nasbench front runs/mbconv-20ms
+    """
+    from nasbench.analysis import open_study
+    from nasbench.analysis.plots import save_front
+
+    study = open_study(path)
+    df = study.front()
+    if as_json:
+        show_json(json.loads(df[["number", "accuracy", "latency_ms", "macs", "params_count", "digest"]].to_json(orient="records")))
+        return
+    if df.empty:
+        console.print("no trial has finished yet; the front is empty")
+        return
+    rows = zip(df["number"], df["accuracy"], df["latency_ms"], df["macs"], df["params_count"], strict=True)
+    table(
+        (">trial", ">accuracy", ">latency (predicted)", ">MACs", ">params"),
+        ((n, f"{a:.1%}", f"{ms:.1f} ms", show_count(m), show_count(p)) for n, a, ms, m, p in rows),
+    )
+    console.print(f"wrote {study.write_front()} and {save_front(study)}")
+
+
+def _request(
+    space: str, latency: str | None, macs: str | None, params: str | None, memory: str | None, data: str, data_root: str | None,
+    strategy: str, reward: str, seed: int, trials: int | None, time_limit: str, workers: int | None, threads: int | None,
+    known: str | None, recipe: Path | None,
+) -> Request:  # fmt: skip
+    """The options as a request; quantities and names are checked before torch is loaded."""
+    from nasbench.spaces import load_space
+
+    limits = {
+        "latency_ms": parse_latency(latency) if latency is not None else None,
+        "macs": parse_count(macs) if macs is not None else None,
+        "params": parse_count(params) if params is not None else None,
+        "memory_bytes": parse_memory(memory) if memory is not None else None,
+    }
+    load_space(space)
+    seconds = parse_duration(time_limit)
+    from nasbench.search.limits import Limits
+    from nasbench.search.request import KNOWN, Request
+    from nasbench.training.recipe import PROXY, Recipe
+
+    return Request(
+        space=space,
+        limits=Limits(**limits),  # type: ignore[arg-type] # a mapping of mixed numbers
+        data=data,
+        data_root=data_root,
+        strategy=strategy,
+        mode=reward,  # type: ignore[arg-type] # checked by Request
+        seed=seed,
+        trials=trials,
+        time_s=seconds,
+        workers=len(os.sched_getaffinity(0)) if workers is None else workers,
+        threads=threads,
+        known=tuple(known.split(",")) if known else KNOWN,
+        recipe=PROXY if recipe is None else Recipe.from_dict(_read_json(recipe)),
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise NasbenchError(f"a recipe is a JSON file with fields such as epochs and lr; {path}: {error}") from None
+    if not isinstance(found, dict):
+        raise NasbenchError(f"a recipe is a JSON mapping of fields such as epochs and lr; {path} holds {type(found).__name__}")
+    return found
+
+
+def _ready(request: Request, reporter: Reporter, stored: Path | None = None) -> Task:
+    """The request with its data checked and its device profiled; a study that goes on has its own profile in `stored`."""
+    from nasbench.latency import load_profile, local_device
+    from nasbench.search.profiling import obtain_profile
+    from nasbench.search.run import prepare
+
+    device = local_device(request.threads)
+    task = prepare(request, device)
+    own = stored is not None and stored.exists()
+    return task.predicting(load_profile(stored) if own and stored else obtain_profile(device, task.space, reporter))
+
+
+def _search(request: Request, path: Path, as_json: bool) -> int:
+    from nasbench.analysis import open_study
+    from nasbench.analysis.plots import save_front
+    from nasbench.search import run
+
+    began = time.monotonic()
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    with Reporter() as reporter:
+        task = _ready(request, reporter, path / run.PROFILE)
+
+        def show(made: Plan) -> None:
+            if not as_json:
+                _show_plan(request, task, made)
+
+        outcome = run.search(task, path, reporter, show, time.monotonic() - began)
+    study = open_study(path)
+    if not study.front().empty:
+        study.write_front()
+        save_front(study)
+    if as_json:
+        show_json({"path": str(path), "winner": outcome.winner is not None, "summary": study.summary()})
+    else:
+        _show_outcome(request, study, outcome, time.monotonic() - began)
+    return 0 if outcome.winner else MISSED
+
+
+def _as_interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _show_plan(request: Request, task: Task, made: Plan) -> None:
+    limits = request.limits.describe()
+    if request.limits.latency_ms is not None and not made.binds:
+        limits += " (it excludes nothing that was sampled)"
+    table(
+        ("plan", ""),
+        (
+            ("space", f"{task.space.name}: {count_words(made.count)} networks"),
+            ("device", str(task.device)),
+            ("latency", f"{made.fastest_ms:.1f} ms fastest, {made.median_ms:.1f} ms median, {made.slowest_ms:.1f} ms slowest (predicted)"),
+            ("limits", limits),
+            ("within them", f"{made.share:.0%} of {made.sampled} samples"),
+            ("data", f"{task.images}; {task.train_images} to train, the rest to validate"),
+            (
+                "trials",
+                f"{made.trials} by {request.strategy}, {made.trials} at random, {made.final_runs} in the last round; {made.workers} at a time",
+            ),
+            ("a trial takes", f"about {show_duration(made.seconds_per_trial)}"),
+            ("expected", f"about {made.expected_s / 60:.1f} minutes"),
+        ),
+    )
+    console.print()
+
+
+def _show_outcome(request: Request, study: Study, outcome: Outcome, seconds: float) -> None:
+    console.print()
+    best = outcome.winner
+    if best is None:
+        console.print(
+            f"no network that was found keeps {request.limits.describe()} when measured on this device; allow more, or search longer"
+        )
+    else:
+        f, m = best.finalist, best.finalist.measured
+        console.print("winner\n" + rows_of(Genotype.from_yaml(f.genotype)) + "\n")
+        budget = f"budget {request.limits.latency_ms:g} ms: kept" if request.limits.latency_ms else "no latency budget"
+        table(
+            ("", ""),
+            (
+                (
+                    "latency",
+                    f"{m.median_ms:.1f} ms measured [{m.low_ms:.1f}, {m.high_ms:.1f}], {f.predicted.ms:.1f} ms predicted; {budget}",
+                ),
+                ("", f"median of {m.n} rounds and its 95 % interval{'; noisy: ' + m.why if m.noisy else ''}"),
+                ("size", f"{show_count(f.params)} parameters, {show_count(f.macs)} MACs"),
+                ("accuracy", f"{best.accuracy:.1%} on validation images, mean of {len(best.seeds)} fresh seeds, same short recipe for all"),
+            ),
+        )
+        console.print()
+    _show_summary(study)
+    if not outcome.complete:
+        console.print("the time limit ended the search before all planned trials; a longer --time with another --name does more")
+    console.print(f"\n{show_duration(seconds)}; study in {study.path}: front.png, front.csv, best/card.json, best/genotype.yaml")
+
+
+def _show_summary(study: Study) -> None:
+    """The last round, and in words whether the search was worth it."""
+    from nasbench.analysis.worth import verdicts
+
+    rows = study.summary()
+    target = study.command.get("latency_ms")
+    shown = []
+    for r in rows:
+        inside = "" if target is None else "yes" if r["latency_ms"] <= target else "no"
+        test = f"{r['test_accuracy']:.1%}" if r["test_accuracy"] is not None else ""
+        spread = f"{r['accuracy']:.1%} ± {(max(r['accuracy_seeds']) - min(r['accuracy_seeds'])) / 2:.1%}"
+        name = f"{r['network']}{'  <- winner' if r['winner'] else ''}"
+        shown.append((name, spread, test, f"{r['latency_ms']:.1f} ms", inside, show_count(r["macs"]), show_count(r["params"])))
+    table(("last round", ">accuracy", ">test", ">measured", "in budget", ">MACs", ">params"), shown)
+    console.print()
+    for line in verdicts(rows, target):
+        console.print(line)
+
+
+__all__ = ["MISSED", "StudyError", "register"]

@@ -1,0 +1,1 @@
+"""Genotype in, record out."""

@@ -1,0 +1,173 @@
+"""One genotype trained on a proxy task: what a search runs for each trial, in a process of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from nasbench.errors import GenotypeError
+from nasbench.files import write_atomic
+from nasbench.genotype import Genotype, adapt
+from nasbench.network import build
+from nasbench.training.data import load_images
+from nasbench.training.images import Images, split
+from nasbench.training.recipe import Recipe, proxy_input
+from nasbench.training.trainer import Epoch, evaluate, train
+
+RESULT = "result.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainTask:
+    """All that a trial depends on, as plain values that travel to another process.
+
+    Attributes:
+        genotype: YAML; it keeps its channels, and gets the classes of the data and the recipe's resolution.
+        data, root, size: as `load_images` takes them.
+        recipe: fields of a Recipe.
+        seed: of this trial: initial weights, order of images, augmentation.
+        split_seed, validation: of the study: which share of the training images is kept for validation.
+        folder: the trial's own; it must exist.
+        save_weights: leave `weights.safetensors` there.
+        test: also name the test images; only a final report may.
+    """
+
+    genotype: str
+    folder: str
+    data: str = "embedded"
+    root: str | None = None
+    size: int = 64
+    recipe: dict[str, Any]
+    seed: int = 0
+    split_seed: int = 0
+    validation: float = 0.2
+    threads: int = 1
+    device: str = "cpu"
+    save_weights: bool = False
+    test: bool = False
+
+    def identity(self) -> str:
+        """Changes with whatever can change the result; the folder cannot."""
+        fields = asdict(self)
+        del fields["folder"]
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def evaluate_training(task: TrainTask) -> dict[str, Any]:
+    """Train as `task` says; write `metrics.jsonl` (a line an epoch), then `result.json`, and return what that holds.
+
+    `status` is `ok`, `diverged` (the loss became infinite) or `infeasible` (shapes do not meet at the proxy resolution,
+    or memory is not enough), the last two with a `reason` and no accuracy. A task that was interrupted goes on from its
+    checkpoint, one that is finished is read back. Sets the number of torch threads of this process.
+
+    Raises:
+        NasbenchError: what is wrong with every trial of a study: data, recipe, no space to write.
+    """
+    folder = Path(task.folder)
+    if done := _finished(folder / RESULT, task.identity()):
+        return done
+    torch.set_num_threads(task.threads)
+    images = load_images(task.data, Path(task.root) if task.root else None, size=task.size)
+    recipe = Recipe.from_dict(task.recipe)
+    try:
+        record = _trained(task, images, recipe, folder)
+    except (RuntimeError, MemoryError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        record = _infeasible(f"out of memory while training at batch size {recipe.batch_size}: {_first_line(error)}")
+    except GenotypeError as error:
+        record = _infeasible(f"cannot be built for training: {_first_line(error)}")
+    record = {**record, "task": task.identity()}
+    write_atomic(folder / RESULT, json.dumps(record, indent=1, allow_nan=False) + "\n")
+    (folder / "checkpoint.bin").unlink(missing_ok=True)
+    return record
+
+
+def _trained(task: TrainTask, images: Images, recipe: Recipe, folder: Path) -> dict[str, Any]:
+    genotype = Genotype.from_yaml(task.genotype)
+    shape = proxy_input(genotype.input, recipe)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(task.seed)
+        net: nn.Module = build(adapt(genotype, input=shape, classes=len(images.classes)))
+    training, validation = split(images.train, task.validation, task.split_seed)
+    lines: list[str] = []
+
+    def on_epoch(epoch: Epoch) -> None:
+        lines.append(json.dumps(_finite(asdict(epoch)), allow_nan=False) + "\n")
+        write_atomic(folder / "metrics.jsonl", "".join(lines))
+
+    result = train(
+        net,
+        training,
+        validation,
+        recipe,
+        shape=shape,
+        seed=task.seed,
+        device=task.device,
+        on_epoch=on_epoch,
+        checkpoint=folder / "checkpoint.bin",
+    )
+    weights = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+    record = {
+        "status": result.status,
+        "reason": result.reason,
+        "accuracy": result.accuracy,
+        "loss": result.loss,
+        "epochs": result.epochs,
+        "seconds": result.seconds,
+        "images_per_second": result.images_per_second,
+        "input": list(shape),
+        "classes": list(images.classes),
+        "mean": list(result.statistics.mean),
+        "std": list(result.statistics.std),
+        "weights_sha256": _weights_digest(weights),
+    }
+    if task.test and result.status == "ok":
+        record["test_accuracy"] = evaluate(net, images.test, recipe, shape=shape, statistics=result.statistics, device=task.device)
+    if task.save_weights and result.status == "ok":
+        write_atomic(folder / "weights.safetensors", save(weights))
+    return record
+
+
+def _finished(path: Path, identity: str) -> dict[str, Any] | None:
+    """The result of an earlier run of the same task, which ended after writing it and before anyone was told."""
+    try:
+        record = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and record.get("task") == identity else None
+
+
+def _infeasible(reason: str) -> dict[str, Any]:
+    return {"status": "infeasible", "reason": reason, "accuracy": None, "loss": None, "seconds": 0.0}
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """torch has a class for CUDA's; the CPU's allocator raises a bare RuntimeError."""
+    text = str(error)
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "out of memory" in text or "DefaultCPUAllocator" in text
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no NaN and no infinity."""
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
+
+
+def _weights_digest(weights: dict[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode())
+        digest.update(weights[name].numpy().tobytes())
+    return digest.hexdigest()

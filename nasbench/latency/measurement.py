@@ -1,0 +1,123 @@
+"""Measurement: a median of visits, its interval, and whether it may be trusted. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from statistics import median
+from typing import Any, NamedTuple
+
+from nasbench.latency.statistics import median_interval, smallest_sample, spread, without_drift
+
+MAX_WIDTH = 0.10  # of the interval of the median, relative to the median: known to about 5 % either way
+MAX_WAITED = 0.10  # share of a visit that our threads were ready to run and other work had the core
+MAX_DRIFT = 0.60  # interquartile range of the anchor over its median
+
+
+class Visit(NamedTuple):
+    """A few runs of one network in a row, in one round.
+
+    Attributes:
+        ms: median of the runs.
+        anchor_ms: of the anchor network, around them.
+        waited: share of the time that other work kept our threads from a core; None where the kernel does not say.
+    """
+
+    ms: float
+    anchor_ms: float
+    waited: float | None = None
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The latency of one network.
+
+    Attributes:
+        median_ms: median over the visits, each corrected by the anchor to the machine's median speed meanwhile.
+        low_ms, high_ms: hold the median with 95 % confidence.
+        n: visits used.
+        spread: interquartile range of the corrected visits over their median.
+        raw_ms: median without correction.
+        drift: interquartile range of the anchor over its median: how much the machine's speed varied.
+        anchor_ms: the anchor's usual time, for which median_ms holds; between two sessions, their ratio is how much slower the machine was.
+        waited: median share of the time that other work had our cores; None where the kernel does not say.
+        noisy: the median is not known to 5 % either way, or other work ran; `why` says it.
+    """
+
+    median_ms: float
+    low_ms: float
+    high_ms: float
+    n: int
+    spread: float
+    raw_ms: float
+    drift: float
+    anchor_ms: float
+    waited: float | None
+    noisy: bool
+    why: str = ""
+
+    def at_speed(self, anchor_ms: float) -> Measurement:
+        """The same measurement for a machine so fast or slow that the anchor takes `anchor_ms`."""
+        factor = anchor_ms / self.anchor_ms
+        return replace(
+            self, median_ms=self.median_ms * factor, low_ms=self.low_ms * factor, high_ms=self.high_ms * factor, anchor_ms=anchor_ms
+        )
+
+    def __str__(self) -> str:
+        verdict = f"; noisy: {self.why}" if self.noisy else ""
+        return f"{self.median_ms:.2f} ms [{self.low_ms:.2f}, {self.high_ms:.2f}] of {self.n} visits, spread {self.spread:.1%}{verdict}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for `json.dumps`."""
+        return asdict(self)
+
+
+def calm(visits: Sequence[Visit]) -> list[Visit]:
+    """The visits that other work did not disturb, as far as the kernel says."""
+    return [v for v in visits if v.waited is None or v.waited <= MAX_WAITED]
+
+
+def judge(visits: Sequence[Visit], anchor_ms: float | None = None) -> Measurement:
+    """The measurement that the visits make. Visits that other work disturbed are left out while six others remain.
+
+    Networks measured in turns share one `anchor_ms`, the usual time of the anchor meanwhile; else it is these visits' own.
+    """
+    quiet = calm(visits)
+    used = quiet if len(quiet) >= smallest_sample() else list(visits)
+    anchors = [v.anchor_ms for v in used]
+    usual = median(anchors) if anchor_ms is None else anchor_ms
+    steady = without_drift([v.ms for v in used], anchors, usual)
+    middle, drift = median(steady), spread(anchors)
+    low, high = median_interval(steady)
+    waits = [v.waited for v in used if v.waited is not None]
+    waited = median(waits) if waits else None
+
+    reasons = []
+    if len(used) < smallest_sample():
+        reasons.append(f"{len(used)} visits, at least {smallest_sample()} are needed")
+    if waited is not None and waited > MAX_WAITED:
+        reasons.append(f"other work kept the cores {waited:.0%} of the time")
+    if drift > MAX_DRIFT:
+        reasons.append(f"the machine's speed varied by {drift:.0%}")
+    if (high - low) / middle > MAX_WIDTH:
+        reasons.append(f"the median is only known to lie within {low:.2f} to {high:.2f} ms, {(high - low) / middle:.0%} of it")
+    return Measurement(
+        median_ms=middle,
+        low_ms=low,
+        high_ms=high,
+        n=len(used),
+        spread=spread(steady),
+        raw_ms=median(v.ms for v in used),
+        drift=drift,
+        anchor_ms=usual,
+        waited=waited,
+        noisy=bool(reasons),
+        why="; ".join(reasons),
+    )
+
+
+def judge_together(visits: Mapping[str, Sequence[Visit]]) -> dict[str, Measurement]:
+    """Measurements of networks that took turns: for one speed of the machine, so that they compare."""
+    everything = [v for several in visits.values() for v in several]
+    usual = median(v.anchor_ms for v in calm(everything) or everything)
+    return {name: judge(several, usual) for name, several in visits.items()}

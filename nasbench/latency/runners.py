@@ -1,0 +1,117 @@
+"""Runtimes: how a network is loaded and run on a device. Another runtime is one more function in `RUNNERS`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import torch
+from torch import fx
+
+from nasbench.errors import DeviceError, nearest
+from nasbench.genotype import Genotype, Layer, trace
+from nasbench.latency.device import Device
+from nasbench.network import build
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A network in memory.
+
+    Attributes:
+        run: one inference of a batch, finished when it returns.
+        layers: one inference layer by layer; milliseconds of each layer of the trace, 0 for the input.
+    """
+
+    run: Callable[[], None]
+    layers: Callable[[], list[float]]
+
+
+def load(g: Genotype, device: Device) -> Loaded:
+    """The network of `g`, ready to run on `device`, with random weights and images.
+
+    Raises:
+        DeviceError: a runtime that is not known, or that does not run on such a device.
+    """
+    if device.runtime not in RUNNERS:
+        raise DeviceError(f"a runtime is one of {', '.join(RUNNERS)}; got {device.runtime!r}{nearest(device.runtime, RUNNERS)}")
+    return RUNNERS[device.runtime](g, device)
+
+
+def load_eager(g: Genotype, device: Device) -> Loaded:
+    """torch as it is, on the CPU."""
+    if device.kind != "cpu":
+        raise DeviceError(f"the runtime eager measures CPUs; got a device of kind {device.kind}; use kind cpu")
+    torch.set_num_threads(device.threads)
+    # Random weights let activations fade to numbers so small that the CPU takes many times as long for them.
+    torch.set_flush_denormal(True)
+    dtype, layout = DTYPES[device.precision], FORMATS[device.memory_format]
+    net = build(g).eval().to(dtype).to(memory_format=layout)
+    image = torch.randn(device.batch, *g.input).to(dtype=dtype, memory_format=layout)
+    walk = Walk(net, trace(g))
+    return Loaded(partial(_run, net, image), partial(walk.times, image))
+
+
+@torch.no_grad()
+def _run(net: fx.GraphModule, image: torch.Tensor) -> None:
+    net(image)
+
+
+class Walk:
+    """Runs a built network node by node, as its generated code does, with a clock around each."""
+
+    def __init__(self, net: fx.GraphModule, layers: tuple[Layer, ...]) -> None:
+        self.nodes = [node for node in net.graph.nodes if node.op not in ("placeholder", "output")]
+        self.image = next(node for node in net.graph.nodes if node.op == "placeholder")
+        self.owners = [layer.index for layer in layers[1:] for _ in range(_nodes_of(layer))]
+        self.count = len(layers)
+        if len(self.owners) != len(self.nodes):
+            raise TypeError(f"{len(self.owners)} nodes were expected for {self.count} layers, the network has {len(self.nodes)}")
+        self.calls = [_call(net, node) for node in self.nodes]
+        position = {node: i for i, node in enumerate(self.nodes)}
+        ends = {node: max(position.get(user, len(self.nodes)) for user in node.users) for node in (self.image, *self.nodes)}
+        self.dead: list[list[fx.Node]] = [[] for _ in range(len(self.nodes) + 1)]
+        for node, end in ends.items():
+            self.dead[end].append(node)
+
+    @torch.no_grad()
+    def times(self, image: torch.Tensor) -> list[float]:
+        """Milliseconds per layer of the trace for one pass over `image`."""
+        values: dict[fx.Node, Any] = {self.image: image}
+        times = [0.0] * self.count
+        clock = time.perf_counter
+        for node, call, owner, dead in zip(self.nodes, self.calls, self.owners, self.dead, strict=False):
+            args = fx.node.map_arg(node.args, values.__getitem__)
+            start = clock()
+            value = call(*args, **node.kwargs)
+            end = clock()
+            times[owner] += (end - start) * 1e3
+            values[node] = value
+            del value, args
+            for gone in dead:
+                del values[gone]
+        return times
+
+
+def _nodes_of(layer: Layer) -> int:
+    """How many nodes `network.build` makes of a layer."""
+    if layer.kind == "add":
+        return len(layer.inputs) - 1
+    return 3 if layer.kind == "interleave" else 1
+
+
+def _call(net: fx.GraphModule, node: fx.Node) -> Callable[..., Any]:
+    if node.op == "call_module":
+        return net.get_submodule(str(node.target))
+    if node.op == "call_method":
+        return cast(Callable[..., Any], getattr(torch.Tensor, str(node.target)))
+    return cast(Callable[..., Any], node.target)
+
+
+RUNNERS: dict[str, Callable[[Genotype, Device], Loaded]] = {"eager": load_eager}

@@ -1,0 +1,50 @@
+"""Medians of timings, how sure they are, and how the machine's own drift is taken out. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import comb
+
+import numpy as np
+
+
+def median_interval(samples: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
+    """The order statistics that hold the population's median with at least that confidence.
+
+    Distribution-free (binomial, closed ends). Fewer than six samples cannot give 95 %: then the smallest and the largest.
+    """
+    ordered = sorted(samples)
+    k = interval_rank(len(ordered), confidence)
+    return ordered[k], ordered[len(ordered) - 1 - k]
+
+
+def interval_rank(n: int, confidence: float) -> int:
+    """How many samples to leave out at each end: the largest k with 2 P(Binomial(n, 1/2) <= k) <= 1 - confidence, or 0."""
+    k, below = 0, (1 + n) / 2**n
+    while 2 * below <= 1 - confidence:
+        k += 1
+        below += comb(n, k + 1) / 2**n
+    return k
+
+
+def smallest_sample(confidence: float = 0.95) -> int:
+    """The fewest samples whose extremes hold the median with that confidence: 6 for 95 %."""
+    n = 1
+    while 1 - 2 / 2**n < confidence:
+        n += 1
+    return n
+
+
+def spread(samples: Sequence[float]) -> float:
+    """Interquartile range over the median."""
+    low, middle, high = np.percentile(samples, (25, 50, 75))
+    return float((high - low) / middle)
+
+
+def without_drift(samples: Sequence[float], anchors: Sequence[float], usual: float) -> list[float]:
+    """Each sample as it would have been had the machine run the anchor in `usual` milliseconds.
+
+    `anchors[i]` is the time of one fixed network around the time of `samples[i]`. Clock, heat and what shares the
+    processor change its speed by tens of per cent within seconds, and change both by about the same factor.
+    """
+    return [x * usual / a for x, a in zip(samples, anchors, strict=True)]

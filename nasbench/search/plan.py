@@ -1,0 +1,157 @@
+"""The plan: what a search will do and how long it will take, from a look at the space and a trial run of the trainer."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from nasbench.errors import StudyError
+from nasbench.evaluate.train import TrainTask, evaluate_training
+from nasbench.genotype import Genotype
+from nasbench.search.arms import answer
+from nasbench.search.engines.local import LocalEngine
+from nasbench.search.survey import Survey
+from nasbench.training.recipe import Recipe
+
+FINALISTS, RIVALS = 2, 1  # of the search and of the random arm that are trained with fresh seeds
+MIN_TRIALS = 4
+PROBE_IMAGES = 384
+MEASURING_S = 25.0  # for the finalists' latency and the report
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Before the first trial.
+
+    Attributes:
+        count, sampled, fastest_ms, median_ms, slowest_ms, share: of the space, see `Survey`.
+        trials: of the search, and as many of the random arm.
+        final_runs: trainings of finalists and known networks with fresh seeds.
+        seconds_per_trial: of one worker; workers: at a time.
+        expected_s: of everything that is left to do.
+    """
+
+    count: int
+    sampled: int
+    fastest_ms: float
+    median_ms: float
+    slowest_ms: float
+    share: float
+    trials: int
+    final_runs: int
+    seconds_per_trial: float
+    seconds_per_known: float
+    workers: int
+    expected_s: float
+
+    @property
+    def binds(self) -> bool:
+        return self.share < 1
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, path: Path) -> Plan:
+        """The stored plan of a study that goes on.
+
+        Raises:
+            StudyError: the file is damaged.
+        """
+        try:
+            return cls(**json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise StudyError(
+                f"a study keeps its plan in {path}; it cannot be read ({error}); restore it, or choose another --name"
+            ) from None
+
+
+def make_plan(
+    found: Survey,
+    known: Sequence[Genotype],
+    task: Callable[[Genotype, str], TrainTask],
+    train_images: int,
+    *,
+    trials: int | None,
+    final_seeds: int,
+    workers: int,
+    time_left_s: float,
+) -> Plan:
+    """Time the trainer on a few networks, then see how many trials fit into `time_left_s`; a given `trials` is kept."""
+    middle = [found.examples[int(q * (len(found.examples) - 1))] for q in (0.5, 0.9)]
+    own, theirs = _time_training([*middle, *known], len(middle), task, train_images, workers)
+    final_runs = (FINALISTS + RIVALS) * final_seeds
+    known_runs = len(known) * final_seeds
+    last = (final_runs * own + known_runs * theirs) / workers + MEASURING_S
+    if trials is None:
+        trials = max(MIN_TRIALS, int((time_left_s - last) * workers / own / 2))
+        trials = min(trials, found.count)
+    return Plan(
+        found.count,
+        found.sampled,
+        found.fastest_ms,
+        found.median_ms,
+        found.slowest_ms,
+        found.share,
+        trials,
+        final_runs + known_runs,
+        own,
+        theirs,
+        workers,
+        2 * trials * own / workers + last,
+    )
+
+
+def _time_training(
+    networks: Sequence[Genotype], own: int, task: Callable[[Genotype, str], TrainTask], train_images: int, workers: int
+) -> tuple[float, float]:
+    """Seconds that one training of the space's networks takes, and one of the known, with all workers busy."""
+    seconds: dict[int, float] = {}
+    with tempfile.TemporaryDirectory(prefix="nasbench-plan-") as folder, LocalEngine(workers, preload=PRELOAD) as engine:
+        waiting = list(enumerate(networks))
+        records: dict[Any, dict[str, Any]] = {}
+        while waiting or engine.running:
+            while engine.free and waiting:
+                i, g = waiting.pop(0)
+                place = Path(folder) / str(i)
+                place.mkdir()
+                engine.submit(i, evaluate_training, shorter(task(g, str(place))))
+            for finished in engine.wait():
+                records[finished.key] = answer(finished, 1) | {"wall": finished.seconds}
+        for i, record in records.items():
+            full = Recipe.from_dict(task(networks[i], folder).recipe)
+            if record.get("images_per_second"):
+                images = min(full.images or train_images, train_images) * full.epochs
+                overhead = max(0.0, record["wall"] - record["seconds"])
+                seconds[i] = images / record["images_per_second"] + overhead + record["wall"] * 0.1
+    mine = [s for i, s in seconds.items() if i < own]
+    others = [s for i, s in seconds.items() if i >= own]
+    if not mine:
+        reasons = "; ".join(sorted({str(r.get("reason")) for r in records.values()}))
+        raise StudyError(f"no network of the space could be trained for a moment: {reasons}")
+    return median(mine), median(others) if others else median(mine)
+
+
+PRELOAD = ("torch", "nasbench.evaluate.train")
+
+
+def shorter(task: TrainTask) -> TrainTask:
+    """The same training on a few images, to be timed."""
+    recipe = {**task.recipe, "epochs": 1, "images": PROBE_IMAGES}
+    return TrainTask(**{**asdict(task), "recipe": recipe})
+
+
+class Clock:
+    """Seconds since a start, by a clock that does not jump, with those of earlier runs of the study."""
+
+    def __init__(self, before: float = 0.0) -> None:
+        self._start = time.monotonic() - before
+
+    def __call__(self) -> float:
+        return time.monotonic() - self._start

@@ -1,0 +1,51 @@
+"""The device's profile for a space: stored, or made now."""
+
+from __future__ import annotations
+
+import random
+
+from nasbench.errors import DeviceError, GenotypeError
+from nasbench.genotype import Genotype, trace
+from nasbench.latency import Device, Profile, load_or_profile, profile_device, profile_path, save_profile
+from nasbench.search.arms import Listener
+from nasbench.spaces import Space
+from nasbench.zoo import known
+
+NETWORKS = 20  # of the space; with the known ones, the profile takes about half a minute
+FAMILIAR = ("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "mnasnet_a1", "efficientnet_b0", "shufflenet_v2_x1_0", "resnet18")
+
+
+def obtain_profile(device: Device, space: Space, listener: Listener, *, again: bool = False) -> Profile:
+    """The stored profile of `device`, completed for `space` where it does not reach; or a new one.
+
+    Raises:
+        DeviceError: the device cannot be measured.
+    """
+    networks = {**samples(space), **{name: known(name) for name in FAMILIAR}}
+    listener.stage(f"profile of {device}")
+    if again:
+        found = profile_device(device, networks, progress=listener.rounds, say=listener.say)
+        if found.noisy:
+            raise DeviceError(f"a profile needs a quiet machine; {found.why}; stop other work and profile again")
+        save_profile(found, profile_path(device))
+        return found
+    found = load_or_profile(device, networks, progress=listener.rounds, say=listener.say)
+    if found.noisy:
+        listener.say(f"the machine was busy while it was profiled ({found.why}): predictions are rough, and the profile is not stored")
+    return found
+
+
+def samples(space: Space, count: int = NETWORKS, seed: int = 0) -> dict[str, Genotype]:
+    """Networks of the space to profile with; the same for everyone."""
+    rng = random.Random(seed)
+    found: dict[str, Genotype] = {}
+    for i in range(10 * count):
+        g = space.sample(rng)
+        try:
+            trace(g)
+        except GenotypeError:
+            continue
+        found[f"{space.name} {i}"] = g
+        if len(found) == count:
+            break
+    return found

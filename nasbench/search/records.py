@@ -1,0 +1,171 @@
+"""What a trial came to: the words for it, the rules that turn a worker's answer into an Optuna state, and the plain record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from optuna.trial import FrozenTrial, TrialState
+
+# `ok` was trained and is inside every limit; `infeasible` breaks a limit that shows only when built or trained;
+# `over_budget` was refused by a cheap limit before any training; `diverged` lost its loss; `failed` died or told nonsense;
+# `duplicate` repeats the network of an earlier trial and has its result.
+STATUSES = ("ok", "infeasible", "over_budget", "diverged", "failed", "duplicate")
+
+# User attributes with a field of their own in `Trial`; every other one goes to `Trial.more`.
+_FIELDS = (
+    "accuracy", "latency_ms", "macs", "params_count", "reward", "seconds", "reason", "duplicate_of", "parent", "seed", "digest", "genotype",
+)  # fmt: skip
+_RESERVED = frozenset({"status", "values", "constraints", "digest", "genotype", "seed", "parent", "duplicate_of", "number"})
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial as stored, in plain data.
+
+    Attributes:
+        status: `running` or one of `STATUSES`.
+        genotype: as YAML; empty for a trial that no one here drew.
+        params: the answers that the strategy gave, by label.
+        values: what the strategy optimises, in the order of the phase's directions; None without a result.
+        constraints: by name; above zero is violated, and by how much.
+        latency_ms: milliseconds; seconds: what the trial cost.
+        duplicate_of, parent: trial numbers of the same phase.
+        started, finished: local time; they may jump with the clock, `seconds` does not.
+    """
+
+    phase: str
+    number: int
+    status: str
+    digest: str = ""
+    genotype: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    values: tuple[float, ...] | None = None
+    constraints: Mapping[str, float] = field(default_factory=dict)
+    accuracy: float | None = None
+    latency_ms: float | None = None
+    macs: int | None = None
+    params_count: int | None = None
+    reward: float | None = None
+    seconds: float | None = None
+    reason: str | None = None
+    duplicate_of: int | None = None
+    parent: int | None = None
+    seed: int | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def feasible(self) -> bool:
+        """Whether it has values and breaks no limit; what fronts and winners are chosen from."""
+        return self.values is not None and all(v <= 0 for v in self.constraints.values())
+
+
+def read_trial(phase: str, frozen: FrozenTrial) -> Trial:
+    """An Optuna trial as a record; also one that another program put into the study."""
+    attrs = frozen.user_attrs
+    foreign = {TrialState.COMPLETE: "ok", TrialState.PRUNED: "infeasible", TrialState.FAIL: "failed"}
+    return Trial(
+        phase=phase,
+        number=frozen.number,
+        status=attrs.get("status") or foreign.get(frozen.state, "running"),
+        params=dict(frozen.params),
+        values=tuple(frozen.values) if frozen.state == TrialState.COMPLETE else None,
+        constraints=dict(frozen.constraints),
+        started=frozen.datetime_start,
+        finished=frozen.datetime_complete,
+        more={k: v for k, v in attrs.items() if k not in _FIELDS and k != "status"},
+        **{k: attrs[k] for k in _FIELDS if k in attrs},
+    )
+
+
+class Verdict(NamedTuple):
+    """A worker's answer in Optuna's terms; `attrs` holds `status`, `reason` and whatever else was measured, as JSON data."""
+
+    state: TrialState
+    values: list[float] | None
+    constraints: dict[str, float]
+    attrs: dict[str, Any]
+
+
+def judge(record: object, objectives: int) -> Verdict:
+    """The verdict on a trial's record; any record gets one, so that no trial is left running.
+
+    `record` has `status`, and `values` (one finite number per objective) where there is a result; `constraints` by
+    name, above zero where violated; anything else is kept beside them. NaN, infinity, None, a missing or a wrong number
+    of values make a failure with the reason; values with a violated constraint make an infeasible trial.
+    """
+    if not isinstance(record, Mapping):
+        return _failure({}, f"a trial tells a mapping; it told {record!r}")
+    attrs = {str(k): plain(v) for k, v in record.items() if k not in _RESERVED}
+    status = record.get("status")
+    if status not in STATUSES:
+        return _failure(attrs, f"a trial's status is one of {', '.join(STATUSES)}; it told {status!r}")
+    if status in ("diverged", "failed"):
+        return Verdict(TrialState.FAIL, None, {}, attrs | {"status": status, "reason": attrs.get("reason") or "no reason told"})
+    limits = record.get("constraints") or {}
+    constraints = _numbers(limits, infinite=True) if isinstance(limits, Mapping) else f"they are {limits!r}"
+    if isinstance(constraints, str):
+        return _failure(attrs, f"a constraint is a number; {constraints}")
+    told = record.get("values")
+    if told is None and status != "ok":
+        # A sampler learns to stay away from a violated constraint, so there must be one.
+        if not any(v > 0 for v in constraints.values()):
+            constraints[status] = 1.0
+        return Verdict(TrialState.PRUNED, None, constraints, attrs | {"status": status})
+    if not isinstance(told, Sequence) or isinstance(told, str):
+        return _failure(attrs, f"a finished trial tells {objectives} finite values; it told {told!r}")
+    values = _numbers(dict(enumerate(told)), infinite=False)
+    if isinstance(values, str) or len(values) != objectives:
+        return _failure(attrs, f"a finished trial tells {objectives} finite values; it told {list(told)!r}")
+    violated = any(v > 0 for v in constraints.values())
+    if status in ("infeasible", "over_budget") and not violated:
+        constraints[status] = 1.0
+    if status == "ok" and violated:
+        status = "infeasible"
+    return Verdict(TrialState.COMPLETE, list(values.values()), constraints, attrs | {"status": status})
+
+
+def _failure(attrs: dict[str, Any], reason: str) -> Verdict:
+    told = attrs.get("reason")
+    return Verdict(TrialState.FAIL, None, {}, attrs | {"status": "failed", "reason": f"{reason} ({told})" if told else reason})
+
+
+def _numbers(items: Mapping[Any, Any], *, infinite: bool) -> dict[Any, float] | str:
+    """The items as floats, or what is wrong with the first that is none."""
+    numbers = {}
+    for key, item in items.items():
+        value = plain_number(item)
+        if value is None or math.isnan(value) or (math.isinf(value) and not infinite):
+            return f"{key} is {item!r}"
+        numbers[key] = value
+    return numbers
+
+
+def plain_number(value: Any) -> float | None:
+    """A float from a Python or numpy number, or a tensor of one element; None from anything else."""
+    if isinstance(value, str | bytes | bool) or value is None:
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def plain(value: Any) -> Any:
+    """JSON data from whatever a worker told: numpy numbers become Python's, NaN and infinity None, the unknown its text."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(v) for v in value]
+    if not isinstance(value, float) and hasattr(value, "item") and getattr(value, "size", 1) == 1:
+        return plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return repr(value)

@@ -1,0 +1,128 @@
+"""What was asked of a search: the command as data."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nasbench.errors import BudgetError, StudyError
+from nasbench.genotype.units import show_count
+from nasbench.search.limits import Limits
+from nasbench.search.reward import Mode, check_mode
+from nasbench.spaces import Space
+from nasbench.training.recipe import PROXY, Recipe
+
+VALIDATION = 0.2  # share of the training images kept aside; the same for every trial of a study
+KNOWN = ("mobilenet_v3_small", "mobilenet_v2", "mnasnet_a1")
+
+# They change how long a study takes and how much of it is done, not what any trial gives.
+MAY_CHANGE = ("workers", "time_s")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A search, complete: the same request gives the same study.
+
+    Attributes:
+        space: name or path, as given; limits: what a network may cost.
+        data, data_root: as `load_images` takes them.
+        strategy, options: which strategy and its own options.
+        mode: of the reward.
+        trials: per arm; None lets the plan choose from `time_s`.
+        time_s: seconds that the whole search may take.
+        final_seeds: fresh seeds on which the finalists are compared.
+        known: networks to compare with; at least three.
+        workers: trials at a time; threads: of the device that is measured; None is all cores.
+    """
+
+    space: str
+    limits: Limits
+    data: str = "embedded"
+    data_root: str | None = None
+    strategy: str = "evolution"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    mode: Mode = "hard"
+    seed: int = 0
+    trials: int | None = None
+    time_s: float = 480.0
+    final_seeds: int = 2
+    known: tuple[str, ...] = KNOWN
+    workers: int = 1
+    threads: int | None = None
+    recipe: Recipe = PROXY
+
+    def __post_init__(self) -> None:
+        check_mode(self.mode)
+        if self.mode != "pareto" and self.limits.latency_ms is None:
+            raise BudgetError(f"the {self.mode} reward needs a target; give --latency, such as --latency 20ms, or --reward pareto")
+        for name, value, low, high in (
+            ("--trials", self.trials, 1, 1_000_000),
+            ("--workers", self.workers, 1, 1024),
+            ("--final-seeds", self.final_seeds, 1, 100),
+        ):
+            if value is not None and not low <= value <= high:
+                raise StudyError(f"{name} is a whole number from {low} to {high}; got {value}")
+
+    def command(self, space: Space, device: str, images: str) -> dict[str, Any]:
+        """As `study.yaml` keeps it; two requests with the same command are the same study."""
+        return {
+            "space": self.space,
+            "space_digest": space_digest(space),
+            "latency_ms": self.limits.latency_ms,
+            "macs": self.limits.macs,
+            "params": self.limits.params,
+            "memory_bytes": self.limits.memory_bytes,
+            "data": self.data,
+            "data_root": self.data_root,
+            "images": images,
+            "strategy": self.strategy,
+            "options": dict(self.options),
+            "reward": self.mode,
+            "seed": self.seed,
+            "trials": self.trials,
+            "final_seeds": self.final_seeds,
+            "known": list(self.known),
+            "device": device,
+            "threads": self.threads,
+            "recipe": self.recipe.to_dict(),
+            "workers": self.workers,
+            "time_s": self.time_s,
+        }
+
+    @classmethod
+    def from_command(cls, command: Mapping[str, Any]) -> Request:
+        """What `resume` asks again."""
+        limits = Limits(**{k: command[k] for k in ("latency_ms", "macs", "params", "memory_bytes")})
+        same = ("space", "data", "data_root", "strategy", "options", "seed", "trials", "final_seeds", "threads", "workers", "time_s")
+        return cls(
+            limits=limits,
+            mode=command["reward"],
+            known=tuple(command["known"]),
+            recipe=Recipe.from_dict(command["recipe"]),
+            **{k: command[k] for k in same},
+        )
+
+    def name(self) -> str:
+        """The study's name where none is given: `mbconv-20ms`, and the data where it is not the embedded."""
+        parts = [_short(self.space)]
+        if self.limits.latency_ms is not None:
+            parts.append(f"{self.limits.latency_ms:g}ms")
+        parts += [f"{show_count(n)}{unit}" for n, unit in ((self.limits.macs, "macs"), (self.limits.params, "params")) if n]
+        parts += [_short(self.data)] if self.data != "embedded" else []
+        parts += [self.strategy] if self.strategy != "evolution" else []
+        parts += [self.mode] if self.mode != "hard" else []
+        parts += [f"seed{self.seed}"] if self.seed else []
+        return "-".join(parts)[:100]
+
+
+def space_digest(space: Space) -> str:
+    """Changes with whatever can be drawn, so that a study is never continued in another space."""
+    said = repr((space.channels, list(space.resolution), space.styles, space.stem, space.stages, space.heads))
+    return hashlib.sha256(said.encode()).hexdigest()[:12]
+
+
+def _short(path: str) -> str:
+    stem = path.rstrip("/").rsplit("/", 1)[-1].removesuffix(".yaml").removesuffix(".yml")
+    return "".join(c if c.isalnum() or c in "._-" else "_" for c in stem).lstrip("._-") or "study"

@@ -1,0 +1,346 @@
+"""A search from request to winner: plan, two arms of trials side by side, a last round. It can be killed at any moment."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nasbench.errors import BudgetError, GenotypeError, StudyError
+from nasbench.evaluate.train import TrainTask
+from nasbench.files import write_atomic
+from nasbench.genotype import Genotype, adapt
+from nasbench.latency import Device, Predictor, Profile, make_card, save_card, save_profile
+from nasbench.search.arms import Arm, Listener, work
+from nasbench.search.engines.local import LocalEngine
+from nasbench.search.finals import (
+    Finalist,
+    Measure,
+    Standing,
+    choose_finalists,
+    load_finalists,
+    measurer,
+    save_finalists,
+    standings,
+    summary,
+    winner,
+)
+from nasbench.search.folder import StudyFolder
+from nasbench.search.ledger import Ledger
+from nasbench.search.limits import Figures, figures
+from nasbench.search.phase import Asked, Phase
+from nasbench.search.plan import FINALISTS, PRELOAD, RIVALS, Clock, Plan, make_plan
+from nasbench.search.records import Trial
+from nasbench.search.request import MAY_CHANGE, VALIDATION, Request
+from nasbench.search.reward import directions, values
+from nasbench.search.strategies import strategy
+from nasbench.search.survey import survey
+from nasbench.spaces import Choose, Space, load_space
+from nasbench.training.data import load_images
+from nasbench.training.images import Images
+from nasbench.zoo import known
+
+REJECTED = 3000  # draws in a row outside the limits before an arm gives up
+PROFILE = "profile.json"
+SAME_FAILURES = 3  # trials in a row that fail for one reason stop the study: it is not the networks' fault
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything that a search needs, ready: the request, its space and data, the device and its predictor."""
+
+    request: Request
+    space: Space
+    classes: int
+    train_images: int
+    images: str
+    device: Device
+    predictor: Predictor | None = None
+
+    def predicting(self, profile: Profile) -> Task:
+        """The same, with latency predicted from a profile of the device."""
+        return replace(self, predictor=Predictor(profile))
+
+    def decode(self, choose: Choose) -> Genotype:
+        return adapt(self.space.decode(choose), classes=self.classes)
+
+    def known(self) -> dict[str, Genotype]:
+        """The known networks of the request, with the classes of the data."""
+        return {name: adapt(known(name), classes=self.classes) for name in self.request.known}
+
+    def figures(self, g: Genotype) -> Figures:
+        if self.predictor is None:
+            raise StudyError("figures need a predictor; give the task a profile with `predicting`")
+        return figures(g, self.predictor.predict)
+
+    def training(self, g: Genotype, folder: str, seed: int = 0, *, final: bool = False) -> TrainTask:
+        r = self.request
+        return TrainTask(
+            genotype=g.to_yaml(),
+            folder=folder,
+            data=r.data,
+            root=r.data_root,
+            recipe=r.recipe.to_dict(),
+            seed=seed % 2**31,
+            split_seed=r.seed,
+            validation=VALIDATION,
+            threads=1,
+            save_weights=final,
+            test=final,
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a search came to.
+
+    Attributes:
+        path: of the study.
+        standings: the last round, best first.
+        winner: the search's best network inside the measured limit, or None.
+        complete: whether every planned trial was done.
+    """
+
+    path: Path
+    standings: list[Standing]
+    winner: Standing | None
+    complete: bool
+
+
+def prepare(request: Request, device: Device) -> Task:
+    """Load what the request names; the predictor comes later, since profiling takes longest.
+
+    Raises:
+        NasbenchError: an unknown space, network, strategy or data set.
+    """
+    space = load_space(request.space)
+    strategy(request.strategy, request.seed, **request.options)
+    images = load_images(request.data, Path(request.data_root) if request.data_root else None)
+    for name in request.known:
+        known(name)
+    train_images = int(len(images.train) * (1 - VALIDATION))
+    return Task(request, space, len(images.classes), train_images, _fingerprint(images), device)
+
+
+def _fingerprint(images: Images) -> str:
+    """Tells another data set, or another version of it, without reading all of a large one."""
+    seen = hashlib.sha256(images.train.labels.numpy().tobytes())
+    for chunk in itertools.islice(images.train.chunks(256), 4):
+        seen.update(chunk.numpy().tobytes())
+    return f"{images.name}, {len(images.train)} + {len(images.test)} images, {seen.hexdigest()[:12]}"
+
+
+def plan(task: Task, listener: Listener, elapsed_s: float = 0.0) -> Plan:
+    """Survey the space and time the trainer.
+
+    Raises:
+        BudgetError: the limits cannot be met.
+    """
+    listener.stage("looking at the space")
+    found = survey(task.space, task.decode, task.request.limits, task.figures, task.request.seed)
+    listener.stage("timing the trainer")
+    r = task.request
+    return make_plan(
+        found,
+        list(task.known().values()),
+        task.training,
+        task.train_images,
+        trials=r.trials,
+        final_seeds=r.final_seeds,
+        workers=r.workers,
+        time_left_s=r.time_s - elapsed_s,
+    )
+
+
+def search(task: Task, path: Path, listener: Listener, show_plan: Callable[[Plan], None], elapsed_s: float = 0.0) -> Outcome:
+    """Run the study at `path`, or go on with it.
+
+    Raises:
+        NasbenchError: see `StudyFolder.create`; limits that cannot be met; trials that all fail for one reason.
+    """
+    stored = path / "plan.json"
+    begun = Plan.from_json(stored) if stored.exists() else None
+    made = begun or plan(task, listener, elapsed_s)
+    command = task.request.command(task.space, task.device.key, task.images)
+    with StudyFolder.create(path, command, may_change=MAY_CHANGE) as folder, Ledger.open(folder) as ledger:
+        write_atomic(stored, made.to_json())
+        if task.predictor is not None and not (path / PROFILE).exists():
+            save_profile(task.predictor.profile, path / PROFILE)  # a study that goes on predicts as it began
+        show_plan(made)
+        clock = Clock(elapsed_s)
+        arms = _arms(task, folder, ledger, made)
+        done_before = sum(arm.done for arm in arms)
+        # A search that is slower than planned ends its arms in time for the last round; one that goes on has its own time.
+        last_s = made.expected_s - 2 * made.trials * made.seconds_per_trial / made.workers
+        limit_s = max(made.expected_s, task.request.time_s) - last_s
+
+        def late() -> bool:
+            return task.request.trials is None and clock() > limit_s and all(a.done >= 1 for a in arms)
+
+        with LocalEngine(task.request.workers, time_limit_s=max(300.0, 20 * made.seconds_per_trial), preload=PRELOAD) as engine:
+            listener.stage("training", 2 * made.trials + made.final_runs)
+            for _ in range(done_before):
+                listener.step()
+            work(engine, arms, _teller(listener), late)
+            if not any(t.feasible for t in arms[0].phase.records()):
+                raise StudyError(_all_failed(arms[0].phase, path))
+            finalists = load_finalists(path / "finalists.json")
+            if finalists is None:
+                listener.say("measuring the finalists, alone on the machine")
+                finalists = _finalists(task, arms, measurer(task.device), listener)
+                save_finalists(path / "finalists.json", finalists)
+            ranked = _last_round(task, folder, ledger, engine, finalists, listener)
+        best = winner(ranked, task.request.limits)
+        _deliver(task, folder, ranked, best)
+        return Outcome(path, ranked, best, complete=all(arm.left == 0 for arm in arms))
+
+
+def _arms(task: Task, folder: StudyFolder, ledger: Ledger, made: Plan) -> list[Arm]:
+    """The search, serial, and random search with its own draws; both see the same limits, recipe and cost."""
+    r = task.request
+    found = []
+    for name, at_once in (("search", max(1, made.workers // 2)), ("random", made.workers)):
+        chosen = strategy(r.strategy if name == "search" else "random", r.seed, **(r.options if name == "search" else {}))
+        phase = ledger.phase(name, directions(r.mode), chosen, r.seed)
+        found.append(Arm(phase, made.trials, _drawer(task, phase), _tasker(task, folder), _recorder(task), at_once))
+    return found
+
+
+def _drawer(task: Task, phase: Phase) -> Callable[[], Asked | None]:
+    """Draw until a network is inside all cheap limits; those outside are told to the ledger at once."""
+
+    def draw() -> Asked | None:
+        for _ in range(REJECTED):
+            asked = phase.ask(task.decode)
+            if asked is None:
+                return None
+            record: dict[str, Any]
+            try:
+                f = task.figures(asked.genotype)
+            except GenotypeError as error:
+                record = {"status": "infeasible", "reason": str(error), "seconds": 0.0}
+            else:
+                if task.request.limits.allow(f):
+                    return asked
+                record = {"status": "over_budget", "reason": task.request.limits.broken(f), "seconds": 0.0} | _figures(task, f)
+            phase.tell(asked.number, record)
+        raise BudgetError(
+            f"{REJECTED} draws of {phase.name} in a row were outside {task.request.limits.describe()}; allow more, or choose another space"
+        )
+
+    return draw
+
+
+def _tasker(task: Task, folder: StudyFolder, *, final: bool = False) -> Callable[[Asked], TrainTask]:
+    return lambda asked: task.training(asked.genotype, str(folder.trial_folder(asked.phase, asked.number)), asked.seed, final=final)
+
+
+def _recorder(task: Task, more: Callable[[Asked], dict[str, Any]] | None = None) -> Callable[[Asked, dict[str, Any]], dict[str, Any]]:
+    """A worker's answer as the ledger's record: with the cheap figures, the reward and the constraints."""
+
+    def record(asked: Asked, told: dict[str, Any]) -> dict[str, Any]:
+        f = task.figures(asked.genotype)
+        found = told | _figures(task, f) | (more(asked) if more else {})
+        accuracy = told.get("accuracy")
+        if told.get("status") == "ok" and accuracy is not None:
+            found["values"] = values(accuracy, f.latency_ms, task.request.limits.latency_ms, task.request.mode)
+            found["reward"] = found["values"][0]
+        return found
+
+    return record
+
+
+def _figures(task: Task, f: Figures) -> dict[str, Any]:
+    return {
+        "latency_ms": f.latency_ms,
+        "latency_low_ms": f.predicted.low_ms,
+        "latency_high_ms": f.predicted.high_ms,
+        "macs": f.macs,
+        "params_count": f.params,
+        "peak_bytes": f.peak_bytes,
+        "constraints": task.request.limits.excess(f),
+    }
+
+
+def _teller(listener: Listener) -> Callable[[Arm, Trial], None]:
+    failures: list[str] = []
+
+    def told(arm: Arm, trial: Trial) -> None:
+        if trial.status == "failed":
+            failures.append(trial.reason or "")
+            if len(failures) >= SAME_FAILURES and len(set(failures[-SAME_FAILURES:])) == 1:
+                raise StudyError(
+                    f"{SAME_FAILURES} trials in a row failed for one reason: {failures[-1]}; mend it, then give the same command"
+                )
+        else:
+            failures.clear()
+        what = f"{trial.accuracy:.1%} at {trial.latency_ms:.1f} ms" if trial.accuracy is not None else f"{trial.status}: {trial.reason}"
+        listener.step(f"{trial.phase} {trial.number}: {what}")
+
+    return told
+
+
+def _finalists(task: Task, arms: list[Arm], run: Measure, listener: Listener) -> list[Finalist]:
+    ranked = {}
+    for arm, wanted in zip(arms, (FINALISTS, RIVALS), strict=True):
+        trials = [t for t in arm.phase.records() if t.feasible and t.status == "ok"]
+        # By reward; in Pareto mode by accuracy: the most accurate inside the limit is what the last round compares.
+        ranked[arm.phase.name] = (sorted(trials, key=lambda t: -(t.values or (0.0,))[0]), wanted)
+    return choose_finalists(ranked, task.known(), task.figures, task.request.limits, run, listener.say)
+
+
+def _last_round(
+    task: Task, folder: StudyFolder, ledger: Ledger, engine: LocalEngine, finalists: list[Finalist], listener: Listener
+) -> list[Standing]:
+    """Train every finalist with fresh seeds; trial n is seed n % seeds of finalist n // seeds."""
+    seeds = task.request.final_seeds
+    phase = ledger.phase("final", ("maximize",), None, task.request.seed + 1)
+    queue = [Genotype.from_yaml(f.genotype) for f in finalists for _ in range(seeds)]
+
+    def draw() -> Asked | None:
+        number = len(phase.records())
+        return phase.enter(queue[number]) if number < len(queue) else None
+
+    def more(asked: Asked) -> dict[str, Any]:
+        f = finalists[asked.number // seeds]
+        return {"origin": f.origin, "measured_ms": f.measured.median_ms}
+
+    def record(asked: Asked, told: dict[str, Any]) -> dict[str, Any]:
+        found = _recorder(task, more)(asked, told)
+        found.pop("constraints")  # known networks are compared even where they are slower than the limit
+        return found | ({"values": [told["accuracy"]]} if "values" in found else {})
+
+    arm = Arm(phase, len(queue), draw, _tasker(task, folder, final=True), record, task.request.workers)
+    for _ in range(arm.done):
+        listener.step()
+    work(engine, [arm], _teller(listener), lambda: False)
+    return standings(finalists, phase.records(), seeds)
+
+
+def _deliver(task: Task, folder: StudyFolder, ranked: list[Standing], best: Standing | None) -> None:
+    """`summary.json`, and in `best/` the genotype, weights and card of the winner."""
+    write_atomic(folder.path / "summary.json", json.dumps(summary(ranked, best), indent=1) + "\n")
+    if best is None:
+        return
+    place = folder.path / "best"
+    place.mkdir(exist_ok=True)
+    g = Genotype.from_yaml(best.finalist.genotype)
+    write_atomic(place / "genotype.yaml", g.to_yaml())
+    weights = folder.trial_folder("final", best.trial) / "weights.safetensors"
+    if weights.exists():
+        write_atomic(place / "weights.safetensors", weights.read_bytes())
+    f, target_ms = best.finalist, task.request.limits.latency_ms
+    if target_ms is not None:
+        save_card(make_card(g, target_ms, task.device, f.measured, f.predicted), place / "card.json")
+
+
+def _all_failed(phase: Phase, path: Path) -> str:
+    reasons: dict[str, int] = {}
+    for trial in phase.records():
+        reasons[trial.reason or trial.status] = reasons.get(trial.reason or trial.status, 0) + 1
+    most = max(reasons.items(), key=lambda item: item[1], default=("no trial was drawn", 0))
+    return f"a search needs at least one network that trains; all {len(phase.records())} of {path} failed, {most[1]} with: {most[0]}"

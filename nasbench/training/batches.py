@@ -1,0 +1,102 @@
+"""A data set at a network's resolution, kept on the device as bytes and drawn as normalised batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from nasbench.errors import DataError
+from nasbench.training.images import LabeledImages
+
+CHUNK = 1024  # images resized at a time: bounds the memory in between
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and standard deviation per channel of the training images, as shares of full brightness (0 to 1)."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """Pixels uint8 (N, 1 or C, H, W) and labels int64 (N) on one device; `channels` is what the network reads."""
+
+    pixels: torch.Tensor
+    labels: torch.Tensor
+    channels: int
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def plain(self, index: torch.Tensor, statistics: Statistics) -> tuple[torch.Tensor, torch.Tensor]:
+        """The images at `index` as float32 (B, channels, H, W), normalised, and their labels."""
+        index = index.to(self.labels.device)
+        return self._normalised(self.pixels[index], statistics), self.labels[index]
+
+    def augmented(
+        self, index: torch.Tensor, statistics: Statistics, generator: torch.Generator, *, flip: bool, padding: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `plain`, each image mirrored or not and cut from itself within a black border of `padding` pixels.
+
+        The chances are drawn on the CPU, so that they are the same on every device.
+        """
+        count, device = len(index), self.labels.device
+        height, width = self.pixels.shape[2:]
+        shift = torch.randint(0, 2 * padding + 1, (2, count, 1), generator=generator)
+        mirror = torch.rand((count, 1), generator=generator) < (0.5 if flip else 0.0)
+        columns = torch.arange(width).expand(count, width)
+        rows = (torch.arange(height) + shift[0]).to(device)
+        columns = (torch.where(mirror, width - 1 - columns, columns) + shift[1]).to(device)
+        index = index.to(device)
+        images = functional.pad(self.pixels[index], (padding,) * 4)
+        images = images.gather(2, rows[:, None, :, None].expand(-1, images.shape[1], -1, images.shape[3]))
+        images = images.gather(3, columns[:, None, None, :].expand(-1, images.shape[1], height, -1))
+        return self._normalised(images, statistics), self.labels[index]
+
+    def statistics(self) -> Statistics:
+        """Over every pixel; a channel without contrast counts as having deviation 1."""
+        total = torch.zeros(self.pixels.shape[1], dtype=torch.float64)
+        square = torch.zeros_like(total)
+        for part in torch.split(self.pixels, CHUNK):
+            exact = part.cpu().double() / 255
+            total += exact.sum((0, 2, 3))
+            square += (exact * exact).sum((0, 2, 3))
+        mean = total / (self.pixels.numel() / len(total))
+        variance = (square / (self.pixels.numel() / len(total)) - mean**2).clamp_min(0)
+        std = torch.where(variance > 1e-8, variance.sqrt(), torch.ones_like(variance))
+        return Statistics(tuple(mean.tolist()), tuple(std.tolist()))
+
+    def _normalised(self, pixels: torch.Tensor, statistics: Statistics) -> torch.Tensor:
+        mean, std = (torch.tensor(values, device=pixels.device).view(1, -1, 1, 1) for values in (statistics.mean, statistics.std))
+        images = (pixels.float() / 255 - mean) / std
+        return images.expand(-1, self.channels, -1, -1) if images.shape[1] != self.channels else images
+
+
+def resized(images: LabeledImages, shape: tuple[int, int, int], device: str | torch.device = "cpu") -> Batches:
+    """`images` brought once to the network's input `shape` (C, H, W) and put on `device`.
+
+    Colours become grey for a network of one channel; grey is repeated when a batch is drawn.
+
+    Raises:
+        DataError: the channels cannot be matched.
+    """
+    channels, height, width = shape
+    own = images.source.shape[1]
+    if own not in (1, channels) and channels != 1:
+        raise DataError(f"the network reads {channels} channels, the images have {own}; change the genotype's input")
+    grey = channels == 1 and own == 3
+    pixels = torch.empty((len(images), 1 if grey else own, height, width), dtype=torch.uint8)
+    start = 0
+    for chunk in images.chunks(CHUNK):
+        if grey:  # ITU-R BT.601 luma, as Pillow's convert("L")
+            weights = torch.tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)
+            chunk = (chunk * weights).sum(1, keepdim=True).round().to(torch.uint8)
+        if chunk.shape[2:] != (height, width):
+            chunk = functional.interpolate(chunk, (height, width), mode="bilinear", antialias=True)
+        pixels[start : start + len(chunk)] = chunk
+        start += len(chunk)
+    return Batches(pixels.to(device), images.labels.to(device), channels)

@@ -1,0 +1,48 @@
+"""A training interrupted between two epochs, in one file that is whole or ignored."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nasbench.files import write_atomic
+
+MARK = b"nasbench checkpoint 1\n"
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write `state` (tensors and plain values) after its SHA-256: a flipped bit would load without an error otherwise.
+
+    The digest is in the file, not beside it, so that one rename replaces both.
+
+    Raises:
+        NasbenchError: the disk is full or the folder cannot be written; the previous file is as it was.
+    """
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    payload = buffer.getbuffer()
+    write_atomic(path, b"".join((MARK, hashlib.sha256(payload).digest(), payload)))
+
+
+def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
+    """The state saved at `path` for the same `identity`; None if there is none, or, with a warning, if it cannot be used."""
+    if not path.exists():
+        return None
+    try:
+        content = path.read_bytes()
+        payload = content[len(MARK) + 32 :]
+        if not content.startswith(MARK) or hashlib.sha256(payload).digest() != content[len(MARK) : len(MARK) + 32]:
+            raise ValueError("its content does not match its SHA-256")
+        state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+        if state.get("identity") != identity:
+            raise ValueError("it is of another recipe, seed, network or data")
+    except Exception as error:  # noqa: BLE001 - torch.load fails in many ways (OSError, EOFError, UnpicklingError, ...)
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        warnings.warn(f"checkpoint {path} is ignored, training starts again: {reason}", RuntimeWarning, stacklevel=2)
+        return None
+    return state

@@ -1,0 +1,46 @@
+"""Images by name or by folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from nasbench.errors import DataError, nearest
+from nasbench.files import cache_folder
+from nasbench.training.downloads import SOURCES, load_named
+from nasbench.training.embedded import load_embedded
+from nasbench.training.folder import load_folder
+from nasbench.training.images import Images
+
+NAMES = ("embedded", *SOURCES)
+
+
+def load_images(
+    name_or_path: str = "embedded",
+    root: Path | None = None,
+    *,
+    size: int = 64,
+    progress: Callable[[int, int], None] | None = None,
+) -> Images:
+    """The data set of that name (NAMES), else the folder of that path (see folder.py); `./mnist` is a folder.
+
+    Args:
+        root: where named sets are kept and downloaded to; by default `data` in nasbench's cache folder.
+        size: pixels a side at which a folder's images are decoded; named sets have their own.
+        progress: told (done, total) while a folder is decoded.
+
+    Raises:
+        DataError: the set is unknown, missing, or broken.
+    """
+    if not 8 <= size <= 1024:
+        raise DataError(f"images are decoded at 8 to 1024 pixels a side; got {size}; try 64")
+    if name_or_path == "embedded":
+        return load_embedded()
+    if name_or_path in SOURCES:
+        return load_named(name_or_path, root or cache_folder() / "data")
+    path = Path(name_or_path).expanduser()
+    if not name_or_path or (not path.exists() and os.sep not in name_or_path):
+        known = ", ".join(NAMES)
+        raise DataError(f"no data set and no folder is called {name_or_path!r}; known are {known}{nearest(name_or_path, NAMES)}")
+    return load_folder(path, size, progress)

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import multiprocessing
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from nasbench.errors import DataError, NasbenchError
+from nasbench.evaluate import train as module
+from nasbench.evaluate.train import TrainTask, evaluate_training
+from nasbench.files import write_atomic
+from nasbench.genotype import Genotype, adapt
+from nasbench.network import build
+from nasbench.training import evaluate, load_images, split
+from nasbench.training.batches import Statistics
+from nasbench.training.recipe import Recipe
+from tests.training.test_data import make_folder
+
+NET = """
+name: small
+input: [3, 224, 224]
+stem: [{op: conv, width: 8, kernel: 3, stride: 2}]
+stages: [[{op: separable, width: 16, stride: 2}]]
+head: [{op: gap}, {op: dropout, p: 0.1}, {op: linear, width: 1000}]
+"""
+RECIPE = {"epochs": 2, "images": 1600, "batch_size": 50, "train_size": 16, "calibration": 100, "lr": 0.3, "crop_padding": 0}
+
+
+@pytest.fixture(autouse=True)
+def same_threads_afterwards() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def task(folder: Path, **changes: Any) -> TrainTask:
+    folder.mkdir(exist_ok=True)
+    return TrainTask(**{"genotype": NET, "folder": str(folder), "recipe": RECIPE} | changes)
+
+
+def test_a_trial_leaves_its_record_its_history_and_its_weights(tmp_path: Path) -> None:
+    record = evaluate_training(task(tmp_path, save_weights=True, test=True))
+    assert record == json.loads((tmp_path / "result.json").read_text())
+    assert record["status"] == "ok"
+    assert 0.3 < record["accuracy"] < 1  # chance is 0.1
+    assert 0.3 < record["test_accuracy"] < 1
+    assert record["input"] == [3, 16, 16]
+    assert len(record["classes"]) == 10
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2]
+    assert lines[-1]["accuracy"] == record["accuracy"]
+    assert {p.name for p in tmp_path.iterdir()} == {"result.json", "metrics.jsonl", "weights.safetensors"}
+
+
+def test_the_saved_weights_are_those_that_were_judged(tmp_path: Path) -> None:
+    record = evaluate_training(task(tmp_path, save_weights=True))
+    images = load_images("embedded")
+    net = build(adapt(Genotype.from_yaml(NET), input=(3, 16, 16), classes=10))
+    net.load_state_dict(load_file(tmp_path / "weights.safetensors"))
+    accuracy = evaluate(
+        net.to(memory_format=torch.channels_last),
+        split(images.train, 0.2, seed=0)[1],
+        Recipe.from_dict(RECIPE),
+        shape=(3, 16, 16),
+        statistics=Statistics(tuple(record["mean"]), tuple(record["std"])),
+    )
+    assert accuracy == record["accuracy"]
+
+
+def test_the_test_images_are_left_alone_unless_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = load_images("embedded")
+    monkeypatch.setattr(module, "load_images", lambda *_, **__: dataclasses.replace(images, test=None))
+    record = evaluate_training(task(tmp_path))
+    assert record["status"] == "ok"
+    assert "test_accuracy" not in record
+
+
+def test_the_seed_decides_and_the_process_does_not(tmp_path: Path) -> None:
+    here = evaluate_training(task(tmp_path / "a"))
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        there = pool.apply(evaluate_training, (task(tmp_path / "b"),))
+    assert there["weights_sha256"] == here["weights_sha256"]
+    assert there["accuracy"] == here["accuracy"]
+    assert evaluate_training(task(tmp_path / "c", seed=1))["weights_sha256"] != here["weights_sha256"]
+    assert evaluate_training(task(tmp_path / "d", split_seed=1))["weights_sha256"] != here["weights_sha256"]
+
+
+def test_a_trial_killed_between_epochs_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = evaluate_training(task(tmp_path / "whole"))
+
+    def killed(path: Path, content: str | bytes) -> None:
+        write_atomic(path, content)
+        if path.name == "metrics.jsonl":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "write_atomic", killed)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_training(task(tmp_path / "cut"))
+    monkeypatch.setattr(module, "write_atomic", write_atomic)
+    assert not (tmp_path / "cut" / "result.json").exists()
+    again = evaluate_training(task(tmp_path / "cut"))
+    assert again["weights_sha256"] == whole["weights_sha256"]
+    assert again["accuracy"] == whole["accuracy"]
+    assert len((tmp_path / "cut" / "metrics.jsonl").read_text().splitlines()) == 2
+    assert not (tmp_path / "cut" / "checkpoint.bin").exists()
+
+
+def test_a_finished_trial_is_read_back_and_another_task_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = evaluate_training(task(tmp_path))
+    monkeypatch.setattr(module, "load_images", None)  # would raise
+    assert evaluate_training(task(tmp_path)) == record
+    with pytest.raises(TypeError):
+        evaluate_training(task(tmp_path, seed=1))
+    (tmp_path / "result.json").write_text('{"status": "ok"')
+    with pytest.raises(TypeError):
+        evaluate_training(task(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+    ],
+)
+def test_out_of_memory_is_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(module, "train", fail)
+    record = evaluate_training(task(tmp_path))
+    assert record == json.loads((tmp_path / "result.json").read_text())
+    assert record["status"] == "infeasible"
+    assert record["reason"].startswith("out of memory while training at batch size 50: ")
+    assert "\n" not in record["reason"]
+    assert record["accuracy"] is None
+
+
+def test_another_runtime_error_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(module, "train", fail)
+    with pytest.raises(RuntimeError, match="ours"):
+        evaluate_training(task(tmp_path))
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_a_real_allocation_that_fails_is_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "train", lambda *_, **__: torch.empty(2**60, dtype=torch.uint8))
+    assert evaluate_training(task(tmp_path))["status"] == "infeasible"
+
+
+def test_shapes_that_do_not_meet_at_the_training_size_are_a_result(tmp_path: Path) -> None:
+    deep = NET.replace("stages: [[", "stages: [[" + "{op: pool, kernel: 5, stride: 2, padding: 0}, " * 3)
+    record = evaluate_training(task(tmp_path, genotype=deep))
+    assert record["status"] == "infeasible"
+    assert "cannot be built for training" in record["reason"]
+
+
+def test_divergence_is_a_result_that_json_can_hold(tmp_path: Path) -> None:
+    record = evaluate_training(
+        task(tmp_path, recipe=RECIPE | {"lr": 10.0, "momentum": 0.9999, "weight_decay": 1.0, "epochs": 60, "warmup": 0})
+    )
+    assert record["status"] == "diverged"
+    assert "loss became" in record["reason"]
+    for line in (tmp_path / "metrics.jsonl").read_text().splitlines():
+        json.loads(line, parse_constant=pytest.fail)  # no NaN, no Infinity
+    assert record["accuracy"] is None
+
+
+def test_errors_of_the_whole_study_are_raised(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="does not exist"):
+        evaluate_training(task(tmp_path, data="/no/such/folder"))
+    with pytest.raises(NasbenchError, match="no field 'epoch'"):
+        evaluate_training(task(tmp_path, recipe={"epoch": 1}))
+    with pytest.raises(NasbenchError, match="cannot write"):
+        evaluate_training(TrainTask(genotype=NET, folder=str(tmp_path / "none"), recipe=RECIPE | {"epochs": 1}))
+
+
+def test_a_folder_of_colour_images_decides_the_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NASBENCH_CACHE", str(tmp_path / "cache"))
+    folder = make_folder(tmp_path / "data", 20, 20, 20)
+    record = evaluate_training(task(tmp_path / "trial", data=str(folder), size=16, recipe=RECIPE | {"images": None, "batch_size": 8}))
+    assert record["status"] == "ok"
+    assert record["classes"] == ["c0", "c1", "c2"]
+    assert len(record["mean"]) == 3
+
+
+def test_a_task_travels_and_the_threads_are_set(tmp_path: Path) -> None:
+    sent = task(tmp_path, threads=1)
+    assert pickle.loads(pickle.dumps(sent)) == sent
+    torch.set_num_threads(2)
+    evaluate_training(sent)
+    assert torch.get_num_threads() == 1

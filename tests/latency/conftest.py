@@ -1,0 +1,64 @@
+"""A device that only exists on paper, with a law for the time of every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pytest
+
+from nasbench.genotype import Genotype, digest, trace
+from nasbench.latency.device import Device
+from nasbench.latency.profile import Profile, TimedNetwork
+from nasbench.latency.signature import Signature, signatures, work
+from nasbench.spaces import load_space
+
+Law = Callable[[Signature], float]
+
+
+def law(s: Signature) -> float:
+    """Milliseconds: a call, work, and depthwise convolutions at a fifth of the speed of others."""
+    _, macs, read, written, weights = work(s)
+    slow = 5.0 if s.kind == "conv" and s.attrs[2] > 1 else 1.0
+    return 0.01 + slow * macs / 2e7 + (read + written) / 4e6 + weights / 1e7
+
+
+class Paper:
+    """Times networks by `law`, with relative noise per layer and per network."""
+
+    def __init__(self, law: Law = law, layer_noise: float = 0.0, network_noise: float = 0.0, seed: int = 0) -> None:
+        self.law, self.layer_noise, self.network_noise = law, layer_noise, network_noise
+        self.draw = np.random.default_rng(seed)
+
+    def layers(self, g: Genotype) -> list[tuple[Signature, float]]:
+        return [(s, self.law(s) * float(np.exp(self.layer_noise * self.draw.normal()))) for s in signatures(trace(g))]
+
+    def network(self, name: str, g: Genotype) -> TimedNetwork:
+        factor = float(np.exp(self.network_noise * self.draw.normal()))
+        layers = tuple((s, ms * factor) for s, ms in self.layers(g))
+        ms = sum(ms for _, ms in layers)
+        return TimedNetwork(name, digest(g), ms, ms, ms, 8, layers)
+
+    def profile(self, genotypes: Mapping[str, Genotype]) -> Profile:
+        device = Device("cpu", "Paper", versions={"torch": "2", "python": "3", "nasbench": "0"})
+        networks = tuple(self.network(name, g) for name, g in genotypes.items())
+        return Profile(device, 5.0, networks, "2026-01-01T00:00:00Z")
+
+
+@pytest.fixture(scope="session")
+def some() -> dict[str, Genotype]:
+    """24 networks to profile."""
+    space = load_space("mbconv")
+    return {f"sample {i}": space.sample(i) for i in range(24)}
+
+
+@pytest.fixture(scope="session")
+def others() -> dict[str, Genotype]:
+    """40 networks that were not profiled."""
+    space = load_space("mbconv")
+    return {f"other {i}": space.sample(1000 + i) for i in range(40)}
+
+
+@pytest.fixture
+def paper() -> type[Paper]:
+    return Paper

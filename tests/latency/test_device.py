@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from nasbench.errors import DeviceError
+from nasbench.latency.device import Device, _quota, local_device, slug, usable_cores
+
+DEVICE = Device("cpu", "Abacus(R) 9 CPU @ 1 Hz", threads=4, versions={"torch": "2.6", "python": "3.11", "nasbench": "0.1"}, host="desk")
+
+
+def test_json_goes_both_ways() -> None:
+    assert Device.from_json(json.loads(json.dumps(DEVICE.to_json()))) == DEVICE
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "Abacus 10"},
+        {"threads": 2},
+        {"batch": 8},
+        {"precision": "bf16"},
+        {"memory_format": "channels_last"},
+        {"versions": {"torch": "2.7", "python": "3.11", "nasbench": "0.1"}},
+    ],
+)
+def test_what_changes_latency_changes_the_key(change: dict[str, object]) -> None:
+    assert replace(DEVICE, **change).key != DEVICE.key
+
+
+def test_another_host_with_the_same_processor_is_the_same_device() -> None:
+    other = replace(DEVICE, host="rack", versions=DEVICE.versions | {"nasbench": "0.2"})
+    assert other.key == DEVICE.key
+
+
+def test_the_key_can_be_read_and_is_a_file_name() -> None:
+    assert DEVICE.key.startswith("abacus-9-cpu-1-hz-eager-4t-b1-fp32-")
+    assert DEVICE.key == slug(DEVICE.key)
+
+
+@pytest.mark.parametrize(
+    ("fields", "rule"),
+    [
+        ({"kind": "cpus"}, "kind is one of cpu, cuda; got 'cpus'; did you mean cpu"),
+        ({"threads": 0}, "threads is a whole number from 1"),
+        ({"threads": True}, "threads is a whole number from 1"),
+        ({"batch": -1}, "batch is a whole number from 1"),
+        ({"precision": "fp8"}, "precision is one of fp32, bf16, fp16"),
+        ({"memory_format": "nhwc"}, "memory_format is one of contiguous, channels_last"),
+        ({"versions": {"torch": 2}}, "versions map a name to a version"),
+        ({"name": 3}, "name is text"),
+    ],
+)
+def test_impossible_values_are_refused(fields: dict[str, object], rule: str) -> None:
+    with pytest.raises(DeviceError, match=rule):
+        Device(**{"kind": "cpu", "name": "x"} | fields)
+
+
+@pytest.mark.parametrize("data", [None, [], {"kind": "cpu"}, {"kind": "cpu", "name": "x", "colour": "red"}])
+def test_what_is_no_device_is_refused(data: object) -> None:
+    with pytest.raises(DeviceError, match="a device is a mapping of"):
+        Device.from_json(data)
+
+
+def test_the_local_device_names_processor_and_versions() -> None:
+    here = local_device()
+    assert here.name
+    assert 1 <= here.threads == usable_cores()
+    assert set(here.versions) == {"torch", "python", "nasbench"}
+    assert local_device(3).threads == 3
+
+
+@pytest.mark.parametrize(("written", "cpus"), [("200000 100000", 2.0), ("50000 100000", 0.5), ("max 100000", None), ("what", None)])
+def test_a_containers_quota(tmp_path, written: str, cpus: float | None) -> None:
+    (tmp_path / "cpu.max").write_text(written)
+    assert _quota(tmp_path / "cpu.max") == cpus
+    assert _quota(tmp_path / "none") is None
+
+
+def test_the_package_needs_no_torch() -> None:
+    code = "import sys, nasbench.latency; sys.exit(any(m in sys.modules for m in ('torch', 'scipy', 'sklearn')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

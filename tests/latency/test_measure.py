@@ -1,0 +1,88 @@
+"""The real thing on small networks, in one session."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nasbench.errors import DeviceError
+from nasbench.genotype import Block, Genotype
+from nasbench.latency.device import local_device
+from nasbench.latency.measure import measure
+from nasbench.latency.measurement import Measurement
+from nasbench.latency.predict import Predictor
+from nasbench.latency.profiling import profile_device
+
+
+def network(width: int, size: int = 64) -> Genotype:
+    rows = (Block("conv", {"width": width, "kernel": 3, "stride": 2}), Block("mbconv", {"width": width}))
+    return Genotype(f"w{width}", (3, size, size), rows, (), (Block("gap"), Block("linear", {"width": 10})))
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measurement]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NASBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        networks = {"one": network(16), "twin": replace(network(16), name="other"), "large": network(96, 128)}
+        steps: list[tuple[int, int]] = []
+        found = measure(networks, local_device(1), min_rounds=10, max_seconds=10, progress=lambda *step: steps.append(step))
+        assert steps[-1] == (10, 10)
+        return found
+
+
+def test_one_network_under_two_names_is_as_fast(measured: dict[str, Measurement]) -> None:
+    one, twin = measured["one"], measured["twin"]
+    assert one.low_ms <= twin.high_ms
+    assert twin.low_ms <= one.high_ms
+
+
+def test_a_network_with_a_hundred_times_the_work_is_slower(measured: dict[str, Measurement]) -> None:
+    """The control for the test above."""
+    assert measured["large"].low_ms > measured["one"].high_ms
+
+
+def test_every_measurement_has_an_interval_and_its_visits(measured: dict[str, Measurement]) -> None:
+    for m in measured.values():
+        assert 0 < m.low_ms <= m.median_ms <= m.high_ms
+        assert m.n >= 6
+        assert m.anchor_ms == measured["one"].anchor_ms
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"name": "Abacus 9"}, "only the local device can be measured; Abacus 9 is wanted"),
+        ({"versions": {"torch": "0.1", "python": "3"}}, "the device has torch 0.1, this machine"),
+        ({"kind": "cuda", "name": "Abacus GPU"}, "runtime eager measures CPUs"),
+        ({"runtime": "eagre"}, "a runtime is one of eager; got 'eagre'; did you mean eager"),
+    ],
+)
+def test_a_device_that_cannot_be_measured_here_is_said(change: dict[str, object], rule: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("NASBENCH_CACHE", str(tmp_path))
+    with pytest.raises(DeviceError, match=rule):
+        measure({"one": network(16)}, replace(local_device(1), **change), max_seconds=1)
+
+
+def test_a_network_that_memory_cannot_hold_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NASBENCH_CACHE", str(tmp_path))
+    huge = Genotype("huge", (3, 16384, 16384), (Block("conv", {"width": 65536, "norm": False, "act": "none"}),), (), (Block("gap"),))
+    with pytest.raises(DeviceError, match=r"huge cannot be run|the measuring process died"):
+        measure({"huge": huge}, local_device(1), max_seconds=1)
+
+
+def test_nothing_is_measured_in_no_time(tmp_path: Path) -> None:
+    assert measure({}, local_device(1)) == {}
+    with pytest.raises(DeviceError, match="at least 1 round and more than 0 s"):
+        measure({"one": network(16)}, local_device(1), min_rounds=0)
+
+
+def test_a_real_profile_predicts_what_it_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NASBENCH_CACHE", str(tmp_path))
+    networks = {f"{w}": network(w, size) for w, size in ((8, 32), (16, 64), (32, 64), (48, 96), (64, 64), (64, 128))}
+    profile = profile_device(local_device(1), networks, rounds=4, max_seconds=5)
+    predictor = Predictor(profile)
+    assert [n.name for n in profile.networks] == list(networks)
+    assert predictor.predict(networks["64"]).ms > 2 * predictor.predict(networks["8"]).ms
+    assert predictor.predict(network(24, 96)).extrapolated == ()

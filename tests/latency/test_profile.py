@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nasbench.errors import DeviceError
+from nasbench.latency.predict import Predictor
+from nasbench.latency.profile import Profile, load_profile, profile_path, save_profile, stored_profiles
+
+
+@pytest.fixture
+def profile(paper, some) -> Profile:
+    return paper(layer_noise=0.1).profile(dict(list(some.items())[:6]))
+
+
+@pytest.fixture
+def path(profile: Profile, tmp_path: Path) -> Path:
+    save_profile(profile, tmp_path / "devices" / "paper.json")
+    return tmp_path / "devices" / "paper.json"
+
+
+def test_a_profile_survives_its_file(profile: Profile, path: Path, others) -> None:
+    again = load_profile(path)
+    assert again.device == profile.device
+    assert again.anchor_ms == profile.anchor_ms
+    assert [(n.name, n.digest, n.n) for n in again.networks] == [(n.name, n.digest, n.n) for n in profile.networks]
+    predicted = Predictor(profile).predict_many(others.values())
+    assert Predictor(again).predict_many(others.values()) == pytest.approx(predicted, rel=1e-3)
+
+
+def test_the_file_can_be_read_by_people(path: Path) -> None:
+    text = path.read_text()
+    assert '"format": "nasbench device profile"' in text.splitlines()[1]
+    assert max(map(len, text.splitlines())) < 20_000
+
+
+def damaged(path: Path, change: str) -> None:
+    data = json.loads(path.read_text())
+    match change:
+        case "truncated":
+            path.write_text(path.read_text()[:-500])
+        case "empty":
+            path.write_text("")
+        case "binary":
+            path.write_bytes(b"\x89PNG\xff\xfe")
+        case "foreign":
+            path.write_text('{"format": "a recipe"}')
+        case "list":
+            path.write_text("[1, 2]")
+        case "older":
+            path.write_text(json.dumps(data | {"version": 0}))
+        case "edited":
+            data["networks"][0]["ms"] *= 0.5
+            path.write_text(json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ("truncated", "is damaged"),
+        ("empty", "is damaged"),
+        ("binary", "is damaged"),
+        ("foreign", "is no nasbench device profile"),
+        ("list", "is no nasbench device profile"),
+        ("older", "reads version 1 .* is version 0"),
+        ("edited", "its checksum differs"),
+    ],
+)
+def test_a_file_that_is_not_as_it_was_written_is_refused(path: Path, change: str, rule: str) -> None:
+    damaged(path, change)
+    with pytest.raises(DeviceError, match=rule) as error:
+        load_profile(path)
+    assert "profile the device again" in str(error.value)
+
+
+@pytest.mark.parametrize("part", ["device", "anchor", "networks", "signatures"])
+def test_a_file_that_lacks_a_part_is_refused(path: Path, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nasbench.latency.profile._checksum", lambda body: "same")
+    data = json.loads(path.read_text()) | {"sha256": "same"}
+    for value in ({}, 3, [3]):
+        path.write_text(json.dumps(data | {part: value}))
+        with pytest.raises(DeviceError):
+            load_profile(path)
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="No such file"):
+        load_profile(tmp_path / "none.json")
+
+
+def test_another_anchor_is_refused(profile: Profile, tmp_path: Path) -> None:
+    save_profile(replace(profile, anchor="0" * 12), tmp_path / "p.json")
+    with pytest.raises(DeviceError, match="another anchor network"):
+        load_profile(tmp_path / "p.json")
+
+
+def test_profiles_join_at_the_speed_of_the_first(paper, some) -> None:
+    names = list(some)
+    first = paper().profile({name: some[name] for name in names[:6]})
+    slow = paper(lambda s: 2 * paper().law(s)).profile({name: some[name] for name in names[4:10]})
+    both = first.joined(replace(slow, anchor_ms=2 * first.anchor_ms))
+    truth = {n.name: n.ms for n in paper().profile({name: some[name] for name in names[:10]}).networks}
+    assert {n.name: n.ms for n in both.networks} == pytest.approx(truth)
+    assert both.anchor_ms == first.anchor_ms
+
+
+def test_stored_profiles_are_listed_with_what_is_wrong(profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NASBENCH_CACHE", str(tmp_path))
+    assert stored_profiles() == []
+    save_profile(profile, profile_path(profile.device))
+    (tmp_path / "devices" / "zzz.json").write_text("?")
+    (good, found), (bad, error) = stored_profiles()
+    assert (good, bad.name) == (profile_path(profile.device), "zzz.json")
+    assert isinstance(found, Profile)
+    assert isinstance(error, DeviceError)

@@ -1,0 +1,127 @@
+"""Each folder imports only from those above it, and the core loads neither torch nor a search library."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nasbench
+
+PACKAGE = Path(nasbench.__file__).parent
+ORDER = (
+    "errors", "files", "genotype", "scaling", "zoo", "spaces", "pareto", "network", "latency", "training", "evaluate", "search", "analysis", "cli",
+)  # fmt: skip
+TORCH_FREE = ORDER[: ORDER.index("network")]
+HEAVY = ("torch", "torchvision", "optuna", "ray", "fvcore", "pandas", "numpy")
+
+
+def folder_of(module: str) -> str:
+    """The concept a module belongs to: `nasbench.genotype.blocks.layers` is `genotype`, `nasbench` itself is empty."""
+    return (module.split(".") + [""])[1]
+
+
+def imported(source: str, module: str, is_package: bool = False) -> list[str]:
+    """Every module that `source` imports anywhere, also inside functions; `from nasbench import x` counts as nasbench.x."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                home = module.split(".")[: len(module.split(".")) - node.level + is_package]
+                base = ".".join(home + ([base] if base else []))
+            found += [f"nasbench.{alias.name}" for alias in node.names] if base == "nasbench" else [base]
+    return found
+
+
+def offences(source: str, module: str, is_package: bool = False) -> list[str]:
+    """What is wrong with the imports of a module."""
+    own = folder_of(module)
+    if own not in ORDER:
+        return [f"{module}: the folder {own!r} has no place in the order {ORDER}"]
+    found = []
+    for name in imported(source, module, is_package):
+        other = folder_of(name) if name.split(".")[0] == "nasbench" else None
+        if other and other != "__version__" and (other not in ORDER or ORDER.index(other) > ORDER.index(own)):
+            found.append(f"{module} imports {name}, which is below it")
+        if own in TORCH_FREE and name.split(".")[0] in HEAVY:
+            found.append(f"{module} imports {name}; {own} works without it")
+    return found
+
+
+def modules() -> list[tuple[Path, str, bool]]:
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = ("nasbench", *path.relative_to(PACKAGE).with_suffix("").parts)
+        package = parts[-1] == "__init__"
+        name = ".".join(parts[:-1] if package else parts)
+        if name not in ("nasbench", "nasbench.__main__"):  # the top reaches every folder, by name and only when asked
+            found.append((path, name, package))
+    return found
+
+
+def test_every_module_imports_only_from_folders_above_its_own() -> None:
+    checked = modules()
+    assert {"nasbench.genotype.tracer", "nasbench.network.build", "nasbench.cli"} <= {name for _, name, _ in checked}
+    assert [o for path, name, package in checked for o in offences(path.read_text(), name, package)] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("nasbench.genotype.bad", "from nasbench.zoo import known"),
+        ("nasbench.genotype.bad", "import nasbench.spaces.space as s"),
+        ("nasbench.genotype.bad", "from nasbench import known, spaces"),
+        ("nasbench.genotype.bad", "from ..spaces import Space"),  # a relative path
+        ("nasbench.zoo.bad", "def late():\n    from nasbench.network import build"),  # inside a function
+        ("nasbench.spaces.bad", "import torch"),
+        ("nasbench.pareto", "from torch import nn"),
+        ("nasbench.search.bad", "from nasbench.cli.main import app"),
+        ("nasbench.utils.bad", "x = 1"),  # a folder without a place
+        ("nasbench.errors", "from nasbench.files import write_atomic"),
+    ],
+)
+def test_an_offending_module_is_caught(module: str, source: str) -> None:
+    assert len(offences(source, module)) >= 1
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("nasbench.spaces.good", "from nasbench.genotype import Block"),
+        ("nasbench.genotype.good", "from . import tracer\nfrom .fields import Width\nimport nasbench.errors"),
+        ("nasbench.network.good", "import torch\nfrom nasbench import genotype"),
+    ],
+)
+def test_a_lawful_module_passes(module: str, source: str) -> None:
+    assert offences(source, module) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import nasbench",
+        "import nasbench.genotype, nasbench.zoo, nasbench.spaces, nasbench.pareto",
+        "import nasbench as nb; g = nb.space('mbconv').sample(0); nb.cost(g); nb.digest(nb.known('resnet50')); g.to_yaml()",
+        "import nasbench.cli.main",  # `nasbench --help` is quick
+    ],
+)
+def test_the_core_loads_no_heavy_library(statement: str) -> None:
+    """In a fresh interpreter; the second is the control, that the check sees a library which is there."""
+    check = f"; import sys; print([m for m in {HEAVY[:4]} if m in sys.modules])"
+    for extra, expected in (("", "[]"), ("; import optuna", "['optuna']")):
+        run = subprocess.run([sys.executable, "-c", statement + extra + check], capture_output=True, text=True, check=True)
+        assert run.stdout.strip() == expected
+
+
+def test_names_at_the_top_are_the_public_ones() -> None:
+    missing = [name for name in nasbench.__all__ if not hasattr(nasbench, name)]
+    assert missing == []
+    assert set(nasbench.__all__) <= set(dir(nasbench))
+    with pytest.raises(AttributeError, match="nasbench has no 'knwon'"):
+        nasbench.knwon  # noqa: B018
