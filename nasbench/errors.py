@@ -42,7 +42,13 @@ class StudyError(NasbenchError):
     """A study directory that cannot be used as asked."""
 
 
+def short(value: object, limit: int = 100) -> str:
+    """`repr(value)`, cut where it would fill the screen."""
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[:limit]}..."
+
+
 def nearest(name: object, known: Iterable[str], limit: int = 3) -> str:
     """`; did you mean a, b?` for the names closest to `name`, or an empty string."""
-    found = difflib.get_close_matches(str(name), list(known), n=limit, cutoff=0.5)
+    found = difflib.get_close_matches(str(name)[:100], list(known), n=limit, cutoff=0.5)
     return f"; did you mean {' or '.join(found)}?" if found else ""

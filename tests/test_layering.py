@@ -13,7 +13,8 @@ import nasbench
 
 PACKAGE = Path(nasbench.__file__).parent
 ORDER = (
-    "errors", "files", "genotype", "scaling", "zoo", "spaces", "pareto", "network", "latency", "training", "evaluate", "search", "analysis", "cli",
+    "errors", "files", "genotype", "scaling", "zoo", "spaces", "pareto", "network", "latency", "training", "evaluate", "search", "analysis",
+    "cli",
 )  # fmt: skip
 TORCH_FREE = ORDER[: ORDER.index("network")]
 HEAVY = ("torch", "torchvision", "optuna", "ray", "fvcore", "pandas", "numpy")
@@ -21,7 +22,7 @@ HEAVY = ("torch", "torchvision", "optuna", "ray", "fvcore", "pandas", "numpy")
 
 def folder_of(module: str) -> str:
     """The concept a module belongs to: `nasbench.genotype.blocks.layers` is `genotype`, `nasbench` itself is empty."""
-    return (module.split(".") + [""])[1]
+    return [*module.split("."), ""][1]
 
 
 def imported(source: str, module: str, is_package: bool = False) -> list[str]:

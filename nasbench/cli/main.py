@@ -9,6 +9,7 @@ import errno
 import os
 import sys
 import warnings
+from typing import Any
 
 import typer
 
@@ -17,7 +18,7 @@ from nasbench.cli import device, networks, search, spaces
 from nasbench.errors import NasbenchError
 
 MISTAKE, INTERRUPTED = 2, 130
-_USAGE = typer.BadParameter.__mro__[2]  # click's ClickException, from wherever typer takes its click
+_USAGE: type[Any] = typer.BadParameter.__mro__[2]  # click's ClickException, from wherever typer takes its click
 
 app = typer.Typer(
     no_args_is_help=True,

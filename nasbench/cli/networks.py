@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -49,7 +50,7 @@ def known_command(
         if sort not in SORT:
             raise NasbenchError(f"--sort is one of {', '.join(SORT)}; got {sort!r}{nearest(sort, SORT)}")
         names.sort(key=lambda n: n if sort == "name" else getattr(found[n], sort))
-    rows = []
+    rows: list[dict[str, Any]] = []
     for n in names:
         layers = trace(known(n))
         c = cost_of(layers)
@@ -105,7 +106,7 @@ def show(
     )
 
 
-def _row_table(g: Genotype) -> list[tuple[object, ...]]:
+def _row_table(g: Genotype) -> list[Sequence[object]]:
     """One line per row of the genotype, with what its layers came to."""
     totals: dict[str, list[int]] = {}
     shapes: dict[str, tuple[int, ...]] = {}
@@ -116,7 +117,7 @@ def _row_table(g: Genotype) -> list[tuple[object, ...]]:
         entry[0] += x.params
         entry[1] += x.macs
         shapes[place] = x.shape
-    found = []
+    found: list[Sequence[object]] = []
     for label, prefix, rows in [
         ("stem", "stem", g.stem),
         *((f"stage {i + 1}", f"stages.{i}", s) for i, s in enumerate(g.stages)),

@@ -76,15 +76,19 @@ def plan(
     request = _request(
         space, latency, macs, params, memory, data, data_root, strategy, reward, seed, trials, time_limit, workers, threads, known, recipe
     )
+    from nasbench.latency import local_device
+    from nasbench.search.profiling import obtain_profile
     from nasbench.search.run import plan as make
+    from nasbench.search.run import prepare
 
+    task = prepare(request, local_device(request.threads))
     with Reporter() as reporter:
-        task = _ready(request, reporter)
+        task = task.predicting(obtain_profile(task.device, task.space, reporter))
         made = make(task, reporter)
     if as_json:
         show_json(json.loads(made.to_json()) | {"binds": made.binds})
     else:
-        _show_plan(request, task, made)
+        _show_plan(task, made)
 
 
 def search(
@@ -231,33 +235,19 @@ def _read_json(path: Path) -> dict[str, Any]:
     return found
 
 
-def _ready(request: Request, reporter: Reporter, stored: Path | None = None) -> Task:
-    """The request with its data checked and its device profiled; a study that goes on has its own profile in `stored`."""
-    from nasbench.latency import load_profile, local_device
-    from nasbench.search.profiling import obtain_profile
-    from nasbench.search.run import prepare
-
-    device = local_device(request.threads)
-    task = prepare(request, device)
-    own = stored is not None and stored.exists()
-    return task.predicting(load_profile(stored) if own and stored else obtain_profile(device, task.space, reporter))
-
-
 def _search(request: Request, path: Path, as_json: bool) -> int:
     from nasbench.analysis import open_study
     from nasbench.analysis.plots import save_front
-    from nasbench.search import run
+    from nasbench.latency import local_device
+    from nasbench.search.run import prepare
+    from nasbench.search.run import search as run
 
     began = time.monotonic()
     signal.signal(signal.SIGTERM, _as_interrupt)
+    task = prepare(request, local_device(request.threads))
+    show = (lambda task, made: None) if as_json else _show_plan
     with Reporter() as reporter:
-        task = _ready(request, reporter, path / run.PROFILE)
-
-        def show(made: Plan) -> None:
-            if not as_json:
-                _show_plan(request, task, made)
-
-        outcome = run.search(task, path, reporter, show, time.monotonic() - began)
+        outcome = run(task, path, reporter, show, time.monotonic() - began)
     study = open_study(path)
     if not study.front().empty:
         study.write_front()
@@ -273,7 +263,8 @@ def _as_interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _show_plan(request: Request, task: Task, made: Plan) -> None:
+def _show_plan(task: Task, made: Plan) -> None:
+    request = task.request
     limits = request.limits.describe()
     if request.limits.latency_ms is not None and not made.binds:
         limits += " (it excludes nothing that was sampled)"
@@ -288,7 +279,7 @@ def _show_plan(request: Request, task: Task, made: Plan) -> None:
             ("data", f"{task.images}; {task.train_images} to train, the rest to validate"),
             (
                 "trials",
-                f"{made.trials} by {request.strategy}, {made.trials} at random, {made.final_runs} in the last round; {made.workers} at a time",
+                f"{made.trials} by {request.strategy}, {made.trials} at random, {made.final_runs} at last; {made.workers} at a time",
             ),
             ("a trial takes", f"about {show_duration(made.seconds_per_trial)}"),
             ("expected", f"about {made.expected_s / 60:.1f} minutes"),

@@ -13,11 +13,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from nasbench.errors import short
+
 MAX_WIDTH = 65_536
 MAX_KERNEL = 64
 MAX_REPEAT = 2_048
 
-_RELATIVE = re.compile(r"(in|out|mid)((?:[*/]\d{1,9}(?:\.\d{1,9})?)*)")
+_RELATIVE = re.compile(r"(in|out|mid)((?:[*/]\d{1,9}(?:\.\d{1,9})?){0,8})")
 _FACTOR = re.compile(r"([*/])([\d.]+)")
 
 
@@ -30,12 +32,14 @@ def relative(width: str) -> tuple[str, Fraction]:
     """
     match = _RELATIVE.fullmatch(width)
     if not match:
-        raise ValueError(f"a width is a number of channels or in, out, mid times or over numbers, such as in*6 or out/4; got {width!r}")
+        raise ValueError(
+            f"a width is a number of channels or in, out, mid times or over numbers, such as in*6 or out/4; got {short(width)}"
+        )
     factor = Fraction(1)
     for op, number in _FACTOR.findall(match[2]):
         value = Fraction(number)
         if value == 0:
-            raise ValueError(f"a width may not be multiplied or divided by 0; got {width!r}")
+            raise ValueError(f"a width may not be multiplied or divided by 0; got {short(width)}")
         factor = factor * value if op == "*" else factor / value
     return match[1], factor
 
@@ -60,16 +64,16 @@ def resolve(width: int | str, divisor: int, cin: int, out: int | None = None, mi
     name, factor = relative(width)
     base = {"in": cin, "out": out, "mid": mid}[name]
     if base is None:
-        raise ValueError(f"width {width!r} names {name!r}, which this field cannot know; write it with another of in, out, mid")
+        raise ValueError(f"width {short(width)} names {name!r}, which this field cannot know; write it with another of in, out, mid")
     channels = round_to(base * factor, divisor)
     if channels > MAX_WIDTH:
-        raise ValueError(f"a width is at most {MAX_WIDTH} channels; {width!r} of {base} is {channels}")
+        raise ValueError(f"a width is at most {MAX_WIDTH} channels; {short(width)} of {base} is {channels}")
     return channels
 
 
 def _width(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ValueError(f"a width is a whole number or relative, such as in*6 or out/4; got {value!r}")
+        raise ValueError(f"a width is a whole number or relative, such as in*6 or out/4; got {short(value)}")
     if isinstance(value, str):
         relative(value)
     elif not 1 <= value <= MAX_WIDTH:
@@ -80,7 +84,7 @@ def _width(value: Any) -> Any:
 def _size(value: Any) -> Any:
     pair = value if isinstance(value, tuple) else (value, value)
     if len(pair) != 2 or any(isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MAX_KERNEL for n in pair):
-        raise ValueError(f"a kernel is a whole number from 1 to {MAX_KERNEL}, or [height, width] of such; got {value!r}")
+        raise ValueError(f"a kernel is a whole number from 1 to {MAX_KERNEL}, or [height, width] of such; got {short(value)}")
     return pair[0] if pair[0] == pair[1] else pair
 
 
@@ -88,13 +92,13 @@ def _padding(value: Any) -> Any:
     pair = value if isinstance(value, tuple) else (value, value)
     numbers = len(pair) == 2 and all(isinstance(n, int) and not isinstance(n, bool) and 0 <= n < MAX_KERNEL for n in pair)
     if value not in ("same", "valid") and not numbers:
-        raise ValueError(f"padding is same, valid, a whole number from 0, or [height, width] of such; got {value!r}")
+        raise ValueError(f"padding is same, valid, a whole number from 0, or [height, width] of such; got {short(value)}")
     return value
 
 
 def _groups(value: Any) -> Any:
     if value != "depthwise" and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_WIDTH):
-        raise ValueError(f"groups is a whole number from 1 or depthwise; got {value!r}")
+        raise ValueError(f"groups is a whole number from 1 or depthwise; got {short(value)}")
     return value
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
-from nasbench.errors import GenotypeError, nearest
+from nasbench.errors import GenotypeError, nearest, short
 from nasbench.genotype.fields import MAX_REPEAT, Act, Order
 from nasbench.genotype.layer import Fields
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nasbench.genotype.words import Word
 
 MAX_INPUT = 16_384
+MAX_BLOCKS = 20_000
 
 Norm = Literal["batch", "none"]
 Init = Literal["he_fan_out", "he_fan_in", "torch"]
@@ -38,7 +39,7 @@ class Block:
     def __init__(self, op: str, fields: Mapping[str, Any] | None = None, repeat: int = 1) -> None:
         word = find_word(op)
         if isinstance(repeat, bool) or not isinstance(repeat, int) or not 1 <= repeat <= MAX_REPEAT:
-            raise GenotypeError(f"{op}: repeat is a whole number from 1 to {MAX_REPEAT}; got {repeat!r}; write fewer")
+            raise GenotypeError(f"{op}: repeat is a whole number from 1 to {MAX_REPEAT}; got {short(repeat)}; write fewer")
         object.__setattr__(self, "op", word.name)
         object.__setattr__(self, "fields", Fields(word.check(fields or {})))
         object.__setattr__(self, "repeat", repeat)
@@ -49,6 +50,15 @@ class Block:
     @cached_property
     def _hash(self) -> int:
         return hash((self.op, tuple(self.fields.items()), self.repeat))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # a hash of text differs in another process
+
+    @cached_property
+    def size(self) -> int:
+        """Blocks that it stands for, with those inside its paths."""
+        inside = [b for value in self.fields.values() if type(value) is tuple for path in value if type(path) is tuple for b in path]
+        return self.repeat * (1 + sum(b.size for b in inside if isinstance(b, Block)))
 
     def but(self, repeat: int | None = None, **changes: Any) -> Block:
         """The same block with some fields changed."""
@@ -99,13 +109,14 @@ class Style:
         for name, kind in get_type_hints(Style).items():
             value, options = getattr(self, name), get_args(kind)
             if options and value not in options:
-                raise GenotypeError(f"style.{name} is one of {', '.join(options)}; got {value!r}{nearest(value, options)}")
+                raise GenotypeError(f"style.{name} is one of {', '.join(options)}; got {short(value)}{nearest(value, options)}")
         for name, low, high in (("eps", 0.0, 1.0), ("momentum", 0.0, 1.0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, float | int) or not low < value <= high:
-                raise GenotypeError(f"style.{name} is a number above {low:g}, at most {high:g}; got {value!r}")
+                raise GenotypeError(f"style.{name} is a number above {low:g}, at most {high:g}; got {short(value)}")
+            object.__setattr__(self, name, float(value))  # 1 and 1.0 are equal, so they must be one in the digest too
         if isinstance(self.divisor, bool) or not isinstance(self.divisor, int) or not 1 <= self.divisor <= 256:
-            raise GenotypeError(f"style.divisor is a whole number from 1 to 256; got {self.divisor!r}")
+            raise GenotypeError(f"style.divisor is a whole number from 1 to 256; got {short(self.divisor)}")
 
     def __hash__(self) -> int:
         return self._hash
@@ -114,13 +125,16 @@ class Style:
     def _hash(self) -> int:
         return hash(tuple(getattr(self, f.name) for f in fields(self)))
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # a hash of text differs in another process
+
     @classmethod
     def of(cls, written: Mapping[str, Any]) -> Style:
         """From a mapping; an unknown name is refused."""
         names = [f.name for f in fields(cls)]
         for key in written:
             if key not in names:
-                raise GenotypeError(f"style has no field {key!r}; it reads {', '.join(names)}{nearest(key, names)}")
+                raise GenotypeError(f"style has no field {short(key)}; it reads {', '.join(names)}{nearest(key, names)}")
         return cls(**written)
 
     def written(self) -> dict[str, Any]:
@@ -143,15 +157,18 @@ class Genotype:
     style: Style = Style()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not 0 < len(self.name) <= 100:
-            raise GenotypeError(f"a network's name is a text of 1 to 100 characters; got {self.name!r}")
+        if not isinstance(self.name, str) or not 0 < len(self.name) <= 100 or not self.name.isprintable():
+            raise GenotypeError(f"a network's name is a text of 1 to 100 printable characters; got {short(self.name)}")
         shape = tuple(self.input) if isinstance(self.input, tuple | list) else self.input
         if not isinstance(shape, tuple) or len(shape) != 3 or not all(type(n) is int and 1 <= n <= MAX_INPUT for n in shape):
-            raise GenotypeError(f"input is [channels, height, width], whole numbers from 1 to {MAX_INPUT}; got {self.input!r}")
+            raise GenotypeError(f"input is [channels, height, width], whole numbers from 1 to {MAX_INPUT}; got {short(self.input)}")
         object.__setattr__(self, "input", shape)
         object.__setattr__(self, "stem", _rows(self.stem, "stem"))
         object.__setattr__(self, "stages", tuple(_rows(s, f"stage {i + 1}") for i, s in enumerate(self.stages)))
         object.__setattr__(self, "head", _rows(self.head, "head"))
+        blocks = sum([row.size for row in self.rows])
+        if blocks > MAX_BLOCKS:
+            raise GenotypeError(f"{self.name}: a network has at most {MAX_BLOCKS:,} blocks; its rows repeat to {blocks:,}; write fewer")
 
     @property
     def rows(self) -> tuple[Block, ...]:
@@ -176,7 +193,7 @@ def _rows(rows: Iterable[Block], where: str) -> tuple[Block, ...]:
     found = tuple(rows)
     for i, row in enumerate(found):
         if not isinstance(row, Block):
-            raise GenotypeError(f"{where}, row {i + 1}: a row is a block such as conv(64); got {row!r}")
+            raise GenotypeError(f"{where}, row {i + 1}: a row is a block such as conv(64); got {short(row)}")
     return found
 
 
@@ -195,6 +212,6 @@ def find_word(op: str) -> Word:
     """
     from nasbench.genotype.words import VOCABULARY
 
-    if op not in VOCABULARY:
-        raise GenotypeError(f"there is no block {op!r}; the vocabulary is {', '.join(VOCABULARY)}{nearest(op, VOCABULARY)}")
+    if not isinstance(op, str) or op not in VOCABULARY:
+        raise GenotypeError(f"there is no block {short(op)}; the vocabulary is {', '.join(VOCABULARY)}{nearest(op, VOCABULARY)}")
     return VOCABULARY[op]

@@ -31,11 +31,13 @@ class Tracer:
         scope: dotted place of the block being written; read and set by `at`.
     """
 
-    def __init__(self, style: Style, shape: Shape, flat: bool = False) -> None:
+    def __init__(self, style: Style, shape: Shape, flat: bool = False, top: bool = True) -> None:
         self.style = style
         self.layers: list[Layer] = [Layer("input", (), shape, Fields(), flat=flat)]
         self.scope = ""
         self._names: set[str] = set()
+        self._top = top
+        self._by_hand = False
 
     # Rows
 
@@ -57,10 +59,18 @@ class Tracer:
 
     def _block(self, function: Callable[..., Value], row: Block, x: Value) -> Value:
         """Write one block, from memory where it was written before for the same style and input shape."""
+        if self._by_hand:
+            return function(self, x, **row.fields)
         try:
             steps, out = _written(function, row, self.style, x.shape, x.flat)
         except GenotypeError:
-            return function(self, x, **row.fields)  # once more, for a message that says where
+            if not self._top:
+                raise
+            self._by_hand = True  # once more without memory, for a message that says where
+            try:
+                return function(self, x, **row.fields)
+            finally:
+                self._by_hand = False
         layers, scope, read = self.layers, self.scope, x.index
         shift = len(layers) - 1
         for kind, inputs, shape, attrs, params, macs, name, index, flat in steps:
@@ -279,7 +289,7 @@ class Tracer:
 @lru_cache(maxsize=16_384)
 def _written(function: Callable[..., Value], row: Block, style: Style, shape: Shape, flat: bool) -> tuple[tuple[Layer, ...], int]:
     """What a block writes when its input is layer 0, and the index of its value."""
-    t = Tracer(style, shape, flat)
+    t = Tracer(style, shape, flat, top=False)
     out = function(t, t.layers[0], **row.fields)
     return tuple(t.layers[1:]), out.index
 
@@ -324,8 +334,12 @@ def _show(values: Sequence[Value]) -> str:
 
 
 def _place(scope: str) -> str:
-    """`stages.2.0` as people count: `stage 3, layer 1`."""
-    parts = scope.split(".")
+    """`stages.2.0` as people count: `stage 3, layer 1 (stages.2.0)`; inside branches also the path and its layer."""
+    said, parts = [], scope.split(".")
     if parts[0] == "stages" and len(parts) > 2:
-        return f"stage {int(parts[1]) + 1}, layer {int(parts[2]) + 1} ({scope})"
-    return f"{parts[0]}, layer {int(parts[1]) + 1} ({scope})" if len(parts) > 1 else scope or "network"
+        said, parts = [f"stage {int(parts[1]) + 1}", f"layer {int(parts[2]) + 1}"], parts[3:]
+    elif len(parts) > 1 and parts[1].isdigit():
+        said, parts = [parts[0], f"layer {int(parts[1]) + 1}"], parts[2:]
+    while len(parts) > 2 and parts[0] == "paths":
+        said, parts = [*said, f"path {int(parts[1]) + 1}", f"layer {int(parts[2]) + 1}"], parts[3:]
+    return f"{', '.join(said)} ({scope})" if said else scope or "network"

@@ -16,7 +16,7 @@ from typing import Any, get_type_hints, overload
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from nasbench.errors import GenotypeError, nearest
+from nasbench.errors import GenotypeError, nearest, short
 from nasbench.genotype.genotype import Block
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
@@ -57,7 +57,7 @@ class Word:
         )
 
     @overload
-    def __call__(self, t: Tracer, x: Value, /, **fields: Any) -> Value: ...
+    def __call__(self, t: Tracer, x: Value, **fields: Any) -> Value: ...
     @overload
     def __call__(self, *values: Any, repeat: int = 1, **fields: Any) -> Block: ...
     def __call__(self, *args: Any, **fields: Any) -> Value | Block:
@@ -86,15 +86,16 @@ class Word:
         return {name: getattr(model, name) for name in self.names}
 
     def _explain(self, error: ValidationError) -> str:
-        first = error.errors(include_url=False)[0]
+        found = error.errors(include_url=False)
+        first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])  # a misspelt field is missing too: name the spelling
         name = str(first["loc"][0]) if first["loc"] else ""
         reads = f"it reads {', '.join(self.names) or 'no fields'}"
         if first["type"] == "extra_forbidden":
-            return f"{self.name} has no field {name!r}; {reads}{nearest(name, self.names)}"
+            return f"{self.name} has no field {short(name)}; {reads}{nearest(name, self.names)}"
         if first["type"] == "missing":
             return f"{self.name} needs the field {name!r}; {reads}"
         rule = first["msg"].removeprefix("Value error, ")
-        got = "" if "got " in rule else f"; got {first['input']!r}"
+        got = "" if "got " in rule or isinstance(first.get("ctx", {}).get("error"), GenotypeError) else f"; got {short(first['input'])}"
         return f"{self.name}.{name}: {rule[0].lower()}{rule[1:]}{got}"
 
 

@@ -1,7 +1,7 @@
 """How fast, on what: device, measurement, profile, prediction, card. Only the measuring process loads torch."""
 
 from nasbench.latency.card import Card, load_card, make_card, save_card
-from nasbench.latency.check import CheckReport, check
+from nasbench.latency.checking import CheckReport, check
 from nasbench.latency.device import Device, local_device
 from nasbench.latency.lock import machine_lock
 from nasbench.latency.measure import measure

@@ -16,7 +16,7 @@ from nasbench.latency.profile import Profile, TimedNetwork
 from nasbench.latency.signature import Signature, group, signatures
 
 FEWEST = 5  # networks a predictor is fitted on
-FOLDS = 7
+FOLDS = 5
 REACH = 1.5  # times beyond the fastest and slowest profiled network; farther out is extrapolation
 GUESS = 0.5  # relative error granted to layers of kinds that were never timed
 

@@ -151,6 +151,8 @@ def stored_profiles() -> list[tuple[Path, Profile | DeviceError]]:
 
 def _read(body: Mapping[str, Any]) -> Profile:
     signatures = [Signature.from_json(s) for s in body["signatures"]]
+    if not body["networks"]:
+        raise ValueError("no networks")
     networks = tuple(
         TimedNetwork(
             name=str(n["name"]),

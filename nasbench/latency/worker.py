@@ -65,11 +65,15 @@ def take_turns(
         for done in range(MORE_ROUNDS * rounds):
             if done >= rounds:
                 wanted = [name for name in wanted if not enough(visits[name])]
-            if not wanted or (done and time.monotonic() > stop):
-                break
             for name in course.order(wanted):
+                if done and time.monotonic() > stop:
+                    wanted = []
+                    break
                 visits.setdefault(name, []).append(course.visit(name, work))
+            if not wanted:
+                break
             tell(min(i * rounds + done + 1, (i + 1) * rounds), rounds * len(groups))
+        tell((i + 1) * rounds, rounds * len(groups))
     return visits
 
 

@@ -54,7 +54,7 @@ def build_trace(layers: Trace, name: str = "network") -> fx.GraphModule:
     graph = fx.Graph()
     last = last_uses(layers)
     nodes: list[fx.Node] = [graph.placeholder("x")]
-    with torch.device("meta"), _no_initialisation():
+    with torch.device("meta"):
         for layer in layers[1:]:
             nodes.append(_step(layer, layers, last, nodes, graph, root))
     graph.output(nodes[-1])
@@ -96,12 +96,18 @@ def _module(layer: Layer, source: Layer) -> nn.Module:
     a = layer.attrs
     match layer.kind:
         case "conv":
-            return nn.Conv2d(a["cin"], layer.channels, a["kernel"], a["stride"], a["padding"], groups=a["groups"], bias=a["bias"])
+            conv: nn.Conv2d = _BareConv(
+                a["cin"], layer.channels, a["kernel"], a["stride"], a["padding"], groups=a["groups"], bias=a["bias"]
+            )
+            conv.__class__ = nn.Conv2d
+            return conv
         case "norm":
             norm = nn.BatchNorm1d if layer.flat else nn.BatchNorm2d
             return norm(layer.channels, eps=a["eps"], momentum=a["momentum"])
         case "linear":
-            return nn.Linear(a["cin"], layer.channels, bias=a["bias"])
+            linear: nn.Linear = _BareLinear(a["cin"], layer.channels, bias=a["bias"])
+            linear.__class__ = nn.Linear
+            return linear
         case "pool" if a["mode"] == "max":
             return nn.MaxPool2d(a["kernel"], a["stride"], a["padding"], ceil_mode=a["ceil"])
         case "pool":
@@ -133,14 +139,11 @@ def _identifier(name: str) -> str:
     return f"_{word}" if not word.isidentifier() or keyword.iskeyword(word) else word
 
 
-class _no_initialisation:
-    """Modules made inside leave their weights as they are: on the meta device there is nothing to fill."""
+class _BareConv(nn.Conv2d):
+    def reset_parameters(self) -> None:
+        """Leave the weights as they are: on the meta device there is nothing to fill."""
 
-    def __enter__(self) -> None:
-        self.kept = {c: c.reset_parameters for c in (nn.Conv2d, nn.Linear)}
-        for c in self.kept:
-            c.reset_parameters = lambda self: None  # type: ignore[method-assign]
 
-    def __exit__(self, *error: object) -> None:
-        for c, function in self.kept.items():
-            c.reset_parameters = function  # type: ignore[method-assign]
+class _BareLinear(nn.Linear):
+    def reset_parameters(self) -> None:
+        """As above."""

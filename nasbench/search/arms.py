@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -77,7 +77,7 @@ class Arm:
 
 def work(engine: LocalEngine, arms: Sequence[Arm], told: Callable[[Arm, Trial], None], stop: Callable[[], bool]) -> None:
     """Keep the workers busy until every arm is done, or `stop` says that no new trial may begin."""
-    jobs: dict[tuple[str, int], tuple[Arm, Asked, int]] = {}
+    jobs: dict[Hashable, tuple[Arm, Asked, int]] = {}
 
     def submit(arm: Arm, asked: Asked, attempt: int) -> None:
         key = (asked.phase, asked.number)
@@ -97,7 +97,7 @@ def work(engine: LocalEngine, arms: Sequence[Arm], told: Callable[[Arm, Trial], 
         if not jobs:
             return
         for finished in engine.wait(timeout=1.0):
-            arm, asked, attempt = jobs.pop(finished.key)  # type: ignore[arg-type] # keys are ours
+            arm, asked, attempt = jobs.pop(finished.key)
             arm.running -= 1
             if finished.end == "died" and attempt < ATTEMPTS:
                 submit(arm, asked, attempt + 1)

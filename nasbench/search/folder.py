@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -128,6 +129,15 @@ class StudyFolder:
     def has_trials(self) -> bool:
         """Whether a trial was ever begun here."""
         return any((self.path / "trials").glob("*"))
+
+    def discard(self) -> None:
+        """Leave nothing behind of a study that ended before its first trial; one with trials stays."""
+        if self.ledger.exists() or self.has_trials():
+            return
+        for name in (STUDY_FILE, LOCK_FILE):
+            (self.path / name).unlink(missing_ok=True)
+        with suppress(OSError):  # something else lies there
+            self.path.rmdir()
 
     def close(self) -> None:
         """Let the next driver in."""

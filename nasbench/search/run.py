@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nasbench.errors import BudgetError, GenotypeError, StudyError
+from nasbench.errors import BudgetError, GenotypeError, NasbenchError, StudyError
 from nasbench.evaluate.train import TrainTask
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, adapt
-from nasbench.latency import Device, Predictor, Profile, make_card, save_card, save_profile
+from nasbench.latency import Device, Predictor, Profile, load_profile, make_card, save_card, save_profile
 from nasbench.search.arms import Arm, Listener, work
 from nasbench.search.engines.local import LocalEngine
 from nasbench.search.finals import (
@@ -33,7 +33,8 @@ from nasbench.search.folder import StudyFolder
 from nasbench.search.ledger import Ledger
 from nasbench.search.limits import Figures, figures
 from nasbench.search.phase import Asked, Phase
-from nasbench.search.plan import FINALISTS, PRELOAD, RIVALS, Clock, Plan, make_plan
+from nasbench.search.plan import FINALISTS, MIN_TRIALS, PRELOAD, RIVALS, Clock, Plan, make_plan
+from nasbench.search.profiling import obtain_profile
 from nasbench.search.records import Trial
 from nasbench.search.request import MAY_CHANGE, VALIDATION, Request
 from nasbench.search.reward import directions, values
@@ -45,7 +46,7 @@ from nasbench.training.images import Images
 from nasbench.zoo import known
 
 REJECTED = 3000  # draws in a row outside the limits before an arm gives up
-PROFILE = "profile.json"
+FINALISTS_FILE = "finalists.json"
 SAME_FAILURES = 3  # trials in a row that fail for one reason stop the study: it is not the networks' fault
 
 
@@ -156,47 +157,65 @@ def plan(task: Task, listener: Listener, elapsed_s: float = 0.0) -> Plan:
     )
 
 
-def search(task: Task, path: Path, listener: Listener, show_plan: Callable[[Plan], None], elapsed_s: float = 0.0) -> Outcome:
+def search(task: Task, path: Path, listener: Listener, show_plan: Callable[[Task, Plan], None], elapsed_s: float = 0.0) -> Outcome:
     """Run the study at `path`, or go on with it.
+
+    `elapsed_s` is what the caller already took of the request's time.
 
     Raises:
         NasbenchError: see `StudyFolder.create`; limits that cannot be met; trials that all fail for one reason.
     """
-    stored = path / "plan.json"
-    begun = Plan.from_json(stored) if stored.exists() else None
-    made = begun or plan(task, listener, elapsed_s)
-    command = task.request.command(task.space, task.device.key, task.images)
-    with StudyFolder.create(path, command, may_change=MAY_CHANGE) as folder, Ledger.open(folder) as ledger:
-        write_atomic(stored, made.to_json())
-        if task.predictor is not None and not (path / PROFILE).exists():
-            save_profile(task.predictor.profile, path / PROFILE)  # a study that goes on predicts as it began
-        show_plan(made)
-        clock = Clock(elapsed_s)
-        arms = _arms(task, folder, ledger, made)
-        done_before = sum(arm.done for arm in arms)
-        # A search that is slower than planned ends its arms in time for the last round; one that goes on has its own time.
-        last_s = made.expected_s - 2 * made.trials * made.seconds_per_trial / made.workers
-        limit_s = max(made.expected_s, task.request.time_s) - last_s
+    clock = Clock(elapsed_s)
+    with StudyFolder.create(path, task.request.command(task.space, task.device.key, task.images), may_change=MAY_CHANGE) as folder:
+        try:
+            task, made = _planned(task, folder, listener, clock)
+        except NasbenchError:
+            folder.discard()  # nothing was done yet: leave nothing behind
+            raise
+        show_plan(task, made)
+        with Ledger.open(folder) as ledger:
+            return _run(task, folder, ledger, made, listener, clock)
 
-        def late() -> bool:
-            return task.request.trials is None and clock() > limit_s and all(a.done >= 1 for a in arms)
 
-        with LocalEngine(task.request.workers, time_limit_s=max(300.0, 20 * made.seconds_per_trial), preload=PRELOAD) as engine:
-            listener.stage("training", 2 * made.trials + made.final_runs)
-            for _ in range(done_before):
-                listener.step()
+def _planned(task: Task, folder: StudyFolder, listener: Listener, clock: Clock) -> tuple[Task, Plan]:
+    """The task with its device profiled, and the plan; a study that goes on predicts and does as it began."""
+    profile, stored = folder.path / "profile.json", folder.path / "plan.json"
+    if stored.exists():
+        return task.predicting(load_profile(profile)), Plan.from_json(stored)
+    task = task.predicting(obtain_profile(task.device, task.space, listener))
+    made = plan(task, listener, clock())
+    if task.predictor is not None:
+        save_profile(task.predictor.profile, profile)
+    write_atomic(stored, made.to_json())
+    return task, made
+
+
+def _run(task: Task, folder: StudyFolder, ledger: Ledger, made: Plan, listener: Listener, clock: Clock) -> Outcome:
+    """The arms, the measuring, the last round."""
+    arms = _arms(task, folder, ledger, made)
+    # A search that is slower than planned ends its arms in time for the last round.
+    last_s = made.expected_s - 2 * made.trials * made.seconds_per_trial / made.workers
+    limit_s = task.request.time_s - last_s
+
+    def late() -> bool:
+        return task.request.trials is None and clock() > limit_s and all(arm.done >= MIN_TRIALS for arm in arms)
+
+    with LocalEngine(task.request.workers, time_limit_s=max(300.0, 20 * made.seconds_per_trial), preload=PRELOAD) as engine:
+        listener.stage("training", 2 * made.trials + made.final_runs)
+        for _ in range(sum(arm.done for arm in arms)):
+            listener.step()
+        finalists = load_finalists(folder.path / FINALISTS_FILE)
+        if finalists is None:
             work(engine, arms, _teller(listener), late)
             if not any(t.feasible for t in arms[0].phase.records()):
-                raise StudyError(_all_failed(arms[0].phase, path))
-            finalists = load_finalists(path / "finalists.json")
-            if finalists is None:
-                listener.say("measuring the finalists, alone on the machine")
-                finalists = _finalists(task, arms, measurer(task.device), listener)
-                save_finalists(path / "finalists.json", finalists)
-            ranked = _last_round(task, folder, ledger, engine, finalists, listener)
-        best = winner(ranked, task.request.limits)
-        _deliver(task, folder, ranked, best)
-        return Outcome(path, ranked, best, complete=all(arm.left == 0 for arm in arms))
+                raise StudyError(_all_failed(arms[0].phase, folder.path))
+            listener.say("measuring the finalists, alone on the machine")
+            finalists = _finalists(task, arms, measurer(task.device), listener)
+            save_finalists(folder.path / FINALISTS_FILE, finalists)
+        ranked = _last_round(task, folder, ledger, engine, finalists, listener)
+    best = winner(ranked, task.request.limits)
+    _deliver(task, folder, ranked, best)
+    return Outcome(folder.path, ranked, best, complete=all(arm.left == 0 for arm in arms))
 
 
 def _arms(task: Task, folder: StudyFolder, ledger: Ledger, made: Plan) -> list[Arm]:

@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from nasbench.errors import SpaceError, nearest
+from nasbench.errors import SpaceError, nearest, short
 from nasbench.genotype import Style
 from nasbench.genotype.yaml import load_yaml
 from nasbench.spaces.open_fields import Part, read_options, read_part
@@ -61,8 +61,8 @@ def read_space(text_or_path: str | Path) -> Space:
         if type(number) is not int or not 1 <= number <= 16_384:
             raise SpaceError(f"channels and resolution are whole numbers from 1 to 16384; got {number!r}")
     name = document.get("name", Path(where).stem)
-    if not isinstance(name, str) or not 0 < len(name) <= 100:
-        raise SpaceError(f"a space's name is a text of 1 to 100 characters; got {name!r}")
+    if not isinstance(name, str) or not 0 < len(name) <= 100 or not name.isprintable():
+        raise SpaceError(f"a space's name is a text of 1 to 100 printable characters; got {short(name)}")
     return Space(
         name=name,
         channels=channels,

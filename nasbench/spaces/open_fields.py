@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nasbench.errors import GenotypeError, SpaceError
+from nasbench.errors import GenotypeError, SpaceError, short
 from nasbench.genotype import Block
 from nasbench.genotype.genotype import find_word
 from nasbench.genotype.words import frozen
@@ -65,11 +65,14 @@ def read_options(value: Any, where: str) -> Options:
     options = value if isinstance(value, list) else [value]
     if not options:
         raise SpaceError(f"{where}: a choice needs at least one option; got an empty list")
-    for i, option in enumerate(options):
+    seen: set[tuple[bool, Any]] = set()
+    for option in options:
         if not (option is None or isinstance(option, bool | int | float | str)):
-            raise SpaceError(f"{where}: an option is a number, a text, true, false or null; got {option!r}")
-        if any(same(option, other) for other in options[:i]):
-            raise SpaceError(f"{where}: the option {option!r} stands twice; write it once")
+            raise SpaceError(f"{where}: an option is a number, a text, true, false or null; got {short(option)}")
+        key = (isinstance(option, bool), option)
+        if key in seen:
+            raise SpaceError(f"{where}: the option {short(option)} stands twice; write it once")
+        seen.add(key)
     return options
 
 
@@ -105,8 +108,9 @@ class OpenRow:
             raise SpaceError(f"{where}: {error}") from None
         written = {**defaults.get(op, {}), **row}
         vary = written.pop("vary", [])
-        if not isinstance(vary, list) or not all(v in written and v not in ("op", "repeat", "stride") for v in vary):
-            raise SpaceError(f"{where}: vary lists fields of its row, but not op, repeat or stride; got {vary!r}")
+        open_to = [name for name in written if name not in ("op", "repeat", "stride")]
+        if not isinstance(vary, list) or not all(v in open_to for v in vary):
+            raise SpaceError(f"{where}: vary lists fields of its row, but not op, repeat or stride; got {short(vary)}")
         repeat = read_options(written.pop("repeat", 1), f"{where}, repeat")
         if not all(type(n) is int and 0 <= n <= 1000 for n in (repeat[0], repeat[-1], *(() if isinstance(repeat, range) else repeat))):
             raise SpaceError(f"{where}: repeat is a whole number from 0 to 1000; got {show(repeat)}")
@@ -120,12 +124,15 @@ class OpenRow:
     def check(self, where: str) -> None:
         """Try each option once, so that a bad one is found when the space is read and not in a search."""
         first = {name: options[0] for name, options in self.fields.items()}
-        for name, options in self.fields.items():
-            for option in (options[0], options[-1]) if isinstance(options, range) else options:
-                try:
-                    Block(self.op, {**first, name: option})
-                except GenotypeError as error:
-                    raise SpaceError(f"{where}: {error}") from None
+        tries = [
+            (n, o) for n, options in self.fields.items() for o in ((options[0], options[-1]) if isinstance(options, range) else options)
+        ]
+        try:
+            Block(self.op, first)
+            for name, option in tries:
+                Block(self.op, {**first, name: option})
+        except GenotypeError as error:
+            raise SpaceError(f"{where}: {error}") from None
 
     def decode(self, choose: Choose, label: str) -> tuple[Block, ...]:
         depth = ask(choose, f"{label}.repeat", self.repeat)

@@ -56,21 +56,21 @@ class Recipe:
         NasbenchError: a value of the wrong type or outside its range.
     """
 
-    epochs: int = 2
+    epochs: int = 1
     batch_size: int = 64
     optimizer: Literal["sgd", "adamw"] = "sgd"
-    lr: float = 0.1
+    lr: float = 0.03
     momentum: float = 0.9
-    weight_decay: float = 5e-4
+    weight_decay: float = 5e-5
     warmup: float = 0.2
     label_smoothing: float = 0.0
-    train_size: int = 32
-    flip: bool = True
-    crop_padding: int = 2
+    train_size: int = 28
+    flip: bool = False
+    crop_padding: int = 0
     precision: Literal["fp32", "bf16", "auto"] = "auto"
     channels_last: bool = True
-    calibration: int = 1024
-    images: int | None = None
+    calibration: int = 512
+    images: int | None = 5120
     validate_epochs: bool = False
 
     def __post_init__(self) -> None:

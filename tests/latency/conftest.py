@@ -9,6 +9,7 @@ import pytest
 
 from nasbench.genotype import Genotype, digest, trace
 from nasbench.latency.device import Device
+from nasbench.latency.predict import Predictor
 from nasbench.latency.profile import Profile, TimedNetwork
 from nasbench.latency.signature import Signature, signatures, work
 from nasbench.spaces import load_space
@@ -47,18 +48,24 @@ class Paper:
 
 @pytest.fixture(scope="session")
 def some() -> dict[str, Genotype]:
-    """24 networks to profile."""
+    """16 networks to profile."""
     space = load_space("mbconv")
-    return {f"sample {i}": space.sample(i) for i in range(24)}
+    return {f"sample {i}": space.sample(i) for i in range(16)}
 
 
 @pytest.fixture(scope="session")
 def others() -> dict[str, Genotype]:
-    """40 networks that were not profiled."""
+    """30 networks that were not profiled."""
     space = load_space("mbconv")
-    return {f"other {i}": space.sample(1000 + i) for i in range(40)}
+    return {f"other {i}": space.sample(1000 + i) for i in range(30)}
 
 
 @pytest.fixture
 def paper() -> type[Paper]:
     return Paper
+
+
+@pytest.fixture(scope="session")
+def exact(some: dict[str, Genotype]) -> Predictor:
+    """A predictor of a device without noise."""
+    return Predictor(Paper().profile(some))

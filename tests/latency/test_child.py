@@ -44,7 +44,7 @@ def test_a_death_is_an_error_that_names_its_cause(code: str, cause: str) -> None
 
 def test_what_the_worker_refuses_is_an_error() -> None:
     with pytest.raises(DeviceError, match="no such network"):
-        run("print('{\"error\": \"no such network\"}')")
+        run('print(\'{"error": "no such network"}\')')
 
 
 def test_a_hang_is_stopped() -> None:

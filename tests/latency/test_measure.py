@@ -55,8 +55,6 @@ def test_every_measurement_has_an_interval_and_its_visits(measured: dict[str, Me
     [
         ({"name": "Abacus 9"}, "only the local device can be measured; Abacus 9 is wanted"),
         ({"versions": {"torch": "0.1", "python": "3"}}, "the device has torch 0.1, this machine"),
-        ({"kind": "cuda", "name": "Abacus GPU"}, "runtime eager measures CPUs"),
-        ({"runtime": "eagre"}, "a runtime is one of eager; got 'eagre'; did you mean eager"),
     ],
 )
 def test_a_device_that_cannot_be_measured_here_is_said(change: dict[str, object], rule: str, tmp_path: Path, monkeypatch) -> None:
@@ -65,9 +63,9 @@ def test_a_device_that_cannot_be_measured_here_is_said(change: dict[str, object]
         measure({"one": network(16)}, replace(local_device(1), **change), max_seconds=1)
 
 
-def test_a_network_that_memory_cannot_hold_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_in_the_measuring_process_is_said_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NASBENCH_CACHE", str(tmp_path))
-    huge = Genotype("huge", (3, 16384, 16384), (Block("conv", {"width": 65536, "norm": False, "act": "none"}),), (), (Block("gap"),))
+    huge = Genotype("huge", (3, 8192, 8192), (Block("conv", {"width": 4096, "norm": False, "act": "none"}),), (), (Block("gap"),))
     with pytest.raises(DeviceError, match=r"huge cannot be run|the measuring process died"):
         measure({"huge": huge}, local_device(1), max_seconds=1)
 

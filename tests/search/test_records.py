@@ -25,7 +25,13 @@ COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
         ({"status": "ok", "values": [0.5], "constraints": {"latency": 0.1}}, COMPLETE, "infeasible", [0.5], {"latency": 0.1}),
         ({"status": "infeasible", "values": [0.5]}, COMPLETE, "infeasible", [0.5], {"infeasible": 1.0}),
         ({"status": "infeasible", "reason": "MemoryError"}, PRUNED, "infeasible", None, {"infeasible": 1.0}),
-        ({"status": "over_budget", "constraints": {"latency": 3.0, "params": -1}}, PRUNED, "over_budget", None, {"latency": 3.0, "params": -1.0}),
+        (
+            {"status": "over_budget", "constraints": {"latency": 3.0, "params": -1}},
+            PRUNED,
+            "over_budget",
+            None,
+            {"latency": 3.0, "params": -1.0},
+        ),
         ({"status": "over_budget", "constraints": {"params": -1}}, PRUNED, "over_budget", None, {"params": -1.0, "over_budget": 1.0}),
         ({"status": "over_budget", "constraints": {"latency": INF}}, PRUNED, "over_budget", None, {"latency": INF}),
         ({"status": "diverged", "reason": "loss is nan in epoch 3"}, FAIL, "diverged", None, {}),
@@ -72,7 +78,15 @@ def test_nonsense_is_a_failure_with_a_reason(record, objectives, reason):
 
 
 def test_what_else_was_measured_is_kept_as_json():
-    told = {"status": "ok", "values": [0.5], "macs": np.int64(7), "loss": NAN, "curve": (np.float32(0.5), INF), "on": np.bool_(True), "odd": {1}}
+    told = {
+        "status": "ok",
+        "values": [0.5],
+        "macs": np.int64(7),
+        "loss": NAN,
+        "curve": (np.float32(0.5), INF),
+        "on": np.bool_(True),
+        "odd": {1},
+    }
     attrs = judge(told, 1).attrs
     assert attrs == {"status": "ok", "macs": 7, "loss": None, "curve": [0.5, None], "on": True, "odd": [1]}
     json.dumps(attrs, allow_nan=False)

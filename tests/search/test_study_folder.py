@@ -24,7 +24,9 @@ def test_names(name):
     assert study_path("runs", name) == Path("runs") / name
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "/etc", "a\\b", "a\0b", "x" * 101, "-rf", ".hidden", "<script>", "a b", "a\n"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../x", "a/b", "/etc", "a\\b", "a\0b", "x" * 101, "-rf", ".hidden", "<script>", "a b", "a\n"]
+)
 def test_names_that_escape(name):
     with pytest.raises(StudyError, match=r"a study's name is 1 to 100 letters.*choose another --name"):
         study_path("runs", name)

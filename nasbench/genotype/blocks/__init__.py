@@ -9,6 +9,6 @@ from nasbench.genotype.blocks.mobile import fire, mbconv, separable, shuffle
 from nasbench.genotype.blocks.residual import residual
 
 __all__ = [
-    "branches", "conv", "dense", "dropout", "fire", "flatten", "gap", "identity", "inception", "linear", "lrn", "mbconv", "norm", "pool", "residual",
-    "se", "separable", "shuffle",
+    "branches", "conv", "dense", "dropout", "fire", "flatten", "gap", "identity", "inception", "linear", "lrn", "mbconv", "norm", "pool",
+    "residual", "se", "separable", "shuffle",
 ]  # fmt: skip

@@ -45,7 +45,7 @@ class AgingEvolution(BaseSampler):
         self._parent: FrozenTrial | None = None
         self._changed: str | None = None
 
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         return {}
 
     def sample_relative(self, *_: Any) -> dict[str, Any]:
@@ -61,8 +61,8 @@ class AgingEvolution(BaseSampler):
 
     def sample_independent(
         self,
-        study: Study,  # noqa: ARG002
-        trial: FrozenTrial,  # noqa: ARG002
+        study: Study,
+        trial: FrozenTrial,
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:

@@ -75,7 +75,7 @@ def test_a_result_the_driver_cannot_read(engine):
 
 
 def test_the_traceback_is_kept(engine):
-    assert 'raise ValueError(message)\nValueError: no' in call(engine, jobs.fail, "no").traceback
+    assert "raise ValueError(message)\nValueError: no" in call(engine, jobs.fail, "no").traceback
 
 
 def test_results_come_as_they_end(engine, tmp_path):
@@ -185,7 +185,9 @@ def test_submitting_too_much_is_a_mistake_of_the_program():
             engine.submit("other", jobs.double, 1)
 
 
-@pytest.mark.parametrize(("options", "match"), [({"workers": 0}, "1 to 1024 workers; got 0"), ({"time_limit_s": 0}, "above 0 seconds; got 0")])
+@pytest.mark.parametrize(
+    ("options", "match"), [({"workers": 0}, "1 to 1024 workers; got 0"), ({"time_limit_s": 0}, "above 0 seconds; got 0")]
+)
 def test_impossible_engines(options, match):
     with pytest.raises(StudyError, match=match):
         LocalEngine(**options)

@@ -26,7 +26,11 @@ def trial(*values, over=None):
         ([trial(9, over=1), trial(1), trial(over=0.5)], [UP], [1, 2, 0]),  # values of an infeasible trial count for nothing
         ([trial(1, over=-1), trial(2, over=0)], [UP], [1, 0]),  # met limits
         ([trial(1, 9), trial(2, 5), trial(1, 5)], [UP, DOWN], [1, 2, 0]),  # 2 is dominated by 1 alone, 0 by both
-        ([trial(1, 1), trial(5, 5), trial(2, 2), trial(3, 4.5), trial(1.1, 1.1)], [UP, DOWN], [0, 1, 3, 2, 4]),  # one front: ends, then room
+        (
+            [trial(1, 1), trial(5, 5), trial(2, 2), trial(3, 4.5), trial(1.1, 1.1)],
+            [UP, DOWN],
+            [0, 1, 3, 2, 4],
+        ),  # one front: ends, then room
         ([trial(over=1), trial()], [UP], [0, 1]),  # refused without saying why comes last
     ],
 )

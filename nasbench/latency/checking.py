@@ -9,7 +9,7 @@ from statistics import median
 from typing import NamedTuple
 
 from nasbench.errors import DeviceError
-from nasbench.genotype import Genotype
+from nasbench.genotype import Genotype, digest
 from nasbench.latency.measure import measure
 from nasbench.latency.measurement import Measurement
 from nasbench.latency.predict import Prediction, Predictor
@@ -67,8 +67,6 @@ def check(
     Raises:
         DeviceError: fewer than 3 networks, one that was profiled, or the device cannot be measured here.
     """
-    from nasbench.genotype import digest
-
     seen = {n.digest for n in profile.networks}
     known = [name for name, g in genotypes.items() if digest(g) in seen]
     if known:

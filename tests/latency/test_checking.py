@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from nasbench.errors import DeviceError
-from nasbench.latency import check as module
-from nasbench.latency.check import Row, check, compare
+from nasbench.latency import checking
+from nasbench.latency.checking import Row, check, compare
 from nasbench.latency.measurement import Visit, judge
 from nasbench.latency.predict import Prediction
 
@@ -39,7 +39,7 @@ def test_a_slower_machine_is_corrected_and_said(paper, some, others, monkeypatch
             for name, g in genotypes.items()
         }
 
-    monkeypatch.setattr(module, "measure", slow)
+    monkeypatch.setattr(checking, "measure", slow)
     report = check(device.profile(some), held_out)
     assert report.slowdown == pytest.approx(2.0)
     assert (report.within5, report.within10) == (1.0, 1.0)
