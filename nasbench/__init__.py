@@ -28,8 +28,8 @@ _HOMES = {
     "digest": "genotype",
     "known": "zoo",
     "load_weights": "network",
-    "open_study": "analysis",
-    "pareto_front": "analysis",
+    "open_study": "analysis.study",
+    "pareto_front": "analysis.front",
     "space": "spaces",
     "trace": "genotype",
 }
@@ -37,7 +37,8 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
-    from nasbench.analysis import open_study, pareto_front
+    from nasbench.analysis.front import pareto_front
+    from nasbench.analysis.study import open_study
     from nasbench.genotype import Block, Cost, Genotype, Layer, Style, adapt, block, cost, digest, trace
     from nasbench.network import build, load_weights
     from nasbench.spaces import load_space as space

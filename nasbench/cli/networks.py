@@ -11,10 +11,11 @@ import typer
 
 from nasbench.cli.shared import JSON, NAME, console, genotype_of, parse_shape, rows_of, show_json, table
 from nasbench.errors import GenotypeError, NasbenchError, nearest
-from nasbench.genotype import Genotype, adapt, cost_of, digest_of, trace
+from nasbench.genotype import VOCABULARY, Genotype, adapt, cost_of, digest_of, trace
 from nasbench.genotype.units import show_count, show_memory
 from nasbench.zoo import facts, known
 
+MAYBE = typer.Argument(None, help="A known network, a genotype's .yaml file, or a block such as mbconv.")
 INPUT = typer.Option(None, "--input", help="Another input, such as 3x160x160.")
 SORT = ("name", "params", "macs", "family")
 
@@ -78,12 +79,15 @@ def _published(name: str, params: int, macs: int) -> None:
 
 
 def show(
-    name: str = NAME, input: str | None = INPUT, layers: bool = typer.Option(False, help="Every layer."), as_json: bool = JSON
+    name: str | None = MAYBE, input: str | None = INPUT, layers: bool = typer.Option(False, help="Every layer."), as_json: bool = JSON
 ) -> None:
-    """Show a network: its rows with shapes, parameters and MACs.
+    """Show a network: its rows with shapes, parameters and MACs. Without a name, the blocks that rows are made of; or one block.
 
     Example: nasbench show efficientnet_b0
     """
+    if name is None or name in VOCABULARY:
+        _show_blocks(name, as_json)
+        return
     g = _at(genotype_of(name), input)
     traced = trace(g)
     c = cost_of(traced)
@@ -104,6 +108,19 @@ def show(
         f"\n{c.params:,} parameters, {c.macs:,} MACs, {show_count(c.activations)} activations, depth {c.depth}, "
         f"{show_memory(c.peak_bytes)} to run, {show_memory(c.train_peak_bytes)} to train at batch 1"
     )
+
+
+def _show_blocks(name: str | None, as_json: bool) -> None:
+    """The vocabulary, or one word of it; all of it comes from the words' signatures."""
+    words = {n: VOCABULARY[n] for n in sorted(VOCABULARY) if name in (None, n)}
+    if as_json:
+        fields = ("field", "type", "default")
+        show_json({n: {"doc": w.doc, "fields": [dict(zip(fields, row, strict=True)) for row in w.describe()]} for n, w in words.items()})
+    elif name is None:
+        table(("block", "what it is", "fields"), ((n, w.doc.splitlines()[0], ", ".join(w.names)) for n, w in words.items()))
+    else:
+        console.print(f"{name}: {words[name].doc}\n")
+        table(("field", "type", "default"), words[name].describe())
 
 
 def _row_table(g: Genotype) -> list[Sequence[object]]:

@@ -19,7 +19,7 @@ from nasbench.genotype import Genotype
 from nasbench.genotype.units import parse_count, parse_duration, parse_latency, parse_memory, show_count, show_duration
 
 if TYPE_CHECKING:
-    from nasbench.analysis import Study
+    from nasbench.analysis.study import Study
     from nasbench.search.plan import Plan
     from nasbench.search.request import Request
     from nasbench.search.run import Outcome, Task
@@ -131,7 +131,7 @@ def resume(path: Folder, as_json: bool = JSON) -> int:
 
     Example: nasbench resume runs/mbconv-20ms
     """
-    from nasbench.analysis import open_study
+    from nasbench.analysis.study import open_study
     from nasbench.search.request import Request
 
     return _search(Request.from_command(open_study(path).command), path, as_json)
@@ -142,7 +142,7 @@ def status(path: Folder, as_json: bool = JSON) -> None:
 
     Example: nasbench status runs/mbconv-20ms
     """
-    from nasbench.analysis import open_study
+    from nasbench.analysis.study import open_study
 
     study = open_study(path)
     trials = study.trials()
@@ -169,7 +169,7 @@ def front(path: Folder, as_json: bool = JSON) -> None:
 
     Example: nasbench front runs/mbconv-20ms
     """
-    from nasbench.analysis import open_study
+    from nasbench.analysis.study import open_study
     from nasbench.analysis.plots import save_front
 
     study = open_study(path)
@@ -236,7 +236,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _search(request: Request, path: Path, as_json: bool) -> int:
-    from nasbench.analysis import open_study
+    from nasbench.analysis.study import open_study
     from nasbench.analysis.plots import save_front
     from nasbench.latency import local_device
     from nasbench.search.run import prepare

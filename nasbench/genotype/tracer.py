@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MAX_LAYERS = 100_000
 
 _new = tuple.__new__  # makes a Layer in a third of the time of calling it
+_Written = tuple[tuple[Layer, ...], int, int, int]
 
 
 class Tracer:
@@ -31,13 +32,11 @@ class Tracer:
         scope: dotted place of the block being written; read and set by `at`.
     """
 
-    def __init__(self, style: Style, shape: Shape, flat: bool = False, top: bool = True) -> None:
+    def __init__(self, style: Style, shape: Shape, flat: bool = False) -> None:
         self.style = style
         self.layers: list[Layer] = [Layer("input", (), shape, Fields(), flat=flat)]
         self.scope = ""
         self._names: set[str] = set()
-        self._top = top
-        self._by_hand = False
 
     # Rows
 
@@ -58,29 +57,27 @@ class Tracer:
         return x
 
     def _block(self, function: Callable[..., Value], row: Block, x: Value) -> Value:
-        """Write one block, from memory where it was written before for the same style and input shape."""
-        if self._by_hand:
-            return function(self, x, **row.fields)
-        try:
-            steps, out = _written(function, row, self.style, x.shape, x.flat)
-        except GenotypeError:
-            if not self._top:
-                raise
-            self._by_hand = True  # once more without memory, for a message that says where
-            try:
-                return function(self, x, **row.fields)
-            finally:
-                self._by_hand = False
+        """Write one block; where it was written before for the same style and input shape, copy what it left then.
+
+        A block that does not fit leaves nothing to copy, so its error always says where it stands.
+        """
+        memory = _memory(function, row, self.style, x.shape, x.flat)
         layers, scope, read = self.layers, self.scope, x.index
-        shift = len(layers) - 1
-        for kind, inputs, shape, attrs, params, macs, name, index, flat in steps:
+        if not memory:
+            start = len(layers)
+            out = function(self, x, **row.fields)
+            memory.append((tuple(layers[start:]), start, len(scope), out.index))
+            return out
+        steps, start, cut, last = memory[0]
+        shift = len(layers) - start
+        for kind, inputs, shape, attrs, params, macs, where, index, flat in steps:
             if len(inputs) == 1:
                 i = inputs[0]
-                inputs = (i + shift,) if i else (read,)
+                inputs = (i + shift,) if i >= start else (read,)
             else:
-                inputs = tuple([i + shift if i else read for i in inputs])
-            layers.append(_new(Layer, (kind, inputs, shape, attrs, params, macs, scope + name, index + shift, flat)))
-        return layers[out + shift] if out else x
+                inputs = tuple([i + shift if i >= start else read for i in inputs])
+            layers.append(_new(Layer, (kind, inputs, shape, attrs, params, macs, scope + where[cut:], index + shift, flat)))
+        return layers[last + shift] if last >= start else x
 
     def at(self, name: str) -> _At:
         """`with t.at("se"):` writes the layers inside under that name."""
@@ -117,20 +114,20 @@ class Tracer:
         pad = _pad(padding, kh, kw)
         h, w = self._window(x, kh, kw, stride, pad, False)
         weights = kh * kw * (cin // g) * width
-        attrs = {"cin": cin, "kernel": (kh, kw), "stride": stride, "padding": pad, "groups": g, "bias": bias}
+        attrs = _attrs(cin=cin, kernel=(kh, kw), stride=stride, padding=pad, groups=g, bias=bias)
         return self._add("conv", (x.index,), (width, h, w), attrs, weights + width if bias else weights, weights * h * w, name)
 
     def norm(self, x: Value, name: str = "norm") -> Value:
         """Batch normalisation, or nothing where the style has none."""
         if self.style.norm == "none":
             return x
-        attrs = {"eps": self.style.eps, "momentum": self.style.momentum}
+        attrs = _attrs(eps=self.style.eps, momentum=self.style.momentum)
         return self._add("norm", (x.index,), x.shape, attrs, 2 * x.shape[0], 0, name, x.flat)
 
     def act(self, x: Value, act: str | None = None, name: str = "act") -> Value:
         """Activation; `None` is the style's, `none` is none."""
         act = act or self.style.act
-        return x if act == "none" else self._add("act", (x.index,), x.shape, {"act": act}, 0, 0, name, x.flat)
+        return x if act == "none" else self._add("act", (x.index,), x.shape, _attrs(act=act), 0, 0, name, x.flat)
 
     def pool(
         self,
@@ -149,34 +146,34 @@ class Tracer:
         if 2 * pad[0] > kh or 2 * pad[1] > kw:
             raise self.error(f"pooling may pad at most half of its {kh}x{kw} window; got {pad[0]}x{pad[1]}")
         h, w = self._window(x, kh, kw, stride, pad, ceil_mode)
-        attrs = {"mode": mode, "kernel": (kh, kw), "stride": stride, "padding": pad, "ceil": ceil_mode, "count_pad": count_pad}
+        attrs = _attrs(mode=mode, kernel=(kh, kw), stride=stride, padding=pad, ceil=ceil_mode, count_pad=count_pad)
         return self._add("pool", (x.index,), (x.shape[0], h, w), attrs, 0, 0, name)
 
     def gap(self, x: Value, size: int = 1, name: str = "gap") -> Value:
         """Average over the whole map, or to `size` x `size` cells."""
         if x.flat:
             raise self.error(f"gap reads a map of (channels, height, width); this value is already flat with {x.shape[0]} numbers")
-        return self._add("gap", (x.index,), (x.shape[0], size, size), {"size": size}, 0, 0, name)
+        return self._add("gap", (x.index,), (x.shape[0], size, size), _attrs(size=size), 0, 0, name)
 
     def flatten(self, x: Value, name: str = "flatten") -> Value:
         """(c, h, w) to c*h*w numbers; nothing where it is flat already."""
-        return x if x.flat else self._add("flatten", (x.index,), (x.elements, 1, 1), {}, 0, 0, name, True)
+        return x if x.flat else self._add("flatten", (x.index,), (x.elements, 1, 1), _NONE, 0, 0, name, True)
 
     def linear(self, x: Value, width: int, bias: bool = True, name: str = "linear") -> Value:
         """Fully connected layer; flattens what is not flat."""
         x = self.flatten(x)
         cin = x.shape[0]
         weights = cin * width
-        attrs = {"cin": cin, "bias": bias}
+        attrs = _attrs(cin=cin, bias=bias)
         return self._add("linear", (x.index,), (width, 1, 1), attrs, weights + width if bias else weights, weights, name, True)
 
     def dropout(self, x: Value, p: float, name: str = "dropout") -> Value:
         """Dropout, in training only."""
-        return x if p == 0 else self._add("dropout", (x.index,), x.shape, {"p": p}, 0, 0, name, x.flat)
+        return x if p == 0 else self._add("dropout", (x.index,), x.shape, _attrs(p=p), 0, 0, name, x.flat)
 
     def lrn(self, x: Value, size: int, alpha: float, beta: float, k: float, name: str = "lrn") -> Value:
         """Local response normalisation across `size` channels."""
-        return self._add("lrn", (x.index,), x.shape, {"size": size, "alpha": alpha, "beta": beta, "k": k}, 0, 0, name)
+        return self._add("lrn", (x.index,), x.shape, _attrs(size=size, alpha=alpha, beta=beta, k=k), 0, 0, name)
 
     def add(self, *values: Value, name: str = "add") -> Value:
         """Sum of values of one shape."""
@@ -184,13 +181,13 @@ class Tracer:
         for v in values:
             if v.shape != first.shape:
                 raise self.error(f"a sum needs equal shapes; got {_show(values)}")
-        return self._add("add", tuple([v.index for v in values]), first.shape, {}, 0, 0, name, first.flat)
+        return self._add("add", tuple([v.index for v in values]), first.shape, _NONE, 0, 0, name, first.flat)
 
     def scale(self, x: Value, gate: Value, name: str = "scale") -> Value:
         """Multiply each channel of x by its number in `gate`, of shape (c, 1, 1)."""
         if gate.shape != (x.shape[0], 1, 1):
             raise self.error(f"a gate has shape (channels, 1, 1); got {_show((x, gate))}")
-        return self._add("scale", (x.index, gate.index), x.shape, {}, 0, 0, name)
+        return self._add("scale", (x.index, gate.index), x.shape, _NONE, 0, 0, name)
 
     def concat(self, *values: Value, name: str = "concat") -> Value:
         """Values of one size side by side along the channels."""
@@ -200,13 +197,13 @@ class Tracer:
             if v.shape[1] != h or v.shape[2] != w:
                 raise self.error(f"values side by side need one height and width; got {_show(values)}")
             channels += v.shape[0]
-        return self._add("concat", tuple([v.index for v in values]), (channels, h, w), {}, 0, 0, name, values[0].flat)
+        return self._add("concat", tuple([v.index for v in values]), (channels, h, w), _NONE, 0, 0, name, values[0].flat)
 
     def interleave(self, x: Value, groups: int, name: str = "interleave") -> Value:
         """Channel shuffle: the groups' channels in turn (ShuffleNet)."""
         if x.shape[0] % groups:
             raise self.error(f"{x.shape[0]} channels do not divide into {groups} groups to shuffle")
-        return self._add("interleave", (x.index,), x.shape, {"groups": groups}, 0, 0, name)
+        return self._add("interleave", (x.index,), x.shape, _attrs(groups=groups), 0, 0, name)
 
     def split(self, x: Value, parts: int, name: str = "split") -> tuple[Value, ...]:
         """The channels in equal parts."""
@@ -215,7 +212,7 @@ class Tracer:
             raise self.error(f"{c} channels do not divide into {parts} equal parts")
         width = c // parts
         return tuple(
-            self._add("slice", (x.index,), (width, h, w), {"start": i * width, "stop": (i + 1) * width}, 0, 0, name) for i in range(parts)
+            self._add("slice", (x.index,), (width, h, w), _attrs(start=i * width, stop=(i + 1) * width), 0, 0, name) for i in range(parts)
         )
 
     # Groups of layers
@@ -267,7 +264,7 @@ class Tracer:
         return oh, ow
 
     def _add(
-        self, kind: str, inputs: tuple[int, ...], shape: Shape, attrs: dict[str, Any], params: int, macs: int, name: str, flat: bool = False
+        self, kind: str, inputs: tuple[int, ...], shape: Shape, attrs: Fields, params: int, macs: int, name: str, flat: bool = False
     ) -> Layer:
         where = f"{self.scope}.{name}"
         names = self._names
@@ -275,7 +272,7 @@ class Tracer:
             where = self._unused(where)
         names.add(where)
         layers = self.layers
-        layer = _new(Layer, (kind, inputs, shape, Fields(attrs), params, macs, where, len(layers), flat))
+        layer = _new(Layer, (kind, inputs, shape, attrs, params, macs, where, len(layers), flat))
         layers.append(layer)
         return layer
 
@@ -286,12 +283,19 @@ class Tracer:
         return f"{where}_{n}"
 
 
-@lru_cache(maxsize=16_384)
-def _written(function: Callable[..., Value], row: Block, style: Style, shape: Shape, flat: bool) -> tuple[tuple[Layer, ...], int]:
-    """What a block writes when its input is layer 0, and the index of its value."""
-    t = Tracer(style, shape, flat, top=False)
-    out = function(t, t.layers[0], **row.fields)
-    return tuple(t.layers[1:]), out.index
+@lru_cache(maxsize=8192, typed=True)
+def _attrs(**values: Any) -> Fields:
+    """One frozen mapping for all layers alike: most of a trace's memory, and of the time to clear it away, would be these."""
+    return Fields(values)
+
+
+_NONE = Fields()
+
+
+@lru_cache(maxsize=4096)
+def _memory(function: Callable[..., Value], row: Block, style: Style, shape: Shape, flat: bool) -> list[_Written]:
+    """Empty until the block is written; then its layers, the index of the first, the length of its scope and its value's index."""
+    return []
 
 
 class _At:

@@ -85,6 +85,10 @@ class Word:
             raise GenotypeError(self._explain(error)) from None
         return {name: getattr(model, name) for name in self.names}
 
+    def describe(self) -> list[tuple[str, str, str]]:
+        """Rows of (field, type, default) for a help text; a required field has no default."""
+        return [(n, self.annotations[n], "required" if n in self.required else _default(self.defaults[n])) for n in self.names]
+
     def _explain(self, error: ValidationError) -> str:
         found = error.errors(include_url=False)
         first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])  # a misspelt field is missing too: name the spelling
@@ -97,6 +101,10 @@ class Word:
         rule = first["msg"].removeprefix("Value error, ")
         got = "" if "got " in rule or isinstance(first.get("ctx", {}).get("error"), GenotypeError) else f"; got {short(first['input'])}"
         return f"{self.name}.{name}: {rule[0].lower()}{rule[1:]}{got}"
+
+
+def _default(value: Any) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def frozen(value: Any) -> Any:

@@ -14,7 +14,7 @@ from nasbench.genotype.genotype import Block, Genotype, Style
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
-MAX_NODES = 50_000
+MAX_NODES = 20_000
 
 _KEYS = ("name", "input", "style", "stem", "stages", "head")
 

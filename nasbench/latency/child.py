@@ -107,12 +107,15 @@ def _talk(child: subprocess.Popen[str], job: str, lines: queue.Queue[str | None]
 
 def _cause(child: subprocess.Popen[str], said: IO[str]) -> str:
     """Signal or exit status, and the last thing that it wrote."""
-    status = child.wait(timeout=30)
-    if status < 0:
-        name = signal.Signals(-status).name
-        cause = f"{name}, which the kernel sends when memory runs out" if name == "SIGKILL" else name
-    else:
-        cause = f"exit status {status}"
+    cause = cause_of_death(child.wait(timeout=30))
     said.seek(0)
     last = [line.strip() for line in said if line.strip()][-1:]
     return f"{cause} ({last[0][:200]})" if last else cause
+
+
+def cause_of_death(status: int) -> str:
+    """An exit status in words; negative ones are signals."""
+    if status >= 0:
+        return f"exit status {status}"
+    name = signal.Signals(-status).name
+    return f"{name}, which the kernel sends when memory runs out" if name == "SIGKILL" else name

@@ -133,13 +133,20 @@ def cpu_name() -> str:
 
 def usable_cores() -> int:
     """Physical cores this process may use: its affinity, one thread a core, within a container's quota."""
+    cores, quota = len(one_cpu_a_core()), _quota()
+    return max(1, cores if quota is None else min(cores, int(quota)))
+
+
+def one_cpu_a_core() -> list[int]:
+    """The first logical CPU of each physical core this process may use."""
     try:
         cpus = os.sched_getaffinity(0)
     except AttributeError:  # not on Linux
-        return os.cpu_count() or 1
-    cores = {_siblings(cpu) for cpu in cpus}
-    quota = _quota()
-    return max(1, len(cores) if quota is None else min(len(cores), int(quota)))
+        return list(range(os.cpu_count() or 1))
+    cores: dict[str, int] = {}
+    for cpu in sorted(cpus):
+        cores.setdefault(_siblings(cpu), cpu)
+    return list(cores.values())
 
 
 def _siblings(cpu: int) -> str:

@@ -11,8 +11,6 @@ from nasbench.latency.device import Device, local_device
 from nasbench.latency.lock import machine_lock
 from nasbench.latency.measurement import Measurement, Visit, judge_together
 
-STARTUP_S = 120.0  # loading torch and building networks on a slow disk
-
 
 def measure(
     genotypes: Mapping[str, Genotype],
@@ -49,8 +47,13 @@ def measure(
         "max_seconds": max_seconds,
     }
     with machine_lock(say=say):
-        found = run_job(job, threads=device.threads, seconds=2 * max_seconds + STARTUP_S + len(genotypes), on_progress=progress)
+        found = run_job(job, threads=device.threads, seconds=time_limit(max_seconds, len(genotypes)), on_progress=progress)
     return judge_together({name: [Visit(*visit) for visit in found[name]] for name in genotypes})
+
+
+def time_limit(max_seconds: float, networks: int) -> float:
+    """Seconds after which a measuring process hangs rather than works: loading torch and building networks on a busy machine is slow."""
+    return 2 * max_seconds + 120 + 10 * networks
 
 
 def check_local(device: Device) -> None:

@@ -13,7 +13,7 @@ from nasbench.genotype import Genotype, digest, trace
 from nasbench.latency.child import run_job
 from nasbench.latency.device import Device
 from nasbench.latency.lock import machine_lock
-from nasbench.latency.measure import STARTUP_S, check_local
+from nasbench.latency.measure import check_local, time_limit
 from nasbench.latency.measurement import MAX_WAITED, Measurement, Visit, judge_together
 from nasbench.latency.predict import FEWEST, Predictor
 from nasbench.latency.profile import Profile, TimedNetwork, load_profile, profile_path, save_profile
@@ -53,7 +53,7 @@ def profile_device(
         "max_seconds": max_seconds,
     }
     with machine_lock(say=say):
-        found = run_job(job, threads=device.threads, seconds=2 * max_seconds + STARTUP_S + len(genotypes), on_progress=progress)
+        found = run_job(job, threads=device.threads, seconds=time_limit(max_seconds, len(genotypes)), on_progress=progress)
     return read_timings(device, genotypes, found)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from nasbench.errors import StudyError
 from nasbench.files import write_atomic
-from nasbench.genotype import Genotype
+from nasbench.genotype import Genotype, digest
 from nasbench.latency import Device, Measurement, Prediction, measure
 from nasbench.search.limits import Figures, Limits
 from nasbench.search.records import Trial
@@ -94,7 +94,7 @@ def _measured(networks: Mapping[str, Genotype], describe: Callable[[Genotype], F
     results = run(networks) if networks else {}
     for origin, g in networks.items():
         f = describe(g)
-        yield Finalist(origin, g.to_yaml(), f.digest, f.params, f.macs, f.predicted, results[origin])
+        yield Finalist(origin, g.to_yaml(), digest(g), f.params, f.macs, f.predicted, results[origin])
 
 
 def save_finalists(path: Path, finalists: Sequence[Finalist]) -> None:

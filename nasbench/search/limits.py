@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from nasbench.errors import BudgetError
-from nasbench.genotype import Genotype, Trace, cost_of, digest_of, trace
+from nasbench.genotype import Genotype, Trace, cost_of, trace
 from nasbench.genotype.units import show_count, show_memory
 from nasbench.latency.predict import Prediction
 
@@ -18,12 +18,10 @@ class Figures:
     """One network in numbers that need no training.
 
     Attributes:
-        digest: of the network.
         params, macs: counts; peak_bytes: memory of inference.
         predicted: latency with its interval.
     """
 
-    digest: str
     params: int
     macs: int
     peak_bytes: int
@@ -42,7 +40,7 @@ def figures(g: Genotype, predict: Predict) -> Figures:
     """
     layers = trace(g)
     cost = cost_of(layers)
-    return Figures(digest_of(layers, g.style.init), cost.params, cost.macs, cost.peak_bytes, predict(layers))
+    return Figures(cost.params, cost.macs, cost.peak_bytes, predict(layers))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from nasbench.genotype import Genotype
 from nasbench.search.limits import Figures, Limits
 from nasbench.spaces import Choose, Decisions, Options, Space
 from nasbench.spaces.choosers import random_chooser, record, record_options, replay
+from nasbench.spaces.open_fields import same
 
 SAMPLES = 400
 
@@ -106,6 +107,8 @@ def _descend(
             # A long range is tried at its ends and middle.
             tried = options if len(options) <= 16 else [options[0], options[len(options) // 2], options[-1]]
             for option in tried:
+                if label in answers and same(option, answers[label]):
+                    continue
                 changed: Decisions = {}
                 try:
                     g = decode(record(replay({**answers, label: option}, random_chooser(rng)), changed))

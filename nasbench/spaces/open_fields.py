@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from nasbench.errors import GenotypeError, SpaceError, short
@@ -31,9 +32,10 @@ def ask(choose: Choose, label: str, options: Options) -> Any:
     if len(options) == 1:
         return options[0]
     answer = choose(label, options)
-    if not any(same(answer, option) for option in options):
-        raise SpaceError(f"{label} is one of {show(options)}; got {answer!r}")
-    return answer
+    for option in options:
+        if option is answer or same(answer, option):
+            return option
+    raise SpaceError(f"{label} is one of {show(options)}; got {short(answer)}")
 
 
 def same(a: Any, b: Any) -> bool:
@@ -140,11 +142,11 @@ class OpenRow:
             return ()
         once = {n: ask(choose, f"{label}.{n}", options) for n, options in self.fields.items() if n not in self.vary}
         if not self.vary:
-            return (Block(self.op, once, depth),)
+            return (_made(self.op, tuple(once.items()), depth),)
         rows = []
         for j in range(depth):
             each = {n: ask(choose, f"{label}.{n}.{j}", self.fields[n]) for n in self.vary}
-            rows.append(Block(self.op, {**once, **({"stride": 1} if j and "stride" in once else {}), **each}))
+            rows.append(_made(self.op, tuple({**once, **({"stride": 1} if j and "stride" in once else {}), **each}.items())))
         return compact(rows)
 
     def match(self, blocks: Sequence[Block], start: int, label: str, trail: Trail) -> Iterator[tuple[int, Decisions]]:
@@ -236,6 +238,13 @@ class AnyOf:
 
 
 Part = OpenRow | AnyOf
+
+
+@lru_cache(maxsize=16_384)
+def _made(op: str, fields: tuple[tuple[str, Any], ...], repeat: int = 1) -> Block:
+    """A block, from memory where it was made before: its check takes longer than all the rest of a sample."""
+    return Block(op, dict(fields), repeat)
+
 
 _MISSING = object()
 

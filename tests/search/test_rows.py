@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import sqlite3
+import time
 
 import optuna
 import pytest
@@ -31,6 +32,16 @@ TRIALS = [
     create_trial(state=TrialState.FAIL, user_attrs={"reason": "it died"}),
     create_trial(state=TrialState.RUNNING, params=ANSWERS, distributions=OPTIONS),
 ]
+
+
+@pytest.fixture(autouse=True)
+def far_from_greenwich(monkeypatch):
+    """Where local time is not UTC, which is what is stored."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.fixture

@@ -130,11 +130,11 @@ def test_no_process_outlives_a_killed_driver(job, tmp_path):
     here = Path(__file__).parent
     mark = f"NASBENCH_TEST={tmp_path}"
     environment = {**os.environ, "NASBENCH_TEST": str(tmp_path)}
-    driver = subprocess.Popen([sys.executable, here / "doomed.py", job, tmp_path / "pids"], env=environment, stderr=subprocess.PIPE)
+    driver = subprocess.Popen([sys.executable, here / "doomed.py", job, tmp_path / "pids"], env=environment, stderr=subprocess.DEVNULL)
     left = pids(tmp_path / "pids")
     assert not any(map(gone, left))
     driver.kill()
-    driver.communicate()
+    driver.wait()
 
     def survivors():
         found = []
@@ -146,7 +146,11 @@ def test_no_process_outlives_a_killed_driver(job, tmp_path):
                 continue
         return found
 
-    until(lambda: all(map(gone, left)) and not survivors())
+    try:
+        until(lambda: all(map(gone, left)) and not survivors())
+    finally:
+        for pid in survivors():
+            os.kill(int(pid), signal.SIGKILL)
 
 
 def test_the_server_can_die_too(engine, tmp_path):

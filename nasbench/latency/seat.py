@@ -1,0 +1,147 @@
+"""A seat: one network in a process of its own, that runs when it is told to.
+
+A process has a memory of what ran in it: after one large network, the C library keeps pages that a small one would else
+ask the kernel for in every run, which is up to a tenth of its time. Networks that share a process flatter each other;
+whoever runs one alone would not see the latency that was measured.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from statistics import median
+from typing import NamedTuple
+
+import torch
+
+from nasbench.errors import DeviceError, NasbenchError
+from nasbench.genotype import Genotype
+from nasbench.latency.anchor import ANCHOR
+from nasbench.latency.child import cause_of_death
+from nasbench.latency.device import Device, one_cpu_a_core
+from nasbench.latency.runners import Loaded, load
+from nasbench.latency.waiting import now, waited_share
+from nasbench.network import build
+
+VISIT_MS = 60.0  # the timed runs of a visit take about this long,
+MAX_RUNS = 20  # but are at most so many
+WARM_RUNS = 30
+WARM_S = 2.0
+
+
+class Timing(NamedTuple):
+    """What a visit found: the median of its runs, the share of their time spent waiting for a core, and each layer's time."""
+
+    ms: float
+    waited: float | None
+    layers: list[float] | None = None
+
+
+class Seat:
+    """A network, loaded and warm, in a child of this process.
+
+    The child is forked, so that torch is loaded once for all; this process must not have computed with it before.
+    """
+
+    def __init__(self, name: str, g: Genotype, device: Device) -> None:
+        """
+        Raises:
+            DeviceError: the network cannot be loaded or run, or its process died.
+        """
+        context = get_context("fork")
+        self.name = name
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, os.getpid(), name, g, device), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._answer()
+
+    def visit(self, runs: int | None = None, layers: bool = False) -> Timing:
+        """So many runs in a row, else as many as take about VISIT_MS; with `layers`, one more before them layer by layer.
+
+        Raises:
+            DeviceError: its process died.
+        """
+        self._pipe.send((runs, layers))
+        return self._answer()
+
+    def leave(self) -> None:
+        """End the child."""
+        self._process.kill()
+        self._process.join()
+        self._pipe.close()
+
+    def _answer(self) -> Timing:
+        try:
+            answer = self._pipe.recv()
+        except EOFError:
+            self._process.join()
+            cause = cause_of_death(self._process.exitcode or 0)
+            raise DeviceError(f"{self.name} cannot be run, its process died: {cause}; leave it out or use a smaller batch") from None
+        if isinstance(answer, NasbenchError):
+            raise answer
+        timing: Timing = answer
+        return timing
+
+
+def prepare(threads: int) -> None:
+    """To be called once, before seats are taken.
+
+    Binds this process and its seats to one set of cores: others may be slowed by other neighbours, and the anchor would
+    not feel it. Loads what torch loads when a first network is built; on one thread, since threads do not survive a fork.
+    """
+    cpus = one_cpu_a_core()
+    if threads <= len(cpus) and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cpus[:threads])
+    torch.set_num_threads(1)
+    build(ANCHOR)
+
+
+def _serve(pipe: Connection, parent: int, name: str, g: Genotype, device: Device) -> None:
+    """The child: load, warm up, then answer each message with a Timing until the parent is gone."""
+    try:
+        loaded = load(g, device)
+        runs = min(MAX_RUNS, max(1, round(VISIT_MS / warm_up(loaded.run))))
+        pipe.send(Timing(0.0, None))
+        while os.getppid() == parent:  # a forked child holds the other end too, so that end of file never comes
+            if pipe.poll(1.0):
+                wanted, layers = pipe.recv()
+                pipe.send(_visit(loaded, wanted or runs, layers, device.threads))
+    except NasbenchError as error:
+        pipe.send(error)
+    except (RuntimeError, MemoryError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        pipe.send(DeviceError(f"{name} cannot be run on {device}: {said}; leave it out or use a smaller batch"))
+
+
+def _visit(loaded: Loaded, runs: int, layers: bool, threads: int) -> Timing:
+    loaded.run()  # back into the caches
+    start = now()
+    each = loaded.layers() if layers else None
+    ms = timed(loaded.run, runs)
+    return Timing(ms, waited_share(start, now(), threads), each)
+
+
+def timed(run: Callable[[], None], runs: int) -> float:
+    """Median milliseconds of so many runs."""
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        run()
+        times.append((time.perf_counter() - start) * 1e3)
+    return median(times)
+
+
+def warm_up(run: Callable[[], None]) -> float:
+    """Run until three runs in a row bring nothing new, within bounds; the fastest run in milliseconds."""
+    best, stale, end = float("inf"), 0, time.monotonic() + WARM_S
+    for _ in range(WARM_RUNS):
+        ms = timed(run, 1)
+        stale = stale + 1 if ms > 0.95 * best else 0
+        best = min(best, ms)
+        if stale == 3 or time.monotonic() > end:
+            break
+    return best

@@ -1,0 +1,83 @@
+"""Seats are forked, so each test runs in a fresh process: threads of this one would not survive."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+START = """
+import os, sys, time
+from nasbench.errors import DeviceError
+from nasbench.latency import seat
+from nasbench.latency.anchor import ANCHOR
+from nasbench.latency.device import local_device
+device = local_device(1)
+"""
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", START + code], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_two_seats_answer_in_turn() -> None:
+    code = """
+seat.prepare(1)
+a, b = seat.Seat("a", ANCHOR, device), seat.Seat("b", ANCHOR, device)
+for _ in range(2):
+    print(a.visit().ms > 0, a.visit(2).layers, len(b.visit(layers=True).layers) > 50)
+a.leave(); b.leave()
+"""
+    assert run(code) == "True None True\n" * 2
+
+
+def test_all_seats_share_their_cores() -> None:
+    code = """
+seat.prepare(1)
+one = seat.Seat("one", ANCHOR, device)
+print(os.sched_getaffinity(one._process.pid) == os.sched_getaffinity(0), len(os.sched_getaffinity(0)))
+"""
+    assert run(code) == "True 1\n"
+
+
+def test_networks_that_cannot_run_are_named_and_others_live_on() -> None:
+    code = """
+from dataclasses import replace
+load = seat.load
+def bad(g, device):
+    loaded = load(g, device)
+    if g.name == "anchor":
+        return loaded
+    if g.name == "large":
+        raise RuntimeError("too large\\nstack")
+    return seat.Loaded(lambda: os.kill(os.getpid(), 9), loaded.layers)
+seat.load = bad
+good = seat.Seat("good", ANCHOR, device)
+for name in ("large", "deadly"):
+    try:
+        seat.Seat(name, replace(ANCHOR, name=name), device)
+    except DeviceError as error:
+        print(error)
+print(good.visit().ms > 0)
+"""
+    large, deadly, alive = run(code).splitlines()
+    assert large.startswith("large cannot be run on")
+    assert "too large; leave it out" in large
+    assert deadly.startswith("deadly cannot be run, its process died: SIGKILL, which the kernel sends when memory runs out")
+    assert alive == "True"
+
+
+def test_nothing_stays_when_the_process_is_killed() -> None:
+    code = """
+one = seat.Seat("one", ANCHOR, device)
+print(one._process.pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
+    done = subprocess.run([sys.executable, "-c", START + code], capture_output=True, text=True, check=False, timeout=120)
+    pid, end = int(done.stdout), time.monotonic() + 60
+    while os.path.exists(f"/proc/{pid}") and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not os.path.exists(f"/proc/{pid}")
