@@ -169,8 +169,8 @@ def front(path: Folder, as_json: bool = JSON) -> None:
 
     Example: nasbench front runs/mbconv-20ms
     """
-    from nasbench.analysis.study import open_study
     from nasbench.analysis.plots import save_front
+    from nasbench.analysis.study import open_study
 
     study = open_study(path)
     df = study.front()
@@ -236,8 +236,8 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _search(request: Request, path: Path, as_json: bool) -> int:
-    from nasbench.analysis.study import open_study
     from nasbench.analysis.plots import save_front
+    from nasbench.analysis.study import open_study
     from nasbench.latency import local_device
     from nasbench.search.run import prepare
     from nasbench.search.run import search as run

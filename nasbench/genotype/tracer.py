@@ -292,7 +292,7 @@ def _attrs(**values: Any) -> Fields:
 _NONE = Fields()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def _memory(function: Callable[..., Value], row: Block, style: Style, shape: Shape, flat: bool) -> list[_Written]:
     """Empty until the block is written; then its layers, the index of the first, the length of its scope and its value's index."""
     return []

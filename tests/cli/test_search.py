@@ -29,7 +29,18 @@ def done(tmp_path_factory, cache):
 
 def test_it_prints_the_plan_and_the_winner(done):
     _, ran = done
-    for words in ("256 networks", "fastest", "within them", "trials", "minutes", "winner", "measured", "was it worth it?", "random", "known"):
+    for words in (
+        "256 networks",
+        "fastest",
+        "within them",
+        "trials",
+        "minutes",
+        "winner",
+        "measured",
+        "was it worth it?",
+        "random",
+        "known",
+    ):
         assert words in ran.stdout, words
     assert ran.stdout.index("expected") < ran.stdout.index("winner")
     assert "left" in ran.stderr  # an estimate, while it ran

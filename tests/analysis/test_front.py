@@ -1,0 +1,82 @@
+"""Fronts of DataFrames, the picture's data, and the verdicts."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import nasbench as nb
+from nasbench.analysis.plots import front_picture, plot_front
+from nasbench.analysis.worth import verdicts
+from nasbench.errors import NasbenchError
+
+
+def test_front_keeps_what_no_other_beats():
+    df = pd.DataFrame({"name": list("abcde"), "ms": [1, 2, 3, 2, None], "accuracy": [0.5, 0.7, 0.6, 0.7, 0.9]})
+    found = nb.pareto_front(df, minimize=["ms"], maximize=["accuracy"])
+    assert list(found["name"]) == ["a", "b", "d"]  # ties stay, c is beaten, e has no latency
+
+
+@pytest.mark.parametrize(("columns", "part"), [({}, "at least one"), ({"minimize": ["mss"]}, "'mss'"), ({"maximize": ["acc", "x"]}, "'acc'")])
+def test_front_needs_columns_that_exist(columns, part):
+    with pytest.raises(NasbenchError, match=part):
+        nb.pareto_front(pd.DataFrame({"ms": [1.0]}), **columns)
+
+
+def test_front_of_nothing_is_nothing():
+    assert nb.pareto_front(pd.DataFrame({"ms": []}), minimize=["ms"]).empty
+
+
+TRIALS = pd.DataFrame(
+    [
+        ("search", "ok", 10.0, 0.70),
+        ("search", "ok", 12.0, 0.80),
+        ("search", "ok", 14.0, 0.75),
+        ("search", "over_budget", 30.0, None),
+        ("random", "ok", 11.0, 0.60),
+        ("final", "ok", 11.0, 0.90),
+    ],
+    columns=["phase", "status", "latency_ms", "accuracy"],
+)
+
+
+def row(network: str, ms: float, *seeds: float, winner: bool = False) -> dict:
+    return {"network": network, "latency_ms": ms, "accuracy": sum(seeds) / len(seeds), "accuracy_seeds": list(seeds), "winner": winner}
+
+
+def test_picture_holds_each_arm_and_the_front():
+    picture = front_picture(TRIALS, [row("search 1", 12.5, 0.8, winner=True)], 20.0)
+    assert picture.search == [(10.0, 0.70), (12.0, 0.80), (14.0, 0.75)]
+    assert picture.random == [(11.0, 0.60)]
+    assert picture.front == [(10.0, 0.70), (12.0, 0.80)]
+    assert picture.finals == [("search 1", 12.5, 0.8, True)]
+
+
+@pytest.mark.parametrize("rows", [0, 1, len(TRIALS)])
+def test_plot_of_anything(rows):
+    from matplotlib.figure import Figure
+
+    ax = plot_front(front_picture(TRIALS[:rows], [], 20.0, "a device"), Figure().subplots())
+    assert "latency (ms)" in ax.get_xlabel()
+    assert "a device" in ax.get_xlabel()
+
+
+def test_verdicts_compare_within_the_budget_only():
+    rows = [
+        row("known big", 40.0, 0.95, 0.96),
+        row("search 3", 15.0, 0.90, 0.91, winner=True),
+        row("random 1", 14.0, 0.85, 0.86),
+        row("known small", 9.0, 0.90, 0.93),
+    ]
+    random, known = verdicts(rows, 20.0)
+    assert "+5.0 points against random search" in random
+    assert "beyond the spread" in random
+    assert "-1.0 points" in known
+    assert "known small" in known
+    assert "within the spread" in known
+    assert "known big" in verdicts(rows, None)[1]
+
+
+def test_verdicts_say_when_there_is_nothing_to_compare():
+    assert verdicts([row("search 1", 15.0, 0.9, winner=True)], 20.0)[0].endswith("no network within the budget")
+    assert verdicts([row("known a", 15.0, 0.9)], 20.0) == []
