@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from nasbench.errors import GenotypeError
@@ -325,11 +324,9 @@ def _pad(padding: int | str | tuple[int, int], kh: int, kw: int) -> tuple[int, i
 
 def _out(n: int, kernel: int, stride: int, pad: int, up: bool) -> int:
     room = n + 2 * pad - kernel
-    if room < 0:
-        return 0
     if not up:
-        return room // stride + 1
-    out = ceil(room / stride) + 1
+        return room // stride + 1 if room >= 0 else 0
+    out = -(-room // stride) + 1
     return out - 1 if (out - 1) * stride >= n + pad else out  # no window may start in the padding on the right
 
 

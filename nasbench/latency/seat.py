@@ -1,4 +1,4 @@
-"""A seat: one network in a process of its own, that runs when it is told to.
+"""A seat: one network in a process of its own, with the anchor beside it, that runs when it is told to.
 
 A process has a memory of what ran in it: after one large network, the C library keeps pages that a small one would else
 ask the kernel for in every run, which is up to a tenth of its time. Networks that share a process flatter each other;
@@ -22,10 +22,12 @@ from nasbench.genotype import Genotype
 from nasbench.latency.anchor import ANCHOR
 from nasbench.latency.child import cause_of_death
 from nasbench.latency.device import Device, one_cpu_a_core
+from nasbench.latency.measurement import Visit
 from nasbench.latency.runners import Loaded, load
 from nasbench.latency.waiting import now, waited_share
 from nasbench.network import build
 
+ANCHOR_RUNS = 5
 VISIT_MS = 60.0  # the timed runs of a visit take about this long,
 MAX_RUNS = 20  # but are at most so many
 WARM_RUNS = 30
@@ -33,10 +35,9 @@ WARM_S = 2.0
 
 
 class Timing(NamedTuple):
-    """What a visit found: the median of its runs, the share of their time spent waiting for a core, and each layer's time."""
+    """What a visit found: the visit, and the milliseconds of each layer where they were asked for."""
 
-    ms: float
-    waited: float | None
+    visit: Visit
     layers: list[float] | None = None
 
 
@@ -57,7 +58,7 @@ class Seat:
         self._process = context.Process(target=_serve, args=(theirs, os.getpid(), name, g, device), daemon=True)
         self._process.start()
         theirs.close()
-        self._answer()
+        self._receive()
 
     def visit(self, runs: int | None = None, layers: bool = False) -> Timing:
         """So many runs in a row, else as many as take about VISIT_MS; with `layers`, one more before them layer by layer.
@@ -66,7 +67,7 @@ class Seat:
             DeviceError: its process died.
         """
         self._pipe.send((runs, layers))
-        return self._answer()
+        return self._receive()
 
     def leave(self) -> None:
         """End the child."""
@@ -74,7 +75,7 @@ class Seat:
         self._process.join()
         self._pipe.close()
 
-    def _answer(self) -> Timing:
+    def _receive(self) -> Timing:
         try:
             answer = self._pipe.recv()
         except EOFError:
@@ -103,13 +104,11 @@ def prepare(threads: int) -> None:
 def _serve(pipe: Connection, parent: int, name: str, g: Genotype, device: Device) -> None:
     """The child: load, warm up, then answer each message with a Timing until the parent is gone."""
     try:
-        loaded = load(g, device)
-        runs = min(MAX_RUNS, max(1, round(VISIT_MS / warm_up(loaded.run))))
-        pipe.send(Timing(0.0, None))
+        guest = _Guest(load(g, device), load(ANCHOR, device).run, device.threads)
+        pipe.send(guest.visit(1, False))
         while os.getppid() == parent:  # a forked child holds the other end too, so that end of file never comes
             if pipe.poll(1.0):
-                wanted, layers = pipe.recv()
-                pipe.send(_visit(loaded, wanted or runs, layers, device.threads))
+                pipe.send(guest.visit(*pipe.recv()))
     except NasbenchError as error:
         pipe.send(error)
     except (RuntimeError, MemoryError) as error:
@@ -117,12 +116,25 @@ def _serve(pipe: Connection, parent: int, name: str, g: Genotype, device: Device
         pipe.send(DeviceError(f"{name} cannot be run on {device}: {said}; leave it out or use a smaller batch"))
 
 
-def _visit(loaded: Loaded, runs: int, layers: bool, threads: int) -> Timing:
-    loaded.run()  # back into the caches
-    start = now()
-    each = loaded.layers() if layers else None
-    ms = timed(loaded.run, runs)
-    return Timing(ms, waited_share(start, now(), threads), each)
+class _Guest:
+    """A network and the anchor, loaded and warm."""
+
+    def __init__(self, loaded: Loaded, anchor: Callable[[], None], threads: int) -> None:
+        self.loaded, self.anchor, self.threads = loaded, anchor, threads
+        self.runs = min(MAX_RUNS, max(1, round(VISIT_MS / warm_up(loaded.run))))
+        warm_up(anchor)
+
+    def visit(self, runs: int | None, layers: bool) -> Timing:
+        """The network between two runs of the anchor; each once before, to bring it back into the caches."""
+        self.anchor()
+        start = now()
+        before = timed(self.anchor, ANCHOR_RUNS)
+        self.loaded.run()
+        each = self.loaded.layers() if layers else None
+        ms = timed(self.loaded.run, runs or self.runs)
+        self.anchor()
+        after = timed(self.anchor, ANCHOR_RUNS)
+        return Timing(Visit(ms, (before * after) ** 0.5, waited_share(start, now(), self.threads)), each)
 
 
 def timed(run: Callable[[], None], runs: int) -> float:

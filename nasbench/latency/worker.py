@@ -12,7 +12,6 @@ from typing import Any
 
 from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype, cost
-from nasbench.latency.anchor import ANCHOR
 from nasbench.latency.device import Device
 from nasbench.latency.measurement import Visit, calm, judge
 from nasbench.latency.seat import Seat, prepare
@@ -20,7 +19,6 @@ from nasbench.latency.seat import Seat, prepare
 Tell = Callable[[int, int], None]
 
 MORE_ROUNDS = 3  # those that need it get up to so many times the rounds
-ANCHOR_RUNS = 3
 PROFILE_RUNS = 2
 GROUP = 10  # networks in memory at one time,
 GROUP_PARAMS = 300_000_000  # and their parameters
@@ -50,11 +48,9 @@ def take_turns(
     mix = random.Random(0)
     visits: dict[str, list[Visit]] = {}
     prepare(device.threads)
-    anchor = Seat("the anchor network", ANCHOR, device)
     for i, group in enumerate(groups):
         stop = time.monotonic() + job["max_seconds"] / len(groups)
         seats = {name: Seat(name, g, device) for name, g in group.items()}
-        before = anchor.visit(ANCHOR_RUNS)
         wanted = list(group)
         for done in range(MORE_ROUNDS * rounds):
             if done >= rounds:
@@ -65,19 +61,15 @@ def take_turns(
                     wanted = []
                     break
                 found = seats[name].visit() if passes is None else seats[name].visit(PROFILE_RUNS, layers=True)
-                after = anchor.visit(ANCHOR_RUNS)
-                waits = [t.waited for t in (before, found, after) if t.waited is not None]
-                visits.setdefault(name, []).append(Visit(found.ms, (before.ms * after.ms) ** 0.5, max(waits, default=None)))
+                visits.setdefault(name, []).append(found.visit)
                 if passes is not None and found.layers is not None:
                     passes.setdefault(name, []).append(found.layers)
-                before = after
             if not wanted:
                 break
             tell(min(i * rounds + done + 1, (i + 1) * rounds), rounds * len(groups))
         tell((i + 1) * rounds, rounds * len(groups))
         for seat in seats.values():
             seat.leave()
-    anchor.leave()
     return visits
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from nasbench.evaluate.train import TrainTask, evaluate_training
@@ -51,26 +51,24 @@ class Arm:
     at_once: int
     done: int = 0
     running: int = 0
-    waiting: list[Asked] = field(default_factory=list)
     exhausted: bool = False
 
     def __post_init__(self) -> None:
-        self.waiting = self.phase.unfinished()
         self.done = sum(trial.status in COUNTED for trial in self.phase.records())
 
     @property
     def open(self) -> bool:
         """Whether it could use a worker now."""
-        return self.running < self.at_once and bool(self.waiting or (not self.exhausted and self.done + self.running < self.wanted))
+        return self.running < self.at_once and not self.exhausted and self.done + self.running < self.wanted
 
     @property
     def left(self) -> int:
         """Trials still to be finished."""
-        return 0 if self.exhausted and not self.waiting else max(0, self.wanted - self.done)
+        return 0 if self.exhausted else max(0, self.wanted - self.done)
 
     def take(self) -> Asked | None:
-        """A trial that a dead driver left, else a new one."""
-        asked = self.waiting.pop(0) if self.waiting else self.draw()
+        """A trial to train."""
+        asked = self.draw()
         self.exhausted = asked is None
         return asked
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import subprocess
@@ -22,7 +21,6 @@ from nasbench.search.lock import DriverLock, holder
 
 STUDY_FILE = "study.yaml"
 LOCK_FILE = "driver.lock"
-RESULT_FILE = "result.json"
 NAMED_PACKAGES = ("nasbench", "torch", "torchvision", "optuna", "ray", "numpy")
 
 
@@ -118,14 +116,6 @@ class StudyFolder:
             raise StudyError(f"cannot make {folder}: {error.strerror}; free some space or choose another --runs") from error
         return folder
 
-    def result(self, phase: str, number: int, digest: str) -> dict[str, Any] | None:
-        """What `save_result` left in a trial's folder for this very network, or None."""
-        try:
-            found = json.loads((self.trial(phase, number) / RESULT_FILE).read_text())
-        except (OSError, ValueError):
-            return None
-        return found["record"] if isinstance(found, dict) and found.get("digest") == digest else None
-
     def has_trials(self) -> bool:
         """Whether a trial was ever begun here."""
         return any((self.path / "trials").glob("*"))
@@ -149,11 +139,6 @@ class StudyFolder:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
-
-
-def save_result(trial_folder: Path, digest: str, record: Mapping[str, Any]) -> None:
-    """Called last in a trial: its record outlives a driver that dies before it can tell the ledger."""
-    write_atomic(trial_folder / RESULT_FILE, json.dumps({"digest": digest, "record": dict(record)}, indent=1) + "\n")
 
 
 def _prepare(path: Path) -> None:

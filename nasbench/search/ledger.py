@@ -64,7 +64,7 @@ class Ledger:
             raise StudyError(f"phase {name} of {self._folder.path} began otherwise ({changed}); choose another --name")
         if "nasbench" not in study.user_attrs:
             study.set_user_attr("nasbench", about)
-        return Phase(self._store, self._folder, name, directions, strategy, seed)
+        return Phase(self._store, name, directions, strategy, seed)
 
     def phases(self) -> dict[str, tuple[str, ...]]:
         """The directions of each stored phase, by name."""

@@ -18,7 +18,6 @@ from optuna.trial import FrozenTrial, TrialState
 from nasbench.errors import NasbenchError, StudyError
 from nasbench.genotype import Genotype, digest
 from nasbench.search.draws import Decode, Draw, unseen
-from nasbench.search.folder import StudyFolder
 from nasbench.search.mirror import Direction, Mirror
 from nasbench.search.records import Trial, Verdict, judge, read_trial
 from nasbench.search.seeds import derive
@@ -43,12 +42,10 @@ class Asked:
 class Phase:
     """`ask`, evaluate, `tell`; made by `Ledger.phase`."""
 
-    def __init__(
-        self, store: Store, folder: StudyFolder, name: str, directions: Sequence[Direction], strategy: Strategy | None, seed: int
-    ) -> None:
+    def __init__(self, store: Store, name: str, directions: Sequence[Direction], strategy: Strategy | None, seed: int) -> None:
         self.name = name
         self.directions = tuple(directions)
-        self._store, self._folder, self._strategy, self._seed = store, folder, strategy, seed
+        self._store, self._strategy, self._seed = store, strategy, seed
         self._study_id = store.optuna.get_study_id_from_name(name)
         self._load()
 
@@ -106,7 +103,8 @@ class Phase:
     def unfinished(self) -> list[Asked]:
         """Trials that a dead driver left running, to be run again under their numbers; call it once, before the first `ask`.
 
-        Those whose worker had saved its result are told it, and those that were never drawn are told as failed.
+        An evaluator that finds its own finished result in the trial's folder then returns that. Trials of another program
+        that have no genotype are told as failed.
         """
         self._refresh()
         left = []
@@ -114,8 +112,6 @@ class Phase:
             attrs = trial.user_attrs
             if not attrs.get("genotype"):
                 self.tell(trial.number, {"status": "failed", "reason": "interrupted before it was drawn"})
-            elif (saved := self._folder.result(self.name, trial.number, attrs["digest"])) is not None:
-                self.tell(trial.number, saved)
             else:
                 genotype = Genotype.from_yaml(attrs["genotype"])
                 left.append(Asked(self.name, trial.number, attrs["digest"], genotype, attrs["seed"]))

@@ -230,11 +230,15 @@ def _arms(task: Task, folder: StudyFolder, ledger: Ledger, made: Plan) -> list[A
 
 
 def _drawer(task: Task, phase: Phase) -> Callable[[], Asked | None]:
-    """Draw until a network is inside all cheap limits; those outside are told to the ledger at once."""
+    """Draw until a network is inside all cheap limits; those outside are told to the ledger at once.
+
+    Trials that a dead driver left come first: it may have died before it looked at their limits.
+    """
+    left = phase.unfinished()
 
     def draw() -> Asked | None:
         for _ in range(REJECTED):
-            asked = phase.ask(task.decode)
+            asked = left.pop(0) if left else phase.ask(task.decode)
             if asked is None:
                 return None
             record: dict[str, Any]
@@ -320,8 +324,12 @@ def _last_round(
     phase = ledger.phase("final", ("maximize",), None, task.request.seed + 1)
     queue = [Genotype.from_yaml(f.genotype) for f in finalists for _ in range(seeds)]
 
+    left = phase.unfinished()
+
     def draw() -> Asked | None:
         number = len(phase.records())
+        if left:
+            return left.pop(0)
         return phase.enter(queue[number]) if number < len(queue) else None
 
     def more(asked: Asked) -> dict[str, Any]:

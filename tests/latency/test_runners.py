@@ -7,6 +7,7 @@ import torch
 
 from nasbench.errors import DeviceError
 from nasbench.genotype import Block, Genotype, adapt, trace
+from nasbench.genotype.cost import last_uses
 from nasbench.latency.anchor import ANCHOR
 from nasbench.latency.device import local_device
 from nasbench.latency.runners import Walk, load
@@ -67,3 +68,10 @@ def test_what_a_device_says_is_how_it_runs(change: dict[str, object], monkeypatc
     assert image.shape[0] == change.get("batch", 1)
     assert image.dtype == (torch.bfloat16 if "precision" in change else torch.float32)
     assert image.is_contiguous(memory_format=torch.channels_last) == ("memory_format" in change)
+
+
+def test_the_anchor_holds_too_little_memory_to_depend_on_its_company() -> None:
+    layers = trace(ANCHOR)
+    last = last_uses(layers)
+    held = [sum(4 * x.elements for x in layers[: i + 1] if last[x.index] >= i) for i in range(len(layers))]
+    assert max(held) < 128 * 1024

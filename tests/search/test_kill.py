@@ -17,7 +17,7 @@ from toy_search import open_phase, outcome, run
 from nasbench.search.folder import StudyFolder
 from nasbench.search.ledger import Ledger
 
-TRIALS = 30
+TRIALS = 20
 FORK = multiprocessing.get_context("fork")  # starts at once, where a fresh interpreter takes seconds
 
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from nasbench.errors import StudyError
-from nasbench.search.folder import StudyFolder, save_result, study_path
+from nasbench.search.folder import StudyFolder, study_path
 from nasbench.search.lock import DriverLock, holder
 
 COMMAND = {"space": "tiny", "latency": {"ms": 20.0}, "trials": 30}
@@ -170,13 +170,8 @@ def test_a_pid_that_was_given_to_another_process(tmp_path):
     held.release()
 
 
-def test_a_result_is_for_its_network(tmp_path):
+def test_where_a_trials_files_lie(tmp_path):
     with StudyFolder.create(tmp_path / "a", COMMAND) as folder:
-        trial = folder.trial_folder("search", 7)
-        assert trial == tmp_path / "a/trials/search-0007"
-        assert folder.result("search", 7, "abc") is None
-        save_result(trial, "abc", {"status": "ok", "values": [0.5]})
-        assert folder.result("search", 7, "abc") == {"status": "ok", "values": [0.5]}
-        assert folder.result("search", 7, "other") is None
-        (trial / "result.json").write_text('{"digest": "abc", "rec')
-        assert folder.result("search", 7, "abc") is None
+        assert not folder.has_trials()
+        assert folder.trial_folder("search", 7) == folder.trial("search", 7) == tmp_path / "a/trials/search-0007"
+        assert folder.has_trials()

@@ -1,0 +1,125 @@
+"""A file that is no space is refused when it is read, with the place, the rule and the value."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from nasbench.errors import SpaceError
+from nasbench.spaces import load_space, read_space
+
+BAD = [
+    ("", "a space is a mapping of name, about, channels, resolution, style, defaults, stem, stages, head; text holds NoneType"),
+    ("[1]", "text holds list"),
+    ("steem: []", "a space has no 'steem'; it reads name, about, "),
+    ("stem: conv", "stem, row 1: a row is a mapping with an op or any_of; got 'conv'"),
+    ("stages: [3]", "stage 1, row 1: a row is a mapping with an op or any_of; got 3"),
+    ("stages: {op: conv, width: 8}", "stages is a list of rows or of lists of rows; got dict"),
+    ("stages: [{op: conv, width: 8}, [{op: conv, width: 8}, {op: cnv}]]", "stage 2, row 2: there is no block 'cnv'"),
+    ("stem: [{width: 8}]", "stem, row 1: a row has an op, such as {op: conv, width: [16, 32]}; got {'width': 8}"),
+    ("stem: [{op: [conv, fire], width: 8}]", "stem, row 1: a row has an op"),
+    ("stem: [{op: conv}]", "stem, row 1: conv needs the field 'width'"),
+    ("stem: [{op: conv, widht: [8, 16]}]", "stem, row 1: conv has no field 'widht'; it reads width, kernel"),
+    ("stem: [{op: conv, width: [8, 0]}]", "stem, row 1: conv.width: a width is 1 to 65536 channels; got 0"),
+    ("stem: [{op: conv, width: 8, act: [relu, rleu]}]", "stem, row 1: conv.act: input should be 'none', 'relu'"),
+    ("stem: [{op: conv, width: []}]", "stem, row 1, width: a choice needs at least one option; got an empty list"),
+    ("stem: [{op: conv, width: [8, 16, 8]}]", "stem, row 1, width: the option 8 stands twice; write it once"),
+    ("stem: [{op: conv, width: [8, 8.0]}]", "the option 8.0 stands twice"),
+    ("stem: [{op: conv, width: [[8]]}]", "stem, row 1, width: an option is a number, a text, true, false or null; got [8]"),
+    (
+        "stem: [{op: conv, width: {rnge: [1, 2]}}]",
+        "a mapping at a field is {range: [low, high, step]} of whole numbers; got {'rnge': [1, 2]}",
+    ),
+    ("stem: [{op: conv, width: {range: [8]}}]", "got {'range': [8]}"),
+    ("stem: [{op: conv, width: {range: [8, 16, 8, 8]}}]", "got {'range': [8, 16, 8, 8]}"),
+    ("stem: [{op: conv, width: {range: [8, 16.5]}}]", "got {'range': [8, 16.5]}"),
+    (
+        "stem: [{op: conv, width: {range: [16, 8]}}]",
+        "a range needs low <= high, a step of at least 1 and at most 1,000,000 values; got [16, 8]",
+    ),
+    ("stem: [{op: conv, width: {range: [8, 16, 0]}}]", "got [8, 16, 0]"),
+    ("stem: [{op: conv, width: {range: [1, 100000000]}}]", "at most 1,000,000 values"),
+    ("stem: [{op: conv, width: {range: [8, 70000]}}]", "stem, row 1: conv.width: a width is 1 to 65536 channels; got 70000"),
+    ("stem: [{op: conv, width: 8, repeat: [-1, 2]}]", "stem, row 1: repeat is a whole number from 0 to 1000; got -1, 2"),
+    ("stem: [{op: conv, width: 8, repeat: 1000000000}]", "repeat is a whole number from 0 to 1000; got 1000000000"),
+    ("stem: [{op: conv, width: 8, repeat: [true]}]", "repeat is a whole number from 0 to 1000; got True"),
+    ("stem: [{op: conv, width: 8, vary: [kernel]}]", "vary lists fields of its row, but not op, repeat or stride; got ['kernel']"),
+    ("stem: [{op: conv, width: 8, stride: [1, 2], vary: [stride]}]", "got ['stride']"),
+    ("stem: [{op: conv, width: 8, vary: width}]", "got 'width'"),
+    ("stem: [{op: conv, width: 8, vary: [[width]]}]", "got [['width']]"),
+    ("stem: [{any_of: [{op: gap}]}]", "stem, row 1: any_of lists at least two rows; got [{'op': 'gap'}]"),
+    ("stem: [{any_of: 3}]", "any_of lists at least two rows; got 3"),
+    ("stem: [{any_of: [gap, flatten]}]", "stem, row 1, any_of 1: a row is a mapping with an op; got 'gap'"),
+    ("stem: [{any_of: [{op: gap}, {op: flatten}], repeat: 2}]", "any_of stands alone in its row; got any_of, repeat"),
+    ("stem: [{any_of: [{op: gap}, {op: gap, sizes: 2}]}]", "stem, row 1, any_of 2: gap has no field 'sizes'; it reads size"),
+    ("resolution: [32, large]", "channels and resolution are whole numbers from 1 to 16384; got 'large'"),
+    ("resolution: {range: [0, 32]}", "got 0"),
+    ("resolution: []", "resolution: a choice needs at least one option"),
+    ("channels: [1, 3]", "got [1, 3]"),
+    ("channels: true", "got True"),
+    ("style: [relu]", "style is a mapping of its fields, or of names to such mappings; got ['relu']"),
+    ("style: {acct: relu}", "style: style has no field 'acct'"),
+    ("style: {a: {}, b: {act: rleu}}", "style b: style.act is one of none, relu"),
+    ("defaults: [conv]", "defaults is a mapping from an op to fields of its rows; got ['conv']"),
+    ("defaults: {conv: 3}", "defaults is a mapping from an op to fields"),
+    ("defaults: {conv: {widht: 8}}\nstem: [{op: conv, width: 8}]", "stem, row 1: conv has no field 'widht'"),
+    ("head: {}", "head is a list of rows, or a mapping of names to such lists; got an empty mapping"),
+    ("head: {a: [{op: gapp}], b: [{op: flatten}]}", "head a, row 1: there is no block 'gapp'"),
+    ("name: 3", "a space's name is a text of 1 to 100 printable characters; got 3"),
+    ("name: a\nname: b", "the key 'name' stands twice"),
+    ("stem: [", "cannot read YAML"),
+    ("!!python/name:os.system", "without tags"),
+    ("stem: &a [*a]", "40 levels deep"),
+    ("a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 20)), "at most 20,000 entries"),
+    ("stem: [" + "{op: conv, width: 8}," * 9000 + "]", "at most 20,000 entries"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), BAD)
+def test_a_bad_space_is_refused_in_one_line_and_at_once(text: str, said: str) -> None:
+    start = time.process_time()
+    with pytest.raises(SpaceError) as caught:
+        read_space(text)
+    assert time.process_time() - start < 5  # generous: unbounded work would take minutes or for ever
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("mbcnv", "there is no space 'mbcnv'; did you mean mbconv?"),
+        ("", "there is no space ''"),
+        ("nothing.yaml", "cannot read nothing.yaml: No such file or directory; check the path and its permissions"),
+        ("nothing/at/all", "cannot read nothing/at/all: No such file or directory"),
+        ("../", "a YAML file is needed; .. is a folder; name a file in it"),
+    ],
+)
+def test_what_cannot_be_found_is_refused(name: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SpaceError) as caught:
+        load_space(name)
+    assert said in str(caught.value)
+
+
+def test_a_file_is_a_space(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("stem: [{op: conv, width: [8, 16]}]\n")
+    for name in (path, str(path)):
+        space = load_space(name)
+        assert space.name == "own"
+        assert space.count() == 2
+
+
+def test_defaults_of_an_op_hold_unless_the_row_says_otherwise() -> None:
+    space = read_space("""
+      defaults: {conv: {kernel: [3, 5], act: silu}}
+      stem: [{op: conv, width: 8}, {op: conv, width: 8, kernel: 1}, {op: separable, width: 8}]
+    """)
+    rows = space.decode(lambda label, options: options[-1]).stem
+    assert [row.fields["kernel"] for row in rows] == [5, 1, 3]
+    assert [row.fields["act"] for row in rows] == ["silu", "silu", None]
+    assert space.count() == 2
