@@ -177,6 +177,8 @@ class Tracer:
     def add(self, *values: Value, name: str = "add") -> Value:
         """Sum of values of one shape."""
         first = values[0]
+        if len(values) == 1:
+            return first
         for v in values:
             if v.shape != first.shape:
                 raise self.error(f"a sum needs equal shapes; got {_show(values)}")

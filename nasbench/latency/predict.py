@@ -59,27 +59,23 @@ class Predictor:
         if not 0 < coverage < 1:
             raise DeviceError(f"coverage is a share between 0 and 1; got {coverage:g}; try 0.9")
         self.profile, self.coverage = profile, coverage
-        self._layers = LayerTimes(_timings(networks))
+        self._layers = LayerTimes(timings(networks))
         errors = _errors_unseen(networks)
         self._factor = math.exp(float(np.median(errors)))
         self.error = _conformal(np.abs(errors - np.median(errors)), coverage)
-        whole = [n.ms for n in networks]
-        self.range_ms = min(whole), max(whole)
+        self.range_ms = profile.range_ms
         self._known: dict[Signature, float] = {}
+        self._guessed: set[Signature] = set()
 
     def predict(self, network: Genotype | Trace) -> Prediction:
         """The latency of a genotype or of its trace."""
         layers = signatures(trace(network) if isinstance(network, Genotype) else network)
         self._learn(layers)
         ms = self._sum(layers)
-        guessed = [s for s in layers if not self._layers.knows(s)]
+        guessed = [s for s in layers if s in self._guessed] if self._guessed else []
         unsure = GUESS * self._sum(guessed)
-        extrapolated = [f"{name} was never timed" for name in sorted({group(s) for s in guessed})]
-        low, high = self.range_ms
-        if not low / REACH <= ms <= high * REACH:
-            extrapolated.append(f"{ms:.3g} ms is far outside the profiled {low:.3g} to {high:.3g} ms")
         factor = math.exp(self.error)
-        return Prediction(ms, max(0.0, ms / factor - unsure), ms * factor + unsure, tuple(extrapolated))
+        return Prediction(ms, max(0.0, ms / factor - unsure), ms * factor + unsure, outside(self.range_ms, ms, guessed))
 
     def predict_many(self, networks: Iterable[Genotype | Trace]) -> NDArray[np.float64]:
         """Milliseconds of each network; faster than one by one."""
@@ -91,13 +87,27 @@ class Predictor:
         new = list(dict.fromkeys(s for s in layers if s not in self._known))
         if new:
             self._known.update(zip(new, (self._layers(new) * self._factor).tolist(), strict=True))
+            self._guessed.update(s for s in new if not self._layers.knows(s))
 
     def _sum(self, layers: Sequence[Signature]) -> float:
         known = self._known
         return math.fsum([known[s] for s in layers])
 
 
-def _timings(networks: Iterable[TimedNetwork]) -> list[tuple[Signature, float]]:
+def outside(range_ms: tuple[float, float], ms: float, guessed: Iterable[Signature]) -> tuple[str, ...]:
+    """What about a network of `ms` lies outside a profile of networks of `range_ms`, in words.
+
+    `guessed` are its layers of kinds that were not timed.
+    """
+    found = [f"{name} was never timed" for name in sorted({group(s) for s in guessed})]
+    low, high = range_ms
+    if not low / REACH <= ms <= high * REACH:
+        found.append(f"{ms:.3g} ms is far outside the profiled {low:.3g} to {high:.3g} ms")
+    return tuple(found)
+
+
+def timings(networks: Iterable[TimedNetwork]) -> list[tuple[Signature, float]]:
+    """The timed layers of several networks."""
     return [timing for n in networks for timing in n.layers]
 
 
@@ -106,7 +116,7 @@ def _errors_unseen(networks: Sequence[TimedNetwork]) -> NDArray[np.float64]:
     folds = min(FOLDS, len(networks))
     errors = np.zeros(len(networks))
     for fold in range(folds):
-        model = LayerTimes(_timings(n for i, n in enumerate(networks) if i % folds != fold))
+        model = LayerTimes(timings(n for i, n in enumerate(networks) if i % folds != fold))
         for i in range(fold, len(networks), folds):
             errors[i] = math.log(networks[i].ms / model([s for s, _ in networks[i].layers]).sum())
     return errors

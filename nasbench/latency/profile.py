@@ -67,6 +67,11 @@ class Profile:
     why: str = ""
     anchor: str = digest(ANCHOR)
 
+    @property
+    def range_ms(self) -> tuple[float, float]:
+        """Of the fastest and the slowest network."""
+        return min(n.ms for n in self.networks), max(n.ms for n in self.networks)
+
     def joined(self, other: Profile) -> Profile:
         """This profile and the networks of another of the same device, brought to this one's speed."""
         factor = self.anchor_ms / other.anchor_ms

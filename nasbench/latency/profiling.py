@@ -12,10 +12,11 @@ from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype, digest, trace
 from nasbench.latency.child import run_job
 from nasbench.latency.device import Device
+from nasbench.latency.layer_times import LayerTimes
 from nasbench.latency.lock import machine_lock
 from nasbench.latency.measure import check_local, time_limit
 from nasbench.latency.measurement import MAX_WAITED, Measurement, Visit, judge_together
-from nasbench.latency.predict import FEWEST, Predictor
+from nasbench.latency.predict import FEWEST, outside, timings
 from nasbench.latency.profile import Profile, TimedNetwork, load_profile, profile_path, save_profile
 from nasbench.latency.signature import signatures
 
@@ -121,6 +122,11 @@ def load_or_profile(
 
 def uncovered(profile: Profile, genotypes: Mapping[str, Genotype]) -> dict[str, Genotype]:
     """Those that the profile can only extrapolate to."""
-    predictor = Predictor(profile)
-    timed = {n.digest for n in profile.networks}
-    return {name: g for name, g in genotypes.items() if digest(g) not in timed and predictor.predict(g).extrapolated}
+    times, timed = LayerTimes(timings(profile.networks)), {n.digest for n in profile.networks}
+    found = {}
+    for name, g in genotypes.items():
+        layers = signatures(trace(g))
+        guessed = [s for s in layers if not times.knows(s)]
+        if digest(g) not in timed and outside(profile.range_ms, float(times(layers).sum()), guessed):
+            found[name] = g
+    return found

@@ -15,7 +15,8 @@ from nasbench.latency import Device, Measurement, Prediction, measure
 from nasbench.search.limits import Figures, Limits
 from nasbench.search.records import Trial
 
-BATCH = 3  # how many are measured side by side while looking for finalists that keep the budget
+MEASURE_S = 20.0  # for the visits of one batch
+REPEATS = 2
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,20 @@ class Finalist:
 Measure = Callable[[Mapping[str, Genotype]], Mapping[str, Measurement]]
 
 
-def measurer(device: Device) -> Measure:
-    """Measures networks on a device while nothing else of ours runs."""
-    return lambda networks: measure(dict(networks), device)
+def measurer(device: Device, say: Callable[[str], None]) -> Measure:
+    """Measures networks on a device while nothing else of ours runs; what comes out noisy is measured again, a few times."""
+
+    def run(networks: Mapping[str, Genotype]) -> dict[str, Measurement]:
+        found = measure(networks, device, max_seconds=MEASURE_S, say=say)
+        for _ in range(REPEATS):
+            noisy = {name: networks[name] for name, m in found.items() if m.noisy}
+            if not noisy:
+                break
+            say(f"{len(noisy)} of {len(networks)} measurements are noisy ({found[next(iter(noisy))].why}): measuring those again")
+            found |= measure(noisy, device, max_seconds=MEASURE_S, say=say)
+        return found
+
+    return run
 
 
 def choose_finalists(
@@ -70,28 +82,35 @@ def choose_finalists(
     run: Measure,
     say: Callable[[str], None],
 ) -> list[Finalist]:
-    """Measure the best trials of each arm, best first, until enough of them keep the latency limit, and all `known`.
+    """Measure all `known` and the best trials of each arm, in turns; then more, until enough of each arm keep the limit.
 
     `arms` gives the ranked trials of an arm and how many are wanted. A network whose measured median is above the limit
     is named and passed over: a prediction is not a promise.
     """
-    chosen = list(_measured({f"known {name}": g for name, g in known.items()}, describe, run))
-    for arm, (ranked, wanted) in arms.items():
-        left = [(f"{arm} {t.number}", Genotype.from_yaml(t.genotype)) for t in ranked]
-        kept = 0
-        while left and kept < wanted:
-            batch, left = dict(left[:BATCH]), left[BATCH:]
-            for one in _measured(batch, describe, run):
-                if not one.keeps(limits):
-                    say(f"{one.origin}, predicted at {one.predicted.ms:.1f} ms, is passed over: {one.measured}")
-                elif kept < wanted:
-                    chosen.append(one)
-                    kept += 1
-    return chosen
+    waiting = {arm: [(f"{arm} {t.number}", Genotype.from_yaml(t.genotype)) for t in ranked] for arm, (ranked, _) in arms.items()}
+    missing = {arm: wanted for arm, (_, wanted) in arms.items()}
+    batch = {f"known {name}": g for name, g in known.items()}
+    chosen: list[Finalist] = []
+    while True:
+        for arm, left in waiting.items():
+            take = missing[arm] + 1 if missing[arm] else 0
+            batch |= dict(left[:take])
+            waiting[arm] = left[take:]
+        if not batch:
+            return chosen
+        for one in _measured(batch, describe, run):
+            if one.arm not in missing:
+                chosen.append(one)
+            elif not one.keeps(limits):
+                say(f"{one.origin}, predicted at {one.predicted.ms:.1f} ms, is passed over: {one.measured}")
+            elif missing[one.arm]:
+                chosen.append(one)
+                missing[one.arm] -= 1
+        batch = {}
 
 
 def _measured(networks: Mapping[str, Genotype], describe: Callable[[Genotype], Figures], run: Measure) -> Iterable[Finalist]:
-    results = run(networks) if networks else {}
+    results = run(networks)
     for origin, g in networks.items():
         f = describe(g)
         yield Finalist(origin, g.to_yaml(), digest(g), f.params, f.macs, f.predicted, results[origin])

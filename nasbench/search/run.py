@@ -210,7 +210,7 @@ def _run(task: Task, folder: StudyFolder, ledger: Ledger, made: Plan, listener: 
             if not any(t.feasible for t in arms[0].phase.records()):
                 raise StudyError(_all_failed(arms[0].phase, folder.path))
             listener.say("measuring the finalists, alone on the machine")
-            finalists = _finalists(task, arms, measurer(task.device), listener)
+            finalists = _finalists(task, arms, measurer(task.device, listener.say), listener)
             save_finalists(folder.path / FINALISTS_FILE, finalists)
         ranked = _last_round(task, folder, ledger, engine, finalists, listener)
     best = winner(ranked, task.request.limits)

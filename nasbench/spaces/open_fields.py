@@ -161,7 +161,7 @@ class OpenRow:
                 yield start + depth, decisions
 
     def _read(self, run: Sequence[Block], start: int, label: str, decisions: Decisions, trail: Trail) -> bool:
-        complete = Block(self.op, {n: o[0] for n, o in self.fields.items()}).fields
+        complete = _made(self.op, tuple((n, o[0]) for n, o in self.fields.items())).fields
         for j, block in enumerate(run):
             if block.op != self.op:
                 trail.fail(start + j, f"{label} is a {self.op} and layer {start + j + 1} a {block.op}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from nasbench.errors import GenotypeError, SpaceError
 from nasbench.genotype import Block, Genotype, Style, digest
-from nasbench.spaces.open_fields import Choose, Decisions, Options, Part, Trail, ask, show
+from nasbench.spaces.open_fields import AnyOf, Choose, Decisions, Options, Part, Trail, ask, show
 
 Parts = tuple[Part, ...]
 
@@ -70,7 +70,8 @@ class Space:
         decisions |= _match(self._labelled((self.stem,), "stem"), (g.stem,), f"{outside}: stem")
         decisions |= _match(self._labelled(self.stages, "stages"), g.stages, f"{outside}: stages")
         decisions |= self._match_head(g, outside)
-        if digest(self.decode(lambda label, _: decisions[label])) != digest(g):
+        again = self.decode(lambda label, _: decisions[label])
+        if (again.rows, again.style) != (g.rows, g.style) and digest(again) != digest(g):
             raise SpaceError(f"{outside}: the rows agree, but the networks differ")
         return decisions
 
@@ -151,11 +152,12 @@ def _match(parts: list[tuple[str, Part]], sections: Sequence[Sequence[Block]], o
 
     Where several readings are possible, one that ends where the genotype's own stages end is preferred.
     """
-    blocks = [one for section in sections for row in section for one in row.unrolled if one.op != "identity" or _asks_identity(parts)]
-    ends, total = {0}, 0
+    keep = _asks_identity(parts)
+    blocks: list[Block] = []
+    ends = {0}
     for section in sections:
-        total += sum(row.repeat for row in section)
-        ends.add(total)
+        blocks += [one for row in section for one in row.unrolled if keep or one.op != "identity"]
+        ends.add(len(blocks))
     trail = Trail()
     dead: set[tuple[int, int]] = set()
 
@@ -182,4 +184,5 @@ def _match(parts: list[tuple[str, Part]], sections: Sequence[Sequence[Block]], o
 
 
 def _asks_identity(parts: list[tuple[str, Part]]) -> bool:
-    return any("identity" in getattr(part, "rows", ()) for _, part in parts)
+    rows = [row for _, part in parts for row in (part.rows.values() if isinstance(part, AnyOf) else [part])]
+    return any(row.op == "identity" for row in rows)

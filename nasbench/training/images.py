@@ -59,10 +59,12 @@ def split(images: LabeledImages, fraction: float, seed: int) -> tuple[LabeledIma
     The same seed gives the same parts with any version of torch and numpy.
 
     Raises:
-        DataError: a fraction outside (0, 1), or a class with fewer than two images.
+        DataError: a fraction outside (0, 1), a negative seed, or a class with fewer than two images.
     """
     if not 0 < fraction < 1:
         raise DataError(f"the share for validation must lie between 0 and 1; got {fraction}; try 0.2")
+    if seed < 0:
+        raise DataError(f"a seed is a whole number from 0; got {seed}; leave out the sign")
     counts = np.bincount(images.labels.numpy())
     for label in np.flatnonzero(counts == 1):
         raise DataError(f"each class needs two images to be split; class {label} has one; add images or drop the class")

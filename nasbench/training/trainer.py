@@ -17,6 +17,7 @@ from torch.nn import functional
 from nasbench.errors import DataError
 from nasbench.training.batches import Statistics, resized
 from nasbench.training.checkpoint import load_checkpoint, save_checkpoint
+from nasbench.training.identity import start_as_identity
 from nasbench.training.images import LabeledImages, subset
 from nasbench.training.optimizer import learning_rate, make_optimizer
 from nasbench.training.recipe import Recipe
@@ -114,6 +115,8 @@ class _Training:
         self.statistics = self.images.statistics()
         layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
         self.net = net.to(device).to(memory_format=layout)
+        if recipe.identity_start:
+            start_as_identity(self.net)
         self.optimizer = make_optimizer(self.net, recipe)
         self.batch = min(recipe.batch_size, len(self.images))
         self.steps = len(self.images) // self.batch
@@ -139,7 +142,7 @@ class _Training:
             while len(self.history) < self.recipe.epochs:
                 epoch = self._epoch()
                 self.history.append(epoch)
-                if checkpoint and math.isfinite(epoch.train_loss):
+                if checkpoint and math.isfinite(epoch.train_loss) and epoch.epoch < self.recipe.epochs:
                     save_checkpoint(checkpoint, self._state())
                 tell(epoch)
                 if not math.isfinite(epoch.train_loss):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from nasbench.genotype import Block, Genotype
@@ -32,8 +33,9 @@ def resnext50_32x4d() -> Genotype:
 
 
 def seresnet50() -> Genotype:
-    """The paper's: stride in the first 1x1, reduction 16."""
-    return resnet("seresnet50", (3, 4, 6, 3), mid="out/4", se="out/16", stride_at="first")
+    """The paper's: stride in the first 1x1, reduction 16, and Caffe's pooling, unpadded and rounded up."""
+    g = resnet("seresnet50", (3, 4, 6, 3), mid="out/4", se="out/16", stride_at="first")
+    return replace(g, stem=(g.stem[0], pool("max", 3, 2, "valid", ceil=True)))
 
 
 RESNETS = {f.__name__: f for f in (resnet18, resnet50, resnext50_32x4d, seresnet50)}

@@ -43,7 +43,7 @@ def may_overwrite(layers: Sequence[Layer], home: Sequence[int], source: int, now
         if x.kind in VIEWS and x.inputs[0] in views:
             views.add(x.index)
     read_later = any(i in views for x in layers[now + 1 :] for i in x.inputs)
-    return not read_later and not (views - {source}) & set(range(now, len(layers))) and layers[source].kind not in ("input", "act", *VIEWS)
+    return not read_later and not (views - {source}) & set(range(now, len(layers))) and layers[source].kind not in ("input", "act", "interleave", *VIEWS)
 
 
 @given(networks(max_rows=8))

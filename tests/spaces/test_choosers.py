@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasbench.genotype import Genotype
@@ -17,6 +17,7 @@ def sampled(space: Space, seed: int) -> tuple[Genotype, Decisions]:
     return space.decode(record(random_chooser(random.Random(seed)), answers)), answers
 
 
+@settings(max_examples=40)
 @given(spaces(), st.integers(0, 10**6))
 def test_recorded_answers_lead_back(space: Space, seed: int) -> None:
     g, answers = sampled(space, seed)
@@ -24,6 +25,7 @@ def test_recorded_answers_lead_back(space: Space, seed: int) -> None:
     assert space.decode(replay(answers, random_chooser(random.Random(1)))) == g
 
 
+@settings(max_examples=40)
 @given(spaces(), st.integers(0, 10**6), st.integers(1, 3))
 def test_a_mutant_differs_in_as_many_answers_as_asked(space: Space, seed: int, changes: int) -> None:
     _, answers = sampled(space, seed)
@@ -38,6 +40,7 @@ def test_a_mutant_differs_in_as_many_answers_as_asked(space: Space, seed: int, c
         assert len(differing) == min(changes, len(answers))
 
 
+@settings(max_examples=40)
 @given(spaces(), st.integers(0, 10**6))
 def test_a_child_has_each_answer_from_a_parent(space: Space, seed: int) -> None:
     (_, a), (_, b) = sampled(space, seed), sampled(space, seed + 1)

@@ -70,6 +70,11 @@ def test_an_impossible_share_is_refused(fraction: float) -> None:
         split(numbered(5, 5), fraction, seed=0)
 
 
+def test_a_negative_seed_is_refused() -> None:
+    with pytest.raises(DataError, match="from 0; got -1"):
+        split(numbered(5, 5), 0.2, seed=-1)
+
+
 def test_a_class_of_one_image_cannot_be_split() -> None:
     with pytest.raises(DataError, match="class 1 has one"):
         split(numbered(5, 1), 0.2, seed=0)

@@ -1,0 +1,110 @@
+"""The reference implementations, and weights that a comparison can see through.
+
+With default initialisation such a comparison is blind: EfficientNet-B0's largest logit is 4e-14 then, and any tolerance passes
+any network. So convolutions and linear layers are drawn with fan-in scale, norm weights and variances from [0.5, 1.5].
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+
+import timm
+import torch
+import torchvision
+from pytorchcv import model_provider
+from torch import Tensor, nn
+
+from nasbench.genotype import Genotype, Trace, trace
+from nasbench.network import build_trace, load_weights
+from nasbench.zoo import facts, known
+
+
+def lenet() -> nn.Module:
+    """No library has it; written by hand after the layer table."""
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2, 2),
+        nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2, 2),
+        nn.Flatten(), nn.Linear(256, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
+    )  # fmt: skip
+
+
+class _Providers:
+    model_provider = model_provider
+
+
+def reference(name: str, library: str | None = None) -> nn.Module:
+    """The first reference of the facts, or the first from `library`, in inference mode with weights of fan-in scale."""
+    with contextlib.redirect_stdout(io.StringIO()), skipping_initialisation():
+        if not facts()[name].references:
+            net = lenet()
+        else:
+            call = next(r for r in facts()[name].references if library is None or r.startswith(library))
+            net = eval(call, {"torchvision": torchvision, "timm": timm, "pytorchcv": _Providers})
+    scramble(net)
+    return net.eval()
+
+
+@contextlib.contextmanager
+def skipping_initialisation() -> Iterator[None]:
+    """The reference's own initialisation would take a minute in all, and is overwritten."""
+    kept = {
+        name: getattr(nn.init, name)
+        for name in ("kaiming_normal_", "kaiming_uniform_", "normal_", "trunc_normal_", "uniform_", "xavier_uniform_")
+    }
+    try:
+        for name in kept:
+            setattr(nn.init, name, lambda tensor, *args, **kwargs: tensor)
+        yield
+    finally:
+        for name, function in kept.items():
+            setattr(nn.init, name, function)
+
+
+@torch.no_grad()
+def scramble(net: nn.Module) -> None:
+    """Fan-in scale: fan-out counts all groups, so that a depthwise signal would die."""
+    draw = torch.Generator().manual_seed(1)
+    for name, value in net.state_dict().items():
+        if not value.is_floating_point():
+            continue
+        if value.dim() > 1:
+            value.normal_(std=(2 / value[0].numel()) ** 0.5, generator=draw)
+        elif name.endswith(("weight", "running_var")):
+            value.uniform_(0.5, 1.5, generator=draw)
+        else:
+            value.normal_(std=0.1, generator=draw)
+
+
+def size_for(name: str) -> int:
+    """Small where the reference takes any size."""
+    if name == "lenet5_modern":
+        return 28
+    pooled = facts()[name].references[0].startswith("pytorchcv")  # these end in a fixed 7x7 pool
+    return 224 if pooled or name in ("alexnet", "vgg16") else 96
+
+
+def images(g: Genotype, n: int = 2) -> Tensor:
+    return torch.randn(n, *g.input, generator=torch.Generator().manual_seed(2))
+
+
+def resized(name: str) -> Genotype:
+    g = known(name)
+    return replace(g, input=(g.input[0], size_for(name), size_for(name)))
+
+
+@torch.no_grad()
+def error(layers: Trace, theirs: nn.Module, image: Tensor) -> float:
+    """Largest difference of the logits, relative to the largest logit, once ours has the reference's weights."""
+    ours = build_trace(layers).to_empty(device="cpu").eval()
+    load_weights(ours, theirs.state_dict())
+    expected = theirs(image)
+    spread = (expected[0] - expected[1]).abs().max() / expected.abs().max()
+    assert spread > 0.01, "the reference answers the same to two images: nothing could be seen"
+    return float((ours(image) - expected).abs().max() / expected.abs().max())
+
+
+def trace_of(name: str) -> Trace:
+    return trace(resized(name))
