@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasbench.cli.progress import Reporter
-from nasbench.cli.shared import JSON, console, rows_of, show_json, table
+from nasbench.cli.shared import JSON, console, rows_of, say, show_json, table
 from nasbench.cli.spaces import count_words
 from nasbench.errors import NasbenchError, StudyError
 from nasbench.genotype import Genotype
@@ -154,7 +154,7 @@ def status(path: Folder, as_json: bool = JSON) -> None:
         return
     working = f"a driver works on it (pid {study.driver['pid']})" if study.driver else "no driver works on it"
     finished = "finished" if study.summary() else "not finished: `nasbench resume` goes on"
-    console.print(f"{path}: {working}; {finished}")
+    say(f"{path}: {working}; {finished}")
     wanted = {"search": planned.get("trials"), "random": planned.get("trials"), "final": planned.get("final_runs")}
     table(
         ("phase", ">planned", "trials"),
@@ -178,14 +178,14 @@ def front(path: Folder, as_json: bool = JSON) -> None:
         show_json(json.loads(df[["number", "accuracy", "latency_ms", "macs", "params_count", "digest"]].to_json(orient="records")))
         return
     if df.empty:
-        console.print("no trial has finished yet; the front is empty")
+        say("no trial has finished yet; the front is empty")
         return
     rows = zip(df["number"], df["accuracy"], df["latency_ms"], df["macs"], df["params_count"], strict=True)
     table(
         (">trial", ">accuracy", ">latency (predicted)", ">MACs", ">params"),
         ((n, f"{a:.1%}", f"{ms:.1f} ms", show_count(m), show_count(p)) for n, a, ms, m, p in rows),
     )
-    console.print(f"wrote {study.write_front()} and {save_front(study)}")
+    say(f"wrote {study.write_front()} and {save_front(study)}")
 
 
 def _request(
@@ -265,6 +265,7 @@ def _as_interrupt(*_: object) -> None:
 
 def _show_plan(task: Task, made: Plan) -> None:
     request = task.request
+    about = "" if request.trials is not None else "about "
     limits = request.limits.describe()
     if request.limits.latency_ms is not None and not made.binds:
         limits += " (it excludes nothing that was sampled)"
@@ -279,7 +280,7 @@ def _show_plan(task: Task, made: Plan) -> None:
             ("data", f"{task.images}; {task.train_images} to train, the rest to validate"),
             (
                 "trials",
-                f"{made.trials} by {request.strategy}, {made.trials} at random, {made.final_runs} at last; {made.workers} at a time",
+                f"{about}{made.trials} by {request.strategy}, as many at random, {made.final_runs} at last; {made.workers} at a time",
             ),
             ("a trial takes", f"about {show_duration(made.seconds_per_trial)}"),
             ("expected", f"about {made.expected_s / 60:.1f} minutes"),
@@ -292,12 +293,10 @@ def _show_outcome(request: Request, study: Study, outcome: Outcome, seconds: flo
     console.print()
     best = outcome.winner
     if best is None:
-        console.print(
-            f"no network that was found keeps {request.limits.describe()} when measured on this device; allow more, or search longer"
-        )
+        say(f"no network that was found keeps {request.limits.describe()} when measured on this device; allow more, or search longer")
     else:
         f, m = best.finalist, best.finalist.measured
-        console.print("winner\n" + rows_of(Genotype.from_yaml(f.genotype)) + "\n")
+        say("winner", rows_of(Genotype.from_yaml(f.genotype)), "")
         budget = f"budget {request.limits.latency_ms:g} ms: kept" if request.limits.latency_ms else "no latency budget"
         table(
             ("", ""),
@@ -314,8 +313,8 @@ def _show_outcome(request: Request, study: Study, outcome: Outcome, seconds: flo
         console.print()
     _show_summary(study)
     if not outcome.complete:
-        console.print("the time limit ended the search before all planned trials; a longer --time with another --name does more")
-    console.print(f"\n{show_duration(seconds)}; study in {study.path}: front.png, front.csv, best/card.json, best/genotype.yaml")
+        say("the time limit ended the search before all planned trials; a longer --time with another --name does more")
+    say(f"\n{show_duration(seconds)}; study in {study.path}: front.png, front.csv, best/card.json, best/genotype.yaml")
 
 
 def _show_summary(study: Study) -> None:
@@ -333,8 +332,7 @@ def _show_summary(study: Study) -> None:
         shown.append((name, spread, test, f"{r['latency_ms']:.1f} ms", inside, show_count(r["macs"]), show_count(r["params"])))
     table(("last round", ">accuracy", ">test", ">measured", "in budget", ">MACs", ">params"), shown)
     console.print()
-    for line in verdicts(rows, target):
-        console.print(line)
+    say(*verdicts(rows, target))
 
 
 __all__ = ["MISSED", "StudyError", "register"]

@@ -36,6 +36,12 @@ def genotype_of(name: str) -> Genotype:
         raise GenotypeError(f"{error}, and a .yaml file may stand there too") from None
 
 
+def say(*lines: str) -> None:
+    """Print lines as they are, however wide the screen."""
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
 def show_json(data: Any) -> None:
     typer.echo(json.dumps(data, indent=1))
 

@@ -64,18 +64,28 @@ def last_uses(layers: Sequence[Layer]) -> list[int]:
     return last
 
 
-def in_place(layers: Sequence[Layer], last: Sequence[int], layer: Layer) -> bool:
+def readers(layers: Sequence[Layer]) -> list[int]:
+    """Per layer, how many others read it."""
+    found = [0] * len(layers)
+    for layer in layers:
+        for i in layer.inputs:
+            found[i] += 1
+    return found
+
+
+def in_place(layers: Sequence[Layer], read_by: Sequence[int], layer: Layer) -> bool:
     """Whether an activation may overwrite its input: it alone reads it, and no backward pass needs it.
 
+    A reader that ran before would need it too: a convolution keeps its input for the gradient of its weights.
     The network builder and the memory count share this rule.
     """
     i = layer.inputs[0]
-    return layer.kind == "act" and last[i] == layer.index and layers[i].kind not in _UNSAFE
+    return layer.kind == "act" and read_by[i] == 1 and layers[i].kind not in _UNSAFE
 
 
 def cost_of(layers: Sequence[Layer]) -> Cost:
     """The cost of a network that is traced already."""
-    last = last_uses(layers)
+    last, read_by = last_uses(layers), readers(layers)
     end = last.copy()
     size = [0] * len(layers)  # elements of the buffer that a value opens; 0 if it lives in its input's
     owner = list(range(len(layers)))
@@ -92,7 +102,7 @@ def cost_of(layers: Sequence[Layer]) -> Cost:
             params += p
             buffers += 2 * c
         depth[index] = deep
-        if kind in VIEWS or (kind == "act" and in_place(layers, last, layers[index])):
+        if kind in VIEWS or (kind == "act" and in_place(layers, read_by, layers[index])):
             home = owner[index] = owner[inputs[0]]
             if last[index] > end[home]:
                 end[home] = last[index]

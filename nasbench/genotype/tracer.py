@@ -172,6 +172,8 @@ class Tracer:
 
     def lrn(self, x: Value, size: int, alpha: float, beta: float, k: float, name: str = "lrn") -> Value:
         """Local response normalisation across `size` channels."""
+        if x.flat:
+            raise self.error(f"lrn reads a map of (channels, height, width); this value is already flat with {x.shape[0]} numbers")
         return self._add("lrn", (x.index,), x.shape, _attrs(size=size, alpha=alpha, beta=beta, k=k), 0, 0, name)
 
     def add(self, *values: Value, name: str = "add") -> Value:
@@ -180,7 +182,7 @@ class Tracer:
         if len(values) == 1:
             return first
         for v in values:
-            if v.shape != first.shape:
+            if v.shape != first.shape or v.flat != first.flat:
                 raise self.error(f"a sum needs equal shapes; got {_show(values)}")
         return self._add("add", tuple([v.index for v in values]), first.shape, _NONE, 0, 0, name, first.flat)
 
@@ -195,7 +197,7 @@ class Tracer:
         _, h, w = values[0].shape
         channels = 0
         for v in values:
-            if v.shape[1] != h or v.shape[2] != w:
+            if v.shape[1] != h or v.shape[2] != w or v.flat != values[0].flat:
                 raise self.error(f"values side by side need one height and width; got {_show(values)}")
             channels += v.shape[0]
         return self._add("concat", tuple([v.index for v in values]), (channels, h, w), _NONE, 0, 0, name, values[0].flat)
@@ -204,7 +206,7 @@ class Tracer:
         """Channel shuffle: the groups' channels in turn (ShuffleNet)."""
         if x.shape[0] % groups:
             raise self.error(f"{x.shape[0]} channels do not divide into {groups} groups to shuffle")
-        return self._add("interleave", (x.index,), x.shape, _attrs(groups=groups), 0, 0, name)
+        return self._add("interleave", (x.index,), x.shape, _attrs(groups=groups), 0, 0, name, x.flat)
 
     def split(self, x: Value, parts: int, name: str = "split") -> tuple[Value, ...]:
         """The channels in equal parts."""
@@ -213,7 +215,8 @@ class Tracer:
             raise self.error(f"{c} channels do not divide into {parts} equal parts")
         width = c // parts
         return tuple(
-            self._add("slice", (x.index,), (width, h, w), _attrs(start=i * width, stop=(i + 1) * width), 0, 0, name) for i in range(parts)
+            self._add("slice", (x.index,), (width, h, w), _attrs(start=i * width, stop=(i + 1) * width), 0, 0, name, x.flat)
+            for i in range(parts)
         )
 
     # Groups of layers
@@ -333,7 +336,7 @@ def _out(n: int, kernel: int, stride: int, pad: int, up: bool) -> int:
 
 
 def _show(values: Sequence[Value]) -> str:
-    return " and ".join(f"{'x'.join(map(str, v.shape))} ({v.where or 'input'})" for v in values)
+    return " and ".join(f"{f'{v.shape[0]} flat' if v.flat else 'x'.join(map(str, v.shape))} ({v.where or 'input'})" for v in values)
 
 
 def _place(scope: str) -> str:

@@ -40,8 +40,8 @@ class Card:
 
     @property
     def met(self) -> bool:
-        """Whether the measured median is within the target; a noisy measurement meets nothing."""
-        return not self.measured.noisy and self.measured.median_ms <= self.target_ms
+        """Whether the measured median is within the target; of a noisy measurement, its whole interval."""
+        return self.measured.within(self.target_ms)
 
     @property
     def sure(self) -> bool:

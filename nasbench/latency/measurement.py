@@ -56,6 +56,10 @@ class Measurement:
     noisy: bool
     why: str = ""
 
+    def within(self, target_ms: float) -> bool:
+        """Whether the median is inside a budget; of a noisy measurement, the whole interval must be."""
+        return (self.high_ms if self.noisy else self.median_ms) <= target_ms
+
     def at_speed(self, anchor_ms: float) -> Measurement:
         """The same measurement for a machine so fast or slow that the anchor takes `anchor_ms`."""
         factor = anchor_ms / self.anchor_ms
@@ -100,7 +104,7 @@ def judge(visits: Sequence[Visit], anchor_ms: float | None = None) -> Measuremen
     if drift > MAX_DRIFT:
         reasons.append(f"the machine's speed varied by {drift:.0%}")
     if (high - low) / middle > MAX_WIDTH:
-        reasons.append(f"the median is only known to lie within {low:.2f} to {high:.2f} ms, {(high - low) / middle:.0%} of it")
+        reasons.append(f"the interval of the median is {(high - low) / middle:.0%} wide, at most {MAX_WIDTH:.0%} is trusted")
     return Measurement(
         median_ms=middle,
         low_ms=low,

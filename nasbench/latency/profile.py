@@ -156,8 +156,8 @@ def stored_profiles() -> list[tuple[Path, Profile | DeviceError]]:
 
 def _read(body: Mapping[str, Any]) -> Profile:
     signatures = [Signature.from_json(s) for s in body["signatures"]]
-    if not body["networks"]:
-        raise ValueError("no networks")
+    if not body["networks"] or min(int(n["n"]) for n in body["networks"]) < 2:
+        raise ValueError("each of its networks needs several visits")
     networks = tuple(
         TimedNetwork(
             name=str(n["name"]),

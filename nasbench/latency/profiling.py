@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,14 @@ from nasbench.latency.device import Device
 from nasbench.latency.layer_times import LayerTimes
 from nasbench.latency.lock import machine_lock
 from nasbench.latency.measure import check_local, time_limit
-from nasbench.latency.measurement import MAX_WAITED, Measurement, Visit, judge_together
-from nasbench.latency.predict import FEWEST, outside, timings
+from nasbench.latency.measurement import Measurement, Visit, calm, judge_together
+from nasbench.latency.predict import FEWEST, Predictor, outside, timings
 from nasbench.latency.profile import Profile, TimedNetwork, load_profile, profile_path, save_profile
 from nasbench.latency.signature import signatures
+
+FEWEST_VISITS = 4  # undisturbed ones that make a network's timing worth having
+MOST_LEFT = 2 / 3  # of the networks must have them
+MAX_ERROR = 0.5  # a predictor worse than that was fitted on noise
 
 
 def profile_device(
@@ -59,20 +64,26 @@ def profile_device(
 
 
 def read_timings(device: Device, genotypes: Mapping[str, Genotype], found: Mapping[str, Any]) -> Profile:
-    """The profile that the worker's visits and passes make."""
+    """The profile that the worker's visits and passes make; networks with too few undisturbed visits are left out."""
     visits = {name: [Visit(*v) for v in found[name]["visits"]] for name in genotypes}
-    measured = judge_together(visits)
-    networks = []
-    for name, g in genotypes.items():
-        m = measured[name]
-        layers = tuple(zip(signatures(trace(g)), _layer_times(visits[name], found[name]["passes"], m).tolist(), strict=True))
-        networks.append(TimedNetwork(name, digest(g), m.median_ms, m.low_ms, m.high_ms, m.n, layers))
-    disturbed = [m for m in measured.values() if m.waited is not None and m.waited > MAX_WAITED]
+    good = {name: several for name, several in visits.items() if len(calm(several)) >= FEWEST_VISITS}
     why = ""
-    if 2 * len(disturbed) > len(networks):
-        why = f"other work disturbed {len(disturbed)} of {len(networks)} networks"
+    if len(good) < max(FEWEST, MOST_LEFT * len(visits)):
+        why = f"other work disturbed {len(visits) - len(good)} of {len(visits)} networks"
+        good = visits
+    measured = judge_together(good)
+    networks = []
+    for name in good:
+        m = measured[name]
+        layers = zip(signatures(trace(genotypes[name])), _layer_times(good[name], found[name]["passes"], m).tolist(), strict=True)
+        networks.append(TimedNetwork(name, digest(genotypes[name]), m.median_ms, m.low_ms, m.high_ms, m.n, tuple(layers)))
     anchor_ms = next(iter(measured.values())).anchor_ms
-    return Profile(device, anchor_ms, tuple(networks), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), bool(why), why)
+    made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    profile = Profile(device, anchor_ms, tuple(networks), made, bool(why), why)
+    error = Predictor(profile).error
+    if not why and error > MAX_ERROR:
+        profile = replace(profile, noisy=True, why=f"nine in ten of its networks predict each other only within {error:.0%}")
+    return profile
 
 
 def _layer_times(visits: list[Visit], passes: list[list[float]], m: Measurement) -> np.ndarray:
@@ -80,8 +91,8 @@ def _layer_times(visits: list[Visit], passes: list[list[float]], m: Measurement)
 
     Shares, since a clock around each layer slows the network a little, and since the machine's speed drops out of them.
     """
-    calm = [p for v, p in zip(visits, passes, strict=True) if v.waited is None or v.waited <= MAX_WAITED]
-    times = np.array(calm or passes)[:, 1:]
+    quiet = set(calm(visits))
+    times = np.array([p for v, p in zip(visits, passes, strict=True) if v in quiet] or passes)[:, 1:]
     shares = np.median(times / times.sum(axis=1, keepdims=True), axis=0)
     return np.asarray(shares / shares.sum() * m.median_ms)
 

@@ -14,73 +14,77 @@ from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype, cost
 from nasbench.latency.device import Device
 from nasbench.latency.measurement import Visit, calm, judge
-from nasbench.latency.seat import Seat, prepare
+from nasbench.latency.seat import Seat, Timing, prepare
 
 Tell = Callable[[int, int], None]
 
 MORE_ROUNDS = 3  # those that need it get up to so many times the rounds
 PROFILE_RUNS = 2
-GROUP = 10  # networks in memory at one time,
-GROUP_PARAMS = 300_000_000  # and their parameters
+PROCESSES = 10  # at one time; each takes about 100 MB,
+GROUP_PARAMS = 300_000_000  # and the parameters of their networks
 
 
 def measure(job: Mapping[str, Any], tell: Tell) -> dict[str, list[Visit]]:
-    """Visits of each network, in rounds; those that are still noisy after `rounds` of them get more."""
-    return take_turns(job, tell, lambda visits: not judge(visits).noisy)
+    """Visits of each network, in rounds; those that are still noisy after `rounds` of them get more.
+
+    Every other visit is in another process: where a process's memory came to lie differs, and its speed with it.
+    """
+    return {name: [t.visit for t in found] for name, found in take_turns(job, tell, lambda visits: not judge(visits).noisy, 2).items()}
 
 
 def profile(job: Mapping[str, Any], tell: Tell) -> dict[str, dict[str, Any]]:
     """Visits of each network, and for each visit the time of every layer in place; more until `rounds` were undisturbed."""
-    passes: dict[str, list[list[float]]] = {}
-    visits = take_turns(job, tell, lambda visits: len(calm(visits)) >= job["rounds"], passes)
-    return {name: {"visits": visits[name], "passes": passes[name]} for name in visits}
+    found = take_turns(job, tell, lambda visits: len(calm(visits)) >= job["rounds"], 1, layers=True)
+    return {name: {"visits": [t.visit for t in timings], "passes": [t.layers for t in timings]} for name, timings in found.items()}
 
 
 def take_turns(
-    job: Mapping[str, Any], tell: Tell, enough: Callable[[list[Visit]], bool], passes: dict[str, list[list[float]]] | None = None
-) -> dict[str, list[Visit]]:
+    job: Mapping[str, Any], tell: Tell, enough: Callable[[list[Visit]], bool], processes: int, layers: bool = False
+) -> dict[str, list[Timing]]:
     """Visit all networks round by round, `rounds` times; then those of which there is not `enough`, within bounds.
 
-    With `passes`, each visit's time per layer is added there.
+    Each network has so many `processes`, which take turns too.
     """
     device, rounds = Device.from_json(job["device"]), job["rounds"]
-    groups = list(grouped(job["networks"]))
+    groups = list(grouped(job["networks"], PROCESSES // processes))
     mix = random.Random(0)
-    visits: dict[str, list[Visit]] = {}
+    found: dict[str, list[Timing]] = {}
+    left = job["max_seconds"]
     prepare(device.threads)
     for i, group in enumerate(groups):
-        stop = time.monotonic() + job["max_seconds"] / len(groups)
-        seats = {name: Seat(name, g, device) for name, g in group.items()}
+        seats = {name: [Seat(name, g, device) for _ in range(processes)] for name, g in group.items()}
+        start = time.monotonic()
+        stop = start + left / (len(groups) - i)  # what one group does not need, the next may use
         wanted = list(group)
         for done in range(MORE_ROUNDS * rounds):
             if done >= rounds:
-                wanted = [name for name in wanted if not enough(visits[name])]
+                wanted = [name for name in wanted if not enough([t.visit for t in found[name]])]
             # Another order in each round, so that no network always follows the same one.
             for name in mix.sample(wanted, len(wanted)):
                 if done and time.monotonic() > stop:
                     wanted = []
                     break
-                found = seats[name].visit() if passes is None else seats[name].visit(PROFILE_RUNS, layers=True)
-                visits.setdefault(name, []).append(found.visit)
-                if passes is not None and found.layers is not None:
-                    passes.setdefault(name, []).append(found.layers)
+                seat = seats[name][done % processes]
+                found.setdefault(name, []).append(seat.visit(PROFILE_RUNS, layers=True) if layers else seat.visit())
             if not wanted:
                 break
             tell(min(i * rounds + done + 1, (i + 1) * rounds), rounds * len(groups))
         tell((i + 1) * rounds, rounds * len(groups))
-        for seat in seats.values():
-            seat.leave()
-    return visits
+        left -= time.monotonic() - start
+        for several in seats.values():
+            for seat in several:
+                seat.leave()
+    return found
 
 
-def grouped(networks: Mapping[str, str]) -> Iterator[dict[str, Genotype]]:
-    """The networks in groups that fit into memory together."""
+def grouped(networks: Mapping[str, str], size: int) -> Iterator[dict[str, Genotype]]:
+    """The networks in groups of `size` that fit into memory together."""
     group: dict[str, Genotype] = {}
     held = 0
     for name, text in networks.items():
         g = Genotype.from_yaml(text)
         params = cost(g).params
-        if group and (len(group) == GROUP or held + params > GROUP_PARAMS):
+        if group and (len(group) == size or held + params > GROUP_PARAMS):
             yield group
             group, held = {}, 0
         group[name] = g

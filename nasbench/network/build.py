@@ -14,7 +14,7 @@ from torch import fx, nn
 from torch.nn import functional as F
 
 from nasbench.genotype import Genotype, Layer, Trace, trace
-from nasbench.genotype.cost import in_place, last_uses
+from nasbench.genotype.cost import in_place, readers
 from nasbench.network.initialise import initialise
 
 # Activations by their name in a genotype, and whether torch can write them in place.
@@ -52,22 +52,22 @@ def build_trace(layers: Trace, name: str = "network") -> fx.GraphModule:
     """The module of a trace on the meta device."""
     root = nn.Module()
     graph = fx.Graph()
-    last = last_uses(layers)
+    read_by = readers(layers)
     nodes: list[fx.Node] = [graph.placeholder("x")]
     with torch.device("meta"):
         for layer in layers[1:]:
-            nodes.append(_step(layer, layers, last, nodes, graph, root))
+            nodes.append(_step(layer, layers, read_by, nodes, graph, root))
     graph.output(nodes[-1])
     return fx.GraphModule(root, graph, class_name=_identifier(name))
 
 
-def _step(layer: Layer, layers: Trace, last: list[int], nodes: list[fx.Node], graph: fx.Graph, root: nn.Module) -> fx.Node:
+def _step(layer: Layer, layers: Trace, read_by: list[int], nodes: list[fx.Node], graph: fx.Graph, root: nn.Module) -> fx.Node:
     reads = tuple(nodes[i] for i in layer.inputs)
     a = layer.attrs
     match layer.kind:
         case "act":
             function, can = _ACTS[a["act"]]
-            return graph.call_function(function, reads, {"inplace": True} if can and in_place(layers, last, layer) else {})
+            return graph.call_function(function, reads, {"inplace": True} if can and in_place(layers, read_by, layer) else {})
         case "add":
             total = reads[0]
             for other in reads[1:]:

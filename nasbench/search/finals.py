@@ -43,8 +43,7 @@ class Finalist:
 
     def keeps(self, limits: Limits) -> bool:
         """Whether the measured median is inside; of a noisy measurement, the whole interval must be."""
-        worst = self.measured.high_ms if self.measured.noisy else self.measured.median_ms
-        return limits.latency_ms is None or worst <= limits.latency_ms
+        return limits.latency_ms is None or self.measured.within(limits.latency_ms)
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Finalist:

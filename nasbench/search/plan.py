@@ -14,14 +14,17 @@ from typing import Any
 from nasbench.errors import StudyError
 from nasbench.evaluate.train import TrainTask, evaluate_training
 from nasbench.genotype import Genotype
-from nasbench.search.arms import answer
+from nasbench.search.arms import Arm, answer
 from nasbench.search.engines.local import LocalEngine
+from nasbench.search.records import Trial
+from nasbench.search.request import Request
 from nasbench.search.survey import Survey
 from nasbench.training.recipe import Recipe
 
 FINALISTS, RIVALS = 2, 1  # of the search and of the random arm that are trained with fresh seeds
 MIN_TRIALS = 4
-PROBE_IMAGES = 384
+PROBE_IMAGES = 512
+STARTING_S = 1.5  # of a trial's process, until it trains
 MEASURING_S = 25.0  # for the finalists' latency and the report
 
 
@@ -136,6 +139,33 @@ def _time_training(
         reasons = "; ".join(sorted({str(r.get("reason")) for r in records.values()}))
         raise StudyError(f"no network of the space could be trained for a moment: {reasons}")
     return median(mine), median(others) if others else median(mine)
+
+
+class Pace:
+    """When the arms must end so that the last round fits into the request's time, from how long trials really take.
+
+    `spent_s` is what the trials of earlier runs of the study took: a study that goes on has the rest of its time.
+    """
+
+    def __init__(self, made: Plan, request: Request, clock: Clock, spent_s: float) -> None:
+        self._made, self._request, self._clock = made, request, clock
+        self._before = spent_s / made.workers
+        self._seconds: list[float] = []
+
+    def note(self, trial: Trial) -> None:
+        """A trial has ended."""
+        if trial.seconds:
+            self._seconds.append(trial.seconds)
+
+    def late(self, arms: Sequence[Arm]) -> bool:
+        """Whether no new trial may begin; never while an arm has fewer than `MIN_TRIALS`, or where their number is given."""
+        if self._request.trials is not None or any(arm.done < MIN_TRIALS for arm in arms):
+            return False
+        made = self._made
+        one = (median(self._seconds) if len(self._seconds) >= MIN_TRIALS else made.seconds_per_trial) + STARTING_S
+        known = len(self._request.known) * self._request.final_seeds
+        last = one * (made.final_runs - known + known * made.seconds_per_known / made.seconds_per_trial) / made.workers
+        return self._before + self._clock() + one + last + MEASURING_S > self._request.time_s
 
 
 PRELOAD = ("torch", "nasbench.evaluate.train")

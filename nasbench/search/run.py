@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ from typing import Any
 from nasbench.errors import BudgetError, GenotypeError, NasbenchError, StudyError
 from nasbench.evaluate.train import TrainTask
 from nasbench.files import write_atomic
-from nasbench.genotype import Genotype, adapt
+from nasbench.genotype import Genotype, adapt, digest
 from nasbench.latency import Device, Predictor, Profile, load_profile, make_card, save_card, save_profile
 from nasbench.search.arms import Arm, Listener, work
+from nasbench.search.draws import retrace
 from nasbench.search.engines.local import LocalEngine
 from nasbench.search.finals import (
     Finalist,
@@ -33,7 +34,7 @@ from nasbench.search.folder import StudyFolder
 from nasbench.search.ledger import Ledger
 from nasbench.search.limits import Figures, figures
 from nasbench.search.phase import Asked, Phase
-from nasbench.search.plan import FINALISTS, MIN_TRIALS, PRELOAD, RIVALS, Clock, Plan, make_plan
+from nasbench.search.plan import FINALISTS, PRELOAD, RIVALS, Clock, Pace, Plan, make_plan
 from nasbench.search.profiling import obtain_profile
 from nasbench.search.records import Trial
 from nasbench.search.request import MAY_CHANGE, VALIDATION, Request
@@ -47,6 +48,8 @@ from nasbench.zoo import known
 
 REJECTED = 3000  # draws in a row outside the limits before an arm gives up
 FINALISTS_FILE = "finalists.json"
+UNTIL_LATE = 1_000_000
+STARTS = ("mobilenet_v3_small", "mobilenet_v2", "mnasnet_a1", "mobilenet_v3_large", "efficientnet_b0")
 SAME_FAILURES = 3  # trials in a row that fail for one reason stop the study: it is not the networks' fault
 
 
@@ -193,12 +196,7 @@ def _planned(task: Task, folder: StudyFolder, listener: Listener, clock: Clock) 
 def _run(task: Task, folder: StudyFolder, ledger: Ledger, made: Plan, listener: Listener, clock: Clock) -> Outcome:
     """The arms, the measuring, the last round."""
     arms = _arms(task, folder, ledger, made)
-    # A search that is slower than planned ends its arms in time for the last round.
-    last_s = made.expected_s - 2 * made.trials * made.seconds_per_trial / made.workers
-    limit_s = task.request.time_s - last_s
-
-    def late() -> bool:
-        return task.request.trials is None and clock() > limit_s and all(arm.done >= MIN_TRIALS for arm in arms)
+    pace = Pace(made, task.request, clock, sum(t.seconds or 0.0 for arm in arms for t in arm.phase.records()))
 
     with LocalEngine(task.request.workers, time_limit_s=max(300.0, 20 * made.seconds_per_trial), preload=PRELOAD) as engine:
         listener.stage("training", 2 * made.trials + made.final_runs)
@@ -206,7 +204,7 @@ def _run(task: Task, folder: StudyFolder, ledger: Ledger, made: Plan, listener: 
             listener.step()
         finalists = load_finalists(folder.path / FINALISTS_FILE)
         if finalists is None:
-            work(engine, arms, _teller(listener), late)
+            work(engine, arms, _teller(listener, pace), lambda: pace.late(arms))
             if not any(t.feasible for t in arms[0].phase.records()):
                 raise StudyError(_all_failed(arms[0].phase, folder.path))
             listener.say("measuring the finalists, alone on the machine")
@@ -215,7 +213,7 @@ def _run(task: Task, folder: StudyFolder, ledger: Ledger, made: Plan, listener: 
         ranked = _last_round(task, folder, ledger, engine, finalists, listener)
     best = winner(ranked, task.request.limits)
     _deliver(task, folder, ranked, best)
-    return Outcome(folder.path, ranked, best, complete=all(arm.left == 0 for arm in arms))
+    return Outcome(folder.path, ranked, best, complete=task.request.trials is None or all(arm.left == 0 for arm in arms))
 
 
 def _arms(task: Task, folder: StudyFolder, ledger: Ledger, made: Plan) -> list[Arm]:
@@ -225,12 +223,34 @@ def _arms(task: Task, folder: StudyFolder, ledger: Ledger, made: Plan) -> list[A
     for name, at_once in (("search", max(1, made.workers // 2)), ("random", made.workers)):
         chosen = strategy(r.strategy if name == "search" else "random", r.seed, **(r.options if name == "search" else {}))
         phase = ledger.phase(name, directions(r.mode), chosen, r.seed)
-        found.append(Arm(phase, made.trials, _drawer(task, phase), _tasker(task, folder), _recorder(task), at_once))
+        # Without a given number of trials the arms go on until their time is over.
+        wanted = made.trials if r.trials is not None else UNTIL_LATE
+        first = _starts(task) if name == "search" and r.strategy != "random" else []
+        found.append(Arm(phase, wanted, _drawer(task, phase, first), _tasker(task, folder), _recorder(task), at_once))
     return found
 
 
-def _drawer(task: Task, phase: Phase) -> Callable[[], Asked | None]:
-    """Draw until a network is inside all cheap limits; those outside are told to the ledger at once.
+def _starts(task: Task) -> list[tuple[Genotype, dict[str, Any]]]:
+    """Where a strategy begins: known networks that are points of the space, each at the largest resolution inside the limits.
+
+    They are trained like any other trial and count like one. Lowering the resolution is MobileNet's own multiplier.
+    """
+    found = []
+    for name in STARTS:
+        g = known(name)
+        for size in sorted(task.space.resolution, reverse=True):
+            smaller = adapt(g, input=(task.space.channels, size, size))
+            if size > g.input[1] or smaller not in task.space:
+                continue
+            fitted = adapt(smaller, classes=task.classes)
+            if task.request.limits.allow(task.figures(fitted)):
+                found.append((fitted, task.space.encode(smaller)))
+                break
+    return found
+
+
+def _drawer(task: Task, phase: Phase, first: Sequence[tuple[Genotype, dict[str, Any]]]) -> Callable[[], Asked | None]:
+    """Draw until a network is inside all cheap limits; those outside are told to the ledger at once. The `first` come first.
 
     Trials that a dead driver left come first: it may have died before it looked at their limits.
     """
@@ -238,7 +258,14 @@ def _drawer(task: Task, phase: Phase) -> Callable[[], Asked | None]:
 
     def draw() -> Asked | None:
         for _ in range(REJECTED):
-            asked = left.pop(0) if left else phase.ask(task.decode)
+            begun = next(((g, answers) for g, answers in first if phase.find(digest(g)) is None), None)
+            asked: Asked | None
+            if left:
+                asked = left.pop(0)
+            elif begun is not None:
+                asked = phase.enter(begun[0], retrace(task.decode, begun[1]))
+            else:
+                asked = phase.ask(task.decode)
             if asked is None:
                 return None
             record: dict[str, Any]
@@ -289,10 +316,12 @@ def _figures(task: Task, f: Figures) -> dict[str, Any]:
     }
 
 
-def _teller(listener: Listener) -> Callable[[Arm, Trial], None]:
+def _teller(listener: Listener, pace: Pace | None = None) -> Callable[[Arm, Trial], None]:
     failures: list[str] = []
 
     def told(arm: Arm, trial: Trial) -> None:
+        if pace is not None:
+            pace.note(trial)
         if trial.status == "failed":
             failures.append(trial.reason or "")
             if len(failures) >= SAME_FAILURES and len(set(failures[-SAME_FAILURES:])) == 1:

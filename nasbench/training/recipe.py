@@ -60,12 +60,12 @@ class Recipe:
     epochs: int = 1
     batch_size: int = 64
     optimizer: Literal["sgd", "adamw"] = "sgd"
-    lr: float = 0.03
+    lr: float = 0.05
     momentum: float = 0.9
     weight_decay: float = 5e-5
     warmup: float = 0.2
     label_smoothing: float = 0.0
-    train_size: int = 28
+    train_size: int = 32
     flip: bool = False
     crop_padding: int = 0
     identity_start: bool = True

@@ -17,7 +17,9 @@ def test_front_keeps_what_no_other_beats():
     assert list(found["name"]) == ["a", "b", "d"]  # ties stay, c is beaten, e has no latency
 
 
-@pytest.mark.parametrize(("columns", "part"), [({}, "at least one"), ({"minimize": ["mss"]}, "'mss'"), ({"maximize": ["acc", "x"]}, "'acc'")])
+@pytest.mark.parametrize(
+    ("columns", "part"), [({}, "at least one"), ({"minimize": ["mss"]}, "'mss'"), ({"maximize": ["acc", "x"]}, "'acc'")]
+)
 def test_front_needs_columns_that_exist(columns, part):
     with pytest.raises(NasbenchError, match=part):
         nb.pareto_front(pd.DataFrame({"ms": [1.0]}), **columns)

@@ -8,7 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from nasbench.cli import main
 from nasbench.genotype import digest, trace
@@ -19,7 +21,7 @@ from nasbench.search.profiling import FAMILIAR, samples
 from nasbench.spaces import load_space
 from nasbench.zoo import known
 
-QUICK = {"images": 256, "epochs": 1, "batch_size": 64, "train_size": 16, "calibration": 64}
+QUICK = {"images": None, "epochs": 1, "batch_size": 16, "train_size": 16, "calibration": 32}
 
 
 class Program:
@@ -29,6 +31,12 @@ class Program:
         self.folder = folder
         self.env = {**os.environ, "NASBENCH_CACHE": str(cache), "COLUMNS": "140"}
         (folder / "quick.json").write_text(json.dumps(QUICK))
+        draw = np.random.default_rng(0)
+        for shade, name in enumerate(("dark", "grey", "light")):
+            for i in range(30):
+                path = folder / "pictures" / name / f"{i}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(draw.integers(80 * shade, 80 * shade + 90, (16, 16, 3), np.uint8)).save(path)
 
     def __call__(self, *words: str, **more) -> subprocess.CompletedProcess[str]:
         return subprocess.run(self.line(*words), cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=300, **more)
@@ -42,7 +50,21 @@ class Program:
 
     def search(self, *words: str, trials: int = 3) -> list[str]:
         """The words of a small search."""
-        fixed = ["search", "--space", "tiny", "--latency", "1s", "--trials", str(trials), "--recipe", "quick.json", "--workers", "2"]
+        fixed = [
+            "search",
+            "--space",
+            "tiny",
+            "--latency",
+            "1s",
+            "--trials",
+            str(trials),
+            "--recipe",
+            "quick.json",
+            "--workers",
+            "2",
+            "--data",
+            "./pictures",
+        ]
         return [*fixed, "--known", "mobilenet_v3_small,shufflenet_v2_x1_0,squeezenet1_1", *words]
 
 
@@ -70,6 +92,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
         else:
             os.environ["NASBENCH_CACHE"] = before
     return folder
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Program:
+    """One folder for all tests of a module."""
+    return Program(tmp_path_factory.mktemp("program"), cache)
 
 
 @pytest.fixture

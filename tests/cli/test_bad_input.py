@@ -124,7 +124,7 @@ def test_full_disk_keeps_the_old_file(nasbench):
 
     one_line(nasbench("export", "efficientnet_b0", "-o", "net.yaml", preexec_fn=full), "cannot write", "net.yaml")
     assert out.read_text() == "old"
-    assert sorted(p.name for p in nasbench.folder.iterdir()) == ["net.yaml", "quick.json"]
+    assert sorted(p.name for p in nasbench.folder.iterdir()) == ["net.yaml", "pictures", "quick.json"]
 
 
 def test_right_input_is_no_mistake(nasbench):

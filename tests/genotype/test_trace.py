@@ -194,6 +194,13 @@ def test_window_arithmetic_is_torchs(h: int, w: int, kh: int, kw: int, stride: i
             [branches([[conv(4)], [pool()]])],
             "values side by side need one height and width; got 4x16x16 (stem.0.paths.0.0.act) and 8x8x8 (stem.0.paths.1.0.pool)",
         ),
+        (
+            [gap(), branches([[], [linear(8)]], "add")],
+            "a sum needs equal shapes; got 8x1x1 (stem.0.gap) and 8 flat (stem.1.paths.1.0.linear)",
+        ),
+        ([gap(), branches([[], [linear(8)]])], "values side by side need one height and width; got 8x1x1 (stem.0.gap) and 8 flat"),
+        ([linear(8), lrn()], "stem, layer 2 (stem.1): lrn reads a map of (channels, height, width); this value is already flat with 8"),
+        ([linear(8), branches([[], []], split=True), conv(4)], "a 1x1 window needs a map of (channels, height, width); this value is flat"),
         ([branches([[conv(1)], [conv(2)]], "interleave")], "3 channels do not divide into 2 groups to shuffle"),
         ([branches([[], [conv(4), conv(4, 20, padding="valid")]])], "stem, layer 1, path 2, layer 2 (stem.0.paths.1.1): a 20x20 window"),
         ([conv("mid*2")], "stem, layer 1 (stem.0): width 'mid*2' names 'mid', which this field cannot know"),

@@ -36,7 +36,8 @@ def test_a_card_survives_its_file(tmp_path: Path) -> None:
         (card(ms=20.0), True, True),
         (card(ms=20.1), False, False),
         (card(ms=19.9, noise=0.02), True, False),
-        (card(ms=10.0, noise=0.5), False, False),  # noisy: whatever it says, it is no proof
+        (card(ms=10.0, noise=0.5), True, True),  # noisy, but its whole interval is inside
+        (card(ms=19.0, noise=0.5), False, False),  # noisy, and its interval reaches beyond
     ],
 )
 def test_a_target_is_met_by_a_trustworthy_median(one: Card, met: bool, sure: bool) -> None:

@@ -16,8 +16,8 @@ from nasbench.latency.predict import Predictor
 from nasbench.latency.profiling import profile_device
 
 
-def network(width: int, size: int = 64) -> Genotype:
-    rows = (Block("conv", {"width": width, "kernel": 3, "stride": 2}), Block("mbconv", {"width": width}))
+def network(width: int, size: int = 64, expand: str = "in*6") -> Genotype:
+    rows = (Block("conv", {"width": width, "kernel": 3, "stride": 2}), Block("mbconv", {"width": width, "expand": expand}, repeat=3))
     return Genotype(f"w{width}", (3, size, size), rows, (), (Block("gap"), Block("linear", {"width": 10})))
 
 
@@ -25,7 +25,8 @@ def network(width: int, size: int = 64) -> Genotype:
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measurement]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NASBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
-        networks = {"one": network(16), "twin": replace(network(16), name="other"), "large": network(96, 128)}
+        one = network(48, 48, "in*2")
+        networks = {"one": one, "twin": replace(one, name="other"), "large": network(128, 128)}
         steps: list[tuple[int, int]] = []
         found = measure(networks, local_device(1), min_rounds=10, max_seconds=10, progress=lambda *step: steps.append(step))
         assert steps[-1] == (10, 10)

@@ -23,7 +23,7 @@ def test_calm_visits_make_a_measurement_one_may_trust() -> None:
 @pytest.mark.parametrize(
     ("several", "reason"),
     [
-        (visits(noise=0.4), "the median is only known to lie within"),
+        (visits(noise=0.4), "the interval of the median is"),
         (visits(5), "5 visits, at least 6 are needed"),
         (visits(waited=0.5), "other work kept the cores 50% of the time"),
         ([Visit(20.0 * s, 5.0 * s, 0.0) for s in np.geomspace(1, 4, 12)], "the machine's speed varied by"),

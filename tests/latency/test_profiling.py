@@ -108,6 +108,24 @@ def test_disturbed_passes_are_left_out(paper, some) -> None:
     assert [ms / n.ms for _, ms in n.layers] == pytest.approx([ms / truth.ms for _, ms in truth.layers])
 
 
+def test_networks_with_too_few_undisturbed_visits_are_left_out(paper, some) -> None:
+    found = Worker(paper().law)({"networks": {n: g.to_yaml() for n, g in some.items()}, "rounds": 8})
+    for name in list(some)[:3]:
+        found[name]["visits"][:6] = [[900.0, 5.0, 0.9]] * 6
+    profile = profiling.read_timings(local_device(1), some, found)
+    assert not profile.noisy
+    assert [n.name for n in profile.networks] == list(some)[3:]
+
+
+def test_timings_that_contradict_each_other_are_noisy(paper, some) -> None:
+    found = Worker(paper().law)({"networks": {n: g.to_yaml() for n, g in some.items()}, "rounds": 8})
+    for i, record in enumerate(found.values()):
+        record["visits"] = [[ms * (i % 4 + 1), anchor, waited] for ms, anchor, waited in record["visits"]]
+    profile = profiling.read_timings(local_device(1), some, found)
+    assert profile.noisy
+    assert "predict each other only within" in profile.why
+
+
 def test_too_few_networks_are_refused(worker: Worker, some) -> None:
     with pytest.raises(DeviceError, match="at least 5 networks; got 1"):
         profile_device(local_device(1), {"one": some["sample 0"]})

@@ -1,0 +1,99 @@
+"""A second, independent way to run a trace: layer by layer, out of place, from the weights of a state dict."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from nasbench.genotype import Layer, Trace
+
+
+def act(name: str, x: Tensor) -> Tensor:
+    """From the formulas of the papers, not from torch's modules."""
+    match name:
+        case "relu":
+            return x.clamp(min=0)
+        case "relu6":
+            return x.clamp(0, 6)
+        case "silu":
+            return x / (1 + (-x).exp())
+        case "hardsigmoid":
+            return (x / 6 + 0.5).clamp(0, 1)
+        case "hardswish":
+            return x * (x / 6 + 0.5).clamp(0, 1)
+        case "sigmoid":
+            return 1 / (1 + (-x).exp())
+        case "tanh":
+            return 2 / (1 + (-2 * x).exp()) - 1
+        case "gelu":
+            return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
+        case "elu":
+            return torch.where(x > 0, x, x.clamp(max=0).exp() - 1)
+        case "leaky_relu":
+            return torch.where(x > 0, x, 0.01 * x)
+    raise AssertionError(name)
+
+
+def step(layer: Layer, reads: list[Tensor], state: dict[str, Tensor], training: bool) -> Tensor:
+    a, x = layer.attrs, reads[0]
+
+    def w(name: str) -> Tensor | None:
+        return state.get(f"{layer.where}.{name}")
+
+    match layer.kind:
+        case "conv":
+            return F.conv2d(x, state[f"{layer.where}.weight"], w("bias"), a["stride"], a["padding"], 1, a["groups"])
+        case "linear":
+            return F.linear(x, state[f"{layer.where}.weight"], w("bias"))
+        case "norm":
+            dims = [d for d in range(x.dim()) if d != 1]
+            mean = x.mean(dims) if training else w("running_mean")
+            var = x.var(dims, unbiased=False) if training else w("running_var")
+            assert mean is not None
+            assert var is not None
+            shape = [1, -1] + [1] * (x.dim() - 2)
+            normal = (x - mean.view(shape)) / (var.view(shape) + a["eps"]).sqrt()
+            return normal * state[f"{layer.where}.weight"].view(shape) + state[f"{layer.where}.bias"].view(shape)
+        case "act":
+            return act(a["act"], x)
+        case "pool" if a["mode"] == "max":
+            return F.max_pool2d(x, a["kernel"], a["stride"], a["padding"], ceil_mode=a["ceil"])
+        case "pool":
+            return F.avg_pool2d(x, a["kernel"], a["stride"], a["padding"], a["ceil"], a["count_pad"])
+        case "gap":
+            return F.adaptive_avg_pool2d(x, a["size"])
+        case "flatten":
+            return x.reshape(x.shape[0], -1)
+        case "dropout":
+            return x
+        case "lrn":
+            n = a["size"]
+            squares = F.pad(x * x, (0, 0, 0, 0, n // 2, (n - 1) // 2))
+            windows = torch.stack([squares[:, i : i + x.shape[1]] for i in range(n)]).sum(0)
+            return x / (a["k"] + a["alpha"] / n * windows) ** a["beta"]
+        case "add":
+            return torch.stack(reads).sum(0)
+        case "scale":
+            return x * reads[1]
+        case "concat":
+            return torch.cat(reads, 1)
+        case "slice":
+            return x[:, a["start"] : a["stop"]].clone()
+        case "interleave":
+            order = [group * (x.shape[1] // a["groups"]) + i for i in range(x.shape[1] // a["groups"]) for group in range(a["groups"])]
+            return x[:, order]
+    raise AssertionError(layer.kind)
+
+
+def run(layers: Trace, state: dict[str, Tensor], image: Tensor, training: bool = False) -> Tensor:
+    """Every value has the shape that its layer says."""
+    values = [image]
+    for layer in layers[1:]:
+        value = step(layer, [values[i] for i in layer.inputs], state, training)
+        c, h, w = layer.shape
+        assert value.shape[1:] == ((c,) if layer.flat else (c, h, w)), layer
+        values.append(value)
+    return values[-1]
