@@ -60,7 +60,7 @@ class Recipe:
     epochs: int = 1
     batch_size: int = 64
     optimizer: Literal["sgd", "adamw"] = "sgd"
-    lr: float = 0.05
+    lr: float = 0.03
     momentum: float = 0.9
     weight_decay: float = 5e-5
     warmup: float = 0.2
