@@ -11,6 +11,8 @@ import pytest
 import nasbench as nb
 from nasbench.analysis.study import open_study
 
+pytestmark = pytest.mark.slow  # it trains and measures: minutes on a busy machine
+
 
 def finished(study) -> dict[tuple[str, int], tuple[str, float]]:
     return {(t.phase, t.number): (t.digest, t.accuracy) for t in study.records() if t.accuracy is not None}

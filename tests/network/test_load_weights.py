@@ -85,7 +85,7 @@ def without(state: dict[str, Tensor], *words: str) -> dict[str, Tensor]:
             lambda s: {f"x{k}": v for k, v in {**s, "stem.0.norm.bias": torch.zeros(5)}.items()},
             "stem.0.norm.bias is [4] and xstem.0.norm.bias is [5]",
         ),
-        (lambda s: without(s, "head"), "tensors; the first without a counterpart is head.1.linear.weight; load the weights of the same"),
+        (lambda s: without(s, "head"), "the weights have 24; the first without a counterpart is head.1.linear.weight"),
         (
             lambda s: {**s, "aux.weight": torch.zeros(3)},
             "counterpart is aux.weight; load the weights of the same network, without auxiliary heads",
