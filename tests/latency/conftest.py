@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import pytest
+import torch
 
 from nasbench.genotype import Genotype, digest, trace
 from nasbench.latency.device import Device
@@ -69,3 +70,10 @@ def paper() -> type[Paper]:
 def exact(some: dict[str, Genotype]) -> Predictor:
     """A predictor of a device without noise."""
     return Predictor(Paper().profile(some))
+
+
+@pytest.fixture(autouse=True)
+def denormals() -> Iterator[None]:
+    """Runners flush denormals in the process they measure in; here that process also runs other tests."""
+    yield
+    torch.set_flush_denormal(False)
