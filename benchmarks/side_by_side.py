@@ -24,35 +24,49 @@ def seconds(call: Callable[[], Any], repeat: int = 1) -> float:
     return (time.perf_counter() - start) / repeat
 
 
-def in_turns(ours: Callable[[], Any], theirs: Callable[[], Any], n: int, warm: int = 1) -> dict[str, float]:
-    """Medians in milliseconds of `n` turns A B A B, and the median and quartiles of the ratio theirs / ours, pair by pair."""
-    for _ in range(warm):
-        ours(), theirs()
-    pairs = [(seconds(ours), seconds(theirs)) for _ in range(n)]
-    ratios = sorted(b / a for a, b in pairs)
+def in_turns(
+    ours: Callable[[], Any], theirs: Callable[[], Any], budget: float = 6.0, least: int = 9, most: int = 101, repeat_ours: int = 1
+) -> dict[str, float]:
+    """Medians in milliseconds of turns A B, B A, A B, ..., and the median and quartiles of ours / theirs, pair by pair.
+
+    Turns go on for `budget` seconds, but at least `least` and at most `most`; what is much quicker than its
+    counterpart is timed as the mean of `repeat_ours` calls.
+    """
+    ours(), theirs()
+    pairs: list[tuple[float, float]] = []
+    start = time.perf_counter()
+    while len(pairs) < least or (len(pairs) < most and time.perf_counter() - start < budget):
+        if len(pairs) % 2:
+            b, a = seconds(theirs), seconds(ours, repeat_ours)
+        else:
+            a, b = seconds(ours, repeat_ours), seconds(theirs)
+        pairs.append((a, b))
+    ratios = sorted(a / b for a, b in pairs)
+    n = len(pairs)
     return {
         "ours_ms": 1e3 * median(a for a, _ in pairs),
         "theirs_ms": 1e3 * median(b for _, b in pairs),
         "ratio": median(ratios),
-        "ratio_q1": ratios[n // 4],
-        "ratio_q3": ratios[3 * n // 4],
+        "q1": ratios[n // 4],
+        "q3": ratios[3 * n // 4],
         "n": n,
     }
 
 
-def report(name: str, rows: Mapping[str, Mapping[str, Any]], path: str | None) -> None:
+def report(name: str, about: str, rows: Mapping[str, Mapping[str, Any]], path: Path | None) -> None:
     """Print the header and the rows, and write them to `path`."""
-    load = ", ".join(f"{x:.1f}" for x in os.getloadavg())
-    about = {
+    header = {
         "benchmark": name,
+        "about": about,
         "machine": f"{cpu_name()}, {len(os.sched_getaffinity(0))} cores",
-        "load": load,
+        "load": ", ".join(f"{x:.1f}" for x in os.getloadavg()),
         "date": date.today().isoformat(),
         "python": platform.python_version(),
         **{package: version(package) for package in ("torch", "torchvision", "fvcore")},
     }
-    print("  ".join(f"{k} {v}" for k, v in about.items()))
+    for key, value in header.items():
+        print(f"{key:12s} {value}")
     for row, figures in rows.items():
-        print(f"{row:34s}", "  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in figures.items()))
-    if path:
-        Path(path).write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n")
+        print(f"{row:36s}", "  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in figures.items()))
+    if path is not None:
+        path.write_text(json.dumps({**header, "rows": rows}, indent=1) + "\n")

@@ -4,6 +4,7 @@ import copy
 import pickle
 import threading
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, fx, nn
 
 from nasbench.errors import GenotypeError
 from nasbench.genotype import Genotype, Style, adapt, cost, trace
-from nasbench.genotype.blocks import branches, conv, gap, linear, mbconv, shuffle
+from nasbench.genotype.blocks import branches, conv, dropout, gap, linear, mbconv, shuffle
 from nasbench.network import build, build_trace
 from nasbench.zoo import known
 from tests.genotype.strategies import networks
@@ -26,10 +27,17 @@ SMALL = {"lenet5_modern": 28, "alexnet": 64, "squeezenet1_1": 48}
 
 
 def small(name: str) -> Genotype:
-    """The same network for a small image, with ten classes."""
+    """The same network for a small image, with ten classes; VGG and AlexNet without their hundred million weights of the head."""
     g = known(name)
     size = SMALL.get(name, 32)
+    g = replace(g, head=(gap(2), dropout(0.5), linear(64, "relu"), linear(10))) if name in ("vgg16", "alexnet") else g
     return adapt(g, (g.input[0], size, size), 10)
+
+
+def quick_or_slow() -> list[Any]:
+    """Every known network; those whose layers others have too only in the slow run."""
+    quick = ("lenet5_modern", "alexnet", "googlenet", "squeezenet1_1", "resnet18", "mobilenet_v3_small", "shufflenet_v2_x1_0")
+    return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in known()]
 
 
 def quiet(net: nn.Module) -> nn.Module:
@@ -80,8 +88,7 @@ def test_generated_code_computes_the_trace_in_training(g: Genotype) -> None:
 
 @pytest.mark.parametrize("name", known())
 def test_generated_code_of_the_known_computes_their_traces(name: str) -> None:
-    g = small(name) if name not in ("vgg16", "alexnet") else replace(small(name), head=(gap(), linear(10)))
-    compare(g, training=False)
+    compare(small(name), training=False)
 
 
 def test_an_activation_in_place_on_a_value_that_is_read_again_would_be_seen() -> None:
@@ -291,7 +298,7 @@ def test_the_default_device_is_obeyed() -> None:
     assert build(small("lenet5_modern"), torch.device("cpu")).get_submodule("stem.0.conv").weight.device.type == "cpu"
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", quick_or_slow())
 def test_it_compiles_without_a_break(name: str) -> None:
     """With the eager backend: what is tested is that the graph is whole. `slow` has inductor's code too."""
     torch._dynamo.reset()
@@ -302,7 +309,7 @@ def test_it_compiles_without_a_break(name: str) -> None:
         assert torch.equal(torch.compile(net, fullgraph=True, backend="eager")(image), net(image))
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", quick_or_slow())
 def test_it_exports(name: str) -> None:
     g = small(name)
     net = build(g).eval()
