@@ -30,13 +30,14 @@ class Reporter:
         self._done = 0
         self._began = 0.0
         self._counted = 0
+        self._left_s: float | None = None
 
     def stage(self, name: str, total: int | None = None) -> None:
         """A new part of the work."""
         if self._task is not None:
             self._bar.remove_task(self._task)  # type: ignore[arg-type] # TaskID is an int
         self._task = self._bar.add_task(name, total=total, left="")
-        self._total, self._done, self._counted = total, 0, 0
+        self._total, self._done, self._counted, self._left_s = total, 0, 0, None
         self._began = time.monotonic()
         if not self._console.is_terminal:
             self.say(name)
@@ -54,6 +55,12 @@ class Reporter:
         if message:
             self.say(f"[{self._done}/{self._total or '?'}] {message}{'' if self._console.is_terminal or not left else f'; {left}'}")
 
+    def expect(self, total: int, left_s: float) -> None:
+        """It will be so many steps after all, and take so long."""
+        self._total, self._left_s = total, left_s
+        if self._task is not None:
+            self._bar.update(self._task, total=total)  # type: ignore[arg-type]
+
     def say(self, message: str) -> None:
         """A line above the bar."""
         self._console.print(message, soft_wrap=True)
@@ -66,6 +73,8 @@ class Reporter:
     def _left(self) -> str:
         if not self._total or not self._counted or self._done >= self._total:
             return ""
+        if self._left_s is not None:
+            return f"about {show_duration(self._left_s)} left"
         pace = (time.monotonic() - self._began) / self._counted
         return f"about {show_duration(pace * (self._total - self._done))} left"
 

@@ -16,6 +16,7 @@ from torch import nn
 from nasbench.errors import GenotypeError
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, adapt
+from nasbench.latency import machine_lock
 from nasbench.network import build
 from nasbench.training.data import load_images
 from nasbench.training.images import Images, split
@@ -31,7 +32,7 @@ class TrainTask:
 
     Attributes:
         genotype: YAML; it keeps its channels, and gets the classes of the data and the recipe's resolution.
-        data, root, size: as `load_images` takes them.
+        data, root: as `load_images` takes them.
         recipe: fields of a Recipe.
         seed: of this trial: initial weights, order of images, augmentation.
         split_seed, validation: of the study: which share of the training images is kept for validation.
@@ -44,7 +45,6 @@ class TrainTask:
     folder: str
     data: str = "embedded"
     root: str | None = None
-    size: int = 64
     recipe: dict[str, Any]
     seed: int = 0
     split_seed: int = 0
@@ -75,10 +75,11 @@ def evaluate_training(task: TrainTask) -> dict[str, Any]:
     if done := _finished(folder / RESULT, task.identity()):
         return done
     torch.set_num_threads(task.threads)
-    images = load_images(task.data, Path(task.root) if task.root else None, size=task.size)
     recipe = Recipe.from_dict(task.recipe)
+    images = load_images(task.data, Path(task.root) if task.root else None, size=recipe.decoded_size)
     try:
-        record = _trained(task, images, recipe, folder)
+        with machine_lock(shared=True):  # nothing is timed meanwhile
+            record = _trained(task, images, recipe, folder)
     except (RuntimeError, MemoryError) as error:
         if not _is_out_of_memory(error):
             raise

@@ -34,21 +34,12 @@ def machine_lock(*, shared: bool = False, say: Callable[[str], None] | None = No
         DeviceError: the cache folder cannot be written.
     """
     path = lock_path()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a+")  # noqa: SIM115 - closed below; closing lets go of the lock
-    except OSError as error:
-        raise DeviceError(
-            f"measuring needs a lock file; {path} cannot be written: {error.strerror}; set NASBENCH_CACHE to a folder you may write to"
-        ) from error
-    with file:
-        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-        try:
-            fcntl.flock(file, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if say:
-                say(f"waiting for {_holder(file)} to finish measuring or training on this machine")
-            fcntl.flock(file, kind)
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    # All pass a gate; who wants to measure waits inside it, so that trainings which follow each other cannot keep it waiting for ever.
+    with _opened(path.with_suffix(".gate")) as gate, _opened(path) as file:
+        waited = _wait_for(gate, fcntl.LOCK_EX, file, say)
+        _wait_for(file, kind, file, None if waited else say)
+        fcntl.flock(gate, fcntl.LOCK_UN)
         if not shared:
             file.truncate(0)
             file.write(f"{os.getpid()}\n")
@@ -58,6 +49,28 @@ def machine_lock(*, shared: bool = False, say: Callable[[str], None] | None = No
         finally:
             if not shared:
                 file.truncate(0)
+
+
+def _opened(path: Path) -> IO[str]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return open(path, "a+")  # closing it lets go of the lock
+    except OSError as error:
+        raise DeviceError(
+            f"measuring needs a lock file; {path} cannot be written: {error.strerror}; set NASBENCH_CACHE to a folder you may write to"
+        ) from error
+
+
+def _wait_for(file: IO[str], kind: int, holder: IO[str], say: Callable[[str], None] | None) -> bool:
+    """Take the lock; whether there was somebody to wait for."""
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if say:
+            say(f"waiting for {_holder(holder)} to finish measuring or training on this machine")
+        fcntl.flock(file, kind)
+        return True
+    return False
 
 
 def _holder(file: IO[str]) -> str:

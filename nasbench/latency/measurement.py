@@ -15,11 +15,10 @@ MAX_DRIFT = 0.60  # interquartile range of the anchor over its median
 
 
 class Visit(NamedTuple):
-    """A few runs of one network in a row, in one round.
+    """Some runs of one network, in turns with the anchor network, in one round.
 
     Attributes:
-        ms: median of the runs.
-        anchor_ms: of the anchor network, around them.
+        ms: interquartile mean of the runs; anchor_ms: of the anchor's between them.
         waited: share of the time that other work kept our threads from a core; None where the kernel does not say.
     """
 

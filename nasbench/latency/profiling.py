@@ -30,8 +30,8 @@ def profile_device(
     device: Device,
     genotypes: Mapping[str, Genotype],
     *,
-    rounds: int = 8,
-    max_seconds: float = 90.0,
+    rounds: int = 6,
+    max_seconds: float = 60.0,
     progress: Callable[[int, int], None] | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Profile:

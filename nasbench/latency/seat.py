@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from statistics import median
 from typing import NamedTuple
 
 import torch
@@ -24,18 +23,19 @@ from nasbench.latency.child import cause_of_death
 from nasbench.latency.device import Device, one_cpu_a_core
 from nasbench.latency.measurement import Visit
 from nasbench.latency.runners import Loaded, load
+from nasbench.latency.statistics import middle_mean
 from nasbench.latency.waiting import now, waited_share
 from nasbench.network import build
 
-ANCHOR_RUNS = 5
-VISIT_MS = 60.0  # the timed runs of a visit take about this long,
-MAX_RUNS = 20  # but are at most so many
+VISIT_MS = 150.0  # the runs of a visit take about this long: more than the turns that virtual machines take on a core
+FEWEST_RUNS, MOST_RUNS = 4, 40
+MOST_ANCHORS = 4  # runs of the anchor between two of a slow network
 WARM_RUNS = 30
 WARM_S = 2.0
 
 
 class Timing(NamedTuple):
-    """What a visit found: the visit, and the milliseconds of each layer where they were asked for."""
+    """What a visit found: the visit, and the milliseconds of each layer where they were asked for, of one pass."""
 
     visit: Visit
     layers: list[float] | None = None
@@ -60,13 +60,13 @@ class Seat:
         theirs.close()
         self._receive()
 
-    def visit(self, runs: int | None = None, layers: bool = False) -> Timing:
-        """So many runs in a row, else as many as take about VISIT_MS; with `layers`, one more before them layer by layer.
+    def visit(self, ms: float = VISIT_MS, layers: bool = False) -> Timing:
+        """As many runs as take about `ms`; with `layers`, each followed by a pass layer by layer.
 
         Raises:
             DeviceError: its process died.
         """
-        self._pipe.send((runs, layers))
+        self._pipe.send((ms, layers))
         return self._receive()
 
     def leave(self) -> None:
@@ -105,7 +105,7 @@ def _serve(pipe: Connection, parent: int, name: str, g: Genotype, device: Device
     """The child: load, warm up, then answer each message with a Timing until the parent is gone."""
     try:
         guest = _Guest(load(g, device), load(ANCHOR, device).run, device.threads)
-        pipe.send(guest.visit(1, False))
+        pipe.send(guest.visit(0, False))
         while os.getppid() == parent:  # a forked child holds the other end too, so that end of file never comes
             if pipe.poll(1.0):
                 pipe.send(guest.visit(*pipe.recv()))
@@ -121,37 +121,44 @@ class _Guest:
 
     def __init__(self, loaded: Loaded, anchor: Callable[[], None], threads: int) -> None:
         self.loaded, self.anchor, self.threads = loaded, anchor, threads
-        self.runs = min(MAX_RUNS, max(1, round(VISIT_MS / warm_up(loaded.run))))
-        warm_up(anchor)
+        self.ms, anchor_ms = warm_up(loaded.run), warm_up(anchor)
+        self.anchors = min(MOST_ANCHORS, max(1, round(self.ms / anchor_ms)))
+        self.anchors_ms = self.anchors * anchor_ms
 
-    def visit(self, runs: int | None, layers: bool) -> Timing:
-        """The network between two runs of the anchor; each once before, to bring it back into the caches."""
+    def visit(self, ms: float, layers: bool) -> Timing:
+        """Run by run in turns with the anchor, so that both meet the same machine; each once before, for the caches.
+
+        What a neighbour takes of a core comes and goes within a tenth of a second. Blocks of runs would each meet a
+        different share of it; single runs in turns do not, and repeat three times as well for the same time.
+        """
+        passes_a_turn = 2 if layers else 1
+        turns = round(ms / (self.anchors_ms + passes_a_turn * self.ms))
+        turns = min(MOST_RUNS, max(FEWEST_RUNS // passes_a_turn, turns))
+        self.loaded.run()
         self.anchor()
         start = now()
-        before = timed(self.anchor, ANCHOR_RUNS)
-        self.loaded.run()
-        each = self.loaded.layers() if layers else None
-        ms = timed(self.loaded.run, runs or self.runs)
-        self.anchor()
-        after = timed(self.anchor, ANCHOR_RUNS)
-        return Timing(Visit(ms, (before * after) ** 0.5, waited_share(start, now(), self.threads)), each)
+        times, anchor_times, passes = [], [], []
+        for _ in range(turns):
+            times.append(timed(self.loaded.run))
+            if layers:
+                passes.append(self.loaded.layers())
+            anchor_times.extend(timed(self.anchor) for _ in range(self.anchors))
+        visit = Visit(middle_mean(times), middle_mean(anchor_times), waited_share(start, now(), self.threads))
+        return Timing(visit, [middle_mean(each) for each in zip(*passes, strict=True)] if layers else None)
 
 
-def timed(run: Callable[[], None], runs: int) -> float:
-    """Median milliseconds of so many runs."""
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        run()
-        times.append((time.perf_counter() - start) * 1e3)
-    return median(times)
+def timed(run: Callable[[], None]) -> float:
+    """Milliseconds of one run."""
+    start = time.perf_counter()
+    run()
+    return (time.perf_counter() - start) * 1e3
 
 
 def warm_up(run: Callable[[], None]) -> float:
     """Run until three runs in a row bring nothing new, within bounds; the fastest run in milliseconds."""
     best, stale, end = float("inf"), 0, time.monotonic() + WARM_S
     for _ in range(WARM_RUNS):
-        ms = timed(run, 1)
+        ms = timed(run)
         stale = stale + 1 if ms > 0.95 * best else 0
         best = min(best, ms)
         if stale == 3 or time.monotonic() > end:

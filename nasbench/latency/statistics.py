@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import comb
+from math import comb, fsum
 
 import numpy as np
 
@@ -39,6 +39,17 @@ def spread(samples: Sequence[float]) -> float:
     """Interquartile range over the median."""
     low, middle, high = np.percentile(samples, (25, 50, 75))
     return float((high - low) / middle)
+
+
+def middle_mean(samples: Sequence[float]) -> float:
+    """The interquartile mean: of the middle half.
+
+    As deaf to outliers as a quartile; and where a machine has two speeds, it moves smoothly with the share of each, while a
+    median jumps from one to the other.
+    """
+    ordered = sorted(samples)
+    cut = len(ordered) // 4
+    return fsum(ordered[cut : len(ordered) - cut]) / (len(ordered) - 2 * cut)
 
 
 def without_drift(samples: Sequence[float], anchors: Sequence[float], usual: float) -> list[float]:

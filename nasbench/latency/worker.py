@@ -19,7 +19,7 @@ from nasbench.latency.seat import Seat, Timing, prepare
 Tell = Callable[[int, int], None]
 
 MORE_ROUNDS = 3  # those that need it get up to so many times the rounds
-PROFILE_RUNS = 2
+PROFILE_VISIT_MS = 150.0
 PROCESSES = 10  # at one time; each takes about 100 MB,
 GROUP_PARAMS = 300_000_000  # and the parameters of their networks
 
@@ -65,7 +65,7 @@ def take_turns(
                     wanted = []
                     break
                 seat = seats[name][done % processes]
-                found.setdefault(name, []).append(seat.visit(PROFILE_RUNS, layers=True) if layers else seat.visit())
+                found.setdefault(name, []).append(seat.visit(PROFILE_VISIT_MS, layers=True) if layers else seat.visit())
             if not wanted:
                 break
             tell(min(i * rounds + done + 1, (i + 1) * rounds), rounds * len(groups))

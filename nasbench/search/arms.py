@@ -24,6 +24,9 @@ class Listener(Protocol):
     def step(self, message: str | None = None) -> None:
         """One step of it is done."""
 
+    def expect(self, total: int, left_s: float) -> None:
+        """It will be so many steps after all, and take so long."""
+
     def say(self, message: str) -> None:
         """A line worth reading."""
 

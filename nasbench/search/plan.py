@@ -25,7 +25,7 @@ FINALISTS, RIVALS = 2, 1  # of the search and of the random arm that are trained
 MIN_TRIALS = 4
 PROBE_IMAGES = 512
 STARTING_S = 1.5  # of a trial's process, until it trains
-MEASURING_S = 25.0  # for the finalists' latency and the report
+MEASURING_S = 60.0  # for the finalists' latency and the report
 
 
 @dataclass(frozen=True)
@@ -161,11 +161,28 @@ class Pace:
         """Whether no new trial may begin; never while an arm has fewer than `MIN_TRIALS`, or where their number is given."""
         if self._request.trials is not None or any(arm.done < MIN_TRIALS for arm in arms):
             return False
+        one, last = self._needs()
+        return self._before + self._clock() + one + last > self._request.time_s
+
+    def outlook(self, arms: Sequence[Arm]) -> tuple[int, float]:
+        """How many trainings there will have been in all, those of the last round included, and seconds until then."""
+        one, last = self._needs()
+        done = sum(arm.done for arm in arms)
+        if self._request.trials is not None:
+            left = sum(arm.left for arm in arms)
+            return done + left + self._made.final_runs, left * one / self._made.workers + last
+        left_s = max(0.0, self._request.time_s - self._before - self._clock())
+        running = sum(arm.running for arm in arms)
+        more = max(running, int((left_s - last) / one * self._made.workers))
+        return done + more + self._made.final_runs, max(left_s, last)
+
+    def _needs(self) -> tuple[float, float]:
+        """Seconds of one trial, and of all that comes after the arms."""
         made = self._made
         one = (median(self._seconds) if len(self._seconds) >= MIN_TRIALS else made.seconds_per_trial) + STARTING_S
         known = len(self._request.known) * self._request.final_seeds
         last = one * (made.final_runs - known + known * made.seconds_per_known / made.seconds_per_trial) / made.workers
-        return self._before + self._clock() + one + last + MEASURING_S > self._request.time_s
+        return one, last + MEASURING_S
 
 
 PRELOAD = ("torch", "nasbench.evaluate.train")

@@ -123,7 +123,7 @@ def prepare(request: Request, device: Device) -> Task:
     """
     space = load_space(request.space)
     strategy(request.strategy, request.seed, **request.options)
-    images = load_images(request.data, Path(request.data_root) if request.data_root else None)
+    images = load_images(request.data, Path(request.data_root) if request.data_root else None, size=request.recipe.decoded_size)
     for name in request.known:
         known(name)
     train_images = int(len(images.train) * (1 - VALIDATION))
@@ -199,12 +199,12 @@ def _run(task: Task, folder: StudyFolder, ledger: Ledger, made: Plan, listener: 
     pace = Pace(made, task.request, clock, sum(t.seconds or 0.0 for arm in arms for t in arm.phase.records()))
 
     with LocalEngine(task.request.workers, time_limit_s=max(300.0, 20 * made.seconds_per_trial), preload=PRELOAD) as engine:
-        listener.stage("training", 2 * made.trials + made.final_runs)
+        listener.stage("training", pace.outlook(arms)[0])
         for _ in range(sum(arm.done for arm in arms)):
             listener.step()
         finalists = load_finalists(folder.path / FINALISTS_FILE)
         if finalists is None:
-            work(engine, arms, _teller(listener, pace), lambda: pace.late(arms))
+            work(engine, arms, _teller(listener, lambda: pace.outlook(arms), pace.note), lambda: pace.late(arms))
             if not any(t.feasible for t in arms[0].phase.records()):
                 raise StudyError(_all_failed(arms[0].phase, folder.path))
             listener.say("measuring the finalists, alone on the machine")
@@ -316,12 +316,16 @@ def _figures(task: Task, f: Figures) -> dict[str, Any]:
     }
 
 
-def _teller(listener: Listener, pace: Pace | None = None) -> Callable[[Arm, Trial], None]:
+def _teller(
+    listener: Listener, outlook: Callable[[], tuple[int, float]] | None = None, note: Callable[[Trial], None] = lambda _: None
+) -> Callable[[Arm, Trial], None]:
+    """Tells `listener` of every trial, with what is expected of those to come, and stops a study whose trials all fail alike."""
     failures: list[str] = []
 
     def told(arm: Arm, trial: Trial) -> None:
-        if pace is not None:
-            pace.note(trial)
+        note(trial)
+        if outlook is not None:
+            listener.expect(*outlook())
         if trial.status == "failed":
             failures.append(trial.reason or "")
             if len(failures) >= SAME_FAILURES and len(set(failures[-SAME_FAILURES:])) == 1:
@@ -371,6 +375,7 @@ def _last_round(
         return found | ({"values": [told["accuracy"]]} if "values" in found else {})
 
     arm = Arm(phase, len(queue), draw, _tasker(task, folder, final=True), record, task.request.workers)
+    listener.stage("last round", len(queue))
     for _ in range(arm.done):
         listener.step()
     work(engine, [arm], _teller(listener), lambda: False)

@@ -92,6 +92,11 @@ class Recipe:
             if type(getattr(self, name)) is not bool:
                 raise NasbenchError(f"recipe: {name} must be true or false; got {getattr(self, name)!r}")
 
+    @property
+    def decoded_size(self) -> int:
+        """Pixels a side at which a folder's images are decoded: those of a network of input 224, within what is decoded at all."""
+        return min(1024, max(SMALL, self.train_size))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for YAML and JSON."""
         return dataclasses.asdict(self)

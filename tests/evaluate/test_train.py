@@ -190,7 +190,7 @@ def test_errors_of_the_whole_study_are_raised(tmp_path: Path) -> None:
 def test_a_folder_of_colour_images_decides_the_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NASBENCH_CACHE", str(tmp_path / "cache"))
     folder = make_folder(tmp_path / "data", 20, 20, 20)
-    record = evaluate_training(task(tmp_path / "trial", data=str(folder), size=16, recipe=RECIPE | {"images": None, "batch_size": 8}))
+    record = evaluate_training(task(tmp_path / "trial", data=str(folder), recipe=RECIPE | {"images": None, "batch_size": 8}))
     assert record["status"] == "ok"
     assert record["classes"] == ["c0", "c1", "c2"]
     assert len(record["mean"]) == 3

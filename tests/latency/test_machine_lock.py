@@ -51,6 +51,20 @@ def test_whoever_trains_shares_and_whoever_measures_waits() -> None:
     end(measuring)
 
 
+def test_who_waits_to_measure_comes_before_trainings_that_begin_later() -> None:
+    first = other("shared")
+    assert first.stdout.readline() == "got it\n"
+    measuring = other()
+    assert "waiting" in measuring.stdout.readline()
+    later = other("shared")
+    assert "waiting" in later.stdout.readline()
+    end(first)
+    assert measuring.stdout.readline() == "got it\n"
+    end(measuring)
+    assert later.stdout.readline() == "got it\n"
+    end(later)
+
+
 def test_a_killed_process_holds_nothing() -> None:
     first = other()
     assert first.stdout.readline() == "got it\n"

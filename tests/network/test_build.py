@@ -36,7 +36,7 @@ def small(name: str) -> Genotype:
 
 def quick_or_slow() -> list[Any]:
     """Every known network; those whose layers others have too only in the slow run."""
-    quick = ("lenet5_modern", "alexnet", "googlenet", "squeezenet1_1", "resnet18", "mobilenet_v3_small", "shufflenet_v2_x1_0")
+    quick = ("lenet5_modern", "alexnet", "squeezenet1_1", "resnet18", "mobilenet_v3_small", "shufflenet_v2_x1_0")
     return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in known()]
 
 
