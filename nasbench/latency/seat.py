@@ -137,7 +137,9 @@ class _Guest:
         self.loaded.run()
         self.anchor()
         start = now()
-        times, anchor_times, passes = [], [], []
+        times: list[float] = []
+        anchor_times: list[float] = []
+        passes: list[list[float]] = []
         for _ in range(turns):
             times.append(timed(self.loaded.run))
             if layers:
