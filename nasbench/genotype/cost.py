@@ -14,8 +14,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from nasbench.genotype.genotype import Genotype
 from nasbench.genotype.layer import Layer
@@ -53,27 +55,12 @@ def cost(g: Genotype) -> Cost:
     return cost_of(trace(g))
 
 
-def last_uses(layers: Sequence[Layer]) -> list[int]:
-    """Per layer, the index of the last layer that reads it, itself or through a view; its own index if none does."""
-    last = list(range(len(layers)))
-    for layer in reversed(layers):
-        end = last[layer.index] if layer.kind in VIEWS else layer.index
-        for i in layer.inputs:
-            if end > last[i]:
-                last[i] = end
-    return last
-
-
-def readers(layers: Sequence[Layer]) -> list[int]:
+def readers(layers: Sequence[Layer]) -> Mapping[int, int]:
     """Per layer, how many others read it."""
-    found = [0] * len(layers)
-    for layer in layers:
-        for i in layer.inputs:
-            found[i] += 1
-    return found
+    return Counter(chain.from_iterable([layer[1] for layer in layers]))
 
 
-def in_place(layers: Sequence[Layer], read_by: Sequence[int], layer: Layer) -> bool:
+def in_place(layers: Sequence[Layer], read_by: Mapping[int, int], layer: Layer) -> bool:
     """Whether an activation may overwrite its input: it alone reads it, and no backward pass needs it.
 
     A reader that ran before would need it too: a convolution keeps its input for the gradient of its weights.
@@ -85,29 +72,33 @@ def in_place(layers: Sequence[Layer], read_by: Sequence[int], layer: Layer) -> b
 
 def cost_of(layers: Sequence[Layer]) -> Cost:
     """The cost of a network that is traced already."""
-    last, read_by = last_uses(layers), readers(layers)
-    end = last.copy()
-    size = [0] * len(layers)  # elements of the buffer that a value opens; 0 if it lives in its input's
-    owner = list(range(len(layers)))
-    depth = [0] * len(layers)
+    read_by = readers(layers)
+    size: list[int] = []  # elements of the buffer that a value opens; 0 if it lives in its input's
+    home: list[int] = []  # the layer that opened the buffer of a value,
+    end: list[int] = []  # and the last that reads that buffer
+    depth: list[int] = []
     params = macs = activations = buffers = 0
     for kind, inputs, (c, h, w), _, p, m, _, index, _ in layers:
-        deep = depth[inputs[0]] if len(inputs) == 1 else max([depth[i] for i in inputs], default=0)
+        deep = 0
+        for i in inputs:
+            end[home[i]] = index
+            if depth[i] > deep:
+                deep = depth[i]
+        opened, at = c * h * w, index
         if kind == "conv" or kind == "linear":
             params += p
             macs += m
-            activations += c * h * w
+            activations += opened
             deep += 1
         elif kind == "norm":
             params += p
             buffers += 2 * c
-        depth[index] = deep
-        if kind in VIEWS or (kind == "act" and in_place(layers, read_by, layers[index])):
-            home = owner[index] = owner[inputs[0]]
-            if last[index] > end[home]:
-                end[home] = last[index]
-        else:
-            size[index] = c * h * w
+        elif kind in VIEWS or (kind == "act" and in_place(layers, read_by, layers[index])):
+            opened, at = 0, home[inputs[0]]
+        depth.append(deep)
+        size.append(opened)
+        home.append(at)
+        end.append(index)
     return Cost(
         params=params,
         macs=macs,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_LAYERS = 100_000
 
 _new = tuple.__new__  # makes a Layer in a third of the time of calling it
-_Written = tuple[tuple[Layer, ...], int, int, int]
+_Step = tuple[str, tuple[int, ...], Shape, Fields, int, int, str, bool]  # a Layer, its place and indices counted from its block's
 
 
 class Tracer:
@@ -61,22 +61,22 @@ class Tracer:
         A block that does not fit leaves nothing to copy, so its error always says where it stands.
         """
         memory = _memory(function, row, self.style, x.shape, x.flat)
-        layers, scope, read = self.layers, self.scope, x.index
+        layers, scope, read = self.layers, self.scope, (x.index,)
+        start = len(layers)
         if not memory:
-            start = len(layers)
             out = function(self, x, **row.fields)
-            memory.append((tuple(layers[start:]), start, len(scope), out.index))
+            memory.append(_Written(layers[start:], start, len(scope), out.index))
             return out
-        steps, start, cut, last = memory[0]
-        shift = len(layers) - start
-        for kind, inputs, shape, attrs, params, macs, where, index, flat in steps:
+        steps, last = memory[0].steps()
+        index = start
+        for kind, inputs, shape, attrs, params, macs, where, flat in steps:
             if len(inputs) == 1:
-                i = inputs[0]
-                inputs = (i + shift,) if i >= start else (read,)
+                inputs = (inputs[0] + start,) if inputs[0] >= 0 else read
             else:
-                inputs = tuple([i + shift if i >= start else read for i in inputs])
-            layers.append(_new(Layer, (kind, inputs, shape, attrs, params, macs, scope + where[cut:], index + shift, flat)))
-        return layers[last + shift] if last >= start else x
+                inputs = tuple([i + start if i >= 0 else x.index for i in inputs])
+            layers.append(_new(Layer, (kind, inputs, shape, attrs, params, macs, scope + where, index, flat)))
+            index += 1
+        return layers[last + start] if last >= 0 else x
 
     def at(self, name: str) -> _At:
         """`with t.at("se"):` writes the layers inside under that name."""
@@ -298,8 +298,29 @@ _NONE = Fields()
 
 @lru_cache(maxsize=8192)
 def _memory(function: Callable[..., Value], row: Block, style: Style, shape: Shape, flat: bool) -> list[_Written]:
-    """Empty until the block is written; then its layers, the index of the first, the length of its scope and its value's index."""
+    """Empty until the block is written."""
     return []
+
+
+class _Written:
+    """What a block wrote; made fit for copying when it is first copied, since most networks hold blocks that no other does."""
+
+    __slots__ = ("_as_written", "_steps")
+
+    def __init__(self, layers: list[Layer], start: int, cut: int, last: int) -> None:
+        self._as_written = layers, start, cut, last
+        self._steps: tuple[list[_Step], int] | None = None
+
+    def steps(self) -> tuple[list[_Step], int]:
+        """The steps, and which of them is the block's value; indices count from the block's first, -1 is its input."""
+        if self._steps is None:
+            layers, start, cut, last = self._as_written
+            steps = [
+                (kind, tuple([i - start if i >= start else -1 for i in inputs]), shape, attrs, params, macs, where[cut:], flat)
+                for kind, inputs, shape, attrs, params, macs, where, _, flat in layers
+            ]
+            self._steps = steps, last - start if last >= start else -1
+        return self._steps
 
 
 class _At:

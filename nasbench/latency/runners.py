@@ -12,7 +12,7 @@ import torch
 from torch import fx
 
 from nasbench.errors import DeviceError, nearest
-from nasbench.genotype import Genotype, Layer, trace
+from nasbench.genotype import Genotype, trace
 from nasbench.latency.device import Device
 from nasbench.network import build
 
@@ -54,7 +54,7 @@ def load_eager(g: Genotype, device: Device) -> Loaded:
     dtype, layout = DTYPES[device.precision], FORMATS[device.memory_format]
     net = build(g).eval().to(dtype).to(memory_format=layout)
     image = torch.randn(device.batch, *g.input).to(dtype=dtype, memory_format=layout)
-    walk = Walk(net, trace(g))
+    walk = Walk(net, len(trace(g)))
     return Loaded(partial(_run, net, image), partial(walk.times, image))
 
 
@@ -64,15 +64,13 @@ def _run(net: fx.GraphModule, image: torch.Tensor) -> None:
 
 
 class Walk:
-    """Runs a built network node by node, as its generated code does, with a clock around each."""
+    """Runs a built network node by node, as its generated code does, with a clock around each; `count` layers are in its trace."""
 
-    def __init__(self, net: fx.GraphModule, layers: tuple[Layer, ...]) -> None:
+    def __init__(self, net: fx.GraphModule, count: int) -> None:
         self.nodes = [node for node in net.graph.nodes if node.op not in ("placeholder", "output")]
         self.image = next(node for node in net.graph.nodes if node.op == "placeholder")
-        self.owners = [layer.index for layer in layers[1:] for _ in range(_nodes_of(layer))]
-        self.count = len(layers)
-        if len(self.owners) != len(self.nodes):
-            raise TypeError(f"{len(self.owners)} nodes were expected for {self.count} layers, the network has {len(self.nodes)}")
+        self.owners: list[int] = [node.meta["layer"] for node in self.nodes]
+        self.count = count
         self.calls = [_call(net, node) for node in self.nodes]
         position = {node: i for i, node in enumerate(self.nodes)}
         ends = {node: max(position.get(user, len(self.nodes)) for user in node.users) for node in (self.image, *self.nodes)}
@@ -97,13 +95,6 @@ class Walk:
             for gone in dead:
                 del values[gone]
         return times
-
-
-def _nodes_of(layer: Layer) -> int:
-    """How many nodes `network.build` makes of a layer."""
-    if layer.kind == "add":
-        return len(layer.inputs) - 1
-    return 3 if layer.kind == "interleave" else 1
 
 
 def _call(net: fx.GraphModule, node: fx.Node) -> Callable[..., Any]:

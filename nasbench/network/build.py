@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -49,19 +50,24 @@ def build(g: Genotype, device: torch.device | str | None = None) -> fx.GraphModu
 
 
 def build_trace(layers: Trace, name: str = "network") -> fx.GraphModule:
-    """The module of a trace on the meta device."""
+    """The module of a trace on the meta device; each node's `meta["layer"]` is the index of its layer."""
     root = nn.Module()
     graph = fx.Graph()
     read_by = readers(layers)
     nodes: list[fx.Node] = [graph.placeholder("x")]
+    nodes[0].meta["layer"] = 0
     with torch.device("meta"):
         for layer in layers[1:]:
             nodes.append(_step(layer, layers, read_by, nodes, graph, root))
+            for node in reversed(graph.nodes):
+                if "layer" in node.meta:
+                    break
+                node.meta["layer"] = layer.index
     graph.output(nodes[-1])
     return fx.GraphModule(root, graph, class_name=_identifier(name))
 
 
-def _step(layer: Layer, layers: Trace, read_by: list[int], nodes: list[fx.Node], graph: fx.Graph, root: nn.Module) -> fx.Node:
+def _step(layer: Layer, layers: Trace, read_by: Mapping[int, int], nodes: list[fx.Node], graph: fx.Graph, root: nn.Module) -> fx.Node:
     reads = tuple(nodes[i] for i in layer.inputs)
     a = layer.attrs
     match layer.kind:

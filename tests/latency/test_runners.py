@@ -7,7 +7,6 @@ import torch
 
 from nasbench.errors import DeviceError
 from nasbench.genotype import Block, Genotype, adapt, trace
-from nasbench.genotype.cost import last_uses
 from nasbench.latency.anchor import ANCHOR
 from nasbench.latency.device import local_device
 from nasbench.latency.runners import Walk, load
@@ -18,7 +17,7 @@ from nasbench.zoo import known
 @pytest.mark.parametrize("name", known())
 def test_every_layer_of_the_trace_has_its_nodes(name: str) -> None:
     layers = trace(known(name))
-    walk = Walk(build_trace(layers), layers)
+    walk = Walk(build_trace(layers), len(layers))
     assert sorted(set(walk.owners)) == [layer.index for layer in layers[1:]]
     for node, owner in zip(walk.nodes, walk.owners, strict=True):
         if node.op == "call_module":
@@ -29,7 +28,7 @@ def test_every_layer_of_the_trace_has_its_nodes(name: str) -> None:
 def test_walking_computes_what_the_network_computes(name: str) -> None:
     g = adapt(known(name), input=(3, 64, 64))
     net, image = build(g).eval(), torch.randn(1, 3, 64, 64)
-    walk, seen = Walk(net, trace(g)), []
+    walk, seen = Walk(net, len(trace(g))), []
     walk.calls[-1] = lambda *args, call=walk.calls[-1], **kwargs: seen.append(call(*args, **kwargs)) or seen[0]
     times = walk.times(image)
     with torch.no_grad():
@@ -72,6 +71,6 @@ def test_what_a_device_says_is_how_it_runs(change: dict[str, object], monkeypatc
 
 def test_the_anchor_holds_too_little_memory_to_depend_on_its_company() -> None:
     layers = trace(ANCHOR)
-    last = last_uses(layers)
-    held = [sum(4 * x.elements for x in layers[: i + 1] if last[x.index] >= i) for i in range(len(layers))]
+    last = {i: layer.index for layer in layers for i in layer.inputs}
+    held = [sum(4 * x.elements for x in layers[: i + 1] if last.get(x.index, i) >= i) for i in range(len(layers))]
     assert max(held) < 128 * 1024
