@@ -334,8 +334,9 @@ def _teller(
                 )
         else:
             failures.clear()
-        what = f"{trial.accuracy:.1%} at {trial.latency_ms:.1f} ms" if trial.accuracy is not None else f"{trial.status}: {trial.reason}"
-        listener.step(f"{trial.phase} {trial.number}: {what}")
+        ms = trial.more.get("measured_ms", trial.latency_ms)
+        what = f"{trial.accuracy:.1%} at {ms:.1f} ms" if trial.accuracy is not None else f"{trial.status}: {trial.reason}"
+        listener.step(f"{trial.more.get('origin', f'{trial.phase} {trial.number}')}: {what}")
 
     return told
 

@@ -65,7 +65,7 @@ class Program:
             "--data",
             "./pictures",
         ]
-        return [*fixed, "--known", "mobilenet_v3_small,shufflenet_v2_x1_0,squeezenet1_1", *words]
+        return [*fixed, "--known", "mobilenet_v3_small,shufflenet_v2_x1_0,mnasnet_a1", *words]
 
 
 @pytest.fixture(scope="session")
