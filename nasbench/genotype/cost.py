@@ -25,7 +25,7 @@ from nasbench.genotype.trace import trace
 
 BYTES = 4  # of a float32
 
-VIEWS = frozenset({"flatten", "slice", "dropout"})  # they write nothing in inference
+VIEWS = frozenset({"flatten", "slice", "dropout", "drop_path"})  # they write nothing in inference
 _UNSAFE = frozenset({"input", "act", "interleave", *VIEWS})  # shared, perhaps a view, or needed again by the backward pass
 
 

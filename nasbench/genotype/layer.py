@@ -23,7 +23,8 @@ class Layer(NamedTuple):
     """One primitive step. It is also the value that a word passes on: a value is the layer that made it.
 
     Attributes:
-        kind: input, conv, norm, act, pool, gap, linear, flatten, dropout, lrn, add, scale, concat, interleave or slice.
+        kind: input, conv, norm, act, pool, gap, bins, linear, flatten, dropout, drop_path, lrn, add, scale, multiply, concat, interleave,
+            slice, take or pad.
         inputs: indices of the layers read, in the trace.
         shape: channels, height and width of the output; a flat vector is (n, 1, 1).
         attrs: what the kind needs to be computed, such as kernel and stride.

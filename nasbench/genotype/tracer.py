@@ -219,6 +219,36 @@ class Tracer:
             for i in range(parts)
         )
 
+    def take(self, x: Value, channels: tuple[int, ...], name: str = "take") -> Value:
+        """Some of the channels, in the given order."""
+        c, h, w = x.shape
+        if not channels or min(channels) < 0 or max(channels) >= c:
+            raise self.error(f"channels to take are numbers from 0 to {c - 1}; got {', '.join(map(str, channels)) or 'none'}")
+        return self._add("take", (x.index,), (len(channels), h, w), _attrs(channels=channels), 0, 0, name, x.flat)
+
+    def pad(self, x: Value, channels: int = 0, edges: tuple[int, int, int, int] = (0, 0, 0, 0), name: str = "pad") -> Value:
+        """Zeros after the last channel and around the map: (top, bottom, left, right), where less than nothing cuts off."""
+        c, h, w = x.shape
+        top, bottom, left, right = edges
+        shape = (c + channels, h + top + bottom, w + left + right)
+        if x.flat or channels < 0 or min(shape) < 1:
+            raise self.error(f"{_show((x,))} cannot be padded by {channels} channels and edges {edges}")
+        return self._add("pad", (x.index,), shape, _attrs(channels=channels, edges=edges), 0, 0, name)
+
+    def multiply(self, x: Value, by: float, name: str = "multiply") -> Value:
+        """Every number times a constant; nothing for 1."""
+        return x if by == 1 else self._add("multiply", (x.index,), x.shape, _attrs(by=by), 0, 0, name, x.flat)
+
+    def bins(self, x: Value, size: int, name: str = "bins") -> Value:
+        """The maximum in each of `size` x `size` cells."""
+        if x.flat:
+            raise self.error(f"cells need a map of (channels, height, width); this value is already flat with {x.shape[0]} numbers")
+        return self._add("bins", (x.index,), (x.shape[0], size, size), _attrs(size=size), 0, 0, name)
+
+    def drop_path(self, x: Value, p: float, name: str = "drop_path") -> Value:
+        """The whole value dropped for an image with probability `p`, in training only."""
+        return x if p == 0 else self._add("drop_path", (x.index,), x.shape, _attrs(p=p), 0, 0, name, x.flat)
+
     # Groups of layers
 
     def unit(

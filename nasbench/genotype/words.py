@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, get_type_hints, overload
+from typing import Any, get_args, get_type_hints, overload
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from nasbench.errors import GenotypeError, nearest, short
+from nasbench.genotype.fields import Width
 from nasbench.genotype.genotype import Block
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
@@ -32,7 +33,7 @@ class Word:
         doc: the docstring.
         annotations: type of each field as written.
         defaults: of the fields that have one.
-        required: names of the fields that have none.
+        required: names of the fields that have none; widths: of those that are numbers of channels.
     """
 
     def __init__(self, function: Callable[..., Value]) -> None:
@@ -51,6 +52,7 @@ class Word:
         self.defaults = {p.name: p.default for p in fields if p.default is not p.empty}
         self.required = tuple(p.name for p in fields if p.default is p.empty)
         self.names = tuple(p.name for p in fields)
+        self.widths = tuple(p.name for p in fields if hints[p.name] == Width or Width in get_args(hints[p.name]))
         schema: dict[str, Any] = {p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in fields}
         self._model: type[BaseModel] = create_model(
             self.name, __config__=ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True, protected_namespaces=()), **schema

@@ -6,6 +6,7 @@ Layers with weights, and pooling, become submodules named by `where`; the rest a
 from __future__ import annotations
 
 import keyword
+import operator
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -88,9 +89,16 @@ def _step(layer: Layer, layers: Trace, read_by: Mapping[int, int], nodes: list[f
         case "slice":
             return graph.call_method("narrow", (*reads, 1, a["start"], a["stop"] - a["start"]))
         case "interleave":
-            c = layer.channels
-            parts = graph.call_method("unflatten", (*reads, 1, (a["groups"], c // a["groups"])))
-            return graph.call_method("flatten", (graph.call_method("transpose", (parts, 1, 2)), 1, 2))
+            return graph.call_function(F.channel_shuffle, (*reads, a["groups"]))
+        case "take":
+            return graph.call_function(operator.getitem, (*reads, (slice(None), list(a["channels"]))))
+        case "pad":
+            top, bottom, left, right = a["edges"]
+            return graph.call_function(F.pad, (*reads, (left, right, top, bottom, 0, a["channels"])))
+        case "multiply":
+            return graph.call_function(torch.mul, (*reads, a["by"]))
+        case "bins":
+            return graph.call_function(F.adaptive_max_pool2d, (*reads, a["size"]))
         case "gap" if a["size"] == 1:
             return graph.call_method("mean", (*reads, (2, 3)), {"keepdim": True})
         case _:
@@ -122,6 +130,10 @@ def _module(layer: Layer, source: Layer) -> nn.Module:
             return nn.AdaptiveAvgPool2d(a["size"])
         case "dropout":
             return nn.Dropout(a["p"], inplace=False)
+        case "drop_path":
+            from torchvision.ops import StochasticDepth  # here, since torchvision takes a second to load
+
+            return StochasticDepth(a["p"], "row")
         case "lrn":
             return nn.LocalResponseNorm(a["size"], a["alpha"], a["beta"], a["k"])
         case kind:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -10,11 +11,17 @@ from typing import overload
 
 from nasbench.errors import GenotypeError, nearest
 from nasbench.genotype import Genotype
+from nasbench.zoo.densenets import DENSENETS
+from nasbench.zoo.efficientnets import EFFICIENTNETS
+from nasbench.zoo.inceptions import INCEPTIONS
+from nasbench.zoo.lenet import LENETS
 from nasbench.zoo.mobile import MOBILES
 from nasbench.zoo.plain import PLAINS
 from nasbench.zoo.resnets import RESNETS
 
-_MAKERS = PLAINS | RESNETS | MOBILES
+_MAKERS: dict[str, Callable[[], Genotype]] = {
+    **LENETS, **PLAINS, **INCEPTIONS, **RESNETS, **DENSENETS, **MOBILES, **EFFICIENTNETS,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class Facts:
     Attributes:
         family: the paper's.
         variant: which of the forms in circulation this is.
-        params, macs: exact, of the reference implementations.
+        params, macs: exact, of the reference implementations; convs, linears: layers of these kinds.
         paper_params, paper_macs: as printed in the paper; None where it prints none.
         source: where the paper's figures stand.
         note: why they differ, and other traps.
@@ -35,6 +42,8 @@ class Facts:
     variant: str
     params: int
     macs: int
+    convs: int
+    linears: int
     paper_params: float | None
     paper_macs: float | None
     source: str

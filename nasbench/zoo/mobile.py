@@ -1,9 +1,13 @@
-"""Mobile networks: MobileNet v1 to v3, ShuffleNet v2, MnasNet, EfficientNet."""
+"""Mobile networks: MobileNet v1 to v3, ShuffleNet v1 and v2, MnasNet."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from nasbench.genotype import Block, Genotype, Style
 from nasbench.genotype.blocks import conv, dropout, gap, linear, mbconv, pool, separable, shuffle
+from nasbench.scaling import scale
 
 HARD = Style(eps=1e-3, momentum=0.01, se_gate="hardsigmoid", divisor=8)
 
@@ -84,13 +88,28 @@ def mobilenet_v3_small() -> Genotype:
     )
 
 
-def shufflenet_v2_x1_0() -> Genotype:
+def shufflenet_v1(name: str, groups: int, width: float = 1.0) -> Genotype:
+    """Zhang et al. 2017, table 1; its first 1x1 convolution has no groups (section 3.2)."""
+    first = {1: 144, 2: 200, 3: 240, 4: 272, 8: 384}[groups]
+    stages: list[tuple[Block, ...]] = []
+    for i, depth in enumerate((4, 8, 4)):
+        row = shuffle(int(first * 2**i * width), stride=2, groups=groups, repeat=depth)
+        stages.append((row.but(repeat=1, first=True), row.but(stride=1, repeat=depth - 1)) if i == 0 else (row,))
+    return Genotype(
+        name,
+        stem=(conv(int(24 * width), 3, 2), pool("max", 3, 2)),
+        stages=tuple(stages),
+        head=(gap(), linear(1000)),
+    )
+
+
+def shufflenet_v2(name: str, widths: tuple[int, int, int], last: int) -> Genotype:
     """Ma et al. 2018, table 5."""
     return Genotype(
-        "shufflenet_v2_x1_0",
+        name,
         stem=(conv(24, 3, 2), pool("max", 3, 2)),
-        stages=tuple((shuffle(width, stride=2, repeat=depth),) for width, depth in ((116, 4), (232, 8), (464, 4))),
-        head=(conv(1024), gap(), linear(1000)),
+        stages=tuple((shuffle(width, stride=2, repeat=depth),) for width, depth in zip(widths, (4, 8, 4), strict=True)),
+        head=(conv(last), gap(), linear(1000)),
     )
 
 
@@ -131,32 +150,46 @@ def mnasnet_a1() -> Genotype:
     )
 
 
-def efficientnet_b0() -> Genotype:
-    """Tan & Le 2019, table 1."""
-
-    def stage(width: int, kernel: int, stride: int, repeat: int, expand: str | None = "in*6") -> tuple[Block, ...]:
-        return (mbconv(width, kernel, stride, expand, "in/4", repeat=repeat),)
-
+def mnasnet_small() -> Genotype:
+    """MnasNet-small (Tan et al. 2018, table 3)."""
     return Genotype(
-        "efficientnet_b0",
-        stem=(conv(32, 3, 2),),
+        "mnasnet_small",
+        stem=(conv(8, 3, 2),),
         stages=(
-            stage(16, 3, 1, 1, expand=None),
-            stage(24, 3, 2, 2),
-            stage(40, 5, 2, 2),
-            stage(80, 3, 2, 3),
-            stage(112, 5, 1, 3),
-            stage(192, 5, 2, 4),
-            stage(320, 3, 1, 1),
+            (mbconv(8, expand=None),),
+            (mbconv(16, 3, 2, "in*3"),),
+            (mbconv(16, 3, 2, "in*6", repeat=2),),
+            (mbconv(32, 5, 2, "in*6", "in/4", repeat=4),),
+            (mbconv(32, 3, 1, "in*6", "in/4", repeat=3),),
+            (mbconv(88, 5, 2, "in*6", "in/4", repeat=3),),
+            (mbconv(144, 3, 1, "in*6"),),
         ),
         head=(conv(1280), gap(), dropout(0.2), linear(1000)),
-        style=Style(act="silu", se_act="silu"),
     )
+
+
+def thinner(make: Callable[[], Genotype], name: str, width: float, head: bool = False) -> Callable[[], Genotype]:
+    """A network with all widths times `width`; of the head's convolution only with `head`."""
+    return lambda: scale(make(), width=width, head=head, name=name)
 
 
 MOBILES = {
     f.__name__: f
-    for f in (
-        mobilenet_v1, mobilenet_v2, mobilenet_v3_large, mobilenet_v3_small, shufflenet_v2_x1_0, mnasnet1_0, mnasnet_a1, efficientnet_b0,
-    )
+    for f in (mobilenet_v1, mobilenet_v2, mobilenet_v3_large, mobilenet_v3_small, mnasnet1_0, mnasnet_a1, mnasnet_small)
 }  # fmt: skip
+for _text, _width in (("075", 0.75), ("050", 0.5), ("025", 0.25)):
+    MOBILES[f"mobilenet_v1_{_text}"] = thinner(mobilenet_v1, f"mobilenet_v1_{_text}", _width)
+for _text, _width in (("140", 1.4), ("075", 0.75), ("050", 0.5)):
+    # The last convolution never has fewer than 1280 (section 5, "input resolution and multiplier").
+    MOBILES[f"mobilenet_v2_{_text}"] = thinner(mobilenet_v2, f"mobilenet_v2_{_text}", _width, head=_width > 1)
+    MOBILES[f"mnasnet_a1_{_text}"] = thinner(mnasnet_a1, f"mnasnet_a1_{_text}", _width)
+for _text, _width in (("0_5", 0.5), ("0_75", 0.75), ("1_3", 1.3), ("1_4", 1.4)):
+    MOBILES[f"mnasnet{_text}"] = thinner(mnasnet1_0, f"mnasnet{_text}", _width)
+for _groups in (1, 2, 3, 4, 8):
+    MOBILES[f"shufflenet_v1_g{_groups}"] = partial(shufflenet_v1, f"shufflenet_v1_g{_groups}", _groups)
+MOBILES["shufflenet_v1_g3_x0_5"] = partial(shufflenet_v1, "shufflenet_v1_g3_x0_5", 3, 0.5)
+MOBILES["shufflenet_v1_g3_x0_25"] = partial(shufflenet_v1, "shufflenet_v1_g3_x0_25", 3, 0.25)
+for _text, _widths, _last in (
+    ("0_5", (48, 96, 192), 1024), ("1_0", (116, 232, 464), 1024), ("1_5", (176, 352, 704), 1024), ("2_0", (244, 488, 976), 2048),
+):  # fmt: skip
+    MOBILES[f"shufflenet_v2_x{_text}"] = partial(shufflenet_v2, f"shufflenet_v2_x{_text}", _widths, _last)

@@ -1,23 +1,14 @@
-"""Networks before residual connections: LeNet, AlexNet, VGG, GoogLeNet, and DenseNet and SqueezeNet with their own blocks."""
+"""Networks of plain layers: AlexNet, ZFNet, Network in Network, VGG, SPP-net; and SqueezeNet."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from nasbench.genotype import Block, Genotype, Style
-from nasbench.genotype.blocks import conv, dense, dropout, fire, flatten, gap, inception, linear, norm, pool
+from nasbench.genotype.blocks import branches, conv, dropout, fire, flatten, gap, linear, lrn, pool, spp
 
 PLAIN = Style(norm="none", init="he_fan_in")
-
-
-def lenet5_modern() -> Genotype:
-    """LeNet-5 (LeCun et al. 1998, fig. 2) as it is built today: max pooling, ReLU, no padding, 28x28; 44,426 parameters."""
-    return Genotype(
-        "lenet5_modern",
-        input=(1, 28, 28),
-        stem=(conv(6, 5, padding="valid"), pool("max", 2, 2)),
-        stages=((conv(16, 5, padding="valid"), pool("max", 2, 2)),),
-        head=(flatten(), linear(120, "relu"), linear(84, "relu"), linear(10)),
-        style=PLAIN,
-    )
+CLASSIFIER = (linear(4096, "relu"), dropout(0.5), linear(4096, "relu"), dropout(0.5), linear(1000))
 
 
 def alexnet() -> Genotype:
@@ -31,54 +22,103 @@ def alexnet() -> Genotype:
     )
 
 
-def vgg(name: str, depths: tuple[int, ...]) -> Genotype:
-    """Stages of 3x3 convolutions, each ended by a max pool (Simonyan & Zisserman 2014, table 1)."""
-    stages = tuple((conv(width, 3, repeat=depth), pool("max", 2, 2)) for width, depth in zip((64, 128, 256, 512, 512), depths, strict=True))
-    head = (gap(7), linear(4096, "relu"), dropout(0.5), linear(4096, "relu"), dropout(0.5), linear(1000))
-    return Genotype(name, stages=stages, head=head, style=PLAIN)
-
-
-def vgg16() -> Genotype:
-    """Configuration D."""
-    return vgg("vgg16", (2, 2, 3, 3, 3))
-
-
-def googlenet() -> Genotype:
-    """Szegedy et al. 2014, table 1, as torchvision has it: batch norm, no local response norm, 3x3 in place of 5x5."""
-
-    def halve(kernel: int = 3) -> Block:
-        return pool("max", kernel, 2, "valid", ceil=True)
-
+def alexnet_original() -> Genotype:
+    """Krizhevsky et al. 2012, section 3.5: two towers are two groups; the arithmetic needs 227 pixels, not 224."""
     return Genotype(
-        "googlenet",
-        stem=(conv(64, 7, 2), halve(), conv(64), conv(192, 3), halve()),
+        "alexnet_original",
+        input=(3, 227, 227),
+        stem=(conv(96, 11, 4, "valid"), lrn(), pool("max", 3, 2, "valid")),
         stages=(
-            (inception(64, 96, 128, 16, 32, 32, large=3), inception(128, 128, 192, 32, 96, 64, large=3), halve()),
-            (
-                inception(192, 96, 208, 16, 48, 64, large=3),
-                inception(160, 112, 224, 24, 64, 64, large=3),
-                inception(128, 128, 256, 24, 64, 64, large=3),
-                inception(112, 144, 288, 32, 64, 64, large=3),
-                inception(256, 160, 320, 32, 128, 128, large=3),
-                halve(2),
-            ),
-            (inception(256, 160, 320, 32, 128, 128, large=3), inception(384, 192, 384, 48, 128, 128, large=3)),
+            (conv(256, 5, groups=2), lrn(), pool("max", 3, 2, "valid")),
+            (conv(384, 3), conv(384, 3, groups=2), conv(256, 3, groups=2), pool("max", 3, 2, "valid")),
         ),
-        head=(gap(), dropout(0.2), linear(1000)),
-        style=Style(eps=1e-3),
+        head=CLASSIFIER,
+        style=PLAIN,
     )
 
 
-def densenet(name: str, depths: tuple[int, ...], growth: int, width: int) -> Genotype:
-    """Dense stages of bottleneck layers with halving transitions between (Huang et al. 2016, table 1)."""
-    transition = (conv("in/2", order="norm-act-conv"), pool("avg", 2, 2))
-    blocks = [dense(growth, bottleneck=4 * growth, repeat=depth) for depth in depths]
-    stages = [(block, *transition) for block in blocks[:-1]] + [(blocks[-1],)]
-    return Genotype(name, stem=(conv(width, 7, 2), pool("max", 3, 2)), stages=tuple(stages), head=(norm(), gap(), linear(1000)))
+def zfnet() -> Genotype:
+    """Zeiler & Fergus 2013, fig. 3."""
+    halve = pool("max", 3, 2, "valid", ceil=True)
+    return Genotype(
+        "zfnet",
+        stem=(conv(96, 7, 2, padding=1), halve, lrn(5, 5e-4, 0.75, 2.0)),
+        stages=((conv(256, 5, 2, "valid"), halve, lrn(5, 5e-4, 0.75, 2.0)), (conv(384, 3), conv(384, 3), conv(256, 3), pool("max", 3, 2, "valid"))),
+        head=CLASSIFIER,
+        style=PLAIN,
+    )
 
 
-def densenet121() -> Genotype:
-    return densenet("densenet121", (6, 12, 24, 16), growth=32, width=64)
+def nin() -> Genotype:
+    """Network in Network for ImageNet (Lin et al. 2013); the authors' Caffe model."""
+    halve = pool("max", 3, 2, "valid", ceil=True)
+    return Genotype(
+        "nin",
+        stem=(conv(96, 11, 4, "valid"), conv(96, repeat=2), halve),
+        stages=((conv(256, 5), conv(256, repeat=2), halve), (conv(384, 3), conv(384, repeat=2), halve)),
+        head=(dropout(0.5), conv(1024, 3), conv(1024), conv(1000), gap(), flatten()),
+        style=PLAIN,
+    )
+
+
+def nin_cifar10() -> Genotype:
+    """Network in Network for CIFAR-10 (Lin et al. 2013, section 4.1; the authors' Caffe model)."""
+    return Genotype(
+        "nin_cifar10",
+        input=(3, 32, 32),
+        stem=(conv(192, 5), conv(160), conv(96), pool("max", 3, 2), dropout(0.5)),
+        stages=((conv(192, 5), conv(192, repeat=2), pool("avg", 3, 2), dropout(0.5)),),
+        head=(conv(192, 3), conv(192), conv(10), gap(), flatten()),
+        style=PLAIN,
+    )
+
+
+VGG_DEPTHS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
+
+
+def vgg(name: str, depth: int, style: Style = PLAIN, bias: bool | None = None) -> Genotype:
+    """Stages of 3x3 convolutions, each ended by a max pool (Simonyan & Zisserman 2014, table 1: A, B, D, E)."""
+    widths = (64, 128, 256, 512, 512)
+    stages = tuple((conv(w, 3, bias=bias, repeat=d), pool("max", 2, 2)) for w, d in zip(widths, VGG_DEPTHS[depth], strict=True))
+    return Genotype(name, stages=stages, head=(gap(7), *CLASSIFIER), style=style)
+
+
+def vgg11_lrn() -> Genotype:
+    """Configuration A-LRN: A with local response normalisation after the first layer."""
+    g = vgg("vgg11_lrn", 11)
+    first = (g.stages[0][0], lrn(), g.stages[0][1])
+    return Genotype(g.name, stages=(first, *g.stages[1:]), head=g.head, style=g.style)
+
+
+def vgg16_c() -> Genotype:
+    """Configuration C: B with a 1x1 convolution more in stages 3, 4 and 5."""
+    g = vgg("vgg16_c", 13)
+    stages = (*g.stages[:2], *((rows[0], conv("in"), rows[1]) for rows in g.stages[2:]))
+    return Genotype(g.name, stages=stages, head=g.head, style=g.style)
+
+
+def squeezenet(name: str, bypass: str = "none") -> Genotype:
+    """SqueezeNet 1.0 (Iandola et al. 2016, table 1), plain or with one of the bypasses of fig. 2."""
+    halve = pool("max", 3, 2, "valid", ceil=True)
+
+    def module(number: int, squeeze: int, expand: int) -> Block:
+        plain = fire(squeeze, expand)
+        if bypass == "none" or (bypass == "simple" and number % 2 == 0):
+            return plain
+        around = () if number % 2 else (conv(2 * expand, act="none"),)
+        return branches(((plain,), around), join="add")
+
+    return Genotype(
+        name,
+        stem=(conv(96, 7, 2, "valid"), halve),
+        stages=(
+            (module(2, 16, 64), module(3, 16, 64), module(4, 32, 128), halve),
+            (module(5, 32, 128), module(6, 48, 192), module(7, 48, 192), module(8, 64, 256), halve),
+            (module(9, 64, 256),),
+        ),
+        head=(dropout(0.5), conv(1000), gap(), flatten()),
+        style=PLAIN,
+    )
 
 
 def squeezenet1_1() -> Genotype:
@@ -97,4 +137,43 @@ def squeezenet1_1() -> Genotype:
     )
 
 
-PLAINS = {f.__name__: f for f in (lenet5_modern, alexnet, vgg16, googlenet, densenet121, squeezenet1_1)}
+# SPP-net (He et al. 2014, table 1): the base networks with a pyramid of 50 bins in place of the last pooling.
+
+PYRAMID = (spp(), *CLASSIFIER)
+
+
+def sppnet_zf5() -> Genotype:
+    """ZF-5."""
+    halve = pool("max", 3, 2, "valid", ceil=True)
+    return Genotype(
+        "sppnet_zf5",
+        stem=(conv(96, 7, 2, padding=1), lrn(), halve),
+        stages=((conv(256, 5, 2, padding=1), lrn(), halve), (conv(384, 3, repeat=2), conv(256, 3))),
+        head=PYRAMID,
+        style=PLAIN,
+    )
+
+
+def sppnet_overfeat(name: str, depth: int) -> Genotype:
+    """Overfeat-5 and Overfeat-7, by the number of convolutions."""
+    return Genotype(
+        name,
+        stem=(conv(96, 7, 2, "valid"), pool("max", 3, 3, "valid", ceil=True), lrn()),
+        stages=((conv(256, 5), pool("max", 2, 2, "valid", ceil=True)), (conv(512, 3, repeat=depth - 2),)),
+        head=PYRAMID,
+        style=PLAIN,
+    )
+
+
+PLAINS = {f.__name__: f for f in (alexnet, alexnet_original, zfnet, nin, nin_cifar10)}
+for _depth in VGG_DEPTHS:
+    PLAINS[f"vgg{_depth}"] = partial(vgg, f"vgg{_depth}", _depth)
+    # With batch norm the convolutions keep their bias, as in every library.
+    PLAINS[f"vgg{_depth}_bn"] = partial(vgg, f"vgg{_depth}_bn", _depth, Style(), True)
+PLAINS |= {f.__name__: f for f in (vgg11_lrn, vgg16_c)}
+PLAINS["squeezenet1_0"] = partial(squeezenet, "squeezenet1_0")
+PLAINS["squeezenet1_0_simple_bypass"] = partial(squeezenet, "squeezenet1_0_simple_bypass", "simple")
+PLAINS["squeezenet1_0_complex_bypass"] = partial(squeezenet, "squeezenet1_0_complex_bypass", "complex")
+PLAINS |= {"squeezenet1_1": squeezenet1_1, "sppnet_zf5": sppnet_zf5}
+PLAINS["sppnet_overfeat5"] = partial(sppnet_overfeat, "sppnet_overfeat5", 5)
+PLAINS["sppnet_overfeat7"] = partial(sppnet_overfeat, "sppnet_overfeat7", 7)

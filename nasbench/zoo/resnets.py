@@ -1,41 +1,128 @@
-"""ResNet (He et al. 2015, table 1), ResNeXt (Xie et al. 2016, table 1), SE-ResNet (Hu et al. 2017, table 1)."""
+"""Residual networks: ResNet and its plain twins, pre-activation ResNet, ResNeXt, Wide ResNet, SE-ResNet, stochastic depth."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from nasbench.genotype import Block, Genotype
-from nasbench.genotype.blocks import conv, gap, linear, pool, residual
+from nasbench.genotype.blocks import conv, dropout, gap, linear, norm, pool, residual
 
 BASIC, BOTTLENECK = (64, 128, 256, 512), (256, 512, 1024, 2048)
+DEPTHS = {
+    18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3), 154: (3, 8, 36, 3), 200: (3, 24, 36, 3),
+}  # fmt: skip
+PRE = "norm-act-conv"
 
 
-def resnet(name: str, depths: tuple[int, ...], widths: tuple[int, ...] = BOTTLENECK, **fields: Any) -> Genotype:
-    """A stem that divides the image by four, then stages that halve it and double the width."""
+def resnet(name: str, depth: int, **fields: Any) -> Genotype:
+    """He et al. 2015, table 1: a stem that divides the image by four, then stages that halve it and double the width.
+
+    From 50 layers on with bottlenecks; `fields` of `residual` say how they are built.
+    """
+    widths = BASIC if depth < 50 else BOTTLENECK
+    fields = fields if depth < 50 else {"mid": "out/4", **fields}
     stages: list[tuple[Block, ...]] = []
-    for i, (width, depth) in enumerate(zip(widths, depths, strict=True)):
-        stages.append((residual(width, stride=1 if i == 0 else 2, repeat=depth, **fields),))
+    for i, (width, repeat) in enumerate(zip(widths, DEPTHS[depth], strict=True)):
+        stages.append((residual(width, stride=1 if i == 0 else 2, repeat=repeat, **fields),))
     return Genotype(name, stem=(conv(64, 7, 2), pool("max", 3, 2)), stages=tuple(stages), head=(gap(), linear(1000)))
 
 
-def resnet18() -> Genotype:
-    return resnet("resnet18", (2, 2, 2, 2), BASIC)
+def small_resnet(name: str, depth: int, widths: tuple[int, ...] = (16, 32, 64), stem: int = 16, **fields: Any) -> Genotype:
+    """He et al. 2015, section 4.2: three stages for 32x32 images; `depth` counts convolutions and the classifier."""
+    each = (depth - 2) // (9 if "mid" in fields else 6)
+    stages = tuple((residual(width, stride=1 if i == 0 else 2, repeat=each, **fields),) for i, width in enumerate(widths))
+    return Genotype(name, input=(3, 32, 32), stem=(conv(stem, 3),), stages=stages, head=(gap(), linear(10)))
 
 
-def resnet50() -> Genotype:
-    """v1.5: the stride is in the 3x3, as in fb.resnet.torch and torchvision."""
-    return resnet("resnet50", (3, 4, 6, 3), mid="out/4")
+def pre_activated(g: Genotype) -> Genotype:
+    """Norm and activation before each convolution (He et al. 2016, fig. 4e): a last norm closes the network.
+
+    In the form of the original code for small images, the first convolution stands alone.
+    """
+    rows = tuple(tuple(row.but(order=PRE) for row in stage) for stage in g.stages)
+    stem = g.stem if g.input[1] > 32 else (g.stem[0].but(norm=False, act="none", bias=False),)
+    return replace(g, stem=stem, stages=rows, head=(norm(), *g.head))
 
 
-def resnext50_32x4d() -> Genotype:
-    return resnet("resnext50_32x4d", (3, 4, 6, 3), mid="out/2", groups=32)
+def preresnet(depth: int) -> Genotype:
+    """He et al. 2016, table 5, on the layers of ResNet; bottlenecks stride in their first 1x1."""
+    return pre_activated(resnet(f"preresnet{depth}", depth, **({"stride_at": "first"} if depth >= 50 else {})))
 
 
-def seresnet50() -> Genotype:
-    """The paper's: stride in the first 1x1, reduction 16, and Caffe's pooling, unpadded and rounded up."""
-    g = resnet("seresnet50", (3, 4, 6, 3), mid="out/4", se="out/16", stride_at="first")
+def small_preresnet(depth: int) -> Genotype:
+    """He et al. 2016, table 4: basic blocks at 110, bottlenecks of 4 times the width at 164 and 1001."""
+    if depth == 110:
+        return pre_activated(small_resnet("preresnet110_cifar10", 110))
+    return pre_activated(small_resnet(f"preresnet{depth}_cifar10", depth, (64, 128, 256), mid="out/4"))
+
+
+def wide_resnet(depth: int, factor: int) -> Genotype:
+    """Zagoruyko & Komodakis 2016, table 1; `depth` counts the projections of the shortcuts too."""
+    widths = (16 * factor, 32 * factor, 64 * factor)
+    return pre_activated(small_resnet(f"wrn{depth}_{factor}_cifar10", depth - 2, widths))
+
+
+def resnext29() -> Genotype:
+    """Xie et al. 2016, section 5.3: 16 groups of 64 channels."""
+    return small_resnet("resnext29_16x64d_cifar10", 29, (256, 512, 1024), 64, mid="out*4", groups=16)
+
+
+def squeezed(name: str, depth: int, **fields: Any) -> Genotype:
+    """Hu et al. 2017, table 1: reduction 16, and Caffe's pooling, unpadded and rounded up."""
+    g = resnet(name, depth, se="out/16", **fields)
     return replace(g, stem=(g.stem[0], pool("max", 3, 2, "valid", ceil=True)))
 
 
-RESNETS = {f.__name__: f for f in (resnet18, resnet50, resnext50_32x4d, seresnet50)}
+def senet154() -> Genotype:
+    """Hu et al. 2017, appendix: 64 groups, half the channels in the first 1x1, 3x3 shortcuts and a stem of three 3x3."""
+    g = squeezed("senet154", 154, mid="out/2", wide="out", groups=64, shortcut_kernel=3)
+    first = tuple(row.but(shortcut_kernel=1) for row in g.stages[0])
+    stem = (conv(64, 3, 2), conv(64, 3), conv(128, 3), g.stem[1])
+    return replace(g, stem=stem, stages=(first, *g.stages[1:]), head=(gap(), dropout(0.2), linear(1000)))
+
+
+def stochastic_depth() -> Genotype:
+    """ResNet-110 whose block l of 54 is dropped with probability 0.5 l/54 (Huang et al. 2016, "Stochastic Depth", eq. 4)."""
+    g = small_resnet("resnet110_cifar10_stochastic_depth", 110, shortcut="A")
+    stages: list[tuple[Block, ...]] = []
+    done, total = 0, sum(row.repeat for stage in g.stages for row in stage)
+    for stage in g.stages:
+        blocks = [block for row in stage for block in row.unrolled]
+        stages.append(tuple(block.but(drop_path=0.5 * (done + i + 1) / total) for i, block in enumerate(blocks)))
+        done += len(blocks)
+    return replace(g, stages=tuple(stages))
+
+
+RESNETS = {}
+for _depth in (18, 34):
+    RESNETS[f"resnet{_depth}"] = partial(resnet, f"resnet{_depth}", _depth)
+    RESNETS[f"resnet{_depth}_a"] = partial(resnet, f"resnet{_depth}_a", _depth, shortcut="A")
+    RESNETS[f"resnet{_depth}_c"] = partial(resnet, f"resnet{_depth}_c", _depth, shortcut="C")
+    RESNETS[f"plain{_depth}"] = partial(resnet, f"plain{_depth}", _depth, shortcut="none")
+for _depth in (50, 101, 152):
+    # v1 strides in the first 1x1, as the paper does; v1.5 in the 3x3, as fb.resnet.torch and torchvision do.
+    RESNETS[f"resnet{_depth}"] = partial(resnet, f"resnet{_depth}", _depth)
+    RESNETS[f"resnet{_depth}_v1"] = partial(resnet, f"resnet{_depth}_v1", _depth, stride_at="first")
+for _depth in (20, 32, 44, 56, 110, 1202):
+    RESNETS[f"resnet{_depth}_cifar10"] = partial(small_resnet, f"resnet{_depth}_cifar10", _depth, shortcut="A")
+for _depth in (20, 32, 44, 56, 110):
+    RESNETS[f"plain{_depth}_cifar10"] = partial(small_resnet, f"plain{_depth}_cifar10", _depth, shortcut="none")
+RESNETS["resnet110_cifar10_stochastic_depth"] = stochastic_depth
+RESNETS |= {f"preresnet{depth}": partial(preresnet, depth) for depth in (18, 34, 50, 101, 152, 200)}
+RESNETS |= {f"preresnet{depth}_cifar10": partial(small_preresnet, depth) for depth in (110, 164, 1001)}
+# ResNeXt (table 1): groups x channels of a group in the first stage; 32x8d and 64x4d have as many as the block's output.
+RESNETS["resnext50_32x4d"] = partial(resnet, "resnext50_32x4d", 50, mid="out/2", groups=32)
+RESNETS["resnext101_32x4d"] = partial(resnet, "resnext101_32x4d", 101, mid="out/2", groups=32)
+RESNETS["resnext101_32x8d"] = partial(resnet, "resnext101_32x8d", 101, mid="out", groups=32)
+RESNETS["resnext101_64x4d"] = partial(resnet, "resnext101_64x4d", 101, mid="out", groups=64)
+RESNETS["resnext29_16x64d_cifar10"] = resnext29
+for _depth, _factor in ((28, 10), (40, 4), (16, 8), (40, 8), (16, 10), (40, 1), (40, 2)):
+    RESNETS[f"wrn{_depth}_{_factor}_cifar10"] = partial(wide_resnet, _depth, _factor)
+RESNETS["wide_resnet50_2"] = partial(resnet, "wide_resnet50_2", 50, mid="out/2")
+RESNETS["wide_resnet101_2"] = partial(resnet, "wide_resnet101_2", 101, mid="out/2")
+RESNETS |= {f"seresnet{depth}": partial(squeezed, f"seresnet{depth}", depth, stride_at="first") for depth in (50, 101, 152)}
+for _depth in (50, 101):
+    RESNETS[f"seresnext{_depth}_32x4d"] = partial(squeezed, f"seresnext{_depth}_32x4d", _depth, mid="out/2", groups=32)
+RESNETS["senet154"] = senet154

@@ -15,6 +15,7 @@ from nasbench.genotype import Cost, Genotype, Layer, Style, Trace, cost, cost_of
 from nasbench.genotype.blocks import branches, conv, dense, dropout, flatten, gap, linear, mbconv, pool, residual, se, shuffle
 from nasbench.network import build_trace
 from nasbench.zoo import known
+from tests.classics import classics
 from tests.genotype.strategies import networks
 
 VIEWS = ("flatten", "slice", "dropout")
@@ -140,7 +141,7 @@ def runnable(layers: Trace) -> torch.nn.Module:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", classics())
 def test_convolutions_and_linear_layers_equal_fvcores_operator_by_operator(name: str) -> None:
     g = known(name)
     layers = trace(g)

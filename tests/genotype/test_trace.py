@@ -34,6 +34,7 @@ from nasbench.genotype.blocks import (
 )
 from nasbench.genotype.layer import Fields
 from nasbench.zoo import known
+from tests.classics import classics
 from tests.genotype.strategies import networks
 
 KINDS = {
@@ -358,7 +359,7 @@ def test_memory_changes_nothing(g: Genotype) -> None:
         assert repr(without_memory(twice)) == repr(trace(twice))
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", classics())
 def test_memory_changes_nothing_for_the_known(name: str) -> None:
     g = known(name)
     expected = repr(without_memory(g))

@@ -12,9 +12,10 @@ from nasbench.latency.device import local_device
 from nasbench.latency.runners import Walk, load
 from nasbench.network import build, build_trace
 from nasbench.zoo import known
+from tests.classics import classics
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", classics())
 def test_every_layer_of_the_trace_has_its_nodes(name: str) -> None:
     layers = trace(known(name))
     walk = Walk(build_trace(layers), len(layers))

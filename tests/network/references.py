@@ -80,10 +80,10 @@ def scramble(net: nn.Module) -> None:
 
 def size_for(name: str) -> int:
     """Small where the reference takes any size."""
-    if name == "lenet5_modern":
-        return 28
-    pooled = facts()[name].references[0].startswith("pytorchcv")  # these end in a fixed 7x7 pool
-    return 224 if pooled or name in ("alexnet", "vgg16") else 96
+    own = known(name).input[1]
+    # pytorchcv's end in a pool of fixed size; the first networks have a head for one size.
+    fixed = own <= 32 or facts()[name].references[0].startswith("pytorchcv") or facts()[name].family in ("alexnet", "vgg")
+    return own if fixed else 128 if own == 299 else 96
 
 
 def images(g: Genotype, n: int = 2) -> Tensor:

@@ -16,6 +16,7 @@ from nasbench.genotype import Genotype, Style, adapt, cost, trace
 from nasbench.genotype.blocks import branches, conv, dropout, gap, linear, mbconv, shuffle
 from nasbench.network import build, build_trace
 from nasbench.zoo import known
+from tests.classics import CORE, classics, smallest_side
 from tests.genotype.strategies import networks
 from tests.network.interpreter import run
 from tests.network.references import images, scramble
@@ -29,15 +30,12 @@ SMALL = {"lenet5_modern": 28, "alexnet": 64, "squeezenet1_1": 48}
 def small(name: str) -> Genotype:
     """The same network for a small image, with ten classes; VGG and AlexNet without their hundred million weights of the head."""
     g = known(name)
-    size = SMALL.get(name, 32)
+    size = SMALL.get(name, 32) if name in CORE else smallest_side(name)
     g = replace(g, head=(gap(2), dropout(0.5), linear(64, "relu"), linear(10))) if name in ("vgg16", "alexnet") else g
     return adapt(g, (g.input[0], size, size), 10)
 
 
-def quick_or_slow() -> list[Any]:
-    """Every known network; those whose layers others have too only in the slow run."""
-    quick = ("lenet5_modern", "alexnet", "squeezenet1_1", "resnet18", "mobilenet_v3_small", "shufflenet_v2_x1_0")
-    return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in known()]
+QUICK = ("lenet5_modern", "alexnet", "squeezenet1_1", "resnet18", "mobilenet_v3_small", "shufflenet_v2_x1_0")
 
 
 def quiet(net: nn.Module) -> nn.Module:
@@ -86,7 +84,7 @@ def test_generated_code_computes_the_trace_in_training(g: Genotype) -> None:
     compare(g, training=True)
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", classics())
 def test_generated_code_of_the_known_computes_their_traces(name: str) -> None:
     compare(small(name), training=False)
 
@@ -146,7 +144,7 @@ def test_submodules_are_named_by_where(g: Genotype) -> None:
             assert type(net.get_submodule(x.where)) in (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.BatchNorm1d)
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", classics())
 def test_weights_stand_in_the_order_they_are_used(name: str) -> None:
     """So that other libraries' weights load in order."""
     g = known(name)
@@ -154,7 +152,7 @@ def test_weights_stand_in_the_order_they_are_used(name: str) -> None:
     assert list(dict.fromkeys(state)) == [x.where for x in trace(g) if x.kind in WEIGHTED]
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", classics())
 def test_on_the_meta_device_nothing_is_allocated(name: str) -> None:
     net = build(known(name), "meta")
     assert {v.device.type for v in net.state_dict().values()} == {"meta"}
@@ -184,7 +182,7 @@ def test_shapes_that_do_not_meet_are_refused_before_anything_is_built() -> None:
         build(Genotype("n", (3, 4, 4), (conv(2, 9, padding="valid"),)))
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", classics())
 def test_a_training_step_reaches_every_parameter(name: str) -> None:
     torch.manual_seed(0)
     g = small(name)
@@ -253,7 +251,7 @@ def test_depthwise_weights_are_spread_by_their_own_group() -> None:
 
 
 def test_signals_neither_die_nor_explode_at_the_start() -> None:
-    for name in known():
+    for name in CORE:
         torch.manual_seed(0)
         g = small(name)
         with torch.no_grad():
@@ -298,7 +296,7 @@ def test_the_default_device_is_obeyed() -> None:
     assert build(small("lenet5_modern"), torch.device("cpu")).get_submodule("stem.0.conv").weight.device.type == "cpu"
 
 
-@pytest.mark.parametrize("name", quick_or_slow())
+@pytest.mark.parametrize("name", classics(QUICK))
 def test_it_compiles_without_a_break(name: str) -> None:
     """With the eager backend: what is tested is that the graph is whole. `slow` has inductor's code too."""
     torch._dynamo.reset()
@@ -309,7 +307,7 @@ def test_it_compiles_without_a_break(name: str) -> None:
         assert torch.equal(torch.compile(net, fullgraph=True, backend="eager")(image), net(image))
 
 
-@pytest.mark.parametrize("name", quick_or_slow())
+@pytest.mark.parametrize("name", classics(QUICK))
 def test_it_exports(name: str) -> None:
     g = small(name)
     net = build(g).eval()
@@ -320,7 +318,7 @@ def test_it_exports(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", CORE)
 def test_it_compiles_with_inductor(name: str) -> None:
     torch._dynamo.reset()
     g = small(name)

@@ -4,11 +4,11 @@ from nasbench.genotype.blocks.attention import se
 from nasbench.genotype.blocks.branches import branches
 from nasbench.genotype.blocks.dense import dense
 from nasbench.genotype.blocks.inception import inception
-from nasbench.genotype.blocks.layers import conv, dropout, flatten, gap, identity, linear, lrn, norm, pool
-from nasbench.genotype.blocks.mobile import fire, mbconv, separable, shuffle
+from nasbench.genotype.blocks.layers import conv, dropout, flatten, gap, identity, linear, lrn, multiply, norm, pool, spp, take
+from nasbench.genotype.blocks.mobile import fire, fused_mbconv, mbconv, separable, shuffle
 from nasbench.genotype.blocks.residual import residual
 
 __all__ = [
-    "branches", "conv", "dense", "dropout", "fire", "flatten", "gap", "identity", "inception", "linear", "lrn", "mbconv", "norm", "pool",
-    "residual", "se", "separable", "shuffle",
+    "branches", "conv", "dense", "dropout", "fire", "flatten", "fused_mbconv", "gap", "identity", "inception", "linear", "lrn", "mbconv",
+    "multiply", "norm", "pool", "residual", "se", "separable", "shuffle", "spp", "take",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nasbench.genotype.fields import Act, Groups, Kernel, Order, Padding, Probability, Size, Stride, Width
+from nasbench.genotype.fields import MAX_WIDTH, Act, Groups, Kernel, Order, Padding, Probability, Size, Stride, Width
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
 from nasbench.genotype.words import block
@@ -98,3 +98,21 @@ def lrn(
     `alpha` is divided by `size`, as in torch and Caffe.
     """
     return t.lrn(x, size, alpha, beta, k)
+
+
+@block
+def spp(t: Tracer, x: Value, *, levels: tuple[Size, ...] = (6, 3, 2, 1)) -> Value:
+    """Spatial pyramid: the maximum in n x n cells for each level n, all in one vector (He et al. 2014, fig. 3)."""
+    return t.concat(*[t.flatten(t.bins(x, level, f"bins{level}"), f"flatten{level}") for level in levels])
+
+
+@block
+def take(t: Tracer, x: Value, *, channels: tuple[Annotated[int, Field(ge=0, le=MAX_WIDTH)], ...]) -> Value:
+    """Some of the channels, counted from 0: for tables of connections (LeCun et al. 1998, table 1)."""
+    return t.take(x, channels)
+
+
+@block
+def multiply(t: Tracer, x: Value, *, by: Annotated[float, Field(gt=0, le=1e3)]) -> Value:
+    """Every number times `by`: the scaling of residuals (Szegedy et al. 2016, section 3.3)."""
+    return t.multiply(x, by)

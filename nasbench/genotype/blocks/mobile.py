@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from nasbench.genotype.blocks.attention import se as squeeze_excite
-from nasbench.genotype.fields import Act, Kernel, Order, Stride, Width
+from nasbench.genotype.fields import Act, Kernel, Order, Probability, Stride, Width
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
 from nasbench.genotype.words import block
@@ -52,6 +56,7 @@ def mbconv(
     expand: Width | None = "in*6",
     se: Width | None = None,
     skip: bool = True,
+    drop_path: Probability = 0.0,
     act: Act | None = None,
 ) -> Value:
     """1x1 to `expand`, depthwise kernel, [+SE], linear 1x1 to `width`; added to the input where shapes agree.
@@ -65,7 +70,35 @@ def mbconv(
     if se is not None:
         y = squeeze_excite(t, y, width=t.width(se, x, out=out, mid=inner))
     y = t.unit(y, out, act="none", name="project")
-    return t.add(y, x) if skip and y.shape == x.shape else y
+    return t.add(t.drop_path(y, drop_path), x) if skip and y.shape == x.shape else y
+
+
+@block
+def fused_mbconv(
+    t: Tracer,
+    x: Value,
+    *,
+    width: Width,
+    kernel: Kernel = 3,
+    stride: Stride = 1,
+    expand: Width | None = "in*4",
+    se: Width | None = None,
+    skip: bool = True,
+    drop_path: Probability = 0.0,
+    act: Act | None = None,
+) -> Value:
+    """kernel to `expand`, [+SE], linear 1x1 to `width`; added to the input where shapes agree (Tan & Le 2021, fig. 2).
+
+    `expand: null` is one convolution with its activation.
+    """
+    out = t.width(width, x)
+    inner = out if expand is None else t.width(expand, x, out=out)
+    y = t.unit(x, inner, kernel, stride, act=act, name="expand")
+    if se is not None:
+        y = squeeze_excite(t, y, width=t.width(se, x, out=out, mid=inner))
+    if expand is not None:
+        y = t.unit(y, out, act="none", name="project")
+    return t.add(t.drop_path(y, drop_path), x) if skip and y.shape == x.shape else y
 
 
 @block
@@ -77,12 +110,26 @@ def fire(t: Tracer, x: Value, *, squeeze: Width, expand: Width, act: Act | None 
 
 
 @block
-def shuffle(t: Tracer, x: Value, *, width: Width, kernel: Kernel = 3, stride: Stride = 1, act: Act | None = None) -> Value:
+def shuffle(
+    t: Tracer,
+    x: Value,
+    *,
+    width: Width,
+    kernel: Kernel = 3,
+    stride: Stride = 1,
+    groups: Annotated[int, Field(ge=1, le=64)] | None = None,
+    first: bool = False,
+    act: Act | None = None,
+) -> Value:
     """Half of the channels pass, half go through 1x1, depthwise, 1x1; then both are shuffled (Ma et al. 2018, fig. 3c, d).
 
-    Where the stride or the width changes, both halves are computed from the whole input.
+    Where the stride or the width changes, both halves are computed from the whole input. With `groups` it is the first
+    ShuffleNet's (Zhang et al. 2017, fig. 2b, c): grouped 1x1 to a quarter of `width`, shuffle, depthwise, grouped 1x1, added
+    to the input, or at a stride beside its average; `first` has no groups in the first 1x1.
     """
     out = t.width(width, x)
+    if groups is not None:
+        return _grouped_shuffle(t, x, out, kernel, stride, groups, first, act)
     if out % 2:
         raise t.error(f"shuffle needs an even width, for two halves; got {out}")
     half = out // 2
@@ -95,3 +142,13 @@ def shuffle(t: Tracer, x: Value, *, width: Width, kernel: Kernel = 3, stride: St
     y = t.unit(y, half, kernel, stride, groups="depthwise", act="none", name="right.depthwise")
     y = t.unit(y, half, act=act, name="right.expand")
     return t.interleave(t.concat(left, y), 2)
+
+
+def _grouped_shuffle(t: Tracer, x: Value, out: int, kernel: Kernel, stride: int, groups: int, first: bool, act: Act | None) -> Value:
+    inner, new = out // 4, out if stride == 1 else out - x.channels
+    if new < 1:
+        raise t.error(f"shuffle with a stride appends to its input, so it needs more channels than that; got {out} after {x.channels}")
+    y = t.unit(x, inner, groups=1 if first else groups, act=act, name="reduce")
+    y = t.unit(t.interleave(y, groups), inner, kernel, stride, groups="depthwise", act="none", name="depthwise")
+    y = t.unit(y, new, groups=groups, act="none", name="expand")
+    return t.act(t.add(y, x) if stride == 1 else t.concat(y, t.pool(x, "avg", 3, stride)), act)

@@ -1,0 +1,5 @@
+"""Bigger and smaller: rules that make one network from another."""
+
+from nasbench.scaling.scale import scale
+
+__all__ = ["scale"]

@@ -1,0 +1,71 @@
+"""Scaling a network in width, depth and resolution (Tan & Le 2019, section 3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from fractions import Fraction
+
+from nasbench.errors import GenotypeError
+from nasbench.genotype import Block, Genotype
+from nasbench.genotype.fields import round_to
+from nasbench.genotype.genotype import find_word
+
+FACTORS = (0, 1000)
+
+
+def scale(
+    g: Genotype,
+    *,
+    width: float = 1.0,
+    depth: float = 1.0,
+    resolution: int | None = None,
+    divisor: int | None = None,
+    head: bool = True,
+    name: str | None = None,
+) -> Genotype:
+    """`g` with all widths times `width`, all repeats of the stages times `depth`, at another input side.
+
+    Widths that are relative follow by themselves. The classifier keeps its classes, the stem its depth.
+
+    Args:
+        resolution: pixels a side; as before without it.
+        divisor: widths become multiples of it, losing at most a tenth; 8, as in EfficientNet's and MobileNet's code.
+        head: whether the convolutions of the head grow too. MobileNetV2 lets its last one grow, but never shrink;
+            MnasNet keeps it.
+
+    Raises:
+        GenotypeError: a factor that is not above 0 and at most 1000, or a resolution that is no input.
+    """
+    for label, factor in (("width", width), ("depth", depth)):
+        if isinstance(factor, bool) or not isinstance(factor, int | float) or not FACTORS[0] < factor <= FACTORS[1]:
+            raise GenotypeError(f"scale: {label} is a factor above {FACTORS[0]}, at most {FACTORS[1]}; got {factor!r}")
+    by, unit = Fraction(str(width)), 8 if divisor is None else divisor
+    last = max((i for i, row in enumerate(g.head) if row.op in ("linear", "conv")), default=-1)
+    return replace(
+        g,
+        name=name or g.name,
+        input=g.input if resolution is None else (g.input[0], resolution, resolution),
+        stem=tuple(_wider(row, by, unit) for row in g.stem),
+        stages=tuple(_deeper((_wider(row, by, unit) for row in stage), depth) for stage in g.stages),
+        head=tuple(_wider(row, by, unit) if head and row.op == "conv" and i != last else row for i, row in enumerate(g.head)),
+    )
+
+
+def _wider(row: Block, by: Fraction, divisor: int) -> Block:
+    """Every width that is a number; paths row by row."""
+    changes: dict[str, object] = {}
+    for field in find_word(row.op).widths:
+        value = row.fields[field]
+        if type(value) is int and by != 1:
+            changes[field] = round_to(value * by, divisor)
+    for field, value in row.fields.items():
+        if type(value) is tuple and value and type(value[0]) is tuple:
+            changes[field] = tuple(tuple(_wider(r, by, divisor) for r in path) for path in value)
+    return row.but(**changes) if changes else row
+
+
+def _deeper(rows: Iterable[Block], depth: float) -> tuple[Block, ...]:
+    """Each run of a stage repeated `depth` times as often, rounded up."""
+    return tuple(row.but(repeat=math.ceil(round(depth * row.repeat, 9))) if row.repeat > 1 or depth > 1 else row for row in rows)

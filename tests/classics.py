@@ -1,0 +1,30 @@
+"""Which known networks the quick tests take, where all of them would take minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from nasbench.zoo import facts, known
+
+# One or two of each family, the small ones where sizes differ.
+CORE = (
+    "lenet5_modern", "alexnet", "vgg16", "googlenet", "resnet18", "resnet50", "resnext50_32x4d", "densenet121", "squeezenet1_1",
+    "mobilenet_v1", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small", "shufflenet_v2_x1_0", "mnasnet1_0", "mnasnet_a1",
+    "efficientnet_b0", "seresnet50",
+)  # fmt: skip
+
+
+def classics(quick: Iterable[str] = CORE, names: Iterable[str] | None = None) -> list[object]:
+    """Parameters of a test: all `names` (or all known), those outside `quick` only in the slow run."""
+    chosen = set(quick)
+    return [pytest.param(name, marks=() if name in chosen else pytest.mark.slow) for name in (known() if names is None else names)]
+
+
+def smallest_side(name: str) -> int:
+    """Pixels a side at which the network still holds together."""
+    side = known(name).input[1]
+    if side <= 32:
+        return side
+    return 112 if facts()[name].family in ("alexnet", "nin", "sppnet", "inception", "xception", "squeezenet") else 64
