@@ -25,8 +25,8 @@ def trace(g: Genotype) -> Trace:
     t = Tracer(g.style, g.input)
     x = t.path(g.stem, t.layers[0], "stem")
     for i, stage in enumerate(g.stages):
-        x = t.path(stage, x, f"stages.{i}")
-    t.path(g.head, x, "head")
+        x = t.path(stage, x, f"stages.{i}", t.before)
+    t.path(g.head, x, "head", t.before)
     layers = tuple(t.layers)
     params, macs = sum([x.params for x in layers]), sum([x.macs for x in layers])
     if macs > MAX_MACS or params > MAX_PARAMS:

@@ -29,31 +29,49 @@ class Tracer:
         style: the network's numeric conventions.
         layers: what has been written so far.
         scope: dotted place of the block being written; read and set by `at`.
+        before: after `path`, the value that its last block had read; what a cell reads beside its input.
     """
 
     def __init__(self, style: Style, shape: Shape, flat: bool = False) -> None:
         self.style = style
         self.layers: list[Layer] = [Layer("input", (), shape, Fields(), flat=flat)]
         self.scope = ""
+        self.before = self.layers[0]
+        self._keeps = False
         self._names: set[str] = set()
 
     # Rows
 
-    def path(self, rows: Sequence[Block], x: Value, scope: str) -> Value:
-        """Rows in sequence; their places are `scope.0`, `scope.1`, ..."""
+    def path(self, rows: Sequence[Block], x: Value, scope: str, before: Value | None = None) -> Value:
+        """Rows in sequence; their places are `scope.0`, `scope.1`, ...
+
+        `before` is what the block before the first one read; words that ask for it get the value before theirs.
+        """
         from nasbench.genotype.words import VOCABULARY
 
         outer, i = self.scope, 0
+        before = x if before is None else before
         for row in rows:
             word = VOCABULARY[row.op]
             for one in row.unrolled:
                 self.scope = f"{scope}.{i}"
                 if len(self.layers) > MAX_LAYERS:
                     raise self.error(f"a network has at most {MAX_LAYERS} layers; write fewer repeats")
-                x = self._block(word.function, one, x)
+                if word.reads_before:
+                    self._keeps = False
+                    out = word.function(self, x, before, **one.fields)
+                    before = before if self._keeps else x
+                else:
+                    out = self._block(word.function, one, x)
+                    before = x
+                x = out
                 i += 1
-        self.scope = outer
+        self.scope, self.before = outer, before
         return x
+
+    def keep_before(self) -> None:
+        """Let the next block read, beside its input, what this one did."""
+        self._keeps = True
 
     def _block(self, function: Callable[..., Value], row: Block, x: Value) -> Value:
         """Write one block; where it was written before for the same style and input shape, copy what it left then.

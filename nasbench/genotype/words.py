@@ -33,15 +33,21 @@ class Word:
         doc: the docstring.
         annotations: type of each field as written.
         defaults: of the fields that have one.
+        reads_before: whether it reads, beside its input, what the block before it did.
         required: names of the fields that have none; widths: of those that are numbers of channels.
     """
 
     def __init__(self, function: Callable[..., Value]) -> None:
         parameters = list(inspect.signature(function).parameters.values())
-        if len(parameters) < 2 or any(p.kind is not p.KEYWORD_ONLY for p in parameters[2:]):
-            raise GenotypeError(f"a block is a function (t, x, *, fields...); {function.__name__} takes {inspect.signature(function)}")
+        values = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
+        if len(values) not in (2, 3) or (len(values) == 3 and values[2].name != "before"):
+            raise GenotypeError(
+                f"a block is a function (t, x, *, fields...) or (t, x, before, *, fields...); "
+                f"{function.__name__} takes {inspect.signature(function)}"
+            )
         hints = get_type_hints(function, include_extras=True)
-        fields = parameters[2:]
+        fields = parameters[len(values) :]
+        self.reads_before = len(values) == 3
         for p in fields:
             if p.name not in hints or p.name in ("op", "repeat"):
                 raise GenotypeError(f"{function.__name__}: field {p.name!r} needs a type, and may not be called op or repeat")

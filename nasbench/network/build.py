@@ -133,7 +133,8 @@ def _module(layer: Layer, source: Layer) -> nn.Module:
         case "drop_path":
             from torchvision.ops import StochasticDepth  # here, since torchvision takes a second to load
 
-            return StochasticDepth(a["p"], "row")
+            drop: nn.Module = StochasticDepth(a["p"], "row")
+            return drop
         case "lrn":
             return nn.LocalResponseNorm(a["size"], a["alpha"], a["beta"], a["k"])
         case kind:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from nasbench.errors import GenotypeError
 from nasbench.genotype import Block, Genotype
@@ -55,7 +56,7 @@ def scale(
 
 def _wider(row: Block, by: Fraction, divisor: int) -> Block:
     """Every width that is a number; paths row by row."""
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     for field in find_word(row.op).widths:
         value = row.fields[field]
         if type(value) is int and by != 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from nasbench.genotype import Block, Genotype, Style
@@ -299,7 +300,7 @@ def xception() -> Genotype:
     )
 
 
-INCEPTIONS = {
+INCEPTIONS: dict[str, Callable[[], Genotype]] = {
     # torchvision's: batch norm, no local response norm, 3x3 in place of 5x5, its last pooling 2x2.
     "googlenet": partial(googlenet, "googlenet", 3, STYLE, last_pool=2),
     "googlenet_original": partial(googlenet, "googlenet_original", 5, Style(norm="none", init="he_fan_in"), norms=True),

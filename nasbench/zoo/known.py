@@ -16,11 +16,12 @@ from nasbench.zoo.efficientnets import EFFICIENTNETS
 from nasbench.zoo.inceptions import INCEPTIONS
 from nasbench.zoo.lenet import LENETS
 from nasbench.zoo.mobile import MOBILES
+from nasbench.zoo.nasnets import NASNETS
 from nasbench.zoo.plain import PLAINS
 from nasbench.zoo.resnets import RESNETS
 
 _MAKERS: dict[str, Callable[[], Genotype]] = {
-    **LENETS, **PLAINS, **INCEPTIONS, **RESNETS, **DENSENETS, **MOBILES, **EFFICIENTNETS,
+    **LENETS, **PLAINS, **INCEPTIONS, **RESNETS, **DENSENETS, **MOBILES, **EFFICIENTNETS, **NASNETS,
 }  # fmt: skip
 
 

@@ -38,12 +38,15 @@ def alexnet_original() -> Genotype:
 
 
 def zfnet() -> Genotype:
-    """Zeiler & Fergus 2013, fig. 3."""
+    """Zeiler & Fergus 2013, fig. 3; normalised before pooling, as in pytorchcv, where the figure has it after."""
     halve = pool("max", 3, 2, "valid", ceil=True)
     return Genotype(
         "zfnet",
-        stem=(conv(96, 7, 2, padding=1), halve, lrn(5, 5e-4, 0.75, 2.0)),
-        stages=((conv(256, 5, 2, "valid"), halve, lrn(5, 5e-4, 0.75, 2.0)), (conv(384, 3), conv(384, 3), conv(256, 3), pool("max", 3, 2, "valid"))),
+        stem=(conv(96, 7, 2, padding=1), lrn(), halve),
+        stages=(
+            (conv(256, 5, 2, "valid"), lrn(), halve),
+            (conv(384, 3), conv(384, 3), conv(256, 3), pool("max", 3, 2, "valid")),
+        ),
         head=CLASSIFIER,
         style=PLAIN,
     )

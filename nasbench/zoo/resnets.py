@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -95,7 +96,7 @@ def stochastic_depth() -> Genotype:
     return replace(g, stages=tuple(stages))
 
 
-RESNETS = {}
+RESNETS: dict[str, Callable[[], Genotype]] = {}
 for _depth in (18, 34):
     RESNETS[f"resnet{_depth}"] = partial(resnet, f"resnet{_depth}", _depth)
     RESNETS[f"resnet{_depth}_a"] = partial(resnet, f"resnet{_depth}_a", _depth, shortcut="A")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nasbench.errors import GenotypeError
 from nasbench.genotype import VOCABULARY, Block, Genotype, Style, cost
+from nasbench.genotype.blocks.cell import OPS
 from nasbench.genotype.fields import Act, Join, Order
 
 NUMBERS = st.sampled_from(["2", "3", "4", "6", "2.5", "2.3", "11", "1"])
@@ -22,6 +23,8 @@ RELATIVE = st.builds(
 )
 WIDTH = st.integers(1, 12) | st.sampled_from([16, 24]) | RELATIVE
 ACT = st.sampled_from(get_args(Act))
+
+NODE = st.tuples(st.sampled_from(OPS), st.integers(0, 1), st.sampled_from(OPS), st.integers(0, 2))
 
 BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "Width": WIDTH,
@@ -36,7 +39,11 @@ BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "Probability": st.sampled_from([0.0, 0.2, 0.5]),
     "bool": st.booleans(),
     "Literal['max', 'avg']": st.sampled_from(["max", "avg"]),
-    "Literal['B', 'C', 'none']": st.sampled_from(["B", "C", "none"]),
+    "Literal['A', 'B', 'C', 'none']": st.sampled_from(["A", "B", "C", "none"]),
+    "Channels": st.lists(st.integers(0, 5), min_size=1, max_size=4).map(tuple),
+    "tuple[Size, ...]": st.sampled_from([(1,), (2, 1), (3, 2, 1)]),
+    "Outputs": st.sampled_from([(), (2,), (0, 1, 2)]),
+    "Nodes": st.lists(NODE, min_size=1, max_size=3).map(lambda nodes: ((*nodes[0][:3], 1), *nodes[1:])),  # the first has two to read
     "Literal['kernel', 'first']": st.sampled_from(["kernel", "first"]),
 }
 

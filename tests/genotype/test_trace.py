@@ -38,6 +38,11 @@ from tests.classics import classics
 from tests.genotype.strategies import networks
 
 KINDS = {
+    "bins",
+    "drop_path",
+    "multiply",
+    "pad",
+    "take",
     "input",
     "conv",
     "norm",

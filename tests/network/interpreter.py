@@ -67,8 +67,20 @@ def step(layer: Layer, reads: list[Tensor], state: dict[str, Tensor], training: 
             return F.adaptive_avg_pool2d(x, a["size"])
         case "flatten":
             return x.reshape(x.shape[0], -1)
-        case "dropout":
+        case "dropout" | "drop_path":
             return x
+        case "multiply":
+            return x * a["by"]
+        case "bins":
+            return F.adaptive_max_pool2d(x, a["size"])
+        case "take":
+            return torch.stack([x[:, c] for c in a["channels"]], 1)
+        case "pad":
+            top, bottom, left, right = a["edges"]
+            y = x.new_zeros(x.shape[0], layer.channels, layer.shape[1], layer.shape[2])
+            inside = x[:, :, max(-top, 0) : x.shape[2] - max(-bottom, 0), max(-left, 0) : x.shape[3] - max(-right, 0)]
+            y[:, : x.shape[1], max(top, 0) : max(top, 0) + inside.shape[2], max(left, 0) : max(left, 0) + inside.shape[3]] = inside
+            return y
         case "lrn":
             n = a["size"]
             squares = F.pad(x * x, (0, 0, 0, 0, n // 2, (n - 1) // 2))

@@ -4,12 +4,12 @@ import copy
 import pickle
 import threading
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from torch import Tensor, fx, nn
+from torchvision.ops import StochasticDepth
 
 from nasbench.errors import GenotypeError
 from nasbench.genotype import Genotype, Style, adapt, cost, trace
@@ -40,7 +40,7 @@ QUICK = ("lenet5_modern", "alexnet", "squeezenet1_1", "resnet18", "mobilenet_v3_
 
 def quiet(net: nn.Module) -> nn.Module:
     for m in net.modules():
-        if isinstance(m, nn.Dropout):
+        if isinstance(m, nn.Dropout | StochasticDepth):
             m.p = 0.0
     return net
 

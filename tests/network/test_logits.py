@@ -141,6 +141,10 @@ CONTROLS = {
         "shufflenet_v1_g3",
         rewired("shufflenet_v1_g3", "interleave", lambda x: x._replace(attrs=Fields(groups=1))),
     ),
+    "nasnet_a_mobile, an average in place of a maximum": (
+        "nasnet_a_mobile",
+        rewired("nasnet_a_mobile", "pool", lambda x: x._replace(attrs=Fields({**x.attrs, "mode": "avg"}))),
+    ),
     "efficientnet_v2_s, ReLU in the gate": ("efficientnet_v2_s", styled("efficientnet_v2_s", se_act="relu")),
     "efficientnet_b0, no skips in a stage": ("efficientnet_b0", altered("efficientnet_b0", "stages", 2, skip=False)),
 }

@@ -11,6 +11,8 @@ from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
 from nasbench.genotype.words import block
 
+Channels = tuple[Annotated[int, Field(ge=0, le=MAX_WIDTH)], ...]
+
 
 @block
 def conv(
@@ -57,6 +59,12 @@ def linear(t: Tracer, x: Value, *, width: Width, act: Act = "none", bias: bool =
 def norm(t: Tracer, x: Value, *, act: Act | None = None) -> Value:
     """Norm, then activation: what closes a network of norm-act-conv blocks."""
     return t.act(t.norm(x), act)
+
+
+@block
+def activation(t: Tracer, x: Value, *, act: Act | None = None) -> Value:
+    """An activation alone, where no convolution stands before it."""
+    return t.act(x, act)
 
 
 @block
@@ -107,7 +115,7 @@ def spp(t: Tracer, x: Value, *, levels: tuple[Size, ...] = (6, 3, 2, 1)) -> Valu
 
 
 @block
-def take(t: Tracer, x: Value, *, channels: tuple[Annotated[int, Field(ge=0, le=MAX_WIDTH)], ...]) -> Value:
+def take(t: Tracer, x: Value, *, channels: Channels) -> Value:
     """Some of the channels, counted from 0: for tables of connections (LeCun et al. 1998, table 1)."""
     return t.take(x, channels)
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
 from nasbench.genotype.blocks.attention import se as squeeze_excite
-from nasbench.genotype.fields import Act, Kernel, Order, Probability, Stride, Width
+from nasbench.genotype.fields import Act, Kernel, Order, Probability, Size, Stride, Width
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
 from nasbench.genotype.words import block
@@ -117,7 +113,7 @@ def shuffle(
     width: Width,
     kernel: Kernel = 3,
     stride: Stride = 1,
-    groups: Annotated[int, Field(ge=1, le=64)] | None = None,
+    groups: Size | None = None,
     first: bool = False,
     act: Act | None = None,
 ) -> Value:
@@ -146,6 +142,8 @@ def shuffle(
 
 def _grouped_shuffle(t: Tracer, x: Value, out: int, kernel: Kernel, stride: int, groups: int, first: bool, act: Act | None) -> Value:
     inner, new = out // 4, out if stride == 1 else out - x.channels
+    if inner < 1:
+        raise t.error(f"shuffle with groups needs at least 4 channels, for a quarter in the middle; got {out}")
     if new < 1:
         raise t.error(f"shuffle with a stride appends to its input, so it needs more channels than that; got {out} after {x.channels}")
     y = t.unit(x, inner, groups=1 if first else groups, act=act, name="reduce")
