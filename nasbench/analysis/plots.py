@@ -91,7 +91,12 @@ def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
                 edgecolor="black", linewidth=0.7, zorder=3, label=f"{kind}, measured",
             )  # fmt: skip
         for name, latency, accuracy, _ in rows if shown == "known" else ():
-            ax.annotate(name.split()[-1], (latency, percent * accuracy), textcoords="offset points", xytext=(6, -10), fontsize=8)
+            # Right of the middle the name stands to the left, where it cannot leave the picture.
+            right = latency > sum(ax.get_xlim()) / 2
+            ax.annotate(
+                name.split()[-1], (latency, percent * accuracy), textcoords="offset points", xytext=(-8 if right else 8, -11),
+                ha="right" if right else "left", fontsize=8,
+            )  # fmt: skip
     for name, latency, accuracy, best in picture.finals:
         if best:
             ax.scatter(
