@@ -30,6 +30,7 @@ _HOMES = {
     "load_weights": "network",
     "open_study": "analysis.study",
     "pareto_front": "analysis.front",
+    "scale": "scaling",
     "space": "spaces",
     "trace": "genotype",
 }
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from nasbench.analysis.study import open_study
     from nasbench.genotype import Block, Cost, Genotype, Layer, Style, adapt, block, cost, digest, trace
     from nasbench.network import build, load_weights
+    from nasbench.scaling import scale
     from nasbench.spaces import load_space as space
     from nasbench.zoo import known
 
