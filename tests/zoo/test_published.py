@@ -19,7 +19,9 @@ def test_the_tables_of_connections_have_the_published_sums() -> None:
     assert sorted(map(len, LENET1_H3)) == [1] * 4 + [2] * 8
 
 
-@pytest.mark.parametrize(("plain", "shortcut"), [("plain18", "resnet18_a"), ("plain34", "resnet34_a"), ("plain56_cifar10", "resnet56_cifar10")])
+@pytest.mark.parametrize(
+    ("plain", "shortcut"), [("plain18", "resnet18_a"), ("plain34", "resnet34_a"), ("plain56_cifar10", "resnet56_cifar10")]
+)
 def test_option_a_adds_no_weight_and_no_mac(plain: str, shortcut: str) -> None:
     def weighed(name: str) -> list[tuple[str, int, int]]:
         return [(x.kind, x.params, x.macs) for x in trace(known(name)) if x.params]
