@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command("known")(known_command)
     app.command("show")(show)
     app.command("cost")(cost)
+    app.command("compare")(compare)
     app.command("export")(export)
 
 
@@ -146,10 +147,34 @@ def _row_table(g: Genotype) -> list[Sequence[object]]:
             i += row.repeat
             params, macs = (sum(totals.get(p, (0, 0))[k] for p in places) for k in (0, 1))
             shape = next((shapes[p] for p in reversed(places) if p in shapes), ())
-            fields = ", ".join(f"{k} {'null' if v is None else v}" for k, v in row.written().items() if k not in ("op", "repeat"))
-            found.append((label, row.op, fields, row.repeat, "x".join(map(str, shape)), f"{params:,}", show_count(macs)))
+            found.append((label, row.op, _fields(row.written()), row.repeat, "x".join(map(str, shape)), f"{params:,}", show_count(macs)))
             label = ""
     return found
+
+
+def _fields(row: Mapping[str, Any]) -> str:
+    """The fields of a written row in words; paths as `conv 64, conv 96 kernel 3 | ...`, nodes as `sep5 0 + sep3 1; ...`."""
+    said = []
+    for name, value in row.items():
+        if name in ("op", "repeat"):
+            continue
+        if name == "paths":
+            said.append(" | ".join(", ".join(map(_short, path)) or "as it is" for path in value))
+        elif name == "nodes":
+            said.append("; ".join(f"{a} {i} + {b} {j}" for a, i, b, j in value))
+        elif isinstance(value, list):
+            said.append(f"{name} {('x' if name in ('kernel', 'padding') else ' ').join(map(str, value))}")
+        else:
+            said.append(f"{name} {'null' if value is None else value}")
+    return ", ".join(said)
+
+
+def _short(row: Mapping[str, Any]) -> str:
+    """A row inside a path: `conv 64 kernel 3`, `3 x (conv 64)`."""
+    inside = _fields({k: v for k, v in row.items() if k != "width"}).replace(", ", " ")
+    inside = f"[{inside}]" if row["op"] == "branches" else inside
+    said = " ".join(filter(None, (row["op"], str(row.get("width", "")), inside)))
+    return f"{row['repeat']} x ({said})" if "repeat" in row else said
 
 
 def cost(
@@ -193,16 +218,55 @@ def cost(
         raise NasbenchError(f"{g.name}: our count and fvcore's differ; please report this network")
 
 
+def compare(
+    names: Annotated[list[str], typer.Argument(help="Known networks or .yaml files, two or more.")],
+    draw: Annotated[Path | None, typer.Option(help="Write a picture too, such as networks.png.")] = None,
+    input: str | None = INPUT,
+    as_json: bool = JSON,
+) -> None:
+    """Compare networks: size, work, memory.
+
+    Example: nasbench compare resnet50 efficientnet_b0 mobilenet_v2 --draw networks.png
+    """
+    if len(names) < 2:
+        raise NasbenchError(f"compare takes two networks or more; got {names[0]} alone; `nasbench cost {names[0]}` shows one")
+    found = {name: cost_of(trace(_at(genotype_of(name), input))) for name in dict.fromkeys(names)}
+    if draw is not None:
+        from nasbench.analysis.plots import save_networks
+
+        save_networks(found, draw)
+    if as_json:
+        show_json([{"name": name, **asdict(c)} for name, c in found.items()])
+        return
+    first = next(iter(found.values()))
+    table(
+        ("network", ">params", ">MACs", ">activations", ">depth", ">memory to run", ">params x", ">MACs x"),
+        (
+            (
+                name, show_count(c.params), show_count(c.macs), show_count(c.activations), c.depth, show_memory(c.peak_bytes),
+                f"{c.params / first.params:.2f}", f"{c.macs / first.macs:.2f}",
+            )
+            for name, c in found.items()
+        ),
+    )  # fmt: skip
+    console.print(f"\nx: times {names[0]}" + (f"; wrote {draw}" if draw else ""))
+
+
 def export(
     name: Annotated[str, typer.Argument(help="A known network, a genotype's .yaml file, or a study's folder (its winner).")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write; the screen without it.")] = None,
     input: str | None = INPUT,
     classes: Annotated[int | None, typer.Option(help="Another number of classes.")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="State dict of torchvision, timm, pytorchcv or ours (.pth, .safetensors), written beside --out.")
+    ] = None,
 ) -> None:
-    """Write a network's genotype as YAML.
+    """Write a network's genotype as YAML, with weights as a .safetensors file beside it.
 
     Example: nasbench export mobilenet_v2 --classes 10 -o my.yaml
     """
+    if weights is not None and out is None:
+        raise NasbenchError("--weights are written beside the genotype; it goes to the screen; give --out FILE.yaml too")
     best = Path(name) / "best" / "genotype.yaml"
     if Path(name).is_dir():
         if not best.exists():
@@ -219,8 +283,23 @@ def export(
         return
     from nasbench.files import write_atomic
 
+    beside = "" if weights is None else f", and {_write_weights(g, weights, out)}"
     write_atomic(out, g.to_yaml())
-    console.print(f"wrote {out}: {g.name}, {'x'.join(map(str, g.input))}")
+    console.print(f"wrote {out}: {g.name}, {'x'.join(map(str, g.input))}{beside}", soft_wrap=True)
+
+
+def _write_weights(g: Genotype, source: Path, out: Path) -> Path:
+    """The weights of `source` under our names, beside `out`."""
+    from safetensors.torch import save
+
+    from nasbench.files import write_atomic
+    from nasbench.network import build, load_weights, read_weights
+
+    net = build(g)
+    load_weights(net, read_weights(source))
+    path = out.with_suffix(".safetensors")
+    write_atomic(path, save({name: value.contiguous() for name, value in net.state_dict().items()}))
+    return path
 
 
 def _at(g: Genotype, text: str | None) -> Genotype:

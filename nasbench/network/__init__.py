@@ -2,6 +2,6 @@
 
 from nasbench.network.build import build, build_trace
 from nasbench.network.initialise import initialise
-from nasbench.network.weights import load_weights
+from nasbench.network.weights import load_weights, read_weights
 
-__all__ = ["build", "build_trace", "initialise", "load_weights"]
+__all__ = ["build", "build_trace", "initialise", "load_weights", "read_weights"]

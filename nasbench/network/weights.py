@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from nasbench.errors import WeightsError
@@ -37,6 +41,36 @@ def load_weights(net: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
         )
     for mine, other in pairs:
         ours[mine].copy_(theirs[other].reshape(ours[mine].shape))
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The state dict of a file that `torch.save` or safetensors wrote; what lies in it under `state_dict` or `model` is found too.
+
+    No code of the file is run.
+
+    Raises:
+        WeightsError: there is no such file, or it holds something else.
+    """
+    rule = "weights are a state dict in a .pth, .pt or .safetensors file"
+    if not path.is_file():
+        raise WeightsError(f"{rule}; {path} is {'a folder' if path.is_dir() else 'not there'}; give the path of a file")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, SafetensorError, RuntimeError, ValueError, EOFError, OSError) as error:
+        why = str(error).splitlines()[0].rstrip(".:") if str(error) else type(error).__name__
+        raise WeightsError(
+            f"{rule}; {path} cannot be read as one ({why}); save the weights again with torch.save(net.state_dict())"
+        ) from None
+    for name in ("state_dict", "model"):
+        if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):
+            state = state[name]
+    if not isinstance(state, Mapping) or not state:
+        raise WeightsError(
+            f"{rule}; {path} holds {'nothing' if isinstance(state, Mapping) else type(state).__name__}; save net.state_dict()"
+        )
+    return {str(name): value for name, value in state.items()}
 
 
 def _tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

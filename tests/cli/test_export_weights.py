@@ -1,0 +1,83 @@
+"""`export --weights`: another library's weights under our names, or one line that says why not."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from safetensors.torch import load_file, save_file
+
+import nasbench as nb
+
+
+@pytest.fixture
+def theirs(nasbench) -> torch.nn.Module:
+    torch.manual_seed(0)
+    net = torchvision.models.squeezenet1_1(weights=None).eval()
+    torch.save(net.state_dict(), nasbench.folder / "theirs.pth")
+    return net
+
+
+def test_what_is_written_computes_the_same(nasbench, call, theirs) -> None:
+    ran = call("export", "squeezenet1_1", "--weights", "theirs.pth", "-o", "mine.yaml")
+    assert ran.returncode == 0, ran.stderr
+    assert "mine.safetensors" in ran.stdout
+    mine = nb.build(nb.Genotype.from_yaml(nasbench.folder / "mine.yaml")).eval()
+    nb.load_weights(mine, load_file(nasbench.folder / "mine.safetensors"))
+    image = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(mine(image), theirs(image))
+
+
+@pytest.mark.parametrize("inside", ["state_dict", "model"])
+def test_checkpoints_and_safetensors_are_read_too(nasbench, call, theirs, inside: str) -> None:
+    torch.save({inside: theirs.state_dict(), "epoch": 3}, nasbench.folder / "checkpoint.pt")
+    save_file(theirs.state_dict(), nasbench.folder / "theirs.safetensors")
+    for name in ("checkpoint.pt", "theirs.safetensors"):
+        assert call("export", "squeezenet1_1", "--weights", name, "-o", "mine.yaml").returncode == 0
+
+
+class Code:
+    def __reduce__(self):
+        return Path.touch, (Path("ran"),)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("absent.pth", "absent.pth is not there"),
+        ("folder", "folder is a folder"),
+        ("text.pth", "cannot be read"),
+        ("text.safetensors", "cannot be read"),
+        ("code.pth", "cannot be read"),
+        ("list.pth", "holds list"),
+        ("empty.pth", "holds nothing"),
+        ("cut.pth", "cannot be read"),
+        ("other.pth", "each tensor must have the shape of its counterpart; stem.0.conv.weight is [64, 3, 3, 3] and"),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_writes_nothing(nasbench, call, theirs, name: str, said: str) -> None:
+    folder = nasbench.folder
+    (folder / "folder").mkdir()
+    for text in ("text.pth", "text.safetensors"):
+        (folder / text).write_text("no weights")
+    (folder / "code.pth").write_bytes(pickle.dumps(Code()))
+    torch.save([1, 2], folder / "list.pth")
+    torch.save({}, folder / "empty.pth")
+    (folder / "cut.pth").write_bytes((folder / "theirs.pth").read_bytes()[:5000])
+    torch.save(torchvision.models.squeezenet1_0(weights=None).state_dict(), folder / "other.pth")
+    ran = call("export", "squeezenet1_1", "--weights", name, "-o", "mine.yaml")
+    assert ran.returncode == 2
+    assert said in ran.stderr
+    assert len(ran.stderr.strip().splitlines()) == 1
+    assert not (folder / "ran").exists()
+    assert not list(folder.glob("mine.*"))
+
+
+def test_weights_need_a_file_to_go_to(call, theirs) -> None:
+    ran = call("export", "squeezenet1_1", "--weights", "theirs.pth")
+    assert ran.returncode == 2
+    assert "--out" in ran.stderr
