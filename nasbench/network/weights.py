@@ -31,7 +31,7 @@ def load_weights(net: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
         if not _fits(ours[mine], theirs[other]):
             raise WeightsError(
                 f"each tensor must have the shape of its counterpart; {mine} is {list(ours[mine].shape)} and {other} is "
-                f"{list(theirs[other].shape)}; load the weights of the same network"
+                f"{list(theirs[other].shape)}; {_advice(theirs, named)}"
             )
     if len(ours) != len(theirs):
         longer = list(ours if len(ours) > len(theirs) else theirs)
@@ -41,6 +41,12 @@ def load_weights(net: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
         )
     for mine, other in pairs:
         ours[mine].copy_(theirs[other].reshape(ours[mine].shape))
+
+
+def _advice(theirs: Mapping[str, Tensor], named: bool) -> str:
+    if not named and len(theirs) > 2 and list(theirs) == sorted(theirs):
+        return "other libraries' names load in the order of their layers, which safetensors files lose; save them with torch.save"
+    return "load the weights of the same network"
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

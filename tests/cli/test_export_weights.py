@@ -35,9 +35,17 @@ def test_what_is_written_computes_the_same(nasbench, call, theirs) -> None:
 @pytest.mark.parametrize("inside", ["state_dict", "model"])
 def test_checkpoints_and_safetensors_are_read_too(nasbench, call, theirs, inside: str) -> None:
     torch.save({inside: theirs.state_dict(), "epoch": 3}, nasbench.folder / "checkpoint.pt")
+    assert call("export", "squeezenet1_1", "--weights", "checkpoint.pt", "-o", "mine.yaml").returncode == 0
+    assert call("export", "squeezenet1_1", "--weights", "mine.safetensors", "-o", "again.yaml").returncode == 0
+    mine, again = (load_file(nasbench.folder / f"{name}.safetensors") for name in ("mine", "again"))
+    assert all(torch.equal(mine[key], again[key]) for key in mine.keys() | again.keys())
+
+
+def test_an_order_that_a_file_has_lost_is_said(nasbench, call, theirs) -> None:
     save_file(theirs.state_dict(), nasbench.folder / "theirs.safetensors")
-    for name in ("checkpoint.pt", "theirs.safetensors"):
-        assert call("export", "squeezenet1_1", "--weights", name, "-o", "mine.yaml").returncode == 0
+    ran = call("export", "squeezenet1_1", "--weights", "theirs.safetensors", "-o", "mine.yaml")
+    assert ran.returncode == 2
+    assert "which safetensors files lose; save them with torch.save" in ran.stderr
 
 
 class Code:
