@@ -35,6 +35,7 @@ class Tracer:
     def __init__(self, style: Style, shape: Shape, flat: bool = False) -> None:
         self.style = style
         self.layers: list[Layer] = [Layer("input", (), shape, Fields(), flat=flat)]
+        self._norm_attrs = Fields(eps=style.eps, momentum=style.momentum)
         self.scope = ""
         self.before = self.layers[0]
         self._keeps = False
@@ -127,9 +128,12 @@ class Tracer:
         g = cin if groups == "depthwise" else int(groups)
         if cin % g or width % g:
             raise self.error(f"{cin} input and {width} output channels must both divide into {g} groups")
-        kh, kw = kernel if isinstance(kernel, tuple) else (kernel, kernel)
-        pad = _pad(padding, kh, kw)
-        h, w = self._window(x, kh, kw, stride, pad, False)
+        kh, kw = kernel if type(kernel) is tuple else (kernel, kernel)
+        pad = ((kh - 1) // 2, (kw - 1) // 2) if padding == "same" else _pad(padding, kh, kw)
+        _, h, w = x.shape
+        h, w = (h + 2 * pad[0] - kh) // stride + 1, (w + 2 * pad[1] - kw) // stride + 1
+        if h < 1 or w < 1 or x.flat:
+            self._window(x, kh, kw, stride, pad, False)  # says what is wrong
         weights = kh * kw * (cin // g) * width
         attrs = _attrs(cin=cin, kernel=(kh, kw), stride=stride, padding=pad, groups=g, bias=bias)
         return self._add("conv", (x.index,), (width, h, w), attrs, weights + width if bias else weights, weights * h * w, name)
@@ -138,13 +142,12 @@ class Tracer:
         """Batch normalisation, or nothing where the style has none."""
         if self.style.norm == "none":
             return x
-        attrs = _attrs(eps=self.style.eps, momentum=self.style.momentum)
-        return self._add("norm", (x.index,), x.shape, attrs, 2 * x.shape[0], 0, name, x.flat)
+        return self._add("norm", (x.index,), x.shape, self._norm_attrs, 2 * x.shape[0], 0, name, x.flat)
 
     def act(self, x: Value, act: str | None = None, name: str = "act") -> Value:
         """Activation; `None` is the style's, `none` is none."""
         act = act or self.style.act
-        return x if act == "none" else self._add("act", (x.index,), x.shape, _attrs(act=act), 0, 0, name, x.flat)
+        return x if act == "none" else self._add("act", (x.index,), x.shape, _act_attrs(act), 0, 0, name, x.flat)
 
     def pool(
         self,
@@ -339,6 +342,11 @@ class Tracer:
 def _attrs(**values: Any) -> Fields:
     """One frozen mapping for all layers alike: most of a trace's memory, and of the time to clear it away, would be these."""
     return Fields(values)
+
+
+@lru_cache(maxsize=64)
+def _act_attrs(act: str) -> Fields:
+    return _attrs(act=act)
 
 
 _NONE = Fields()
