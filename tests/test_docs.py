@@ -1,0 +1,49 @@
+"""What the pages of docs/ say in Python is true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import timm
+import torch
+
+import nasbench as nb
+from nasbench.errors import GenotypeError
+from nasbench.genotype import VOCABULARY
+from tests.network.references import error, images, scramble
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+@pytest.fixture
+def page(capsys: pytest.CaptureFixture[str]):
+    """The names that the Python of docs/new_block.md leaves, and what it prints; its word goes again afterwards."""
+    code = "\n".join(re.findall(r"```python\n(.*?)```", (DOCS / "new_block.md").read_text(), re.DOTALL))
+    names: dict[str, Any] = {"__name__": "page"}
+    exec(compile(code, "docs/new_block.md", "exec", dont_inherit=True), names)
+    yield names, capsys.readouterr().out
+    VOCABULARY.pop("ghost_bottleneck")
+
+
+def test_the_new_block_is_timms(page) -> None:
+    names, printed = page
+    assert printed.strip() == "5182508"
+    assert printed.strip() in (DOCS / "new_block.md").read_text()
+    theirs = timm.create_model("ghostnet_100", pretrained=False).eval()
+    scramble(theirs)
+    assert sum(p.numel() for p in theirs.parameters()) == nb.cost(names["ghostnet"]).params
+    assert error(nb.trace(names["ghostnet"]), theirs, images(names["ghostnet"])) <= 1e-6
+
+
+def test_the_new_block_reads_back_trains_and_refuses(page) -> None:
+    names, _ = page
+    g = nb.adapt(names["ghostnet"], (3, 64, 64), 10)
+    assert nb.Genotype.from_yaml(g.to_yaml()) == g
+    net = nb.build(g)
+    torch.nn.functional.cross_entropy(net(images(g)), torch.arange(2)).backward()
+    assert all(p.grad is not None for p in net.parameters())
+    with pytest.raises(GenotypeError, match=r"ghost_bottleneck.*widht.*did you mean width"):
+        names["ghost_bottleneck"](widht=24, expand=48)
