@@ -27,4 +27,11 @@ def smallest_side(name: str) -> int:
     side = known(name).input[1]
     if side <= 32:
         return side
-    return 112 if facts()[name].family in ("alexnet", "nin", "sppnet", "inception", "xception", "squeezenet") else 64
+    if facts()[name].family == "inception":
+        return 128
+    return 112 if facts()[name].family in ("alexnet", "nin", "sppnet", "xception", "squeezenet") else 64
+
+
+def light() -> list[str]:
+    """Those with fewer than 30 million parameters, where gradients of all would take minutes; the others have the same words."""
+    return [name for name in known() if facts()[name].params < 30e6 or name in CORE]

@@ -16,7 +16,7 @@ from nasbench.genotype import Genotype, Style, adapt, cost, trace
 from nasbench.genotype.blocks import branches, conv, dropout, gap, linear, mbconv, shuffle
 from nasbench.network import build, build_trace
 from nasbench.zoo import known
-from tests.classics import CORE, classics, smallest_side
+from tests.classics import CORE, classics, light, smallest_side
 from tests.genotype.strategies import networks
 from tests.network.interpreter import run
 from tests.network.references import images, scramble
@@ -84,7 +84,7 @@ def test_generated_code_computes_the_trace_in_training(g: Genotype) -> None:
     compare(g, training=True)
 
 
-@pytest.mark.parametrize("name", classics())
+@pytest.mark.parametrize("name", classics(names=light()))
 def test_generated_code_of_the_known_computes_their_traces(name: str) -> None:
     compare(small(name), training=False)
 
@@ -182,7 +182,7 @@ def test_shapes_that_do_not_meet_are_refused_before_anything_is_built() -> None:
         build(Genotype("n", (3, 4, 4), (conv(2, 9, padding="valid"),)))
 
 
-@pytest.mark.parametrize("name", classics())
+@pytest.mark.parametrize("name", classics(names=light()))
 def test_a_training_step_reaches_every_parameter(name: str) -> None:
     torch.manual_seed(0)
     g = small(name)
