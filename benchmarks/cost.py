@@ -1,4 +1,4 @@
-"""Trace and cost of a genotype against fvcore on the network: `python benchmarks/cost.py [--json FILE]`.
+"""Trace and cost of a genotype against fvcore on the network: `python benchmarks/cost.py [--json FILE] [NAME ...]`.
 
 `analysis` is FlopCountAnalysis alone, `whole` has the construction of torchvision's network in it, which one cannot go
 without. `cold`: the memory of blocks is cleared before each call; `warm`: as in a search, where most were written before.
@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 import torchvision
 from fvcore.nn import FlopCountAnalysis
-from side_by_side import in_turns, report, seconds
+from side_by_side import NETWORKS, in_turns, report, seconds
 
 from nasbench.genotype import cost, tracer
 from nasbench.spaces import load_space
@@ -28,12 +28,14 @@ TARGETS = ("resnet50", "efficientnet_b0")  # at least 400 times faster than the 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
-    path = parser.parse_args().json
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these networks")
+    asked = parser.parse_args()
+    path = asked.json
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
     image = torch.zeros(1, 3, 224, 224)
     rows = {}
-    for name in sorted(known(), key=lambda name: name not in TARGETS):
+    for name in asked.names or sorted(NETWORKS, key=lambda name: name not in TARGETS):
         if not any(r.startswith("torchvision") for r in facts()[name].references):
             continue
         g = known(name)

@@ -15,6 +15,14 @@ from typing import Any
 
 from nasbench.latency.device import cpu_name
 
+# One or two of each family; any other known network may be named.
+NETWORKS = (
+    "lenet5_modern", "alexnet", "vgg16", "googlenet", "densenet121", "squeezenet1_1", "resnet18", "resnet50", "resnext50_32x4d",
+    "seresnet50",
+    "mobilenet_v1", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small", "shufflenet_v2_x1_0", "mnasnet1_0", "mnasnet_a1",
+    "efficientnet_b0",
+)  # fmt: skip
+
 
 def seconds(call: Callable[[], Any], repeat: int = 1) -> float:
     """Mean seconds of a call."""
