@@ -128,7 +128,7 @@ class Tracer:
         g = cin if groups == "depthwise" else int(groups)
         if cin % g or width % g:
             raise self.error(f"{cin} input and {width} output channels must both divide into {g} groups")
-        kh, kw = kernel if type(kernel) is tuple else (kernel, kernel)
+        kh, kw = kernel if isinstance(kernel, tuple) else (kernel, kernel)
         pad = ((kh - 1) // 2, (kw - 1) // 2) if padding == "same" else _pad(padding, kh, kw)
         _, h, w = x.shape
         h, w = (h + 2 * pad[0] - kh) // stride + 1, (w + 2 * pad[1] - kw) // stride + 1
