@@ -47,7 +47,7 @@ def test_a_network_with_a_hundred_times_the_work_is_slower(measured: dict[str, M
 def test_every_measurement_has_an_interval_and_its_visits(measured: dict[str, Measurement]) -> None:
     for m in measured.values():
         assert 0 < m.low_ms <= m.median_ms <= m.high_ms
-        assert m.n >= 6 or m.noisy
+        assert m.n >= 6 or "at least 6 are needed" in m.why  # a busy machine leaves fewer, and that is said
         assert m.anchor_ms == measured["one"].anchor_ms
 
 

@@ -122,7 +122,10 @@ def size_for(name: str) -> int:
 
 
 def images(g: Genotype, n: int = 2) -> Tensor:
-    return torch.randn(n, *g.input, generator=torch.Generator().manual_seed(2))
+    drawn = torch.randn(n, *g.input, generator=torch.Generator().manual_seed(2))
+    if g.name == "squeezenet1_0_simple_bypass":  # its last average over 13x13 pixels makes all noise of one contrast alike
+        drawn[1] *= 2
+    return drawn
 
 
 def resized(name: str) -> Genotype:
@@ -136,7 +139,7 @@ def error(layers: Trace, theirs: nn.Module, image: Tensor) -> float:
     ours = build_trace(layers).to_empty(device="cpu").eval()
     load_weights(ours, theirs.state_dict())
     expected = theirs(image)
-    assert spread(theirs, image) > 0.005, "the reference answers the same to two images: nothing could be seen"
+    assert spread(theirs, image) > 0.01, "the reference answers the same to two images: nothing could be seen"
     return float((ours(image) - expected).abs().max() / expected.abs().max())
 
 

@@ -12,6 +12,16 @@ from nasbench.zoo import facts, known
 
 NAMES = known()
 
+# Exact over printed, less 1, of parameters and of MACs, where that is more than 5 and 12 %.
+PAPER_DIFFERS = {
+    "squeezenet1_0_complex_bypass": (-0.205, 0.0),
+    "inception_v2": (-0.169, 0.0),
+    "wrn40_1_cifar10": (-0.060, 0.0),
+    "mobilenet_v1_025": (-0.060, 0.0),
+    "mobilenet_v2_140": (-0.115, 0.0),
+    "shufflenet_v1_g3_x0_25": (0.0, -0.153),
+}
+
 
 def test_there_are_facts_of_every_network() -> None:
     assert set(NAMES) == set(facts())
@@ -26,12 +36,14 @@ def test_parameters_and_macs_are_the_references_to_the_unit(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_figures_are_the_papers_within_its_rounding(name: str) -> None:
-    """Or what is known of the difference says why."""
+    """Or it stands in the table, by how much; then its note says why."""
     found, fact = cost(known(name)), facts()[name]
+    params, macs = PAPER_DIFFERS.get(name, (0.0, 0.0))
+    assert fact.note or name not in PAPER_DIFFERS
     if fact.paper_params:
-        assert found.params == pytest.approx(fact.paper_params, rel=0.05) or fact.note or fact.source
+        assert found.params / fact.paper_params - 1 == pytest.approx(params, abs=0.001 if params else 0.05)
     if fact.paper_macs:
-        assert found.macs == pytest.approx(fact.paper_macs, rel=0.12) or fact.note or fact.source
+        assert found.macs / fact.paper_macs - 1 == pytest.approx(macs, abs=0.001 if macs else 0.12)
 
 
 @pytest.mark.parametrize("name", NAMES)
