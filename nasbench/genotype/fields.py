@@ -20,6 +20,7 @@ MAX_KERNEL = 64
 MAX_REPEAT = 2_048
 
 _RELATIVE = re.compile(r"(in|out|mid)((?:[*/]\d{1,9}(?:\.\d{1,9})?){0,8})")
+_PAIR = re.compile(r"(\d{1,4})x(\d{1,4})")
 _FACTOR = re.compile(r"([*/])([\d.]+)")
 
 
@@ -81,7 +82,17 @@ def _width(value: Any) -> Any:
     return value
 
 
+def as_pair(value: Any) -> Any:
+    """`as_pair("1x7") == (1, 7)`, `as_pair("3x3") == 3`, else the value itself: where a list is a choice, a pair is a text."""
+    match = _PAIR.fullmatch(value) if isinstance(value, str) else None
+    if not match:
+        return value
+    pair = int(match[1]), int(match[2])
+    return pair[0] if pair[0] == pair[1] else pair
+
+
 def _size(value: Any) -> Any:
+    value = as_pair(value)
     pair = value if isinstance(value, tuple) else (value, value)
     if len(pair) != 2 or any(isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MAX_KERNEL for n in pair):
         raise ValueError(f"a kernel is a whole number from 1 to {MAX_KERNEL}, or [height, width] of such; got {short(value)}")
@@ -89,6 +100,7 @@ def _size(value: Any) -> Any:
 
 
 def _padding(value: Any) -> Any:
+    value = as_pair(value)
     pair = value if isinstance(value, tuple) else (value, value)
     numbers = len(pair) == 2 and all(isinstance(n, int) and not isinstance(n, bool) and 0 <= n < MAX_KERNEL for n in pair)
     if value not in ("same", "valid") and not numbers:

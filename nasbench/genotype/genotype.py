@@ -92,6 +92,8 @@ class Style:
         act: activation where a row does not say its own.
         se_act, se_gate: inside squeeze-and-excitation.
         divisor: relative widths are rounded to multiples of it, losing at most a tenth; 1 rounds down.
+        drop_path: with what probability the last residual block is dropped in training; the l-th of L blocks has l/L of it
+            (Huang et al. 2016, "Stochastic Depth", eq. 4), unless its row says its own.
         init: `he_fan_out` or `he_fan_in` (He et al. 2015, per group), or `torch`'s own.
     """
 
@@ -103,6 +105,7 @@ class Style:
     se_act: Act = "relu"
     se_gate: Act = "sigmoid"
     divisor: int = 1
+    drop_path: float = 0.0
     init: Init = "he_fan_out"
 
     def __post_init__(self) -> None:
@@ -115,6 +118,9 @@ class Style:
             if isinstance(value, bool) or not isinstance(value, float | int) or not low < value <= high:
                 raise GenotypeError(f"style.{name} is a number above {low:g}, at most {high:g}; got {short(value)}")
             object.__setattr__(self, name, float(value))  # 1 and 1.0 are equal, so they must be one in the digest too
+        if isinstance(self.drop_path, bool) or not isinstance(self.drop_path, float | int) or not 0 <= self.drop_path < 1:
+            raise GenotypeError(f"style.drop_path is a number from 0, below 1; got {short(self.drop_path)}")
+        object.__setattr__(self, "drop_path", float(self.drop_path))
         if isinstance(self.divisor, bool) or not isinstance(self.divisor, int) or not 1 <= self.divisor <= 256:
             raise GenotypeError(f"style.divisor is a whole number from 1 to 256; got {short(self.divisor)}")
 

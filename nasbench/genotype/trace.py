@@ -22,6 +22,7 @@ def trace(g: Genotype) -> Trace:
     Raises:
         GenotypeError: shapes that do not meet (which layer, which shapes), or a network above the ceilings.
     """
+    g = _with_drop_path(g) if g.style.drop_path else g
     t = Tracer(g.style, g.input)
     x = t.path(g.stem, t.layers[0], "stem")
     for i, stage in enumerate(g.stages):
@@ -35,6 +36,20 @@ def trace(g: Genotype) -> Trace:
             f"{macs:.1e} and {params:.1e}; use smaller widths, fewer repeats or a smaller input"
         )
     return layers
+
+
+def _with_drop_path(g: Genotype) -> Genotype:
+    """The style's rate, grown linearly over the blocks of the stages that have one, written into them."""
+    stages = [[block for row in stage for block in row.unrolled] for stage in g.stages]
+    droppable = sum("drop_path" in block.fields for stage in stages for block in stage)
+    number = 0
+    for stage in stages:
+        for i, block in enumerate(stage):
+            if "drop_path" in block.fields:
+                number += 1
+                if block.fields["drop_path"] == 0:
+                    stage[i] = block.but(drop_path=g.style.drop_path * number / droppable)
+    return replace(g, stages=tuple(map(tuple, stages)))
 
 
 def digest(g: Genotype) -> str:

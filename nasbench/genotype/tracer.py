@@ -30,6 +30,7 @@ class Tracer:
         layers: what has been written so far.
         scope: dotted place of the block being written; read and set by `at`.
         before: after `path`, the value that its last block had read; what a cell reads beside its input.
+        out: in paths that are added up, the channels that the sum will have: what a width `out` means there.
     """
 
     def __init__(self, style: Style, shape: Shape, flat: bool = False) -> None:
@@ -38,6 +39,7 @@ class Tracer:
         self._norm_attrs = Fields(eps=style.eps, momentum=style.momentum)
         self.scope = ""
         self.before = self.layers[0]
+        self.out: int | None = None
         self._keeps = False
         self._names: set[str] = set()
 
@@ -79,7 +81,7 @@ class Tracer:
 
         A block that does not fit leaves nothing to copy, so its error always says where it stands.
         """
-        memory = _memory(function, row, self.style, x.shape, x.flat)
+        memory = _memory(function, row, self.style, x.shape, x.flat, self.out)
         layers, scope, read = self.layers, self.scope, (x.index,)
         start = len(layers)
         if not memory:
@@ -106,7 +108,7 @@ class Tracer:
         if type(width) is int:
             return width
         try:
-            return resolve(width, self.style.divisor if divisor is None else divisor, x.shape[0], out, mid)
+            return resolve(width, self.style.divisor if divisor is None else divisor, x.shape[0], self.out if out is None else out, mid)
         except ValueError as error:
             raise self.error(str(error)) from None
 
@@ -353,7 +355,7 @@ _NONE = Fields()
 
 
 @lru_cache(maxsize=8192)
-def _memory(function: Callable[..., Value], row: Block, style: Style, shape: Shape, flat: bool) -> list[_Written]:
+def _memory(function: Callable[..., Value], row: Block, style: Style, shape: Shape, flat: bool, out: int | None) -> list[_Written]:
     """Empty until the block is written."""
     return []
 

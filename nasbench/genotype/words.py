@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, get_args, get_type_hints, overload
+from typing import Annotated, Any, get_args, get_origin, get_type_hints, overload
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
@@ -35,6 +35,7 @@ class Word:
         defaults: of the fields that have one.
         reads_before: whether it reads, beside its input, what the block before it did.
         required: names of the fields that have none; widths: of those that are numbers of channels.
+        lists: how deep the lists of a field nest, for fields that are lists; rows: those whose innermost entries are rows.
     """
 
     def __init__(self, function: Callable[..., Value]) -> None:
@@ -59,6 +60,8 @@ class Word:
         self.required = tuple(p.name for p in fields if p.default is p.empty)
         self.names = tuple(p.name for p in fields)
         self.widths = tuple(p.name for p in fields if hints[p.name] == Width or Width in get_args(hints[p.name]))
+        self.lists = {p.name: _depth(hints[p.name])[0] for p in fields if _depth(hints[p.name])[0]}
+        self.rows = tuple(p.name for p in fields if _depth(hints[p.name])[1] is Block)
         schema: dict[str, Any] = {p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in fields}
         self._model: type[BaseModel] = create_model(
             self.name, __config__=ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True, protected_namespaces=()), **schema
@@ -109,6 +112,16 @@ class Word:
         rule = first["msg"].removeprefix("Value error, ")
         got = "" if "got " in rule or isinstance(first.get("ctx", {}).get("error"), GenotypeError) else f"; got {short(first['input'])}"
         return f"{self.name}.{name}: {rule[0].lower()}{rule[1:]}{got}"
+
+
+def _depth(hint: Any) -> tuple[int, Any]:
+    """How many tuples are around the innermost type of `hint`, and that type."""
+    if get_origin(hint) is Annotated:
+        return _depth(get_args(hint)[0])
+    if get_origin(hint) is tuple:
+        depth, inner = _depth(get_args(hint)[0])
+        return depth + 1, inner
+    return 0, hint
 
 
 def _default(value: Any) -> str:

@@ -88,6 +88,8 @@ def load_yaml(text_or_path: str | Path, error: type[NasbenchError]) -> tuple[Any
         mark = getattr(problem, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
         said = getattr(problem, "problem", None) or str(problem)
+        if "nesting depth" in str(said):  # newer parsers have a limit of their own
+            raise error(_TOO_MUCH % where) from None
         raise error(f"cannot read YAML:{line} of {where}: {' '.join(str(said).split())[:200]}; correct it there") from None
     except (RecursionError, ValueError) as problem:
         if isinstance(problem, NasbenchError):

@@ -13,7 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from nasbench.errors import NasbenchError, SpaceError, nearest
 from nasbench.genotype import Genotype, digest
 from nasbench.spaces.choosers import random_chooser, replay
-from nasbench.spaces.open_fields import Choose, Options, same, show
+from nasbench.spaces.options import Choose, Options, same, show
 
 Decode = Callable[[Choose], Genotype]
 

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from nasbench.errors import NasbenchError, StudyError
 from nasbench.search.draws import Decode, Draw, draw
 from nasbench.search.records import Verdict
-from nasbench.spaces.open_fields import Options
+from nasbench.spaces.options import Options
 
 Direction = Literal["maximize", "minimize"]
 

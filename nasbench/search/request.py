@@ -119,7 +119,7 @@ class Request:
 
 def space_digest(space: Space) -> str:
     """Changes with whatever can be drawn, so that a study is never continued in another space."""
-    said = repr((space.channels, list(space.resolution), space.styles, space.stem, space.stages, space.heads))
+    said = repr((list(space.channels), list(space.resolution), space.styles, space.stem, space.stages, space.head, space.bounds))
     return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 

@@ -239,7 +239,7 @@ def _starts(task: Task) -> list[tuple[Genotype, dict[str, Any]]]:
     for name in STARTS:
         g = known(name)
         for size in sorted(task.space.resolution, reverse=True):
-            smaller = adapt(g, input=(task.space.channels, size, size))
+            smaller = adapt(g, input=(g.input[0], size, size))
             if size > g.input[1] or smaller not in task.space:
                 continue
             fitted = adapt(smaller, classes=task.classes)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
-from nasbench.errors import BudgetError, GenotypeError
+from nasbench.errors import BudgetError, NasbenchError
 from nasbench.genotype import Genotype
 from nasbench.search.limits import Figures, Limits
 from nasbench.spaces import Choose, Decisions, Options, Space
 from nasbench.spaces.choosers import random_chooser, record, record_options, replay
-from nasbench.spaces.open_fields import same
+from nasbench.spaces.options import same
 
 SAMPLES = 400
 
@@ -63,7 +63,7 @@ def survey(
         try:
             g = decode(record(random_chooser(rng), answers))
             seen.append((describe(g), g, answers))
-        except GenotypeError:
+        except NasbenchError:
             continue
     if not seen:
         raise BudgetError(f"none of {samples} samples of {space.name} is a network; check its strides against its resolution")
@@ -113,7 +113,7 @@ def _descend(
                 try:
                     g = decode(record(replay({**answers, label: option}, random_chooser(rng)), changed))
                     f = describe(g)
-                except GenotypeError:
+                except NasbenchError:
                     continue
                 if score(f) < score(measured) - 1e-9:
                     best, measured, answers, improved = g, f, changed, True

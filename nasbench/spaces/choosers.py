@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nasbench.genotype import Genotype
-from nasbench.spaces.open_fields import Choose, Decisions, Options, same
-from nasbench.spaces.space import Space
+from nasbench.spaces.options import Choose, Decisions, Options, same
+from nasbench.spaces.space import Space, redraw
 
 
 def random_chooser(rng: random.Random) -> Choose:
@@ -37,31 +38,61 @@ def record(choose: Choose, into: Decisions) -> Choose:
     return noting
 
 
-def mutate(space: Space, decisions: Mapping[str, Any], rng: random.Random, changes: int = 1) -> tuple[Genotype, Decisions]:
-    """Another genotype, `changes` answers away; questions that a change opens are answered at random."""
+def mutate(
+    space: Space,
+    decisions: Mapping[str, Any],
+    rng: random.Random,
+    changes: int = 1,
+    among: Callable[[str], bool] = lambda label: True,
+) -> tuple[Genotype, Decisions]:
+    """Another network, `changes` answers away; questions that a change opens are answered at random.
+
+    Args:
+        among: which answers may change; `picks_block` changes families.
+
+    Raises:
+        SpaceError: a thousand tries gave no network.
+    """
     asked: dict[str, Options] = {}
     space.decode(record_options(replay(decisions, random_chooser(rng)), asked))
-    chosen = set(rng.sample(sorted(asked), min(changes, len(asked))))
+    open_to = sorted(label for label in asked if among(label))
 
     def other(label: str, options: Options) -> Any:
         rest = [o for o in options if not same(o, decisions.get(label, _NOTHING))]
         return rest[rng.randrange(len(rest))]
 
-    answers: Decisions = {}
-    stored, fresh = replay(decisions, random_chooser(rng)), other
-    g = space.decode(record(lambda label, options: fresh(label, options) if label in chosen else stored(label, options), answers))
-    return g, answers
+    def mutant() -> tuple[Genotype, Decisions]:
+        answers: Decisions = {}
+        chosen = set(rng.sample(open_to, min(changes, len(open_to))))
+        stored = replay(decisions, random_chooser(rng))
+        g = space.decode(record(lambda label, options: (other if label in chosen else stored)(label, options), answers))
+        return g, answers
+
+    return redraw(space, mutant)
+
+
+def picks_block(label: str) -> bool:
+    """Whether a question is which block or which named alternative stands there, and not what its fields are."""
+    return label.endswith(".any_of") or re.fullmatch(r"stem|head|stages\.\d+", label) is not None
 
 
 def cross(space: Space, a: Mapping[str, Any], b: Mapping[str, Any], rng: random.Random) -> tuple[Genotype, Decisions]:
-    """A child of two: each answer from one of them at random; what neither answered is drawn."""
-    answers: Decisions = {}
+    """A child of two: each answer from one of them at random; what neither answered is drawn.
 
-    def choose(label: str, options: Options) -> Any:
-        first, second = (a, b) if rng.random() < 0.5 else (b, a)
-        return replay(first, replay(second, random_chooser(rng)))(label, options)
+    Raises:
+        SpaceError: a thousand tries gave no network.
+    """
 
-    return space.decode(record(choose, answers)), answers
+    def child() -> tuple[Genotype, Decisions]:
+        answers: Decisions = {}
+
+        def choose(label: str, options: Options) -> Any:
+            first, second = (a, b) if rng.random() < 0.5 else (b, a)
+            return replay(first, replay(second, random_chooser(rng)))(label, options)
+
+        return space.decode(record(choose, answers)), answers
+
+    return redraw(space, child)
 
 
 def record_options(choose: Choose, into: dict[str, Options]) -> Choose:

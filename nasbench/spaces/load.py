@@ -10,10 +10,12 @@ from typing import Any
 from nasbench.errors import SpaceError, nearest, short
 from nasbench.genotype import Style
 from nasbench.genotype.yaml import load_yaml
-from nasbench.spaces.open_fields import Part, read_options, read_part
-from nasbench.spaces.space import Space
+from nasbench.spaces.bounds import Bounds
+from nasbench.spaces.options import ends, read_options
+from nasbench.spaces.parts import read_section
+from nasbench.spaces.space import Space, check_ties
 
-_KEYS = ("name", "about", "channels", "resolution", "style", "defaults", "stem", "stages", "head")
+_KEYS = ("name", "about", "channels", "resolution", "bounds", "style", "defaults", "stem", "stages", "head")
 
 
 def spaces_folder() -> Path:
@@ -51,35 +53,33 @@ def read_space(text_or_path: str | Path) -> Space:
             raise SpaceError(f"a space has no {key!r}; it reads {', '.join(_KEYS)}{nearest(key, _KEYS)}")
     defaults = document.get("defaults") or {}
     stages = document.get("stages") or []
-    channels = document.get("channels", 3)
     if not isinstance(defaults, Mapping) or not all(isinstance(v, Mapping) for v in defaults.values()):
         raise SpaceError(f"defaults is a mapping from an op to fields of its rows; got {defaults!r}")
     if not isinstance(stages, list):
         raise SpaceError(f"stages is a list of rows or of lists of rows; got {type(stages).__name__}")
-    resolution = read_options(document.get("resolution", 224), "resolution")
-    for number in (channels, resolution[0], resolution[-1], *(() if isinstance(resolution, range) else resolution)):
+    channels, resolution = (
+        read_options(document.get("channels", 3), "channels"),
+        read_options(document.get("resolution", 224), "resolution"),
+    )
+    for number in (*ends(channels), *ends(resolution)):
         if type(number) is not int or not 1 <= number <= 16_384:
             raise SpaceError(f"channels and resolution are whole numbers from 1 to 16384; got {number!r}")
     name = document.get("name", Path(where).stem)
     if not isinstance(name, str) or not 0 < len(name) <= 100 or not name.isprintable():
         raise SpaceError(f"a space's name is a text of 1 to 100 printable characters; got {short(name)}")
-    return Space(
-        name=name,
-        channels=channels,
-        resolution=resolution,
-        styles=_styles(document.get("style") or {}),
-        stem=_parts(document.get("stem"), defaults, "stem"),
-        stages=tuple(_parts(stage, defaults, f"stage {i + 1}") for i, stage in enumerate(stages)),
-        heads=_heads(document.get("head"), defaults),
-        about=str(document.get("about", "")).strip(),
+    return check_ties(
+        Space(
+            name=name,
+            channels=channels,
+            resolution=resolution,
+            styles=_styles(document.get("style") or {}),
+            stem=read_section(document.get("stem"), defaults, "stem"),
+            stages=tuple(read_section(stage, defaults, f"stage {i + 1}") for i, stage in enumerate(stages)),
+            head=read_section(document.get("head"), defaults, "head"),
+            bounds=Bounds.read(document.get("bounds") or {}),
+            about=str(document.get("about", "")).strip(),
+        )
     )
-
-
-def _parts(rows: Any, defaults: Mapping[str, Any], where: str) -> tuple[Part, ...]:
-    if rows is None:
-        return ()
-    listed = rows if isinstance(rows, list) else [rows]
-    return tuple(read_part(row, defaults, f"{where}, row {j + 1}") for j, row in enumerate(listed))
 
 
 def _styles(style: Any) -> dict[str, Style]:
@@ -96,11 +96,3 @@ def _style(fields: Mapping[str, Any], where: str) -> Style:
         return Style.of(fields)
     except ValueError as error:
         raise SpaceError(f"{where}: {error}") from None
-
-
-def _heads(head: Any, defaults: Mapping[str, Any]) -> dict[str, tuple[Part, ...]]:
-    if isinstance(head, Mapping) and "op" not in head and "any_of" not in head:
-        if not head:
-            raise SpaceError("head is a list of rows, or a mapping of names to such lists; got an empty mapping")
-        return {str(name): _parts(rows, defaults, f"head {name}") for name, rows in head.items()}
-    return {"head": _parts(head, defaults, "head")}

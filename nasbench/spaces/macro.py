@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from nasbench.errors import SpaceError
 from nasbench.genotype import Layer
-from nasbench.spaces.open_fields import Decisions
+from nasbench.spaces.options import Decisions
 
 _PLACES = ("0.0", "0.1", "1.0", "1.1", "1.2", "2.0", "2.1", "2.2")  # stage and layer within it
 _WORDS = ("identity", "mbconv", "mbconv2")  # in the order of the space's any_of

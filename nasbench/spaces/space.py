@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-from nasbench.errors import GenotypeError, SpaceError
+from nasbench.errors import GenotypeError, NasbenchError, SpaceError
 from nasbench.genotype import Block, Genotype, Style, digest
-from nasbench.spaces.open_fields import AnyOf, Choose, Decisions, Options, Part, Trail, ask, show
+from nasbench.spaces.bounds import Bounds
+from nasbench.spaces.options import Choose, Decisions, Options, ask, show
+from nasbench.spaces.parts import AnyOf, Named, OpenRow, Part, Rows, Section, Trail, in_sequence
 
-Parts = tuple[Part, ...]
+REDRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -21,34 +23,49 @@ class Space:
 
     Attributes:
         name: of the space, and of the genotypes it decodes.
-        channels, resolution: of the square input; the resolution may be a choice.
-        styles, heads: named alternatives.
-        stem, stages: open rows.
+        channels, resolution: of the square input; either may be a choice.
+        styles: named alternatives.
+        stem, stages, head: open rows, or named alternatives of such.
+        bounds: what a network of it may cost at most; what is above does not belong to the space.
         about: what the space is, for people.
     """
 
     name: str
-    channels: int
+    channels: Options
     resolution: Options
     styles: dict[str, Style]
-    stem: Parts
-    stages: tuple[Parts, ...]
-    heads: dict[str, Parts]
+    stem: Section
+    stages: tuple[Section, ...]
+    head: Section
+    bounds: Bounds = field(default_factory=Bounds)
     about: str = ""
 
     def decode(self, choose: Choose) -> Genotype:
         """Ask `choose(label, options)` once for each open field that is reached; fields of absent layers are not asked.
 
         Raises:
-            SpaceError: an answer that is no option.
+            SpaceError: an answer that is no option, or a network above the space's bounds.
+            GenotypeError: the space has bounds, and shapes that do not meet. (Without bounds nothing is traced here.)
         """
+        if self._tied:
+            choose = _once(choose)
+        channels = ask(choose, "channels", self.channels)
         size = ask(choose, "resolution", self.resolution)
         style = self.styles[ask(choose, "style", list(self.styles))]
-        stem = _decode(self.stem, choose, "stem")
-        stages = [_decode(stage, choose, f"stages.{i}") for i, stage in enumerate(self.stages)]
-        name = ask(choose, "head", list(self.heads))
-        head = _decode(self.heads[name], choose, f"head.{name}" if len(self.heads) > 1 else "head")
-        return Genotype(self.name, (self.channels, size, size), stem, tuple(s for s in stages if s), head, style)
+        stem, *stages, head = (section.decode(choose, label) for label, section in self._sections)
+        g = Genotype(self.name, (channels, size, size), stem, tuple(s for s in stages if s), head, style)
+        if self.bounds:
+            self.bounds.check(g)
+        return g
+
+    @property
+    def _sections(self) -> list[tuple[str, Section]]:
+        return [("stem", self.stem), *((f"stages.{i}", stage) for i, stage in enumerate(self.stages)), ("head", self.head)]
+
+    @property
+    def _tied(self) -> dict[str, int]:
+        """Ways to answer each tied field."""
+        return {name: part.count() for _, section in self._sections for name, part, _ in section.ties()}
 
     def encode(self, g: Genotype) -> Decisions:
         """The answers that lead to `g`, or to another spelling of the same network.
@@ -58,38 +75,52 @@ class Space:
         """
         outside = f"{g.name} is outside the space {self.name}"
         channels, height, width = g.input
-        if channels != self.channels or height != width or height not in self.resolution:
+        if channels not in self.channels or height != width or height not in self.resolution:
             raise SpaceError(
-                f"{outside}: its input is {list(g.input)}; here it is [{self.channels}, n, n] with n one of {show(self.resolution)}"
+                f"{outside}: its input is {list(g.input)}; here it is [{show(self.channels)}, n, n] with n one of {show(self.resolution)}"
             )
         style = next((name for name, style in self.styles.items() if style == g.style), None)
         if style is None:
             raise SpaceError(f"{outside}: its style is {g.style.written()}; here it is one of {', '.join(self.styles)}")
-        decisions: Decisions = {"resolution": height} if len(self.resolution) > 1 else {}
+        decisions: Decisions = {"channels": channels} if len(self.channels) > 1 else {}
+        decisions |= {"resolution": height} if len(self.resolution) > 1 else {}
         decisions |= {"style": style} if len(self.styles) > 1 else {}
-        decisions |= _match(self._labelled((self.stem,), "stem"), (g.stem,), f"{outside}: stem")
-        decisions |= _match(self._labelled(self.stages, "stages"), g.stages, f"{outside}: stages")
-        decisions |= self._match_head(g, outside)
-        again = self.decode(lambda label, _: decisions[label])
+        decisions |= self._match(g, outside)
+        try:
+            again = self.decode(lambda label, _: decisions[label])
+        except (SpaceError, GenotypeError) as error:
+            raise SpaceError(f"{outside}: {error}") from None
         if (again.rows, again.style) != (g.rows, g.style) and digest(again) != digest(g):
             raise SpaceError(f"{outside}: the rows agree, but the networks differ")
         return decisions
 
-    def _match_head(self, g: Genotype, outside: str) -> Decisions:
-        if len(self.heads) == 1:
-            return _match(self._labelled((self.heads[next(iter(self.heads))],), "head"), (g.head,), f"{outside}: head")
-        reasons = []
-        for name, head in self.heads.items():
+    def _match(self, g: Genotype, outside: str) -> Decisions:
+        """Section by section, or, where that fails, all rows in one: where a stage begins is no property of a network."""
+        stem, *stages, head = self._sections
+        try:
+            return {
+                **_match([stem], (g.stem,), f"{outside}: stem"),
+                **_match(stages, g.stages, f"{outside}: stages"),
+                **self._match_head(head, g, outside),
+            }
+        except SpaceError as error:
             try:
-                return {"head": name} | _match(self._labelled((head,), f"head.{name}"), (g.head,), f"head {name}")
+                return _match(self._sections, (g.stem, *g.stages, g.head), outside)
+            except SpaceError:
+                raise error from None
+
+    @staticmethod
+    def _match_head(head: tuple[str, Section], g: Genotype, outside: str) -> Decisions:
+        label, section = head
+        if isinstance(section, Rows):
+            return _match([head], (g.head,), f"{outside}: head")
+        reasons = []
+        for name, rows in section.rows.items():
+            try:
+                return {label: name} | _match([(f"{label}.{name}", rows)], (g.head,), f"head {name}")
             except SpaceError as error:
                 reasons.append(str(error))
         raise SpaceError(f"{outside}: {'; '.join(reasons)}")
-
-    @staticmethod
-    def _labelled(sections: Sequence[Parts], label: str) -> list[tuple[str, Part]]:
-        many = label == "stages"
-        return [(f"{label}.{i}.{j}" if many else f"{label}.{j}", part) for i, parts in enumerate(sections) for j, part in enumerate(parts)]
 
     def __contains__(self, g: object) -> bool:
         if not isinstance(g, Genotype):
@@ -101,19 +132,23 @@ class Space:
         return True
 
     def sample(self, seed: int | random.Random) -> Genotype:
-        """A genotype with each field drawn uniformly from its options."""
+        """A network with each field drawn uniformly from its options; drawn again where shapes do not meet or a bound is broken.
+
+        Raises:
+            SpaceError: a thousand draws gave no network.
+        """
         from nasbench.spaces.choosers import random_chooser
 
-        return self.decode(random_chooser(seed if isinstance(seed, random.Random) else random.Random(seed)))
+        choose = random_chooser(seed if isinstance(seed, random.Random) else random.Random(seed))
+        return redraw(self, lambda: self.decode(choose))
 
     def count(self) -> int:
-        """How many ways there are to answer; exact."""
-        body = math.prod(part.count() for parts in (self.stem, *self.stages) for part in parts)
-        heads = sum(math.prod(part.count() for part in head) for head in self.heads.values())
-        return len(self.resolution) * len(self.styles) * body * heads
+        """How many ways there are to answer; exact, and with those that bounds or shapes exclude."""
+        body = math.prod(section.count() for _, section in self._sections)
+        return len(self.channels) * len(self.resolution) * len(self.styles) * body * math.prod(self._tied.values())
 
     def __iter__(self) -> Iterator[Genotype]:
-        """Every genotype, in the order of the options; only sensible for a small space."""
+        """Every genotype, in the order of the options, without those above a bound; only sensible for a small space."""
         answers: list[tuple[str, Options, int]] = []
         while True:
             position = 0
@@ -125,7 +160,12 @@ class Space:
                 position += 1
                 return options[answers[position - 1][2]]
 
-            yield self.decode(choose)
+            try:
+                found = self.decode(choose)
+            except (SpaceError, GenotypeError):
+                found = None
+            if found is not None:
+                yield found
             del answers[position:]
             while answers and answers[-1][2] == len(answers[-1][1]) - 1:
                 answers.pop()
@@ -136,53 +176,88 @@ class Space:
 
     def describe(self) -> list[tuple[str, str, int]]:
         """Rows of (place, what is open there, number of ways), for a table."""
-        rows = [("resolution", show(self.resolution), len(self.resolution)), ("style", ", ".join(self.styles), len(self.styles))]
-        rows += [("stem", part.describe(), part.count()) for part in self.stem]
-        rows += [(f"stage {i + 1}", part.describe(), part.count()) for i, stage in enumerate(self.stages) for part in stage]
-        rows += [(f"head {name}", part.describe(), part.count()) for name, head in self.heads.items() for part in head]
-        return rows
+        rows = [("channels", show(self.channels), len(self.channels))] if len(self.channels) > 1 else []
+        rows += [("resolution", show(self.resolution), len(self.resolution)), ("style", ", ".join(self.styles), len(self.styles))]
+        for label, section in self._sections:
+            place = f"stage {int(label[7:]) + 1}" if label.startswith("stages") else label
+            if isinstance(section, Named):
+                rows += [(f"{place} {name}", inner.describe(), inner.count()) for name, inner in section.rows.items()]
+            else:
+                rows += [(place, part.describe(), part.count()) for part in section.parts]
+        rows += [(name, "tied", ways) for name, ways in self._tied.items()]
+        return rows + ([("bounds", self.bounds.describe(), 1)] if self.bounds else [])
 
 
-def _decode(parts: Parts, choose: Choose, label: str) -> tuple[Block, ...]:
-    return tuple(block for j, part in enumerate(parts) for block in part.decode(choose, f"{label}.{j}"))
+Made = TypeVar("Made", Genotype, tuple[Genotype, Decisions])
 
 
-def _match(parts: list[tuple[str, Part]], sections: Sequence[Sequence[Block]], outside: str) -> Decisions:
+def redraw(space: Space, make: Callable[[], Made]) -> Made:
+    """The first of a thousand tries whose network can be traced and is within the bounds.
+
+    Raises:
+        SpaceError: there was none.
+    """
+    for _ in range(REDRAWS):
+        try:
+            made = make()
+            if not space.bounds:  # else it is traced already
+                Bounds().check(made[0] if isinstance(made, tuple) else made)
+        except NasbenchError as error:
+            reason = error
+            continue
+        return made
+    raise SpaceError(f"none of {REDRAWS} draws from {space.name} is a network; check strides, paddings and bounds; the last: {reason}")
+
+
+def _once(choose: Choose) -> Choose:
+    """Ask about each label once; where it stands again, the answer is the same."""
+    answers: Decisions = {}
+
+    def asked(label: str, options: Options) -> Any:
+        if label not in answers:
+            answers[label] = choose(label, options)
+        return answers[label]
+
+    return asked
+
+
+def _match(parts: Sequence[tuple[str, Section]], sections: Sequence[Sequence[Block]], outside: str) -> Decisions:
     """Read rows in sequence against parts in sequence; a part may read several layers, or none.
 
     Where several readings are possible, one that ends where the genotype's own stages end is preferred.
     """
-    keep = _asks_identity(parts)
+    keep = any(map(_asks_identity, (part for _, part in parts)))
     blocks: list[Block] = []
     ends = {0}
     for section in sections:
         blocks += [one for row in section for one in row.unrolled if keep or one.op != "identity"]
         ends.add(len(blocks))
     trail = Trail()
-    dead: set[tuple[int, int]] = set()
-
-    def read(k: int, start: int) -> list[Decisions] | None:
-        if k == len(parts):
-            if start == len(blocks):
-                return []
-            trail.fail(start, f"layer {start + 1} ({blocks[start].op}) is one too many")
-            return None
-        if (k, start) in dead:
-            return None
-        label, part = parts[k]
-        for end, decisions in sorted(part.match(blocks, start, label, trail), key=lambda found: found[0] not in ends):
-            rest = read(k + 1, end)
-            if rest is not None:
-                return [decisions, *rest]
-        dead.add((k, start))
-        return None
-
-    found = read(0, 0)
-    if found is None:
-        raise SpaceError(f"{outside}: {trail.reason}")
-    return {label: answer for decisions in found for label, answer in decisions.items()}
+    for end, decisions in in_sequence(parts, blocks, 0, trail, ends):
+        if end == len(blocks):
+            return decisions
+        trail.fail(end, f"layer {end + 1} ({blocks[end].op}) is one too many")
+    raise SpaceError(f"{outside}: {trail.reason}")
 
 
-def _asks_identity(parts: list[tuple[str, Part]]) -> bool:
-    rows = [row for _, part in parts for row in (part.rows.values() if isinstance(part, AnyOf) else [part])]
-    return any(row.op == "identity" for row in rows)
+def _asks_identity(part: Part) -> bool:
+    if isinstance(part, OpenRow):
+        return part.op == "identity"
+    inner = part.rows.values() if isinstance(part, AnyOf | Named) else part.parts
+    return any(map(_asks_identity, inner))
+
+
+def check_ties(space: Space) -> Space:
+    """A tied field is the same wherever its name stands, and is asked in every network: else `count` could not be exact.
+
+    Raises:
+        SpaceError: it is not.
+    """
+    found: dict[str, Any] = {}
+    for _, section in space._sections:
+        for name, part, absent in section.ties():
+            if absent:
+                raise SpaceError(f"tie {name}: its row may be absent (repeat 0 or an alternative); tie only rows that every network has")
+            if found.setdefault(name, part) != part:
+                raise SpaceError(f"tie {name}: one name stands for one choice; got {found[name].describe()} and {part.describe()}")
+    return space

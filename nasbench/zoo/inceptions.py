@@ -217,9 +217,9 @@ def inception_v4() -> Genotype:
     )
 
 
-def _residual(width: int, scale: float, *paths: Path, act: str = "relu", repeat: int = 1) -> Block:
+def _residual(scale: float, *paths: Path, act: str = "relu", repeat: int = 1) -> Block:
     """Figs. 10 to 19: paths, a linear 1x1 with a bias and no norm, scaled (section 3.3), added to the input."""
-    inner = (fork(*paths), conv(width, norm=False, act="none"), *((multiply(scale),) if scale != 1 else ()))
+    inner = (fork(*paths), conv("out", norm=False, act="none"), *((multiply(scale),) if scale != 1 else ()))
     return branches((inner, ()), join="add", act=act, repeat=repeat)
 
 
@@ -230,14 +230,14 @@ def inception_resnet_v1() -> Genotype:
         input=(3, 299, 299),
         stem=(halve(32), conv(32, 3, padding="valid"), conv(64, 3), *MAX, conv(80), conv(192, 3, padding="valid"), halve(256)),
         stages=(
-            (_residual(256, 0.17, (conv(32),), (conv(32), conv(32, 3)), (conv(32), conv(32, 3), conv(32, 3)), repeat=5),),
+            (_residual(0.17, (conv(32),), (conv(32), conv(32, 3)), (conv(32), conv(32, 3), conv(32, 3)), repeat=5),),
             (
                 fork((halve(384),), (conv(192), conv(192, 3), halve(256)), MAX),
-                _residual(896, 0.1, (conv(128),), (conv(128), across(128), down(128)), repeat=10),
+                _residual(0.1, (conv(128),), (conv(128), across(128), down(128)), repeat=10),
             ),
             (
                 fork((conv(256), halve(384)), (conv(256), halve(256)), (conv(256), conv(256, 3), halve(256)), MAX),
-                _residual(1792, 0.2, (conv(192),), (conv(192), across(192, 3), down(192, 3)), repeat=5),
+                _residual(0.2, (conv(192),), (conv(192), across(192, 3), down(192, 3)), repeat=5),
             ),
         ),
         head=(gap(), dropout(0.2), linear(1000)),
@@ -255,16 +255,16 @@ def inception_resnet_v2() -> Genotype:
         stages=(
             (
                 fork((conv(96),), (conv(48), conv(64, 5)), (conv(64), conv(96, 3), conv(96, 3)), _averaged(64, count_pad=False)),
-                _residual(320, 0.17, (conv(32),), (conv(32), conv(32, 3)), (conv(32), conv(48, 3), conv(64, 3)), repeat=10),
+                _residual(0.17, (conv(32),), (conv(32), conv(32, 3)), (conv(32), conv(48, 3), conv(64, 3)), repeat=10),
             ),
             (
                 fork((halve(384),), (conv(256), conv(256, 3), halve(384)), MAX),
-                _residual(1088, 0.1, (conv(192),), (conv(128), across(160), down(192)), repeat=20),
+                _residual(0.1, (conv(192),), (conv(128), across(160), down(192)), repeat=20),
             ),
             (
                 fork((conv(256), halve(384)), (conv(256), halve(288)), (conv(256), conv(288, 3), halve(320)), MAX),
-                _residual(2080, 0.2, *c, repeat=9),
-                _residual(2080, 1.0, *c, act="none"),
+                _residual(0.2, *c, repeat=9),
+                _residual(1.0, *c, act="none"),
             ),
         ),
         head=(conv(1536), gap(), dropout(0.2), linear(1000)),
@@ -281,6 +281,7 @@ def _extreme(*widths: int, halves: bool = True, first: bool = False) -> Block:
     if first:  # the activation before it stands at the end of the stem
         rows[0] = separable(widths[0], between=False, act="none")
     skip: Path = (conv(widths[-1], 1, 2, act="none"),) if halves else ()
+    rows[-1] = rows[-1].but(width="out")  # of the sum
     return branches((skip, (*rows, *((pool("max", 3, 2),) if halves else ()))), join="add")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from nasbench.genotype import Block, Genotype, Style
-from nasbench.genotype.blocks import branches, conv, dropout, fire, flatten, gap, linear, lrn, pool, spp
+from nasbench.genotype.blocks import conv, dropout, fire, flatten, gap, linear, lrn, pool, spp
 
 PLAIN = Style(norm="none", init="he_fan_in")
 CLASSIFIER = (linear(4096, "relu"), dropout(0.5), linear(4096, "relu"), dropout(0.5), linear(1000))
@@ -104,20 +104,16 @@ def squeezenet(name: str, bypass: str = "none") -> Genotype:
     """SqueezeNet 1.0 (Iandola et al. 2016, table 1), plain or with one of the bypasses of fig. 2."""
     halve = pool("max", 3, 2, "valid", ceil=True)
 
-    def module(number: int, squeeze: int, expand: int) -> Block:
-        plain = fire(squeeze, expand)
-        if bypass == "none" or (bypass == "simple" and number % 2 == 0):
-            return plain
-        around = () if number % 2 else (conv(2 * expand, act="none"),)
-        return branches(((plain,), around), join="add")
+    def module(squeeze: int, expand: int, repeat: int = 1) -> Block:
+        return fire(squeeze, expand, bypass=bypass, repeat=repeat)
 
     return Genotype(
         name,
         stem=(conv(96, 7, 2, "valid"), halve),
         stages=(
-            (module(2, 16, 64), module(3, 16, 64), module(4, 32, 128), halve),
-            (module(5, 32, 128), module(6, 48, 192), module(7, 48, 192), module(8, 64, 256), halve),
-            (module(9, 64, 256),),
+            (module(16, 64, 2), module(32, 128), halve),
+            (module(32, 128), module(48, 192, 2), module(64, 256), halve),
+            (module(64, 256),),
         ),
         head=(dropout(0.5), conv(1000), gap(), flatten()),
         style=PLAIN,

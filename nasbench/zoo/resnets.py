@@ -87,13 +87,7 @@ def senet154() -> Genotype:
 def stochastic_depth() -> Genotype:
     """ResNet-110 whose block l of 54 is dropped with probability 0.5 l/54 (Huang et al. 2016, "Stochastic Depth", eq. 4)."""
     g = small_resnet("resnet110_cifar10_stochastic_depth", 110, shortcut="A")
-    stages: list[tuple[Block, ...]] = []
-    done, total = 0, sum(row.repeat for stage in g.stages for row in stage)
-    for stage in g.stages:
-        blocks = [block for row in stage for block in row.unrolled]
-        stages.append(tuple(block.but(drop_path=0.5 * (done + i + 1) / total) for i, block in enumerate(blocks)))
-        done += len(blocks)
-    return replace(g, stages=tuple(stages))
+    return replace(g, style=replace(g.style, drop_path=0.5))
 
 
 RESNETS: dict[str, Callable[[], Genotype]] = {}

@@ -5,6 +5,7 @@ A field's strategy is chosen by the type that the word's signature writes, so a 
 
 from __future__ import annotations
 
+import ast
 import contextlib
 from typing import Any, get_args
 
@@ -38,13 +39,10 @@ BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "Size": st.integers(1, 5),
     "Probability": st.sampled_from([0.0, 0.2, 0.5]),
     "bool": st.booleans(),
-    "Literal['max', 'avg']": st.sampled_from(["max", "avg"]),
-    "Literal['A', 'B', 'C', 'none']": st.sampled_from(["A", "B", "C", "none"]),
     "Channels": st.lists(st.integers(0, 5), min_size=1, max_size=4).map(tuple),
     "tuple[Size, ...]": st.sampled_from([(1,), (2, 1), (3, 2, 1)]),
     "Outputs": st.sampled_from([(), (2,), (0, 1, 2)]),
     "Nodes": st.lists(NODE, min_size=1, max_size=3).map(lambda nodes: ((*nodes[0][:3], 1), *nodes[1:])),  # the first has two to read
-    "Literal['kernel', 'first']": st.sampled_from(["kernel", "first"]),
 }
 
 
@@ -53,6 +51,8 @@ def field(word: str, name: str) -> st.SearchStrategy[Any]:
     written = VOCABULARY[word].annotations[name].replace('"', "'")
     if name == "paths":
         return st.deferred(lambda: st.lists(st.lists(blocks(depth=0), max_size=2).map(tuple), min_size=2, max_size=3).map(tuple))
+    if written.startswith("Literal["):
+        return st.sampled_from(ast.literal_eval(written.removeprefix("Literal")))
     if written.startswith("Annotated[float"):
         return st.floats(0.5, 2)
     if written.endswith(" | None"):
@@ -80,6 +80,7 @@ STYLES = st.builds(
     se_act=ACT,
     se_gate=ACT,
     divisor=st.sampled_from([1, 4, 8]),
+    drop_path=st.sampled_from([0.0, 0.5]),
     init=st.sampled_from(["he_fan_out", "he_fan_in", "torch"]),
 )
 NAMES = st.text(st.characters(exclude_categories=["C", "Zl", "Zp", "Zs"]), min_size=1, max_size=20) | st.sampled_from(

@@ -167,7 +167,7 @@ def test_hostile_yaml_is_refused_in_one_line_and_at_once(case: str, tmp_path: Pa
         ("stages: [{op: conv, width: 8}]", "stage 1: rows are a list; got dict"),
         (
             "stages: [[{op: fire, squeeze: 8, expand: 8}, {op: fire, squeeze: 8, expnad: 8}]]",
-            "stage 1, row 2: fire has no field 'expnad'; it reads squeeze, expand, act; did you mean expand",
+            "stage 1, row 2: fire has no field 'expnad'; it reads squeeze, expand, act, bypass; did you mean expand",
         ),
         ("stages: 3", "stages is a list of lists of rows and style a mapping; got int"),
         ("style: [act]", "and style a mapping; got list and list"),

@@ -308,6 +308,7 @@ CHANGES = {
     "style's act": replace(BASE, style=Style(act="relu6")),
     "style's order": replace(BASE, style=Style(order="act-conv-norm")),
     "style's norm": replace(BASE, style=Style(norm="none")),
+    "drop_path": replace(BASE, style=Style(drop_path=0.1)),
     "init": replace(BASE, style=Style(init="torch")),
 }
 

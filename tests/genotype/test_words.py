@@ -100,7 +100,7 @@ def test_an_unknown_field_is_refused_with_the_nearest(op: str) -> None:
         ("conv", {"width": 8, "kernel": [3, 3, 3]}, "got (3, 3, 3)"),
         ("conv", {"width": 8, "kernel": [3, 0]}, "got (3, 0)"),
         ("conv", {"width": 8, "kernel": 65}, "got 65"),
-        ("conv", {"width": 8, "kernel": "3x3"}, "got '3x3'"),
+        ("conv", {"width": 8, "kernel": "3x"}, "got '3x'"),
         ("conv", {"width": 8, "kernel": 3.0}, "got 3.0"),
         ("conv", {"width": 8, "stride": 0}, "conv.stride: input should be greater than or equal to 1; got 0"),
         ("conv", {"width": 8, "stride": "2"}, "conv.stride: input should be a valid integer; got '2'"),
@@ -168,7 +168,7 @@ def test_a_word_called_with_values_makes_the_block() -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: fire(16, 64, "relu", 3), "fire reads 3 fields (squeeze, expand, act); got 4 values"),
+        (lambda: fire(16, 64, "relu", "none", 3), "fire reads 4 fields (squeeze, expand, act, bypass); got 5 values"),
         (lambda: fire(16, squeeze=8, expand=8), "fire: field 'squeeze' is given twice, as 16 and 8"),
         (lambda: fire(16), "fire needs the field 'expand'"),
     ],

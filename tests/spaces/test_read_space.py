@@ -11,7 +11,7 @@ from nasbench.errors import SpaceError
 from nasbench.spaces import load_space, read_space
 
 BAD = [
-    ("", "a space is a mapping of name, about, channels, resolution, style, defaults, stem, stages, head; text holds NoneType"),
+    ("", "a space is a mapping of name, about, channels, resolution, bounds, style, defaults, stem, stages, head; text holds NoneType"),
     ("[1]", "text holds list"),
     ("steem: []", "a space has no 'steem'; it reads name, about, "),
     ("stem: conv", "stem, row 1: a row is a mapping with an op or any_of; got 'conv'"),
@@ -57,7 +57,7 @@ BAD = [
     ("resolution: [32, large]", "channels and resolution are whole numbers from 1 to 16384; got 'large'"),
     ("resolution: {range: [0, 32]}", "got 0"),
     ("resolution: []", "resolution: a choice needs at least one option"),
-    ("channels: [1, 3]", "got [1, 3]"),
+    ("channels: [1, rgb]", "got 'rgb'"),
     ("channels: true", "got True"),
     ("style: [relu]", "style is a mapping of its fields, or of names to such mappings; got ['relu']"),
     ("style: {acct: relu}", "style: style has no field 'acct'"),

@@ -38,11 +38,17 @@ def branches(
     split: bool = False,
     act: Act = "none",
 ) -> Value:
-    """Each path from the same input, or with `split` from its own part of the channels; joined by concat, add or interleave."""
-    scope = t.scope
+    """Each path from the same input, or with `split` from its own part of the channels; joined by concat, add or interleave.
+
+    Where paths are added, a width `out` in one is the channels at the end of the path before, in the first those of its input.
+    """
+    scope, outer = t.scope, t.out
     starts = t.split(x, len(paths)) if split else (x,) * len(paths)
-    ends = [t.path(path, start, f"{scope}.paths.{i}") for i, (path, start) in enumerate(zip(paths, starts, strict=True))]
-    t.scope = scope
+    ends: list[Value] = []
+    for i, (path, start) in enumerate(zip(paths, starts, strict=True)):
+        t.out = (ends or starts)[-1].channels if join == "add" else None
+        ends.append(t.path(path, start, f"{scope}.paths.{i}"))
+    t.scope, t.out = scope, outer
     if join == "add":
         y = t.add(*ends)
     else:

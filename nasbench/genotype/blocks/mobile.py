@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from nasbench.genotype.blocks.attention import se as squeeze_excite
 from nasbench.genotype.fields import Act, Kernel, Order, Probability, Size, Stride, Width
 from nasbench.genotype.layer import Value
@@ -98,11 +100,25 @@ def fused_mbconv(
 
 
 @block
-def fire(t: Tracer, x: Value, *, squeeze: Width, expand: Width, act: Act | None = None) -> Value:
-    """1x1 to `squeeze`, then 1x1 and 3x3 to `expand` each, side by side (Iandola et al. 2016, fig. 1)."""
+def fire(
+    t: Tracer,
+    x: Value,
+    *,
+    squeeze: Width,
+    expand: Width,
+    act: Act | None = None,
+    bypass: Literal["none", "simple", "complex"] = "none",
+) -> Value:
+    """1x1 to `squeeze`, then 1x1 and 3x3 to `expand` each, side by side (Iandola et al. 2016, fig. 1).
+
+    A simple bypass adds the input where the channels agree; a complex one also where they differ, through a 1x1 (fig. 2).
+    """
     out = t.width(expand, x)
     s = t.unit(x, t.width(squeeze, x), act=act, name="squeeze")
-    return t.concat(t.unit(s, out, act=act, name="expand1x1"), t.unit(s, out, 3, act=act, name="expand3x3"))
+    y = t.concat(t.unit(s, out, act=act, name="expand1x1"), t.unit(s, out, 3, act=act, name="expand3x3"))
+    if bypass == "none" or (bypass == "simple" and x.channels != y.channels):
+        return y
+    return t.add(y, x if x.channels == y.channels else t.unit(x, y.channels, act="none", name="bypass"))
 
 
 @block
