@@ -66,7 +66,7 @@ def resolve(width: int | str, divisor: int, cin: int, out: int | None = None, mi
     base = {"in": cin, "out": out, "mid": mid}[name]
     if base is None:
         raise ValueError(f"width {short(width)} names {name!r}, which this field cannot know; write it with another of in, out, mid")
-    channels = round_to(base * factor, divisor)
+    channels = base if factor == 1 else round_to(base * factor, divisor)
     if channels > MAX_WIDTH:
         raise ValueError(f"a width is at most {MAX_WIDTH} channels; {short(width)} of {base} is {channels}")
     return channels

@@ -115,7 +115,7 @@ class OpenRow:
         for depth in self.repeat:
             if depth in ends:
                 yield start + depth, {**({f"{label}.repeat": depth} if len(self.repeat) > 1 else {}), **ends[depth]}
-            elif start + depth > len(blocks):
+            elif len(ends) > len(blocks) - start:  # all that is left was read
                 trail.fail(len(blocks), f"{label} needs {depth} layers of {self.op} and there are {len(blocks) - start} left")
 
     def _read(self, run: Sequence[Block], start: int, label: str, trail: Trail) -> Iterator[Decisions]:

@@ -16,10 +16,23 @@ def some(options: list[Any], most: int = 2) -> st.SearchStrategy[Any]:
 
 
 @st.composite
+def branched(draw: st.DrawFn) -> dict[str, Any]:
+    """Paths with open rows in them; what is added ends at the channels of the first path."""
+    join = draw(st.sampled_from(["concat", "add"]))
+    first = {"op": "conv", "width": draw(some([4, 8])), "kernel": draw(some([1, "1x3", "3x1"]))}
+    second = {"op": "conv", "width": "out" if join == "add" else draw(some([4, 8])), "repeat": draw(some([1, 2]))}
+    paths = [[first], [{"op": "pool", "stride": 1, "mode": draw(some(["max", "avg"]))}, second]]
+    row: dict[str, Any] = {"op": "branches", "paths": paths, "join": join, "repeat": draw(some([0, 1, 2]))}
+    return {**row, "vary": ["paths"]} if draw(st.booleans()) else row
+
+
+@st.composite
 def rows(draw: st.DrawFn) -> dict[str, Any]:
-    op = draw(st.sampled_from(["conv", "mbconv", "separable", "residual", "identity"]))
+    op = draw(st.sampled_from(["conv", "mbconv", "separable", "residual", "identity", "branches"]))
     if op == "identity":
         return {"op": op}
+    if op == "branches":
+        return draw(branched())
     row: dict[str, Any] = {"op": op, "width": draw(some([4, 8, 12]))}
     if draw(st.booleans()):
         row["width"] = draw(st.sampled_from([{"range": [4, 8, 4]}, {"range": [4, 4]}, ["in", 4], "in*2"]))
@@ -50,12 +63,18 @@ def spaces(draw: st.DrawFn, most: int = 400) -> Space:
         document["style"] = {"plain": {}, "hard": {"divisor": 8, "act": "hardswish"}}
     if draw(st.booleans()):
         document["head"] = {"short": [{"op": "gap"}], "long": [{"op": "gap"}, {"op": "linear", "width": draw(some([5, 7]))}]}
-    for where in draw(st.lists(st.sampled_from(["stem", "stage", "same stage"]), max_size=4)):
+    for where in draw(st.lists(st.sampled_from(["stem", "stage", "same stage", "named stage"]), max_size=4)):
         part = draw(PARTS)
+        if where == "named stage":
+            named = {"one": draw(st.lists(PARTS, max_size=2)), "two": [part]}
+            longer = {**document, "stages": [*document["stages"], named]}
+            document = longer if read(longer).count() <= most else document
+            continue
         longer = {**document, "stem": [*document["stem"], part]}
         if where != "stem":
-            more = [[*document["stages"][-1], part]] if where == "same stage" and document["stages"] else [[part]]
-            kept = document["stages"][:-1] if where == "same stage" else document["stages"]
+            joins = where == "same stage" and document["stages"] and isinstance(document["stages"][-1], list)
+            more = [[*document["stages"][-1], part]] if joins else [[part]]
+            kept = document["stages"][:-1] if joins else document["stages"]
             longer = {**document, "stages": [*kept, *more]}
         if read(longer).count() <= most:
             document = longer
