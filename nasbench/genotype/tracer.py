@@ -124,20 +124,27 @@ class Tracer:
         groups: int | str = 1,
         bias: bool = False,
         name: str = "conv",
+        dilation: int = 1,
     ) -> Value:
-        """Convolution of (c, h, w) to (width, h', w'); `groups="depthwise"` is one group per input channel."""
+        """Convolution of (c, h, w) to (width, h', w'); `groups="depthwise"` is one group per input channel.
+
+        With `dilation` n the kernel's weights are n pixels apart; padding "same" grows with it.
+        """
         cin = x.shape[0]
         g = cin if groups == "depthwise" else int(groups)
         if cin % g or width % g:
             raise self.error(f"{cin} input and {width} output channels must both divide into {g} groups")
         kh, kw = kernel if isinstance(kernel, tuple) else (kernel, kernel)
-        pad = ((kh - 1) // 2, (kw - 1) // 2) if padding == "same" else _pad(padding, kh, kw)
+        reach, across = (kh, kw) if dilation == 1 else (dilation * (kh - 1) + 1, dilation * (kw - 1) + 1)
+        pad = ((reach - 1) // 2, (across - 1) // 2) if padding == "same" else _pad(padding, reach, across)
         _, h, w = x.shape
-        h, w = (h + 2 * pad[0] - kh) // stride + 1, (w + 2 * pad[1] - kw) // stride + 1
+        h, w = (h + 2 * pad[0] - reach) // stride + 1, (w + 2 * pad[1] - across) // stride + 1
         if h < 1 or w < 1 or x.flat:
-            self._window(x, kh, kw, stride, pad, False)  # says what is wrong
+            self._window(x, reach, across, stride, pad, False)  # says what is wrong
         weights = kh * kw * (cin // g) * width
         attrs = _attrs(cin=cin, kernel=(kh, kw), stride=stride, padding=pad, groups=g, bias=bias)
+        if dilation != 1:
+            attrs = _attrs(**attrs, dilation=dilation)
         return self._add("conv", (x.index,), (width, h, w), attrs, weights + width if bias else weights, weights * h * w, name)
 
     def norm(self, x: Value, name: str = "norm") -> Value:
@@ -287,6 +294,7 @@ class Tracer:
         norm: bool = True,
         bias: bool | None = None,
         name: str = "",
+        dilation: int = 1,
     ) -> Value:
         """Convolution, norm and activation in the given order; a bias where no norm follows, unless said."""
         dot = f"{name}." if name else ""
@@ -294,12 +302,12 @@ class Tracer:
             bias = not norm or self.style.norm == "none"
         order = order or self.style.order
         if order == "conv-norm-act":
-            x = self.conv(x, width, kernel, stride, padding, groups, bias, f"{dot}conv")
+            x = self.conv(x, width, kernel, stride, padding, groups, bias, f"{dot}conv", dilation)
             return self.act(self.norm(x, f"{dot}norm") if norm else x, act, f"{dot}act")
         if order == "norm-act-conv":
             x = self.act(self.norm(x, f"{dot}norm") if norm else x, act, f"{dot}act")
-            return self.conv(x, width, kernel, stride, padding, groups, bias, f"{dot}conv")
-        x = self.conv(self.act(x, act, f"{dot}act"), width, kernel, stride, padding, groups, bias, f"{dot}conv")
+            return self.conv(x, width, kernel, stride, padding, groups, bias, f"{dot}conv", dilation)
+        x = self.conv(self.act(x, act, f"{dot}act"), width, kernel, stride, padding, groups, bias, f"{dot}conv", dilation)
         return self.norm(x, f"{dot}norm") if norm else x
 
     # Inside

@@ -111,7 +111,7 @@ def _module(layer: Layer, source: Layer) -> nn.Module:
     match layer.kind:
         case "conv":
             conv: nn.Conv2d = _BareConv(
-                a["cin"], layer.channels, a["kernel"], a["stride"], a["padding"], groups=a["groups"], bias=a["bias"]
+                a["cin"], layer.channels, a["kernel"], a["stride"], a["padding"], a.get("dilation", 1), a["groups"], a["bias"]
             )
             conv.__class__ = nn.Conv2d
             return conv

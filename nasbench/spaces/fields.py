@@ -91,7 +91,8 @@ class Listed:
                 yield (*start[:i], value, *start[i + 1 :])
 
     def describe(self) -> str:
-        return f"({' | '.join(entry.describe() for entry in self.entries)})"
+        flat = all(isinstance(entry, Scalar) for entry in self.entries)
+        return f"({(', ' if flat else ' | ').join(entry.describe() for entry in self.entries)})"
 
 
 ReadRows = Callable[[Any, Mapping[str, Any], str], OpenField]

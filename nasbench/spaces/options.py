@@ -38,7 +38,7 @@ def show(options: Options) -> str:
     """Options as a person writes them."""
     if isinstance(options, range):
         return f"{options[0]} to {options[-1]} in steps of {options.step}"
-    return ", ".join("null" if o is None else str(o) for o in options)
+    return ", ".join("null" if o is None else str(o).lower() if isinstance(o, bool) else str(o) for o in options)
 
 
 def ends(options: Options) -> Options:

@@ -166,7 +166,7 @@ class OpenRow:
         """The row in one line: fixed fields as they are, choices in brackets."""
         tied = dict(self.tie)
         said = [
-            f"{n}{' (each layer)' if n in self.vary and part.count() > 1 else f' (as {tied[n]})' if n in tied else ''} {part.describe()}"
+            f"{n} as {tied[n]}" if n in tied else f"{n}{' (each layer)' if n in self.vary and part.count() > 1 else ''} {part.describe()}"
             for n, part in self.fields.items()
         ]
         if len(self.repeat) > 1 or self.repeat[0] != 1:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from nasbench.errors import GenotypeError, NasbenchError, SpaceError
 from nasbench.genotype import Block, Genotype, Style, digest
 from nasbench.spaces.bounds import Bounds
+from nasbench.spaces.fields import OpenField
 from nasbench.spaces.options import Choose, Decisions, Options, ask, show
 from nasbench.spaces.parts import AnyOf, Named, OpenRow, Part, Rows, Section, Trail, in_sequence
 
@@ -63,9 +64,8 @@ class Space:
         return [("stem", self.stem), *((f"stages.{i}", stage) for i, stage in enumerate(self.stages)), ("head", self.head)]
 
     @property
-    def _tied(self) -> dict[str, int]:
-        """Ways to answer each tied field."""
-        return {name: part.count() for _, section in self._sections for name, part, _ in section.ties()}
+    def _tied(self) -> dict[str, OpenField]:
+        return {name: part for _, section in self._sections for name, part, _ in section.ties()}
 
     def encode(self, g: Genotype) -> Decisions:
         """The answers that lead to `g`, or to another spelling of the same network.
@@ -145,7 +145,7 @@ class Space:
     def count(self) -> int:
         """How many ways there are to answer; exact, and with those that bounds or shapes exclude."""
         body = math.prod(section.count() for _, section in self._sections)
-        return len(self.channels) * len(self.resolution) * len(self.styles) * body * math.prod(self._tied.values())
+        return len(self.channels) * len(self.resolution) * len(self.styles) * body * math.prod(part.count() for part in self._tied.values())
 
     def __iter__(self) -> Iterator[Genotype]:
         """Every genotype, in the order of the options, without those above a bound; only sensible for a small space."""
@@ -184,7 +184,7 @@ class Space:
                 rows += [(f"{place} {name}", inner.describe(), inner.count()) for name, inner in section.rows.items()]
             else:
                 rows += [(place, part.describe(), part.count()) for part in section.parts]
-        rows += [(name, "tied", ways) for name, ways in self._tied.items()]
+        rows += [(name, part.describe(), part.count()) for name, part in self._tied.items()]
         return rows + ([("bounds", self.bounds.describe(), 1)] if self.bounds else [])
 
 

@@ -45,7 +45,7 @@ def step(layer: Layer, reads: list[Tensor], state: dict[str, Tensor], training: 
 
     match layer.kind:
         case "conv":
-            return F.conv2d(x, state[f"{layer.where}.weight"], w("bias"), a["stride"], a["padding"], 1, a["groups"])
+            return F.conv2d(x, state[f"{layer.where}.weight"], w("bias"), a["stride"], a["padding"], a.get("dilation", 1), a["groups"])
         case "linear":
             return F.linear(x, state[f"{layer.where}.weight"], w("bias"))
         case "norm":

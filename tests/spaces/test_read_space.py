@@ -44,7 +44,7 @@ BAD = [
     ("stem: [{op: conv, width: {range: [8, 70000]}}]", "stem, row 1: conv.width: a width is 1 to 65536 channels; got 70000"),
     ("stem: [{op: conv, width: 8, repeat: [-1, 2]}]", "stem, row 1: repeat is a whole number from 0 to 1000; got -1, 2"),
     ("stem: [{op: conv, width: 8, repeat: 1000000000}]", "repeat is a whole number from 0 to 1000; got 1000000000"),
-    ("stem: [{op: conv, width: 8, repeat: [true]}]", "repeat is a whole number from 0 to 1000; got True"),
+    ("stem: [{op: conv, width: 8, repeat: [true]}]", "repeat is a whole number from 0 to 1000; got true"),
     ("stem: [{op: conv, width: 8, vary: [kernel]}]", "vary lists fields of its row, but not op, repeat or stride; got ['kernel']"),
     ("stem: [{op: conv, width: 8, stride: [1, 2], vary: [stride]}]", "got ['stride']"),
     ("stem: [{op: conv, width: 8, vary: width}]", "got 'width'"),

@@ -13,7 +13,7 @@ from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
 from nasbench.genotype.words import block
 
-OPS = ("identity", "sep3", "sep5", "sep7", "avg3", "max3", "conv1")
+OPS = ("identity", "sep3", "sep5", "sep7", "dil3", "dil5", "avg3", "max3", "conv1")
 Node = tuple[str, int, str, int]
 
 
@@ -53,8 +53,11 @@ def cell(
 ) -> Value:
     """Nodes that each add two operations on earlier values; `output` are joined, or all that nobody reads (Zoph et al. 2017, fig. 4).
 
-    Value 0 is the block's input and 1 what the block before it read, each brought to `width`; with `first`, 1 is the input
-    as it is. Operations on these two take the stride. With `skip` the next cell too reads what the block before this one did.
+    Value 0 is the block's input and 1 what the block before it read, each brought to `width`; with `first`, 1 is the input as it is,
+    and an operation that keeps its channels is followed by a 1x1. Operations on these two take the stride; with it, the identity
+    halves by two shifted 1x1. `sep` is a separable convolution twice, `dil` one of dilation 2 (Liu et al. 2018, DARTS, section
+    3.1.1). With `skip` the next cell too reads what the block before this one did.
+
     Sizes are TensorFlow's SAME. Two habits of ports to torch: with `crop`, separable convolutions compute one row and column
     more and cut them off again, the same numbers for some MACs more; with `count_pad`, padded zeros count in strided averages.
     """
@@ -65,7 +68,9 @@ def cell(
     if first:
         values = [_fit(t, x, out, "input"), x]
     elif shrunk:
-        values = [_fit(t, x, out, "input"), _halve(t, before, x, out)]
+        values = [_fit(t, x, out, "input"), _halve(t, before, out, "before")]
+        if values[1].shape[1:] != x.shape[1:]:
+            raise t.error(f"a cell's two inputs differ in size by nothing or by one half; got {before.shape[1:]} before {x.shape[1:]}")
     else:
         earlier = _fit(t, before, out, "before")
         values = [_fit(t, x, out, "input"), earlier]
@@ -88,39 +93,44 @@ def _fit(t: Tracer, x: Value, width: int, name: str) -> Value:
     return t.unit(x, width, order="act-conv-norm", name=name)
 
 
-def _halve(t: Tracer, before: Value, x: Value, width: int) -> Value:
-    """Half the pixels by two strided 1x1, the second shifted by one pixel (the release's factorised reduction)."""
-    with t.at("before"):
-        y = t.act(before, name="act")
+def _halve(t: Tracer, x: Value, width: int, name: str) -> Value:
+    """Half the pixels by two strided 1x1, the second shifted by one pixel (the releases' factorised reduction)."""
+    with t.at(name):
+        y = t.act(x, name="act")
         ends = []
         for i, (shifted, channels) in enumerate(((False, width // 2), (True, width - width // 2))):
             z = t.pad(y, edges=(-1, 1, -1, 1), name=f"path{i}.shift") if shifted else y
             z = t.pool(z, "avg", 1, 2, "valid", count_pad=False, name=f"path{i}.pool")
             ends.append(t.conv(z, channels, name=f"path{i}.conv"))
-        y = t.norm(t.concat(*ends))
-    if y.shape[1:] != x.shape[1:]:
-        raise t.error(f"a cell's two inputs differ in size by nothing or by one half; got {before.shape[1:]} before {x.shape[1:]}")
-    return y
+        return t.norm(t.concat(*ends))
 
 
 def _op(t: Tracer, op: str, x: Value, width: int, stride: int, crop: bool, count_pad: bool, name: str) -> Value:
     if op == "identity":
-        if stride > 1 or x.channels != width:
-            raise t.error(f"identity keeps {x.channels} channels at stride 1; {width} at stride {stride} are wanted; use conv1")
-        return x
+        if stride == 2:
+            return _halve(t, x, width, name)
+        if stride > 2:
+            raise t.error(f"identity has a stride of 1 or 2; {stride} is wanted; use conv1")
+        return x if x.channels == width else _fit(t, x, width, name)
     if op == "conv1":
         return t.unit(x, width, 1, stride, order="act-conv-norm", name=name)
     kernel = int(re.sub(r"\D", "", op))
+    if op.startswith("dil"):
+        y = t.act(x, name=f"{name}.act")
+        y = t.conv(y, y.channels, kernel, stride, groups="depthwise", name=f"{name}.depthwise", dilation=2)
+        return t.norm(t.conv(y, width, name=f"{name}.pointwise"), f"{name}.norm")
     if not op.startswith("sep"):
         if op == "avg3" and stride > 1 and count_pad:
             y, both = _padded(t, x, kernel, stride, f"{name}.pad")
-            return t.pool(y, "avg", kernel, stride, both, name=name)
-        both, ceil = _pool_padding(x, kernel, stride)
-        return t.pool(x, op[:3], kernel, stride, both, ceil, count_pad=False, name=name)
+            y = t.pool(y, "avg", kernel, stride, both, name=name)
+        else:
+            both, ceil = _pool_padding(x, kernel, stride)
+            y = t.pool(x, op[:3], kernel, stride, both, ceil, count_pad=False, name=name)
+        return y if y.channels == width else t.norm(t.conv(y, width, name=f"{name}.conv"), f"{name}.norm")
     y = x
     for i, step in enumerate((stride, 1)):
         y = t.act(y, name=f"{name}.act{i}")
-        cropped = crop and i == 0
+        cropped = crop and i == 0 and (step == 1 or not (y.shape[1] % 2 or y.shape[2] % 2))  # an odd side has nothing to cut off
         if cropped:
             y, padding = t.pad(y, edges=(1, 0, 1, 0), name=f"{name}.pad{i}"), ((kernel - 1) // 2,) * 2
         else:

@@ -28,9 +28,13 @@ def conv(
     norm: bool = True,
     bias: bool | None = None,
     order: Order | None = None,
+    dilation: Size = 1,
 ) -> Value:
-    """Convolution, norm, activation. `padding: same` is (kernel - 1) // 2 on each side; a bias stands where no norm does."""
-    return t.unit(x, t.width(width, x), kernel, stride, padding, groups, act, order, norm, bias)
+    """Convolution, norm, activation. `padding: same` is (kernel - 1) // 2 on each side; a bias stands where no norm does.
+
+    With `dilation` n the kernel's weights are n pixels apart (Yu & Koltun 2015, eq. 2).
+    """
+    return t.unit(x, t.width(width, x), kernel, stride, padding, groups, act, order, norm, bias, dilation=dilation)
 
 
 @block
