@@ -11,7 +11,7 @@ import typer
 
 from nasbench.cli.shared import JSON, NAME, console, genotype_of, parse_shape, rows_of, show_json, table
 from nasbench.errors import GenotypeError, NasbenchError, nearest
-from nasbench.genotype import VOCABULARY, Genotype, adapt, cost_of, digest_of, trace
+from nasbench.genotype import VOCABULARY, Genotype, Layer, adapt, cost_of, digest_of, trace
 from nasbench.genotype.units import show_count, show_memory
 from nasbench.zoo import facts, known
 
@@ -93,8 +93,8 @@ def show(
     traced = trace(g)
     c = cost_of(traced)
     if as_json:
-        listed = [{k: v for k, v in x._asdict().items() if k != "flat"} for x in traced]
-        show_json({"name": g.name, "digest": digest_of(traced, g.style.init), "genotype": g.to_yaml(), "cost": asdict(c), "layers": listed})
+        whole = {"name": g.name, "digest": digest_of(traced, g.style.init), "genotype": g.to_yaml(), "cost": asdict(c)}
+        show_json({**whole, "layers": [_plain(x) for x in traced]})
         return
     style = ", ".join(f"{k} {v}" for k, v in g.style.written().items()) or "default"
     console.print(f"{g.name}  input {'x'.join(map(str, g.input))}  style: {style}  digest {digest_of(traced, g.style.init)}\n")
@@ -108,7 +108,16 @@ def show(
     console.print(
         f"\n{c.params:,} parameters, {c.macs:,} MACs, {show_count(c.activations)} activations, depth {c.depth}, "
         f"{show_memory(c.peak_bytes)} to run, {show_memory(c.train_peak_bytes)} to train at batch 1"
+        + (f"\n{c.auxiliary_params:,} parameters more in training, of auxiliary heads" if c.auxiliary_params else "")
     )
+
+
+def _plain(layer: Layer) -> dict[str, Any]:
+    """A layer for JSON; an auxiliary head with its layers."""
+    found = {k: v for k, v in layer._asdict().items() if k != "flat"}
+    if layer.kind == "auxiliary":
+        found["attrs"] = {**layer.attrs, "rows": [_plain(x) for x in layer.attrs["rows"]]}
+    return found
 
 
 def _show_blocks(name: str | None, as_json: bool) -> None:
@@ -134,7 +143,8 @@ def _row_table(g: Genotype) -> list[Sequence[object]]:
         entry = totals.setdefault(place, [0, 0])
         entry[0] += x.params
         entry[1] += x.macs
-        shapes[place] = x.shape
+        if x.kind != "auxiliary":  # it passes its input on
+            shapes[place] = x.shape
     found: list[Sequence[object]] = []
     for label, prefix, rows in [
         ("stem", "stem", g.stem),
@@ -160,6 +170,8 @@ def _fields(row: Mapping[str, Any]) -> str:
             continue
         if name == "paths":
             said.append(" | ".join(", ".join(map(_short, path)) or "as it is" for path in value))
+        elif name == "rows":
+            said.append(", ".join(map(_short, value)))
         elif name == "nodes":
             said.append("; ".join(f"{a} {i} + {b} {j}" for a, i, b, j in value))
         elif isinstance(value, list):
@@ -172,7 +184,7 @@ def _fields(row: Mapping[str, Any]) -> str:
 def _short(row: Mapping[str, Any]) -> str:
     """A row inside a path: `conv 64 kernel 3`, `3 x (conv 64)`."""
     inside = _fields({k: v for k, v in row.items() if k != "width"}).replace(", ", " ")
-    inside = f"[{inside}]" if row["op"] == "branches" else inside
+    inside = f"[{inside}]" if row["op"] in ("branches", "auxiliary") else inside
     said = " ".join(filter(None, (row["op"], str(row.get("width", "")), inside)))
     return f"{row['repeat']} x ({said})" if "repeat" in row else said
 
@@ -208,6 +220,7 @@ def cost(
                 ("depth", f"{c.depth:,}", "convolutions and linear layers on the longest way"),
                 ("memory to run", show_memory(c.peak_bytes), "float32, batch 1: weights and the most values alive at once"),
                 ("memory to train", show_memory(c.train_peak_bytes), "float32, batch 1, estimated"),
+                *([("auxiliary heads", f"{c.auxiliary_params:,}", "parameters more, in training only")] if c.auxiliary_params else []),
             ),
         )
         if checked:

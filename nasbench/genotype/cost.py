@@ -10,6 +10,8 @@
   in-place activations. A kernel's own workspace is not known here.
 - `train_peak_bytes`: weights, gradients and one momentum, plus every stored value of a forward pass and the largest
   gradient, for one image.
+- Auxiliary heads run in training only: `auxiliary_params` counts their parameters and `train_peak_bytes` their memory;
+  every other figure is of the network without them.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ class Cost:
         peak_bytes: memory of inference in float32.
         train_peak_bytes: memory of a training step at batch 1 in float32, estimated.
         depth: convolutions and linear layers on the longest way through.
-        layers: layers in the trace, without the input.
+        layers: layers in the trace, without the input and auxiliary heads.
+        auxiliary_params: parameters that training has besides, those of auxiliary heads.
     """
 
     params: int
@@ -48,6 +51,7 @@ class Cost:
     train_peak_bytes: int
     depth: int
     layers: int
+    auxiliary_params: int = 0
 
 
 def cost(g: Genotype) -> Cost:
@@ -78,6 +82,7 @@ def cost_of(layers: Sequence[Layer]) -> Cost:
     end: list[int] = []  # and the last that reads that buffer
     depth: list[int] = []
     params = macs = activations = buffers = 0
+    heads: list[Layer] = []
     for kind, inputs, (c, h, w), _, p, m, _, index, _ in layers:
         deep = 0
         for i in inputs:
@@ -95,19 +100,33 @@ def cost_of(layers: Sequence[Layer]) -> Cost:
             buffers += 2 * c
         elif kind in VIEWS or (kind == "act" and in_place(layers, read_by, layers[index])):
             opened, at = 0, home[inputs[0]]
+        elif kind == "auxiliary":
+            heads.append(layers[index])
+            opened, at = 0, home[inputs[0]]
         depth.append(deep)
         size.append(opened)
         home.append(at)
         end.append(index)
+    aside = [_aside(head.attrs["rows"]) for head in heads]
+    more, stored, largest = sum([a[0] for a in aside]), sum([a[1] for a in aside]), max([max(size), *[a[2] for a in aside]])
     return Cost(
         params=params,
         macs=macs,
         activations=activations,
         peak_bytes=BYTES * (params + buffers + _peak(size, end)),
-        train_peak_bytes=BYTES * (3 * params + buffers + sum(size) + max(size)),
+        train_peak_bytes=BYTES * (3 * (params + more) + buffers + sum(size) + stored + largest),
         depth=max(depth),
-        layers=len(layers) - 1,
+        layers=len(layers) - 1 - len(heads),
+        auxiliary_params=more,
     )
+
+
+def _aside(rows: Sequence[Layer]) -> tuple[int, int, int]:
+    """What an auxiliary head adds to a training step: parameters, stored values with running statistics, its largest value."""
+    read_by = readers(rows)
+    sizes = [x.elements for x in rows[1:] if x.kind not in VIEWS and not (x.kind == "act" and in_place(rows, read_by, x))]
+    running = sum([2 * x.channels for x in rows if x.kind == "norm"])
+    return sum([x.params for x in rows]), sum(sizes) + running, max(sizes, default=0)
 
 
 def _peak(size: Sequence[int], last: Sequence[int]) -> int:

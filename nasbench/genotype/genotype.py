@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -55,10 +55,18 @@ class Block:
         return {f.name: getattr(self, f.name) for f in fields(self)}  # a hash of text differs in another process
 
     @cached_property
+    def inside(self) -> tuple[Block, ...]:
+        """Rows that stand in its fields, such as those of its paths."""
+        return tuple([row for value in self.fields.values() if type(value) is tuple for row in _rows_in(value)])
+
+    def change_inside(self, change: Callable[[Block], Block]) -> Block:
+        """The same block with every row in its fields changed."""
+        return self.but(**{k: _changed(v, change) for k, v in self.fields.items() if type(v) is tuple}) if self.inside else self
+
+    @cached_property
     def size(self) -> int:
-        """Blocks that it stands for, with those inside its paths."""
-        inside = [b for value in self.fields.values() if type(value) is tuple for path in value if type(path) is tuple for b in path]
-        return self.repeat * (1 + sum(b.size for b in inside if isinstance(b, Block)))
+        """Blocks that it stands for, with those inside it."""
+        return self.repeat * (1 + sum([row.size for row in self.inside]))
 
     def but(self, repeat: int | None = None, **changes: Any) -> Block:
         """The same block with some fields changed."""
@@ -201,6 +209,32 @@ def _rows(rows: Iterable[Block], where: str) -> tuple[Block, ...]:
         if not isinstance(row, Block):
             raise GenotypeError(f"{where}, row {i + 1}: a row is a block such as conv(64); got {short(row)}")
     return found
+
+
+def _rows_in(value: tuple[Any, ...]) -> Iterator[Block]:
+    for one in value:
+        if isinstance(one, Block):
+            yield one
+        elif type(one) is tuple:
+            yield from _rows_in(one)
+
+
+def _changed(value: Any, change: Callable[[Block], Block]) -> Any:
+    if isinstance(value, Block):
+        return change(value)
+    return tuple([_changed(v, change) for v in value]) if type(value) is tuple else value
+
+
+def classifier(rows: Sequence[Block]) -> int:
+    """Which of the rows makes the classes: the last `linear` or, in fully convolutional networks, `conv`; -1 where there is none."""
+    return max((i for i, row in enumerate(rows) if row.op in ("linear", "conv")), default=-1)
+
+
+def read_row(row: Any) -> Block:
+    """A block from a mapping with an `op`, as YAML gives it; the rows inside it too."""
+    if not isinstance(row, Mapping) or "op" not in row:
+        raise GenotypeError(f"a row is a mapping with an op, such as {{op: conv, width: 64}}; got {short(row)}")
+    return Block(row["op"], {k: v for k, v in row.items() if k not in ("op", "repeat")}, row.get("repeat", 1))
 
 
 def plain(value: Any) -> Any:

@@ -24,7 +24,7 @@ class Layer(NamedTuple):
 
     Attributes:
         kind: input, conv, norm, act, pool, gap, bins, linear, flatten, dropout, drop_path, lrn, add, scale, multiply, concat, interleave,
-            slice, take or pad.
+            slice, take, pad or auxiliary: a classifier that only training sees, with a trace of its own in `attrs["rows"]`.
         inputs: indices of the layers read, in the trace.
         shape: channels, height and width of the output; a flat vector is (n, 1, 1).
         attrs: what the kind needs to be computed, such as kernel and stride.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 from nasbench.errors import GenotypeError
-from nasbench.genotype.genotype import Block, Genotype
+from nasbench.genotype.genotype import Block, Genotype, classifier
 from nasbench.genotype.layer import Layer
 from nasbench.genotype.tracer import Tracer
 
@@ -20,16 +21,28 @@ def trace(g: Genotype) -> Trace:
     """The layers of `g` in the order they run; `trace(g)[layer.inputs[0]]` is what a layer reads.
 
     Raises:
-        GenotypeError: shapes that do not meet (which layer, which shapes), or a network above the ceilings.
+        GenotypeError: shapes that do not meet (which layer, which shapes), a network above the ceilings, or an auxiliary
+            head that does not end in the network's classes.
     """
     g = _with_drop_path(g) if g.style.drop_path else g
     t = Tracer(g.style, g.input)
     x = t.path(g.stem, t.layers[0], "stem")
     for i, stage in enumerate(g.stages):
         x = t.path(stage, x, f"stages.{i}", t.before)
-    t.path(g.head, x, "head", t.before)
+    end = t.path(g.head, x, "head", t.before)
     layers = tuple(t.layers)
+    if end.index != len(layers) - 1:
+        after = end.where or "the input"
+        raise GenotypeError(f"{g.name}: a network ends in its last layer; {layers[-1].where} comes after {after}; move it before")
     params, macs = sum([x.params for x in layers]), sum([x.macs for x in layers])
+    for head in [x for x in layers if x.kind == "auxiliary"]:
+        if (head.shape, head.flat) != (end.shape, end.flat):
+            raise GenotypeError(
+                f"{g.name}: an auxiliary head ends in the classes of its network; {head.where} ends in {_size(head)}, the network in "
+                f"{_size(end)}; change its last row"
+            )
+        params += sum([x.params for x in head.attrs["rows"]])
+        macs += sum([x.macs for x in head.attrs["rows"]])
     if macs > MAX_MACS or params > MAX_PARAMS:
         raise GenotypeError(
             f"{g.name}: a network has at most {MAX_MACS:.0e} MACs and {MAX_PARAMS:.0e} parameters; this one has "
@@ -59,14 +72,39 @@ def digest(g: Genotype) -> str:
 
 def digest_of(layers: Trace, init: str) -> str:
     """The digest of a network that is traced already."""
-    steps = [(x.kind, x.inputs, x.shape, sorted(x.attrs.items())) for x in layers]
-    return hashlib.sha256(repr((init, steps)).encode()).hexdigest()[:12]
+    return hashlib.sha256(repr((init, _steps(layers))).encode()).hexdigest()[:12]
+
+
+def _steps(layers: Trace) -> list[tuple[Any, ...]]:
+    """The layers without their places."""
+    return [
+        (x.kind, x.inputs, x.shape, sorted((x.attrs | {"rows": _steps(x.attrs["rows"])} if x.kind == "auxiliary" else x.attrs).items()))
+        for x in layers
+    ]
+
+
+def inference(layers: Trace) -> Trace:
+    """What inference runs: the layers without auxiliary heads, numbered anew."""
+    if all(x.kind != "auxiliary" for x in layers):
+        return layers
+    place: dict[int, int] = {}
+    found: list[Layer] = []
+    for x in layers:
+        if x.kind != "auxiliary":
+            place[x.index] = len(found)
+            found.append(x._replace(inputs=tuple([place[i] for i in x.inputs]), index=len(found)))
+    return tuple(found)
+
+
+def _size(x: Layer) -> str:
+    return f"{x.shape[0]} numbers" if x.flat else f"a map of {'x'.join(map(str, x.shape))}"
 
 
 def adapt(g: Genotype, input: tuple[int, int, int] | None = None, classes: int | None = None) -> Genotype:
     """The same network for another input shape or another number of classes.
 
-    The classifier is the last row that makes channels: a `linear` or, in fully convolutional networks, a `conv`.
+    The classifier is the last row that makes channels: a `linear` or, in fully convolutional networks, a `conv`. Auxiliary
+    heads get as many classes.
 
     Raises:
         GenotypeError: `classes` is asked for and the head has no such row.
@@ -74,8 +112,21 @@ def adapt(g: Genotype, input: tuple[int, int, int] | None = None, classes: int |
     g = g if input is None else replace(g, input=input)
     if classes is None:
         return g
-    for i in reversed(range(len(g.head))):
-        row: Block = g.head[i]
-        if row.op in ("linear", "conv"):
-            return replace(g, head=(*g.head[:i], row.but(width=classes), *g.head[i + 1 :]))
-    raise GenotypeError(f"{g.name}: to set the number of classes the head needs a linear or conv row; it has {[b.op for b in g.head]}")
+
+    def classed(rows: tuple[Block, ...]) -> tuple[Block, ...]:
+        i = classifier(rows)
+        if i < 0:
+            raise GenotypeError(
+                f"{g.name}: to set the number of classes the head needs a linear or conv row; it has {[b.op for b in rows]}"
+            )
+        return (*rows[:i], rows[i].but(width=classes), *rows[i + 1 :])
+
+    def aside(row: Block) -> Block:
+        return row.but(rows=classed(row.fields["rows"])) if row.op == "auxiliary" else row.change_inside(aside)
+
+    return replace(
+        g,
+        stem=tuple(map(aside, g.stem)),
+        stages=tuple(tuple(map(aside, stage)) for stage in g.stages),
+        head=tuple(map(aside, classed(g.head))),
+    )

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 MAX_LAYERS = 100_000
 
+
+class NoRoomError(GenotypeError):
+    """A window that does not fit into its map."""
+
+
 _new = tuple.__new__  # makes a Layer in a third of the time of calling it
 _Step = tuple[str, tuple[int, ...], Shape, Fields, int, int, str, bool]  # a Layer, its place and indices counted from its block's
 
@@ -31,13 +36,14 @@ class Tracer:
         scope: dotted place of the block being written; read and set by `at`.
         before: after `path`, the value that its last block had read; what a cell reads beside its input.
         out: in paths that are added up, the channels that the sum will have: what a width `out` means there.
+        within: the place that this trace itself has in another, with a dot; for errors.
     """
 
     def __init__(self, style: Style, shape: Shape, flat: bool = False) -> None:
         self.style = style
         self.layers: list[Layer] = [Layer("input", (), shape, Fields(), flat=flat)]
         self._norm_attrs = Fields(eps=style.eps, momentum=style.momentum)
-        self.scope = ""
+        self.scope = self.within = ""
         self.before = self.layers[0]
         self.out: int | None = None
         self._keeps = False
@@ -46,18 +52,20 @@ class Tracer:
     # Rows
 
     def path(self, rows: Sequence[Block], x: Value, scope: str, before: Value | None = None) -> Value:
-        """Rows in sequence; their places are `scope.0`, `scope.1`, ...
+        """Rows in sequence; their places are `scope.0`, `scope.1`, ... or, without a scope, `0`, `1`, ...
 
-        `before` is what the block before the first one read; words that ask for it get the value before theirs.
+        `before` is what the block before the first one read; words that ask for it get the value before theirs. An auxiliary
+        head, which stands aside, does not count there.
         """
         from nasbench.genotype.words import VOCABULARY
 
         outer, i = self.scope, 0
         before = x if before is None else before
+        dot = f"{scope}." if scope else ""
         for row in rows:
             word = VOCABULARY[row.op]
             for one in row.unrolled:
-                self.scope = f"{scope}.{i}"
+                self.scope = f"{dot}{i}"
                 if len(self.layers) > MAX_LAYERS:
                     raise self.error(f"a network has at most {MAX_LAYERS} layers; write fewer repeats")
                 if word.reads_before:
@@ -65,8 +73,9 @@ class Tracer:
                     out = word.function(self, x, before, **one.fields)
                     before = before if self._keeps else x
                 else:
+                    start = len(self.layers)
                     out = self._block(word.function, one, x)
-                    before = x
+                    before = before if out is x and len(self.layers) > start else x
                 x = out
                 i += 1
         self.scope, self.before = outer, before
@@ -279,6 +288,19 @@ class Tracer:
         """The whole value dropped for an image with probability `p`, in training only."""
         return x if p == 0 else self._add("drop_path", (x.index,), x.shape, _attrs(p=p), 0, 0, name, x.flat)
 
+    def auxiliary(self, x: Value, rows: Sequence[Block], weight: float, name: str = "auxiliary") -> None:
+        """A classifier on `x` that only training sees; nothing reads it. None where a window of its rows does not fit into the map."""
+        inner = Tracer(self.style, x.shape, x.flat)
+        inner.within = f"{self.within}{self.scope}.rows."
+        try:
+            end = inner.path(rows, inner.layers[0], "")
+        except NoRoomError:
+            return
+        if end.index != len(inner.layers) - 1 or any(layer.kind == "auxiliary" for layer in inner.layers):
+            raise self.error("the rows of an auxiliary head end in their last layer and hold no other head; take that out")
+        attrs = Fields(rows=tuple(inner.layers), weight=weight)
+        self._add("auxiliary", (x.index,), end.shape, attrs, 0, 0, name, end.flat)
+
     # Groups of layers
 
     def unit(
@@ -314,7 +336,10 @@ class Tracer:
 
     def error(self, rule: str) -> GenotypeError:
         """A GenotypeError that says where in the network it happened."""
-        return GenotypeError(f"{_place(self.scope)}: {rule}")
+        return GenotypeError(self._say(rule))
+
+    def _say(self, rule: str) -> str:
+        return f"{_place(self.within + self.scope)}: {rule}"
 
     def _window(self, x: Value, kh: int, kw: int, stride: int, pad: tuple[int, int], up: bool) -> tuple[int, int]:
         _, h, w = x.shape
@@ -322,9 +347,11 @@ class Tracer:
             raise self.error(f"a {kh}x{kw} window needs a map of (channels, height, width); this value is flat with {x.shape[0]} numbers")
         oh, ow = _out(h, kh, stride, pad[0], up), _out(w, kw, stride, pad[1], up)
         if oh < 1 or ow < 1:
-            raise self.error(
-                f"a {kh}x{kw} window with stride {stride} and padding {pad[0]}x{pad[1]} does not fit into {_show((x,))}; "
-                "use a larger input, fewer strides or padding: same"
+            raise NoRoomError(
+                self._say(
+                    f"a {kh}x{kw} window with stride {stride} and padding {pad[0]}x{pad[1]} does not fit into {_show((x,))}; "
+                    "use a larger input, fewer strides or padding: same"
+                )
             )
         return oh, ow
 
@@ -427,12 +454,14 @@ def _show(values: Sequence[Value]) -> str:
 
 
 def _place(scope: str) -> str:
-    """`stages.2.0` as people count: `stage 3, layer 1 (stages.2.0)`; inside branches also the path and its layer."""
+    """`stages.2.0` as people count: `stage 3, layer 1 (stages.2.0)`; inside branches and auxiliary heads also the layer there."""
     said, parts = [], scope.split(".")
     if parts[0] == "stages" and len(parts) > 2:
         said, parts = [f"stage {int(parts[1]) + 1}", f"layer {int(parts[2]) + 1}"], parts[3:]
     elif len(parts) > 1 and parts[1].isdigit():
         said, parts = [parts[0], f"layer {int(parts[1]) + 1}"], parts[2:]
-    while len(parts) > 2 and parts[0] == "paths":
-        said, parts = [*said, f"path {int(parts[1]) + 1}", f"layer {int(parts[2]) + 1}"], parts[3:]
+    while len(parts) > 1 and parts[0] in ("paths", "rows"):
+        if parts[0] == "paths" and len(parts) > 2:
+            said, parts = [*said, f"path {int(parts[1]) + 1}"], parts[1:]
+        said, parts = [*said, f"layer {int(parts[1]) + 1}"], parts[2:]
     return f"{', '.join(said)} ({scope})" if said else scope or "network"

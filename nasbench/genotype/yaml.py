@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import yaml
 
 from nasbench.errors import GenotypeError, NasbenchError, nearest, short
-from nasbench.genotype.genotype import Block, Genotype, Style
+from nasbench.genotype.genotype import Block, Genotype, Style, read_row
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
@@ -171,13 +171,6 @@ def _read_rows(rows: Any, where: str) -> tuple[Block, ...]:
         except GenotypeError as error:
             raise GenotypeError(f"{where}, row {i + 1}: {error}") from None
     return tuple(found)
-
-
-def read_row(row: Any) -> Block:
-    """A block from a mapping with an `op`; nested rows of `branches` too."""
-    if not isinstance(row, Mapping) or "op" not in row:
-        raise GenotypeError(f"a row is a mapping with an op, such as {{op: conv, width: 64}}; got {short(row)}")
-    return Block(row["op"], {k: v for k, v in row.items() if k not in ("op", "repeat")}, row.get("repeat", 1))
 
 
 class _Row(dict[str, Any]):

@@ -12,9 +12,9 @@ import torch
 from torch import fx
 
 from nasbench.errors import DeviceError, nearest
-from nasbench.genotype import Genotype, trace
+from nasbench.genotype import Genotype, inference, trace
 from nasbench.latency.device import Device
-from nasbench.network import build
+from nasbench.network import build_trace, initialise
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -26,7 +26,7 @@ class Loaded:
 
     Attributes:
         run: one inference of a batch, finished when it returns.
-        layers: one inference layer by layer; milliseconds of each layer of the trace, 0 for the input.
+        layers: one inference layer by layer; milliseconds of each layer of `inference(trace(g))`, 0 for the input.
     """
 
     run: Callable[[], None]
@@ -52,9 +52,12 @@ def load_eager(g: Genotype, device: Device) -> Loaded:
     # Random weights let activations fade to numbers so small that the CPU takes many times as long for them.
     torch.set_flush_denormal(True)
     dtype, layout = DTYPES[device.precision], FORMATS[device.memory_format]
-    net = build(g).eval().to(dtype).to(memory_format=layout)
+    layers = inference(trace(g))
+    net = build_trace(layers, g.name).to_empty(device="cpu")
+    initialise(net, g.style.init)
+    net.eval().to(dtype).to(memory_format=layout)
     image = torch.randn(device.batch, *g.input).to(dtype=dtype, memory_format=layout)
-    walk = Walk(net, len(trace(g)))
+    walk = Walk(net, len(layers))
     return Loaded(partial(_run, net, image), partial(walk.times, image))
 
 

@@ -63,11 +63,13 @@ class Signature(NamedTuple):
 
 
 def signatures(layers: Sequence[Layer]) -> list[Signature]:
-    """Of each layer but the input."""
+    """Of each layer that inference runs, but the input."""
     shapes = [layer.shape for layer in layers]
     found = []
     for layer in layers[1:]:
         kind, inputs, shape, attrs = layer[:4]
+        if kind == "auxiliary":
+            continue
         values = tuple([attrs[name] for name in TIMED[kind]]) if kind in TIMED else ()
         found.append(_new(Signature, (kind, tuple([shapes[i] for i in inputs]), shape, values)))
     return found

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from nasbench.genotype import Genotype, Layer, Trace, trace
 from nasbench.genotype.cost import in_place, readers
+from nasbench.network.auxiliary import AuxiliaryHead, Outputs
 from nasbench.network.initialise import initialise
 
 # Activations by their name in a genotype, and whether torch can write them in place.
@@ -37,7 +38,8 @@ _ACTS: dict[str, tuple[Any, bool]] = {
 def build(g: Genotype, device: torch.device | str | None = None) -> fx.GraphModule:
     """The network of `g`, freshly initialised by its style, in training mode like any new module.
 
-    Maps float tensors (N, c, h, w) to (N, classes). `device="meta"` makes it without memory or initialisation.
+    Maps float tensors (N, c, h, w) to (N, classes); where it has auxiliary heads, in training mode to a `TrainingOutput`
+    with their logits too. `device="meta"` makes it without memory or initialisation.
 
     Raises:
         GenotypeError: shapes that do not meet.
@@ -64,7 +66,13 @@ def build_trace(layers: Trace, name: str = "network") -> fx.GraphModule:
                 if "layer" in node.meta:
                     break
                 node.meta["layer"] = layer.index
-    graph.output(nodes[-1])
+        heads = [x for x in layers if x.kind == "auxiliary"]
+        end = nodes[-1]
+        if heads:
+            _put(root, "outputs", Outputs(tuple(x.attrs["weight"] for x in heads)))
+            end = graph.call_module("outputs", (end, *[nodes[x.index] for x in heads]))
+            end.meta["layer"] = layers[-1].index
+    graph.output(end)
     return fx.GraphModule(root, graph, class_name=_identifier(name))
 
 
@@ -135,6 +143,8 @@ def _module(layer: Layer, source: Layer) -> nn.Module:
 
             drop: nn.Module = StochasticDepth(a["p"], "row")
             return drop
+        case "auxiliary":
+            return AuxiliaryHead(build_trace(a["rows"], layer.where))
         case "lrn":
             return nn.LocalResponseNorm(a["size"], a["alpha"], a["beta"], a["k"])
         case kind:

@@ -11,7 +11,7 @@ from typing import Any
 from nasbench.errors import GenotypeError
 from nasbench.genotype import Block, Genotype
 from nasbench.genotype.fields import round_to
-from nasbench.genotype.genotype import find_word
+from nasbench.genotype.genotype import classifier, find_word
 
 FACTORS = (0, 1000)
 
@@ -43,28 +43,33 @@ def scale(
         if isinstance(factor, bool) or not isinstance(factor, int | float) or not FACTORS[0] < factor <= FACTORS[1]:
             raise GenotypeError(f"scale: {label} is a factor above {FACTORS[0]}, at most {FACTORS[1]}; got {factor!r}")
     by, unit = Fraction(str(width)), 8 if divisor is None else divisor
-    last = max((i for i, row in enumerate(g.head) if row.op in ("linear", "conv")), default=-1)
     return replace(
         g,
         name=name or g.name,
         input=g.input if resolution is None else (g.input[0], resolution, resolution),
         stem=tuple(_wider(row, by, unit) for row in g.stem),
         stages=tuple(_deeper((_wider(row, by, unit) for row in stage), depth) for stage in g.stages),
-        head=tuple(_wider(row, by, unit) if head and row.op == "conv" and i != last else row for i, row in enumerate(g.head)),
+        head=_wider_head(g.head, by, unit) if head else g.head,
     )
 
 
+def _wider_head(rows: tuple[Block, ...], by: Fraction, divisor: int) -> tuple[Block, ...]:
+    """The convolutions, but not the classifier."""
+    last = classifier(rows)
+    return tuple(_wider(row, by, divisor) if row.op == "conv" and i != last else row for i, row in enumerate(rows))
+
+
 def _wider(row: Block, by: Fraction, divisor: int) -> Block:
-    """Every width that is a number; paths row by row."""
+    """Every width that is a number; paths row by row, and auxiliary heads as heads."""
+    if row.op == "auxiliary":
+        return row.but(rows=_wider_head(row.fields["rows"], by, divisor))
     changes: dict[str, Any] = {}
     for field in find_word(row.op).widths:
         value = row.fields[field]
         if type(value) is int and by != 1:
             changes[field] = round_to(value * by, divisor)
-    for field, value in row.fields.items():
-        if type(value) is tuple and value and type(value[0]) is tuple:
-            changes[field] = tuple(tuple(_wider(r, by, divisor) for r in path) for path in value)
-    return row.but(**changes) if changes else row
+    row = row.but(**changes) if changes else row
+    return row.change_inside(lambda inner: _wider(inner, by, divisor))
 
 
 def _deeper(rows: Iterable[Block], depth: float) -> tuple[Block, ...]:

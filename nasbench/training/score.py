@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from nasbench.network import AuxiliaryHead, TrainingOutput
 from nasbench.training.batches import Batches, Statistics
 from nasbench.training.recipe import Recipe
 
@@ -17,24 +18,36 @@ BATCH = 250  # without gradients a batch only has to be large enough to hide the
 
 def logits(net: nn.Module, images: torch.Tensor, recipe: Recipe) -> torch.Tensor:
     """What `net` says to images (B, C, H, W), as float32 (B, classes), in the layout and precision of the recipe."""
+    return all_logits(net, images, recipe)[0][0]
+
+
+def all_logits(net: nn.Module, images: torch.Tensor, recipe: Recipe) -> list[tuple[torch.Tensor, float]]:
+    """As `logits`, with those of auxiliary heads behind; each with the weight of its loss, 1 for the network itself.
+
+    Heads answer in training mode only.
+    """
     kind = images.device.type
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     half = recipe.precision == "bf16" or (
         recipe.precision == "auto" and kind == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     )
     with torch.autocast(kind, torch.bfloat16, enabled=half):
-        said: torch.Tensor = net(images.contiguous(memory_format=layout))
-    return said.float()
+        said: torch.Tensor | TrainingOutput = net(images.contiguous(memory_format=layout))
+    if isinstance(said, TrainingOutput):
+        aside = zip(said.auxiliary, said.weights, strict=True)
+        return [(said.logits.float(), 1.0), *((other.float(), weight) for other, weight in aside)]
+    return [(said.float(), 1.0)]
 
 
 def calibrate(net: nn.Module, batches: Iterable[torch.Tensor], recipe: Recipe) -> None:
     """Set the running mean and variance of every batch norm to the plain average over `batches`, (B, C, H, W) each.
 
-    Dropout and the like stay off; weights and momentum stay as they are. After a short schedule, or with a tiny
+    Dropout and the like stay off; weights and momentum stay as they are, and so do auxiliary heads. After a short schedule, or with a tiny
     momentum, running averages still hold their initial values, and the network would be judged by those. The idea is
     that of sub-networks in BigNAS (Yu et al. 2020, section 3.3).
     """
-    norms = [module for module in net.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    aside = {inner for head in net.modules() if isinstance(head, AuxiliaryHead) for inner in head.modules()}
+    norms = [m for m in net.modules() if isinstance(m, _BatchNorm) and m.track_running_stats and m not in aside]
     if not norms:
         return
     momenta, was_training = [norm.momentum for norm in norms], net.training

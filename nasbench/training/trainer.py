@@ -21,7 +21,7 @@ from nasbench.training.identity import start_as_identity
 from nasbench.training.images import LabeledImages, subset
 from nasbench.training.optimizer import learning_rate, make_optimizer
 from nasbench.training.recipe import Recipe
-from nasbench.training.score import calibrate, logits, score
+from nasbench.training.score import all_logits, calibrate, score
 
 LOOK = 16  # steps between two looks at the loss: each look makes a GPU wait
 
@@ -73,6 +73,7 @@ def train(
     Everything random comes from `seed`; the state of torch's own generators is the same after as before. With a
     `checkpoint`, an interrupted training goes on after its last whole epoch and ends as if nothing had happened.
     `on_epoch` is told every epoch, those of the checkpoint included.
+    Losses of auxiliary heads are added with their weights; those of validation are of the network alone.
     A loss that is not finite ends it at once: that is a result (`diverged`), not an error.
 
     Raises:
@@ -184,7 +185,10 @@ class _Training:
         pixels, labels = self.images.augmented(
             index, self.statistics, self.generator, flip=self.recipe.flip, padding=self.recipe.crop_padding
         )
-        loss = functional.cross_entropy(logits(self.net, pixels, self.recipe), labels, label_smoothing=self.recipe.label_smoothing)
+        loss = torch.zeros((), device=self.device)
+        for said, weight in all_logits(self.net, pixels, self.recipe):
+            one = functional.cross_entropy(said, labels, label_smoothing=self.recipe.label_smoothing)
+            loss = loss + weight * one
         self.optimizer.zero_grad()
         torch.autograd.backward(loss)
         self.optimizer.step()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from nasbench.genotype import Block, Genotype, Style
-from nasbench.genotype.blocks import branches, conv, dropout, gap, inception, linear, lrn, multiply, pool, separable
+from nasbench.genotype.blocks import auxiliary, branches, conv, dropout, gap, inception, linear, lrn, multiply, pool, separable
 
 Path = tuple[Block, ...]
 
@@ -37,6 +37,11 @@ def halve(width: int) -> Block:
 # GoogLeNet
 
 
+def _side(shrink: Block) -> Block:
+    """The classifier after the modules 4a and 4d, on maps that `shrink` brings to 4x4 (section 5)."""
+    return auxiliary((shrink, conv(128), linear(1024, act="relu"), dropout(0.7), linear(1000)), weight=0.3)
+
+
 def googlenet(name: str, large: int, style: Style, norms: bool = False, last_pool: int = 3) -> Genotype:
     """Szegedy et al. 2014, table 1; `large` is the kernel of its third path, `norms` its local response normalisation."""
 
@@ -46,6 +51,7 @@ def googlenet(name: str, large: int, style: Style, norms: bool = False, last_poo
     def module(*widths: int) -> Block:
         return inception(*widths, large=large)
 
+    side = _side(pool("avg", 5, 3, "valid") if norms else gap(4))
     one, two = ((half(), lrn()), (lrn(), half())) if norms else ((half(),), (half(),))
     return Genotype(
         name,
@@ -54,9 +60,11 @@ def googlenet(name: str, large: int, style: Style, norms: bool = False, last_poo
             (module(64, 96, 128, 16, 32, 32), module(128, 128, 192, 32, 96, 64), half()),
             (
                 module(192, 96, 208, 16, 48, 64),
+                side,
                 module(160, 112, 224, 24, 64, 64),
                 module(128, 128, 256, 24, 64, 64),
                 module(112, 144, 288, 32, 64, 64),
+                side,
                 module(256, 160, 320, 32, 128, 128),
                 half(last_pool),
             ),
@@ -153,7 +161,8 @@ def _v3_e() -> Block:
 
 
 def inception_v3() -> Genotype:
-    """Without the auxiliary classifier."""
+    """With the auxiliary classifier of the release, whose loss TF-slim weighs 0.4."""
+    side = auxiliary((pool("avg", 5, 3, "valid"), conv(128), conv(768, 5, padding="valid"), gap(), linear(1000)), weight=0.4)
     return Genotype(
         "inception_v3",
         input=(3, 299, 299),
@@ -166,6 +175,7 @@ def inception_v3() -> Genotype:
                 _v3_c(160),
                 _v3_c(160),
                 _v3_c(192),
+                side,
             ),
             (
                 fork((conv(192), halve(320)), (conv(192), across(192), down(192), halve(192)), MAX),

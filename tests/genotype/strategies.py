@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import ast
 import contextlib
+from dataclasses import replace
 from typing import Any, get_args
 
 from hypothesis import strategies as st
 
 from nasbench.errors import GenotypeError
 from nasbench.genotype import VOCABULARY, Block, Genotype, Style, cost
+from nasbench.genotype.blocks import auxiliary, linear
 from nasbench.genotype.blocks.cell import OPS
 from nasbench.genotype.fields import Act, Join, Order
 
@@ -49,6 +51,8 @@ BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
 def field(word: str, name: str) -> st.SearchStrategy[Any]:
     """Values that the field accepts."""
     written = VOCABULARY[word].annotations[name].replace('"', "'")
+    if name == "rows":
+        return st.lists(blocks(depth=0), min_size=1, max_size=2).map(tuple)
     if name == "paths":
         return st.deferred(lambda: st.lists(st.lists(blocks(depth=0), max_size=2).map(tuple), min_size=2, max_size=3).map(tuple))
     if written.startswith("Literal["):
@@ -62,8 +66,8 @@ def field(word: str, name: str) -> st.SearchStrategy[Any]:
 
 @st.composite
 def blocks(draw: st.DrawFn, depth: int = 1) -> Block:
-    """A row of any word with any subset of its optional fields; `branches` only down to `depth` levels."""
-    word = VOCABULARY[draw(st.sampled_from([w for w in WORDS if depth or w != "branches"]))]
+    """A row of any word with any subset of its optional fields; words that hold rows only down to `depth` levels."""
+    word = VOCABULARY[draw(st.sampled_from([w for w in WORDS if depth or w not in ("branches", "auxiliary")]))]
     chosen = {name: draw(field(word.name, name)) for name in word.names if name in word.required or draw(st.booleans())}
     return Block(word.name, chosen, draw(st.sampled_from([1, 1, 1, 2, 3])))
 
@@ -133,3 +137,19 @@ def networks(draw: st.DrawFn, max_rows: int = 6) -> Genotype:
             if found.params < 300_000 and found.macs < 10_000_000:
                 g = longer
     return g
+
+
+@st.composite
+def networks_with_heads(draw: st.DrawFn) -> Genotype:
+    """A network of five classes with an auxiliary head or two, of rows that may not fit, on any of its rows."""
+    g = draw(networks(max_rows=4))
+    end = (linear(5),)
+    for _ in range(draw(st.integers(1, 2))):
+        at = draw(st.integers(0, len(g.stem)))
+        head = auxiliary((*draw(st.lists(blocks(depth=0), max_size=2)), linear(5)), draw(st.floats(0.1, 1)))
+        longer = replace(g, stem=(*g.stem[:at], head, *g.stem[at:]))
+        with contextlib.suppress(GenotypeError):
+            found = cost(replace(longer, head=end))
+            if found.auxiliary_params < 300_000:
+                g = longer
+    return replace(g, head=end)

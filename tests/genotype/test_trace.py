@@ -38,6 +38,7 @@ from tests.classics import classics
 from tests.genotype.strategies import networks
 
 KINDS = {
+    "auxiliary",
     "bins",
     "drop_path",
     "multiply",

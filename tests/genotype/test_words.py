@@ -16,6 +16,7 @@ from tests.genotype.strategies import blocks
 
 NEEDED: dict[str, dict[str, Any]] = {
     "activation": {},
+    "auxiliary": {"rows": [{"op": "linear", "width": 10}]},
     "cell": {"width": 8, "nodes": (("sep3", 0, "identity", 1),)},
     "fused_mbconv": {"width": 8},
     "multiply": {"by": 0.5},
@@ -131,6 +132,11 @@ def test_an_unknown_field_is_refused_with_the_nearest(op: str) -> None:
         ("branches", {"paths": [[], [3]]}, "branches.paths: path 2, row 1: a row is a mapping with an op; got 3"),
         ("branches", {"paths": [[], [{"op": "cnv"}]]}, "there is no block 'cnv'"),
         ("branches", {"paths": [[], [{"op": "conv", "width": 0}]]}, "branches.paths: conv.width: a width is 1 to 65536 channels; got 0"),
+        ("auxiliary", {"rows": []}, "auxiliary.rows: rows is a list of at least one row, the last of them the classifier; got ()"),
+        ("auxiliary", {"rows": {"op": "gap"}}, "at least one row, the last of them the classifier; got {'op': 'gap'}"),
+        ("auxiliary", {"rows": [{"op": "gap"}, 3]}, "auxiliary.rows: row 2: a row is a mapping with an op; got 3"),
+        ("auxiliary", {"rows": [{"op": "gpa"}]}, "there is no block 'gpa'"),
+        ("auxiliary", {"rows": [{"op": "gap"}], "weight": 0}, "auxiliary.weight: input should be greater than 0; got 0"),
         ("branches", {"paths": [[], []], "join": "sum"}, "branches.join: input should be 'concat', 'add' or 'interleave'; got 'sum'"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nasbench.errors import DeviceError
-from nasbench.genotype import Block, Genotype, adapt, trace
+from nasbench.genotype import Block, Genotype, adapt, inference, trace
 from nasbench.latency.anchor import ANCHOR
 from nasbench.latency.device import local_device
 from nasbench.latency.runners import Walk, load
@@ -17,7 +17,7 @@ from tests.classics import classics
 
 @pytest.mark.parametrize("name", classics())
 def test_every_layer_of_the_trace_has_its_nodes(name: str) -> None:
-    layers = trace(known(name))
+    layers = inference(trace(known(name)))
     walk = Walk(build_trace(layers), len(layers))
     assert sorted(set(walk.owners)) == [layer.index for layer in layers[1:]]
     for node, owner in zip(walk.nodes, walk.owners, strict=True):

@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 
 from nasbench.errors import DeviceError
-from nasbench.genotype import Block, Genotype, Style, trace
+from nasbench.genotype import Block, Genotype, Style, inference, trace
 from nasbench.latency.signature import Signature, features, group, signatures, work
 from nasbench.zoo import known
 
 
 def test_work_of_convolutions_and_linear_layers_is_the_traces() -> None:
     for name in ("mobilenet_v3_small", "googlenet", "shufflenet_v2_x1_0", "resnext50_32x4d"):
-        layers = trace(known(name))
+        layers = inference(trace(known(name)))
         assert [int(work(s)[1]) for s in signatures(layers)] == [layer.macs for layer in layers[1:]]
 
 

@@ -101,11 +101,40 @@ def step(layer: Layer, reads: list[Tensor], state: dict[str, Tensor], training: 
 
 
 def run(layers: Trace, state: dict[str, Tensor], image: Tensor, training: bool = False) -> Tensor:
-    """Every value has the shape that its layer says."""
+    """Every value has the shape that its layer says; auxiliary heads are left out."""
+    return values(layers, state, image, training)[-1]
+
+
+def everything(layers: Trace) -> list[Layer]:
+    """Every layer with those of auxiliary heads, by its place in the whole network."""
+    found = []
+    for x in layers:
+        found.append(x)
+        if x.kind == "auxiliary":
+            found += [inner._replace(where=f"{x.where}.rows.{inner.where}") for inner in x.attrs["rows"][1:]]
+    return found
+
+
+def heads(layers: Trace, state: dict[str, Tensor], image: Tensor) -> list[Tensor]:
+    """What each auxiliary head says in training."""
+    found = values(layers, state, image, True)
+    return [found[x.index] for x in layers if x.kind == "auxiliary"]
+
+
+def values(layers: Trace, state: dict[str, Tensor], image: Tensor, training: bool) -> list[Tensor]:
+    """The value of each layer."""
     values = [image]
     for layer in layers[1:]:
+        if layer.kind == "auxiliary":
+            if training:
+                rows = [x._replace(where=f"{layer.where}.rows.{x.where}") for x in layer.attrs["rows"]]
+                values.append(run(tuple(rows), state, values[layer.inputs[0]], True))
+                assert values[-1].shape[1:] == (layer.shape[:1] if layer.flat else layer.shape)
+            else:
+                values.append(torch.empty(0))
+            continue
         value = step(layer, [values[i] for i in layer.inputs], state, training)
         c, h, w = layer.shape
         assert value.shape[1:] == ((c,) if layer.flat else (c, h, w)), layer
         values.append(value)
-    return values[-1]
+    return values

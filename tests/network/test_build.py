@@ -14,11 +14,11 @@ from torchvision.ops import StochasticDepth
 from nasbench.errors import GenotypeError
 from nasbench.genotype import Genotype, Style, adapt, cost, trace
 from nasbench.genotype.blocks import branches, conv, dropout, gap, linear, mbconv, shuffle
-from nasbench.network import build, build_trace
+from nasbench.network import TrainingOutput, build, build_trace
 from nasbench.zoo import known
 from tests.classics import CORE, classics, light, smallest_side
-from tests.genotype.strategies import networks
-from tests.network.interpreter import run
+from tests.genotype.strategies import networks, networks_with_heads
+from tests.network.interpreter import everything, heads, run
 from tests.network.references import images, scramble
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -53,7 +53,9 @@ def compare(g: Genotype, training: bool) -> None:
     state = {k: v.clone().requires_grad_(v.is_floating_point() and "running" not in k) for k, v in net.state_dict().items()}
     image = torch.randn(3, *g.input, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     given, kept = image.clone().requires_grad_(), image.clone().requires_grad_()
-    ours, theirs = net(given), run(layers, state, kept, training)
+    ours, theirs = whole(net(given)), run(layers, state, kept, training)
+    if training and (aside := heads(layers, state, kept)):
+        theirs = torch.stack([theirs, *aside])
     assert torch.equal(given, image), "the input was overwritten"
     scale = max(1.0, float(theirs.abs().max()))
     assert (ours - theirs).abs().max() <= 1e-9 * scale
@@ -72,14 +74,27 @@ def compare(g: Genotype, training: bool) -> None:
             assert (a - b).abs().max() <= 1e-5 * largest  # torch keeps a sixth of hardsigmoid as a float32
 
 
+def whole(said: Tensor | TrainingOutput) -> Tensor:
+    """The logits, in training mode with those of the auxiliary heads behind: (1 + heads, N, classes)."""
+    if isinstance(said, TrainingOutput):
+        return torch.stack([said.logits, *said.auxiliary])
+    return said
+
+
+def loss_of(said: Tensor | TrainingOutput, labels: Tensor) -> Tensor:
+    aside = zip(said.auxiliary, said.weights, strict=True) if isinstance(said, TrainingOutput) else ()
+    logits = said.logits if isinstance(said, TrainingOutput) else said
+    return sum((weight * nn.functional.cross_entropy(a, labels) for a, weight in aside), nn.functional.cross_entropy(logits, labels))
+
+
 @settings(max_examples=60)
-@given(networks())
+@given(networks() | networks_with_heads())
 def test_generated_code_computes_the_trace(g: Genotype) -> None:
     compare(g, training=False)
 
 
-@settings(max_examples=40)
-@given(networks())
+@settings(max_examples=60)
+@given(networks() | networks_with_heads())
 def test_generated_code_computes_the_trace_in_training(g: Genotype) -> None:
     compare(g, training=True)
 
@@ -149,14 +164,15 @@ def test_weights_stand_in_the_order_they_are_used(name: str) -> None:
     """So that other libraries' weights load in order."""
     g = known(name)
     state = [key.rsplit(".", 1)[0] for key in build(g, "meta").state_dict()]
-    assert list(dict.fromkeys(state)) == [x.where for x in trace(g) if x.kind in WEIGHTED]
+    assert list(dict.fromkeys(state)) == [x.where for x in everything(trace(g)) if x.kind in WEIGHTED]
 
 
 @pytest.mark.parametrize("name", classics())
 def test_on_the_meta_device_nothing_is_allocated(name: str) -> None:
     net = build(known(name), "meta")
     assert {v.device.type for v in net.state_dict().values()} == {"meta"}
-    assert sum(p.numel() for p in net.parameters()) == cost(known(name)).params
+    found = cost(known(name))
+    assert sum(p.numel() for p in net.parameters()) == found.params + found.auxiliary_params
 
 
 def test_a_network_is_plain_generated_code() -> None:
@@ -188,7 +204,7 @@ def test_a_training_step_reaches_every_parameter(name: str) -> None:
     g = small(name)
     net = build(g)
     image = images(g, 4)
-    nn.functional.cross_entropy(net(image), torch.arange(4)).backward()
+    loss_of(net(image), torch.arange(4)).backward()
     for where, p in net.named_parameters():
         assert p.grad is not None, where
         assert p.grad.isfinite().all(), where
@@ -255,7 +271,7 @@ def test_signals_neither_die_nor_explode_at_the_start() -> None:
         torch.manual_seed(0)
         g = small(name)
         with torch.no_grad():
-            logits = build(g)(images(g, 8))
+            logits = whole(build(g)(images(g, 8)))
         assert 1e-3 < logits.std() < 1e3, name
 
 

@@ -87,8 +87,8 @@ def without(state: dict[str, Tensor], *words: str) -> dict[str, Tensor]:
         ),
         (lambda s: without(s, "head"), "the weights have 24; the first without a counterpart is head.1.linear.weight"),
         (
-            lambda s: {**s, "aux.weight": torch.zeros(3)},
-            "counterpart is aux.weight; load the weights of the same network, without auxiliary heads",
+            lambda s: {**s, "last.weight": torch.zeros(3)},
+            "counterpart is last.weight; load the weights of the same network",
         ),
         (lambda s: {}, "the weights have 0; the first without a counterpart is stem.0.conv.weight"),
         (

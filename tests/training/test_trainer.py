@@ -9,11 +9,14 @@ import torch
 from torch import nn
 
 from nasbench.errors import DataError
+from nasbench.genotype import Genotype
+from nasbench.genotype.blocks import auxiliary, conv, gap, linear
+from nasbench.network import build
 from nasbench.training.batches import Statistics, resized
 from nasbench.training.checkpoint import MARK, load_checkpoint, save_checkpoint
 from nasbench.training.images import LabeledImages, split
 from nasbench.training.recipe import Recipe
-from nasbench.training.score import calibrate, score
+from nasbench.training.score import all_logits, calibrate, score
 from nasbench.training.trainer import Epoch, TrainResult, evaluate, train
 from tests.training.nets import QUICK, SHAPE, quarters, small_net
 
@@ -303,3 +306,50 @@ def test_bf16_runs_when_asked_for_and_auto_is_fp32_on_a_cpu() -> None:
     result = fit(net, dataclasses.replace(STEADY, precision="bf16", epochs=1))
     assert kinds == {torch.bfloat16}
     assert result.status == "ok"
+
+
+SIDE = auxiliary((gap(2), conv(8), linear(4)), weight=0.25)
+
+
+def with_heads(*rows) -> nn.Module:
+    torch.manual_seed(0)
+    return build(Genotype("n", SHAPE, (conv(8, 3), *rows, conv(8, 3)), head=(gap(2), linear(4))))
+
+
+def test_losses_of_auxiliary_heads_are_added_with_their_weights() -> None:
+    recipe = dataclasses.replace(STEADY, epochs=1, batch_size=24, label_smoothing=0.0, crop_padding=0, images=24, lr=1e-8)
+    told: list[Epoch] = []
+    net = with_heads(SIDE, SIDE)
+    with torch.no_grad():
+        images = resized(split(quarters(32), 0.25, seed=0)[0], SHAPE)
+        pixels, labels = images.plain(torch.arange(24), images.statistics())
+        said = net.train()(pixels)
+        losses = [nn.functional.cross_entropy(logits, labels).item() for logits in (said.logits, *said.auxiliary)]
+    result = fit(with_heads(SIDE, SIDE), recipe, images=quarters(32), on_epoch=told.append)
+    assert told[0].train_loss == pytest.approx(losses[0] + 0.25 * losses[1] + 0.25 * losses[2], rel=1e-5)
+    assert result.loss is not None
+    assert result.loss < 2  # of the network alone
+
+
+def test_heads_learn_and_validation_does_not_see_them() -> None:
+    net = with_heads(SIDE)
+    result = fit(net, dataclasses.replace(STEADY, epochs=6, validate_epochs=True))
+    assert result.accuracy is not None
+    assert result.accuracy > 0.9
+    images = resized(quarters(40), SHAPE)
+    pixels, labels = images.plain(torch.arange(40), result.statistics)
+    net.train()
+    (_, one), (aside, weight) = all_logits(net, pixels, STEADY)
+    assert (one, weight) == (1.0, 0.25)
+    assert (aside.argmax(1) == labels).float().mean() > 0.8
+    net.eval()
+    assert len(all_logits(net, pixels, STEADY)) == 1
+
+
+def test_calibration_leaves_auxiliary_heads_alone() -> None:
+    net = with_heads(SIDE).train()
+    net(torch.rand(8, 3, 8, 8))
+    before = {name: value.clone() for name, value in net.named_buffers()}
+    calibrate(net, [torch.rand(8, 3, 8, 8) for _ in range(2)], STEADY)
+    for name, value in net.named_buffers():
+        assert torch.equal(value, before[name]) == (".auxiliary." in name), name

@@ -1,6 +1,7 @@
 """The words of the vocabulary: one function each. Importing this folder defines them."""
 
 from nasbench.genotype.blocks.attention import se
+from nasbench.genotype.blocks.auxiliary import auxiliary
 from nasbench.genotype.blocks.branches import branches
 from nasbench.genotype.blocks.cell import cell
 from nasbench.genotype.blocks.dense import dense
@@ -10,7 +11,7 @@ from nasbench.genotype.blocks.mobile import fire, fused_mbconv, mbconv, separabl
 from nasbench.genotype.blocks.residual import residual
 
 __all__ = [
-    "activation", "branches", "cell", "conv", "dense", "dropout", "fire", "flatten",
+    "activation", "auxiliary", "branches", "cell", "conv", "dense", "dropout", "fire", "flatten",
     "fused_mbconv", "gap", "identity", "inception", "linear", "lrn", "mbconv",
     "multiply", "norm", "pool", "residual", "se", "separable", "shuffle", "spp", "take",
 ]  # fmt: skip

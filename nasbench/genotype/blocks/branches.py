@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from nasbench.genotype.fields import Act, Join
-from nasbench.genotype.genotype import Block
+from nasbench.genotype.genotype import Block, read_row
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
 from nasbench.genotype.words import block
@@ -17,15 +17,19 @@ def _paths(value: Any) -> Any:
     rule = "paths is a list of at least two paths, each a list of rows (an empty one passes its input on)"
     if not isinstance(value, tuple) or len(value) < 2 or not all(isinstance(path, tuple) for path in value):
         raise ValueError(f"{rule}; got {value!r}")
-    return tuple(tuple(_row(row, i, j) for j, row in enumerate(path)) for i, path in enumerate(value))
+    return tuple(rows_of(path, f"path {i + 1}, ") for i, path in enumerate(value))
 
 
-def _row(row: Any, i: int, j: int) -> Block:
-    if isinstance(row, Block):
-        return row
-    if not isinstance(row, dict) or "op" not in row:
-        raise ValueError(f"path {i + 1}, row {j + 1}: a row is a mapping with an op; got {row!r}")
-    return Block(row["op"], {k: v for k, v in row.items() if k not in ("op", "repeat")}, row.get("repeat", 1))
+def rows_of(path: tuple[Any, ...], where: str = "") -> tuple[Block, ...]:
+    """The rows inside a field, as blocks or as the mappings that YAML gives.
+
+    Raises:
+        ValueError: something that is no row, or no block (a GenotypeError then).
+    """
+    for i, row in enumerate(path):
+        if not isinstance(row, Block) and (not isinstance(row, dict) or "op" not in row):
+            raise ValueError(f"{where}row {i + 1}: a row is a mapping with an op; got {row!r}")
+    return tuple([row if isinstance(row, Block) else read_row(row) for row in path])
 
 
 @block

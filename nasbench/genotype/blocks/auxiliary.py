@@ -1,0 +1,36 @@
+"""Classifiers on the side, in training only."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from nasbench.genotype.blocks.branches import rows_of
+from nasbench.genotype.genotype import Block
+from nasbench.genotype.layer import Value
+from nasbench.genotype.tracer import Tracer
+from nasbench.genotype.words import block
+
+
+def _head(value: Any) -> Any:
+    if not isinstance(value, tuple) or not value:
+        raise ValueError(f"rows is a list of at least one row, the last of them the classifier; got {value!r}")
+    return rows_of(value)
+
+
+@block
+def auxiliary(
+    t: Tracer,
+    x: Value,
+    *,
+    rows: Annotated[tuple[Block, ...], BeforeValidator(_head)],
+    weight: Annotated[float, Field(gt=0, le=10)] = 0.3,
+) -> Value:
+    """A classifier on the side that only training sees; its input passes on unchanged (Szegedy et al. 2014, section 5).
+
+    `rows` end in the classes of the network, and the loss there counts `weight` times. Where a window of the rows does not
+    fit into the map, because the input is smaller than the paper's, the network has no such classifier.
+    """
+    t.auxiliary(x, rows, weight)
+    return x
