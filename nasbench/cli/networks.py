@@ -1,28 +1,25 @@
-"""known, show, cost, export: networks."""
+"""known, cost, compare, export: networks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from nasbench.cli.shared import JSON, NAME, console, genotype_of, parse_shape, rows_of, show_json, table
+from nasbench.cli.shared import INPUT, JSON, NAME, console, genotype_of, rows_of, show_json, table
+from nasbench.cli.shared import at_input as _at
 from nasbench.errors import GenotypeError, NasbenchError, nearest
-from nasbench.genotype import VOCABULARY, Genotype, Layer, adapt, cost_of, digest_of, trace
+from nasbench.genotype import Genotype, adapt, cost_of, trace
 from nasbench.genotype.units import show_count, show_memory
 from nasbench.zoo import facts, known
 
-MAYBE = typer.Argument(None, help="A known network, a genotype's .yaml file, or a block such as mbconv.")
-INPUT = typer.Option(None, "--input", help="Another input, such as 3x160x160.")
 SORT = ("name", "params", "macs", "family")
 
 
 def register(app: typer.Typer) -> None:
     app.command("known")(known_command)
-    app.command("show")(show)
     app.command("cost")(cost)
     app.command("compare")(compare)
     app.command("export")(export)
@@ -77,116 +74,6 @@ def _published(name: str, params: int, macs: int) -> None:
     for label, text in (("source", f.source), ("note", f.note), ("same network", "; ".join(f.references))):
         if text:
             console.print(f"{label}: {text}", markup=False)
-
-
-def show(
-    name: str | None = MAYBE, input: str | None = INPUT, layers: bool = typer.Option(False, help="Every layer."), as_json: bool = JSON
-) -> None:
-    """Show a network: its rows with shapes, parameters and MACs. Without a name, the blocks that rows are made of; or one block.
-
-    Example: nasbench show efficientnet_b0
-    """
-    if name is None or name in VOCABULARY:
-        _show_blocks(name, as_json)
-        return
-    g = _at(genotype_of(name), input)
-    traced = trace(g)
-    c = cost_of(traced)
-    if as_json:
-        whole = {"name": g.name, "digest": digest_of(traced, g.style.init), "genotype": g.to_yaml(), "cost": asdict(c)}
-        show_json({**whole, "layers": [_plain(x) for x in traced]})
-        return
-    style = ", ".join(f"{k} {v}" for k, v in g.style.written().items()) or "default"
-    console.print(f"{g.name}  input {'x'.join(map(str, g.input))}  style: {style}  digest {digest_of(traced, g.style.init)}\n")
-    if layers:
-        table(
-            ("layer", "kind", "output", ">params", ">MACs"),
-            ((x.where, x.kind, "x".join(map(str, x.shape)), f"{x.params:,}", show_count(x.macs)) for x in traced[1:]),
-        )
-    else:
-        table(("row", "block", "fields", ">n", "output", ">params", ">MACs"), _row_table(g))
-    console.print(
-        f"\n{c.params:,} parameters, {c.macs:,} MACs, {show_count(c.activations)} activations, depth {c.depth}, "
-        f"{show_memory(c.peak_bytes)} to run, {show_memory(c.train_peak_bytes)} to train at batch 1"
-        + (f"\n{c.auxiliary_params:,} parameters more in training, of auxiliary heads" if c.auxiliary_params else "")
-    )
-
-
-def _plain(layer: Layer) -> dict[str, Any]:
-    """A layer for JSON; an auxiliary head with its layers."""
-    found = {k: v for k, v in layer._asdict().items() if k != "flat"}
-    if layer.kind == "auxiliary":
-        found["attrs"] = {**layer.attrs, "rows": [_plain(x) for x in layer.attrs["rows"]]}
-    return found
-
-
-def _show_blocks(name: str | None, as_json: bool) -> None:
-    """The vocabulary, or one word of it; all of it comes from the words' signatures."""
-    words = {n: VOCABULARY[n] for n in sorted(VOCABULARY) if name in (None, n)}
-    if as_json:
-        fields = ("field", "type", "default")
-        show_json({n: {"doc": w.doc, "fields": [dict(zip(fields, row, strict=True)) for row in w.describe()]} for n, w in words.items()})
-    elif name is None:
-        table(("block", "what it is", "fields"), ((n, w.doc.splitlines()[0], ", ".join(w.names)) for n, w in words.items()))
-    else:
-        console.print(f"{name}: {words[name].doc}\n")
-        table(("field", "type", "default"), words[name].describe())
-
-
-def _row_table(g: Genotype) -> list[Sequence[object]]:
-    """One line per row of the genotype, with what its layers came to."""
-    totals: dict[str, list[int]] = {}
-    shapes: dict[str, tuple[int, ...]] = {}
-    for x in trace(g)[1:]:
-        parts = x.where.split(".")
-        place = ".".join(parts[: 3 if parts[0] == "stages" else 2])
-        entry = totals.setdefault(place, [0, 0])
-        entry[0] += x.params
-        entry[1] += x.macs
-        if x.kind != "auxiliary":  # it passes its input on
-            shapes[place] = x.shape
-    found: list[Sequence[object]] = []
-    for label, prefix, rows in [
-        ("stem", "stem", g.stem),
-        *((f"stage {i + 1}", f"stages.{i}", s) for i, s in enumerate(g.stages)),
-        ("head", "head", g.head),
-    ]:
-        i = 0
-        for row in rows:
-            places = [f"{prefix}.{i + j}" for j in range(row.repeat)]
-            i += row.repeat
-            params, macs = (sum(totals.get(p, (0, 0))[k] for p in places) for k in (0, 1))
-            shape = next((shapes[p] for p in reversed(places) if p in shapes), ())
-            found.append((label, row.op, _fields(row.written()), row.repeat, "x".join(map(str, shape)), f"{params:,}", show_count(macs)))
-            label = ""
-    return found
-
-
-def _fields(row: Mapping[str, Any]) -> str:
-    """The fields of a written row in words; paths as `conv 64, conv 96 kernel 3 | ...`, nodes as `sep5 0 + sep3 1; ...`."""
-    said = []
-    for name, value in row.items():
-        if name in ("op", "repeat"):
-            continue
-        if name == "paths":
-            said.append(" | ".join(", ".join(map(_short, path)) or "as it is" for path in value))
-        elif name == "rows":
-            said.append(", ".join(map(_short, value)))
-        elif name == "nodes":
-            said.append("; ".join(f"{a} {i} + {b} {j}" for a, i, b, j in value))
-        elif isinstance(value, list):
-            said.append(f"{name} {('x' if name in ('kernel', 'padding') else ' ').join(map(str, value))}")
-        else:
-            said.append(f"{name} {'null' if value is None else value}")
-    return ", ".join(said)
-
-
-def _short(row: Mapping[str, Any]) -> str:
-    """A row inside a path: `conv 64 kernel 3`, `3 x (conv 64)`."""
-    inside = _fields({k: v for k, v in row.items() if k != "width"}).replace(", ", " ")
-    inside = f"[{inside}]" if row["op"] in ("branches", "auxiliary") else inside
-    said = " ".join(filter(None, (row["op"], str(row.get("width", "")), inside)))
-    return f"{row['repeat']} x ({said})" if "repeat" in row else said
 
 
 def cost(
@@ -313,10 +200,6 @@ def _write_weights(g: Genotype, source: Path, out: Path) -> Path:
     path = out.with_suffix(".safetensors")
     write_atomic(path, save({name: value.contiguous() for name, value in net.state_dict().items()}))
     return path
-
-
-def _at(g: Genotype, text: str | None) -> Genotype:
-    return g if text is None else adapt(g, input=parse_shape(text))
 
 
 __all__ = ["register", "rows_of"]

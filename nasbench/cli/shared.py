@@ -12,12 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from nasbench.errors import GenotypeError, NasbenchError
-from nasbench.genotype import Genotype
+from nasbench.genotype import Genotype, adapt
 from nasbench.genotype.yaml import write_genotype
 from nasbench.zoo import known
 
 JSON = typer.Option(False, "--json", help="Print JSON.")
 NAME = typer.Argument(help="A known network (see `nasbench known`) or a genotype's .yaml file.")
+INPUT = typer.Option(None, "--input", help="Another input, such as 3x160x160.")
 
 console = Console(highlight=False, markup=False)
 
@@ -72,3 +73,12 @@ def parse_shape(text: str) -> tuple[int, int, int]:
     if not match:
         raise NasbenchError(f"an input is CHANNELSxHEIGHTxWIDTH, such as 3x224x224; got {text!r}")
     return int(match[1]), int(match[2]), int(match[3])
+
+
+def at_input(g: Genotype, text: str | None) -> Genotype:
+    """The network for the input that `--input` names, or as it is.
+
+    Raises:
+        NasbenchError: no shape.
+    """
+    return g if text is None else adapt(g, input=parse_shape(text))

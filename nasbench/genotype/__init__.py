@@ -1,7 +1,8 @@
-"""What a network is: units, genotype, words, trace, cost. No torch."""
+"""What a network is: units, genotype, words, trace, cost, drawing. No torch."""
 
 from nasbench.genotype import blocks
 from nasbench.genotype.cost import Cost, cost, cost_of
+from nasbench.genotype.draw import Drawing, draw
 from nasbench.genotype.genotype import Block, Genotype, Style
 from nasbench.genotype.layer import Layer, Value
 from nasbench.genotype.trace import Trace, adapt, digest, digest_of, inference, trace
@@ -9,6 +10,6 @@ from nasbench.genotype.tracer import Tracer
 from nasbench.genotype.words import VOCABULARY, Word, block
 
 __all__ = [
-    "VOCABULARY", "Block", "Cost", "Genotype", "Layer", "Style", "Trace", "Tracer", "Value", "Word", "adapt", "block", "blocks", "cost",
-    "cost_of", "digest", "digest_of", "inference", "trace",
+    "VOCABULARY", "Block", "Cost", "Drawing", "Genotype", "Layer", "Style", "Trace", "Tracer", "Value", "Word", "adapt", "block", "blocks",
+    "cost", "cost_of", "digest", "digest_of", "draw", "inference", "trace",
 ]  # fmt: skip
