@@ -27,9 +27,11 @@ _HOMES = {
     "cost": "genotype",
     "digest": "genotype",
     "known": "zoo",
+    "known_frame": "analysis.networks",
     "load_weights": "network",
     "open_study": "analysis.study",
     "pareto_front": "analysis.front",
+    "row_diff": "analysis.rows",
     "scale": "scaling",
     "space": "spaces",
     "trace": "genotype",
@@ -39,6 +41,8 @@ __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
     from nasbench.analysis.front import pareto_front
+    from nasbench.analysis.networks import known_frame
+    from nasbench.analysis.rows import row_diff
     from nasbench.analysis.study import open_study
     from nasbench.genotype import Block, Cost, Genotype, Layer, Style, adapt, block, cost, digest, trace
     from nasbench.network import build, load_weights
