@@ -61,6 +61,8 @@ def place_labels(ax: Axes, bubbles: Sequence[Bubble], fontsize: float = 8) -> li
 
     Call it last: limits, scales and titles have to be final.
     """
+    from matplotlib.patheffects import withStroke
+
     figure = ax.get_figure(root=True)
     if figure is None or not bubbles:
         return []
@@ -68,8 +70,14 @@ def place_labels(ax: Axes, bubbles: Sequence[Bubble], fontsize: float = 8) -> li
     pixel = figure.dpi / 72
     frame = ax.get_window_extent()
     inside = Box(frame.x0 + 2, frame.y0 + 2, frame.x1 - 2, frame.y1 - 2)
-    texts = [ax.annotate(b.name, (b.x, b.y), xytext=(0, 0), textcoords="offset points", ha="center", va="center", fontsize=fontsize,
-                         zorder=6) for b in bubbles]  # fmt: skip
+    halo = [withStroke(linewidth=2.5, foreground="white", alpha=0.85)]  # so that a line behind it does not strike a name through
+    texts = [
+        ax.annotate(
+            b.name, (b.x, b.y), xytext=(0, 0), textcoords="offset points", ha="center", va="center", fontsize=fontsize, zorder=6,
+            path_effects=halo,
+        )
+        for b in bubbles
+    ]  # fmt: skip
     circles = []
     for b in bubbles:
         x, y = ax.transData.transform((b.x, b.y))

@@ -254,7 +254,7 @@ def plot_shares(shares: pd.DataFrame, what: str, ax: Axes | None = None) -> Axes
         ax.barh(shares.index, shares[part], left=left, color=shades[part], edgecolor="white", linewidth=0.6, label=part)
         left += shares[part]
     ax.set(xlabel=f"share of the {what} (%)", xlim=(0, 100))
-    ax.invert_yaxis()
+    ax.set_ylim(len(shares) - 0.4, -0.6)  # the first on top, also where two pictures share the axis
     ax.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(shares.columns) // 2 + 1, frameon=False)
     return ax
 
@@ -267,7 +267,8 @@ def plot_receptive(networks: Mapping[str, Genotype], ax: Axes | None = None) -> 
     for (name, g), color in zip(networks.items(), sns.color_palette("colorblind", len(networks)), strict=True):
         seen = receptive_frame(g).groupby("depth_layers").seen_px.max().cummax()
         ax.plot(seen.index, seen * METRICS["seen_px"].factor, marker=".", ms=4, color=color, label=name)
-    for side in sorted({g.input[1] for g in networks.values()}):
+    sides = sorted({g.input[1] for g in networks.values()})
+    for side in [b for a, b in zip([0, *sides], sides, strict=False) if b > 1.1 * a]:  # 224 and 227 are one line
         ax.axhline(side, color="0.5", ls=":", lw=1)
         ax.annotate(f"image, {side}", (1, side), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8, color="0.35")
     ax.set(xlabel=METRICS["depth_layers"].label, ylabel=METRICS["seen_px"].label, xscale="log", yscale="log")

@@ -22,32 +22,10 @@ from nasbench.analysis.network_plots import (
 
 EIGHT = ["alexnet", "squeezenet1_0", "vgg16", "resnet50", "mobilenet_v2", "efficientnet_b0", "densenet121", "googlenet"]
 MANY = [
-    "alexnet_original",
-    "zfnet",
-    "nin",
-    "vgg16",
-    "vgg19",
-    "googlenet_original",
-    "inception_v3",
-    "resnet18",
-    "resnet34",
-    "resnet50",
-    "resnet152",
-    "preresnet18",
-    "resnext50_32x4d",
-    "wide_resnet50_2",
-    "densenet121",
-    "squeezenet1_1",
-    "xception",
-    "mobilenet_v1",
-    "shufflenet_v2_x1_0",
-    "senet154",
-    "mobilenet_v2",
-    "mnasnet1_0",
-    "mnasnet0_5",
-    "mobilenet_v3_large",
-    "efficientnet_b0",
-]
+    "alexnet_original", "zfnet", "nin", "vgg16", "vgg19", "googlenet_original", "inception_v3", "resnet18", "resnet34", "resnet50",
+    "resnet152", "preresnet18", "resnext50_32x4d", "wide_resnet50_2", "densenet121", "squeezenet1_1", "xception", "mobilenet_v1",
+    "shufflenet_v2_x1_0", "senet154", "mobilenet_v2", "mnasnet1_0", "mnasnet0_5", "mobilenet_v3_large", "efficientnet_b0",
+]  # fmt: skip
 
 
 def axes():
