@@ -56,10 +56,10 @@ class _Place(NamedTuple):
     y: float
 
 
-def place_labels(ax: Axes, bubbles: Sequence[Bubble], fontsize: float = 8) -> list[Annotation]:
+def place_labels(ax: Axes, bubbles: Sequence[Bubble], avoid: Sequence[Bubble] = (), fontsize: float = 8) -> list[Annotation]:
     """Write the name of each bubble beside it, with a thin line to it where there was no room close by.
 
-    Call it last: limits, scales and titles have to be final.
+    Names keep off the bubbles of `avoid` too, which stay without one. Call it last: limits, scales and titles have to be final.
     """
     from matplotlib.patheffects import withStroke
 
@@ -79,11 +79,11 @@ def place_labels(ax: Axes, bubbles: Sequence[Bubble], fontsize: float = 8) -> li
         for b in bubbles
     ]  # fmt: skip
     circles = []
-    for b in bubbles:
+    for b in (*bubbles, *avoid):
         x, y = ax.transData.transform((b.x, b.y))
         circles.append((float(x), float(y), b.radius * pixel))
     sizes = [(e.width + 3, e.height + 1) for e in (text.get_window_extent() for text in texts)]
-    options = [_places(circle, size, circles, inside, pixel) for circle, size in zip(circles, sizes, strict=True)]
+    options = [_places(circle, size, circles, inside, pixel) for circle, size in zip(circles[: len(bubbles)], sizes, strict=True)]
     chosen = _settle(options, circles)
     for text, bubble, place in zip(texts, bubbles, chosen, strict=True):
         text.set_position((place.x / pixel, place.y / pixel))

@@ -154,8 +154,8 @@ def _key(picture: NetworksPicture, most: float, ax: Axes) -> None:
             Line2D([], [], ls="", marker="o", color="0.3", mfc="none", ms=7, label="hollow: 10 crops, dense or another image size")
         )
     ax.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(handles), frameon=False, fontsize=8, borderpad=0.3,
-        handleheight=widest / 6, handlelength=widest / 8, handletextpad=0.5, columnspacing=1.5,
+        handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(handles), frameon=False, fontsize=8,
+        borderpad=widest / 16 + 0.2, handlelength=widest / 8, handletextpad=0.6, columnspacing=1.5,
     )  # fmt: skip
 
 
@@ -227,7 +227,8 @@ def plot_history(found: History, names: Sequence[str] = (), ax: Axes | None = No
     ax.margins(0.08)
     ax.legend(fontsize=8, loc="lower right", framealpha=0.9)
     wanted = set(names)
-    place_labels(ax, [Bubble(p[0], p[1] * METRICS["macs"].factor, p[2], 3.5) for p in found.points if p[0] in wanted])
+    bubbles = [Bubble(p[0], p[1] * METRICS["macs"].factor, p[2], 3.5) for p in found.points]
+    place_labels(ax, [b for b in bubbles if b.name in wanted], [b for b in bubbles if b.name not in wanted])
     return ax
 
 
