@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from nasbench import pareto
-from nasbench.analysis.study import Study
 from nasbench.files import write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from nasbench.analysis.study import Study
 
 
 class Metric(NamedTuple):

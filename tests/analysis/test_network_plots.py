@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 
 import pytest
 from matplotlib.figure import Figure
@@ -130,3 +132,11 @@ def test_receptive_fields_are_drawn_over_depth() -> None:
     assert [line.get_label() for line in ax.lines if not line.get_label().startswith("_")] == ["vgg16", "resnet18"]
     assert max(ax.lines[0].get_ydata()) == 212
     assert "pixels" in ax.get_ylabel()
+
+
+def test_pictures_of_networks_load_neither_torch_nor_a_search_library() -> None:
+    heavy = ("torch", "optuna", "ray")
+    check = f"import sys, nasbench.analysis.network_plots, nasbench.analysis.steps; print([m for m in {heavy} if m in sys.modules])"
+    for extra, expected in (("", "[]"), ("import optuna; ", "['optuna']")):
+        run = subprocess.run([sys.executable, "-c", extra + check], capture_output=True, text=True, check=True)
+        assert run.stdout.strip() == expected
