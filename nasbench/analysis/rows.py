@@ -141,6 +141,8 @@ def _value(name: str, value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if name == "nodes":
         return "; ".join(f"{a} {i} + {b} {j}" for a, i, b, j in value)
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        return " > ".join(map(_inside, value))
     if isinstance(value, list):
         return ("x" if name in ("kernel", "padding") else " ").join(map(str, value))
     return str(value)
