@@ -28,9 +28,11 @@ _HOMES = {
     "digest": "genotype",
     "draw": "genotype",
     "known": "zoo",
+    "known_frame": "analysis.networks",
     "load_weights": "network",
     "open_study": "analysis.study",
     "pareto_front": "analysis.front",
+    "row_diff": "analysis.rows",
     "scale": "scaling",
     "space": "spaces",
     "trace": "genotype",
@@ -40,6 +42,8 @@ __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
     from nasbench.analysis.front import pareto_front
+    from nasbench.analysis.networks import known_frame
+    from nasbench.analysis.rows import row_diff
     from nasbench.analysis.study import open_study
     from nasbench.genotype import Block, Cost, Genotype, Layer, Style, adapt, block, cost, digest, draw, trace
     from nasbench.network import build, load_weights

@@ -32,3 +32,16 @@ def test_a_broken_notebook_fails(tmp_path):
 
 def test_there_are_studies():
     assert STUDIES
+
+
+def test_the_field_guide_is_kept_with_its_outputs():
+    """So that it can be read without running it; nothing in it tells of the machine that ran it."""
+    path = Path(__file__).parent.parent / "studies" / "01_field_guide.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    kinds = [kind for cell in cells for output in cell.outputs for kind in output.get("data", {})]
+    assert kinds.count("image/png") == 4
+    assert kinds.count("text/html") >= 20
+    text = "".join(str(v) for c in cells for o in c.outputs for k, v in [*o.items(), *o.get("data", {}).items()] if k.startswith("text"))
+    assert not [word for word in ("/home", "/root", "/tmp", "/work", "Traceback", " at 0x") if word in text]

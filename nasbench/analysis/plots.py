@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from nasbench import pareto
-from nasbench.analysis.study import Study
-from nasbench.errors import NasbenchError
 from nasbench.files import write_atomic
-from nasbench.genotype import Cost
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from nasbench.analysis.study import Study
 
 
 class Metric(NamedTuple):
@@ -31,6 +30,12 @@ METRICS: Mapping[str, Metric] = {
     "latency_ms": Metric("latency (ms)"),
     "macs": Metric("multiply-adds (millions)", 1e-6),
     "params_count": Metric("parameters (millions)", 1e-6),
+    "activations_count": Metric("activations (millions)", 1e-6),
+    "peak_bytes": Metric("memory to run (MiB)", 2**-20),
+    "top1_percent": Metric("published ImageNet top-1 (%)"),
+    "seen_px": Metric("receptive field (pixels)"),
+    "depth_layers": Metric("convolutions so far"),
+    "year": Metric("year of the paper"),
 }
 
 
@@ -121,52 +126,6 @@ def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
     if ax.get_legend_handles_labels()[1]:
         ax.legend(fontsize=8, framealpha=0.9)
     return ax
-
-
-def plot_networks(found: Mapping[str, Cost], ax: Axes | None = None) -> Axes:
-    """Parameters over multiply-adds of networks, as bubbles whose area is the memory that they need to run."""
-    import matplotlib.pyplot as plt
-    import seaborn as sns
-
-    if ax is None:
-        _, ax = plt.subplots(figsize=(8, 5.2), layout="constrained")
-    names = sorted(found, key=lambda name: found[name].macs)
-    costs = [found[name] for name in names]
-    most = max(c.peak_bytes for c in costs)
-    x, y = [c.macs / 1e6 for c in costs], [c.params / 1e6 for c in costs]
-    ax.scatter(
-        x, y, s=[30 + 1200 * c.peak_bytes / most for c in costs], color=sns.color_palette("colorblind")[0], alpha=0.45, edgecolor="black"
-    )
-    for i, (name, a, b, c) in enumerate(zip(names, x, y, costs, strict=True)):
-        away = 4 + (30 + 1200 * c.peak_bytes / most) ** 0.5 / 2  # neighbours' names stand above and below in turns
-        ax.annotate(
-            name, (a, b), xytext=(0, away if i % 2 else -away), textcoords="offset points", ha="center", va="bottom" if i % 2 else "top",
-            fontsize=8,
-        )  # fmt: skip
-    ax.set(xscale="log", yscale="log", xlabel="multiply-adds (millions)", ylabel="parameters (millions)")
-    ax.set_title(f"bubbles: memory to run, at most {most / 2**20:.0f} MiB", fontsize=10)
-    ax.margins(0.18)
-    ax.grid(alpha=0.25)
-    return ax
-
-
-def save_networks(found: Mapping[str, Cost], path: Path) -> Path:
-    """Write the picture of `plot_networks`; the ending says in which format.
-
-    Raises:
-        NasbenchError: an ending that stands for no format.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 5.2), layout="constrained")
-    formats = figure.canvas.get_supported_filetypes()
-    if path.suffix.removeprefix(".") not in formats:
-        raise NasbenchError(f"a picture's ending is one of {', '.join(sorted(formats))}; got {path.name}")
-    plot_networks(found, figure.subplots())
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=path.suffix.removeprefix("."), dpi=130)
-    write_atomic(path, buffer.getvalue())
-    return path
 
 
 def save_front(study: Study) -> Path:

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from nasbench import __version__
-from nasbench.cli import device, networks, search, show, spaces
+from nasbench.cli import device, known, networks, search, show, spaces
 from nasbench.errors import NasbenchError
 
 MISTAKE, INTERRUPTED = 2, 130
@@ -27,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Neural architecture search under a measured latency budget.\n\nExample: nasbench search --space mbconv --latency 20ms",
 )
-for group in (networks, show, spaces, search):
+for group in (known, show, networks, spaces, search):
     group.register(app)
 app.add_typer(device.app, name="device")
 

@@ -1,79 +1,23 @@
-"""known, cost, compare, export: networks."""
+"""cost, export: one network counted, and taken away."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from nasbench.cli.shared import INPUT, JSON, NAME, console, genotype_of, rows_of, show_json, table
 from nasbench.cli.shared import at_input as _at
-from nasbench.errors import GenotypeError, NasbenchError, nearest
+from nasbench.errors import GenotypeError, NasbenchError
 from nasbench.genotype import Genotype, adapt, cost_of, trace
-from nasbench.genotype.units import show_count, show_memory
-from nasbench.zoo import facts, known
-
-SORT = ("name", "params", "macs", "family")
+from nasbench.genotype.units import show_memory
 
 
 def register(app: typer.Typer) -> None:
-    app.command("known")(known_command)
     app.command("cost")(cost)
-    app.command("compare")(compare)
     app.command("export")(export)
-
-
-def known_command(
-    name: Annotated[str | None, typer.Argument(help="One network, with what is published about it.")] = None,
-    family: Annotated[str | None, typer.Option(help="Only this family, such as mobilenetv2.")] = None,
-    sort: Annotated[str | None, typer.Option(help=f"One of {', '.join(SORT)}.")] = None,
-    as_json: bool = JSON,
-) -> None:
-    """List the known networks.
-
-    Example: nasbench known --sort macs
-    """
-    found = facts()
-    names = known()
-    if name is not None:
-        known(name)
-        names = [name]
-    if family is not None:
-        families = sorted({found[n].family for n in names})
-        if family not in families:
-            raise NasbenchError(f"there is no family {family!r}{nearest(family, families)}; there are {', '.join(families)}")
-        names = [n for n in names if found[n].family == family]
-    if sort is not None:
-        if sort not in SORT:
-            raise NasbenchError(f"--sort is one of {', '.join(SORT)}; got {sort!r}{nearest(sort, SORT)}")
-        names.sort(key=lambda n: n if sort == "name" else getattr(found[n], sort))
-    rows: list[dict[str, Any]] = []
-    for n in names:
-        layers = trace(known(n))
-        c = cost_of(layers)
-        rows.append({"name": n, "family": found[n].family, "input": list(known(n).input), "params": c.params, "macs": c.macs})
-    if as_json:
-        show_json([{**row, **({k: v for k, v in asdict(found[str(row["name"])]).items() if k not in row} if name else {})} for row in rows])
-        return
-    table(
-        ("name", "family", "input", ">params", ">MACs"),
-        ((r["name"], r["family"], "x".join(map(str, r["input"])), f"{r['params']:,}", show_count(r["macs"])) for r in rows),
-    )
-    if name is not None:
-        _published(name, rows[0]["params"], rows[0]["macs"])
-
-
-def _published(name: str, params: int, macs: int) -> None:
-    f = facts()[name]
-    console.print(f"\nvariant: {f.variant}")
-    for what, paper, exact in (("parameters", f.paper_params, params), ("MACs", f.paper_macs, macs)):
-        if paper:
-            console.print(f"paper: {show_count(paper)} {what}, exact {exact:,} ({exact / paper - 1:+.1%})")
-    for label, text in (("source", f.source), ("note", f.note), ("same network", "; ".join(f.references))):
-        if text:
-            console.print(f"{label}: {text}", markup=False)
 
 
 def cost(
@@ -116,40 +60,6 @@ def cost(
             console.print(f"\nfvcore also counts {', '.join(checked.also) or 'nothing else'}; MACs leave that out.")
     if checked and not checked.equal:
         raise NasbenchError(f"{g.name}: our count and fvcore's differ; please report this network")
-
-
-def compare(
-    names: Annotated[list[str], typer.Argument(help="Known networks or .yaml files, two or more.")],
-    draw: Annotated[Path | None, typer.Option(help="Write a picture too, such as networks.png.")] = None,
-    input: str | None = INPUT,
-    as_json: bool = JSON,
-) -> None:
-    """Compare networks: size, work, memory.
-
-    Example: nasbench compare resnet50 efficientnet_b0 mobilenet_v2 --draw networks.png
-    """
-    if len(names) < 2:
-        raise NasbenchError(f"compare takes two networks or more; got {names[0]} alone; `nasbench cost {names[0]}` shows one")
-    found = {name: cost_of(trace(_at(genotype_of(name), input))) for name in dict.fromkeys(names)}
-    if draw is not None:
-        from nasbench.analysis.plots import save_networks
-
-        save_networks(found, draw)
-    if as_json:
-        show_json([{"name": name, **asdict(c)} for name, c in found.items()])
-        return
-    first = next(iter(found.values()))
-    table(
-        ("network", ">params", ">MACs", ">activations", ">depth", ">memory to run", ">params x", ">MACs x"),
-        (
-            (
-                name, show_count(c.params), show_count(c.macs), show_count(c.activations), c.depth, show_memory(c.peak_bytes),
-                f"{c.params / first.params:.2f}", f"{c.macs / first.macs:.2f}",
-            )
-            for name, c in found.items()
-        ),
-    )  # fmt: skip
-    console.print(f"\nx: times {names[0]}" + (f"; wrote {draw}" if draw else ""))
 
 
 def export(

@@ -1,5 +1,5 @@
 """The classics, each a few rows in the one vocabulary."""
 
-from nasbench.zoo.known import Facts, facts, known
+from nasbench.zoo.known import Facts, Printed, facts, known, members
 
-__all__ = ["Facts", "facts", "known"]
+__all__ = ["Facts", "Printed", "facts", "known", "members"]

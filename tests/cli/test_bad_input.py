@@ -36,7 +36,7 @@ CASES = [
     (("show", "resnet5"), ["resnet5", "resnet50"]),
     (("cost", "resnet50", "--input", "224"), ["3x224x224", "'224'"]),
     (("cost", "alexnet", "--input", "3x8x8"), ["stem, layer 2", "3x3 window", "64x1x1"]),
-    (("known", "--family", "mobilenet"), ["mobilenet", "mobilenetv1"]),
+    (("known", "--family", "mobilnet"), ["mobilnet", "mobilenetv1"]),
     (("known", "--sort", "size"), ["--sort", "size"]),
     (("spaces", "nowhere.yaml"), ["nowhere.yaml"]),
     (("resume", "."), ["study"]),
