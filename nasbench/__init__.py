@@ -27,6 +27,7 @@ _HOMES = {
     "cost": "genotype",
     "digest": "genotype",
     "known": "zoo",
+    "load_plugin": "genotype",
     "load_weights": "network",
     "open_study": "analysis.study",
     "pareto_front": "analysis.front",
@@ -40,7 +41,7 @@ __all__ = ["__version__", *_HOMES]
 if TYPE_CHECKING:
     from nasbench.analysis.front import pareto_front
     from nasbench.analysis.study import open_study
-    from nasbench.genotype import Block, Cost, Genotype, Layer, Style, adapt, block, cost, digest, trace
+    from nasbench.genotype import Block, Cost, Genotype, Layer, Style, adapt, block, cost, digest, load_plugin, trace
     from nasbench.network import build, load_weights
     from nasbench.scaling import scale
     from nasbench.spaces import load_space as space

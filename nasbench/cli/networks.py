@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from nasbench.cli.shared import JSON, NAME, console, genotype_of, parse_shape, rows_of, show_json, table
-from nasbench.errors import GenotypeError, NasbenchError, nearest
+from nasbench.cli.shared import JSON, NAME, console, genotype_of, parse_shape, rows_of, show_json, table, winner_of
+from nasbench.errors import NasbenchError, nearest
 from nasbench.genotype import VOCABULARY, Genotype, adapt, cost_of, digest_of, trace
 from nasbench.genotype.units import show_count, show_memory
 from nasbench.zoo import facts, known
@@ -267,15 +267,7 @@ def export(
     """
     if weights is not None and out is None:
         raise NasbenchError("--weights are written beside the genotype; it goes to the screen; give --out FILE.yaml too")
-    best = Path(name) / "best" / "genotype.yaml"
-    if Path(name).is_dir():
-        if not best.exists():
-            raise GenotypeError(
-                f"a finished study holds best/genotype.yaml; {name} does not; name a finished study, or finish it with resume"
-            )
-        g = Genotype.from_yaml(best)
-    else:
-        g = genotype_of(name)
+    g = winner_of(Path(name)) if Path(name).is_dir() else genotype_of(name)
     g = adapt(_at(g, input), classes=classes)
     trace(g)  # say now what is wrong with it
     if out is None:

@@ -4,11 +4,12 @@ from nasbench.genotype import blocks
 from nasbench.genotype.cost import Cost, cost, cost_of
 from nasbench.genotype.genotype import Block, Genotype, Style
 from nasbench.genotype.layer import Layer, Value
+from nasbench.genotype.plugins import load_plugin
 from nasbench.genotype.trace import Trace, adapt, digest, digest_of, trace
 from nasbench.genotype.tracer import Tracer
 from nasbench.genotype.words import VOCABULARY, Word, block
 
 __all__ = [
     "VOCABULARY", "Block", "Cost", "Genotype", "Layer", "Style", "Trace", "Tracer", "Value", "Word", "adapt", "block", "blocks", "cost",
-    "cost_of", "digest", "digest_of", "trace",
+    "cost_of", "digest", "digest_of", "load_plugin", "trace",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from nasbench.errors import GenotypeError
+from nasbench.errors import GenotypeError, NasbenchError, one_line, place_in, short
 from nasbench.genotype.fields import resolve
 from nasbench.genotype.layer import Fields, Layer, Shape, Value
 
@@ -60,7 +60,7 @@ class Tracer:
                     raise self.error(f"a network has at most {MAX_LAYERS} layers; write fewer repeats")
                 if word.reads_before:
                     self._keeps = False
-                    out = word.function(self, x, before, **one.fields)
+                    out = self._run(word.function, one, x, before)
                     before = before if self._keeps else x
                 else:
                     out = self._block(word.function, one, x)
@@ -83,7 +83,7 @@ class Tracer:
         layers, scope, read = self.layers, self.scope, (x.index,)
         start = len(layers)
         if not memory:
-            out = function(self, x, **row.fields)
+            out = self._run(function, row, x)
             memory.append(_Written(layers[start:], start, len(scope), out.index))
             return out
         steps, last = memory[0].steps()
@@ -96,6 +96,23 @@ class Tracer:
             layers.append(_new(Layer, (kind, inputs, shape, attrs, params, macs, scope + where, index, flat)))
             index += 1
         return layers[last + start] if last >= 0 else x
+
+    def _run(self, function: Callable[..., Value], row: Block, *values: Value) -> Value:
+        """Let a word write; what is wrong with the word itself is said with its place in the network and in its file."""
+        try:
+            out = function(self, *values, **row.fields)
+        except (NasbenchError, MemoryError):
+            raise
+        except Exception as error:
+            where = place_in(function.__code__.co_filename, error)
+            raise self.error(f"the block {row.op!r} failed at {where}: {one_line(error)}; mend it there") from error
+        if type(out) is not Layer:
+            rule = f"a block returns the value that it made last, as in return t.add(y, x); {row.op!r} returned {short(out)}"
+        elif out.index >= len(self.layers) or self.layers[out.index] is not out:
+            rule = f"a block returns a value of the tracer that it was given; {row.op!r} returned another's, {_show((out,))}"
+        else:
+            return out
+        raise self.error(f"{rule}; mend it at {function.__code__.co_filename}:{function.__code__.co_firstlineno}")
 
     def at(self, name: str) -> _At:
         """`with t.at("se"):` writes the layers inside under that name."""

@@ -14,7 +14,7 @@ from typing import Any
 from nasbench.errors import GenotypeError, SpaceError, short
 from nasbench.genotype import Block
 from nasbench.genotype.genotype import find_word
-from nasbench.genotype.words import frozen
+from nasbench.genotype.words import Word, frozen
 
 Options = Sequence[Any]
 Choose = Callable[[str, Options], Any]
@@ -240,10 +240,14 @@ class AnyOf:
 Part = OpenRow | AnyOf
 
 
-@lru_cache(maxsize=16_384)
 def _made(op: str, fields: tuple[tuple[str, Any], ...], repeat: int = 1) -> Block:
     """A block, from memory where it was made before: its check takes longer than all the rest of a sample."""
-    return Block(op, dict(fields), repeat)
+    return _remembered(find_word(op), fields, repeat)
+
+
+@lru_cache(maxsize=16_384)
+def _remembered(word: Word, fields: tuple[tuple[str, Any], ...], repeat: int) -> Block:
+    return Block(word.name, dict(fields), repeat)  # kept by word, not by name: a word that is defined again makes other blocks
 
 
 _MISSING = object()
