@@ -60,9 +60,9 @@ class Word:
         try:
             self._model: type[BaseModel] = create_model(self.name, __config__=config, **schema)
         except Exception as error:
-            raise GenotypeError(
-                f"{self.name}: its fields ({', '.join(self.names)}) cannot be read: {one_line(error)}; choose other names or types"
-            ) from error
+            raise GenotypeError(f"{self.name}: its types cannot be read: {one_line(error)}; see nasbench.genotype.fields") from error
+        if lost := [n for n in self.names if n not in self._model.model_fields]:
+            raise GenotypeError(f"{self.name}: pydantic, which checks fields, keeps the name {lost[0]!r} for itself; choose another")
         self._check_defaults()
 
     @overload
