@@ -25,11 +25,13 @@ class Plugin(NamedTuple):
     """A file of blocks, as plain data.
 
     Attributes:
-        path: of the file, as it was named; its source: the text that was read there.
+        path: of the file, as it was named; source: the text that was read there.
+        module: name of the Python module that it becomes; one file has one, in every process and from every folder.
     """
 
     path: str
     source: str
+    module: str
 
     @property
     def name(self) -> str:
@@ -40,12 +42,6 @@ class Plugin(NamedTuple):
     def sha256(self) -> str:
         """Of the text: two files of one text are one plugin."""
         return hashlib.sha256(self.source.encode()).hexdigest()
-
-    @property
-    def module(self) -> str:
-        """Name of the Python module that it becomes; the same path has the same, in every process."""
-        stem = "".join(c if c.isalnum() else "_" for c in Path(self.path).stem)
-        return f"nasbench_plugin_{stem}_{hashlib.sha256(str(Path(self.path).resolve()).encode()).hexdigest()[:8]}"
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -91,7 +87,7 @@ def read_plugin(path: str | Path) -> Plugin:
     if len(data) > MAX_BYTES:
         raise PluginError(f"a plugin has at most {MAX_BYTES:,} bytes; {file} has {len(data):,}; keep only the blocks there")
     try:
-        return Plugin(str(path), data.decode("utf-8-sig"))
+        return Plugin(str(path), data.decode("utf-8-sig"), _module(file))
     except UnicodeDecodeError:
         raise PluginError(f"a plugin is UTF-8 text; {file} is not; save it as such") from None
 
@@ -125,6 +121,11 @@ def forget_plugin(plugin: Plugin) -> None:
         del VOCABULARY[name]
     sys.modules.pop(plugin.module, None)
     _loaded.pop(plugin.module, None)
+
+
+def _module(path: Path) -> str:
+    stem = "".join(c if c.isalnum() else "_" for c in path.stem)
+    return f"nasbench_plugin_{stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
 
 
 def _parsed(plugin: Plugin) -> ast.Module:

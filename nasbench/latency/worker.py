@@ -108,8 +108,8 @@ def main() -> None:
 
     try:
         job = json.load(sys.stdin)
-        for path, source in job.get("plugins", ()):
-            use_plugin(Plugin(path, source))
+        for plugin in job.get("plugins", ()):
+            use_plugin(Plugin(*plugin))
         send({"result": TASKS[job["task"]](job, lambda done, of: send({"done": done, "of": of}))})
     except NasbenchError as error:
         send({"error": str(error)})

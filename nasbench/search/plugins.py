@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from nasbench.errors import NasbenchError, StudyError
+from nasbench.errors import StudyError
 from nasbench.files import cache_folder, write_atomic
 from nasbench.genotype.plugins import Plugin, loaded_plugins, read_plugin, use_plugin
 from nasbench.search.folder import STUDY_FILE, StudyFolder
@@ -19,50 +19,44 @@ from nasbench.search.folder import STUDY_FILE, StudyFolder
 FOLDER = "plugins"
 
 
-def digests(plugins: Sequence[Plugin]) -> dict[str, str]:
-    """As `study.yaml` keeps them: file names and what their text hashes to.
+def named(path: Path, plugins: Sequence[Plugin]) -> dict[str, Plugin]:
+    """The plugins under the names that the study at `path` has for them: their file names, or those that it began with.
 
     Raises:
-        StudyError: two plugins with one file name.
+        StudyError: the study began with other plugins; or two of them have one file name.
     """
-    found: dict[str, str] = {}
+    stored = _stored(StudyFolder.open(path).command) if (path / STUDY_FILE).is_file() else None
+    names = {sha256: name for name, sha256 in (stored or {}).items()}
+    found: dict[str, Plugin] = {}
     for plugin in plugins:
-        if plugin.name in found:
-            paths = " and ".join(p.path for p in plugins if p.name == plugin.name)
-            raise StudyError(f"a study keeps its plugins under their file names; {paths} have the same; rename one")
-        found[plugin.name] = plugin.sha256
+        name = names.get(plugin.sha256, plugin.name)
+        if name in found:
+            raise StudyError(
+                f"a study keeps its plugins under their file names; {found[name].path} and {plugin.path} have the same; rename one"
+            )
+        found[name] = plugin
+    for name, sha256 in (stored or {}).items():
+        if name not in found:
+            raise StudyError(f"{path} began with the plugin {name} (sha256 {sha256[:12]}); give it again: --plugin {path / FOLDER / name}")
+        if found[name].sha256 != sha256:
+            raise StudyError(_changed(path, name, sha256, found[name].sha256))
+    more = [name for name in found if stored is not None and name not in stored]
+    if more:
+        raise StudyError(f"{path} began without the plugin {more[0]}; leave it out, or choose another --name")
     return found
 
 
-def keep(path: Path, plugins: Sequence[Plugin]) -> None:
+def keep(path: Path, plugins: Mapping[str, Plugin]) -> None:
     """Put copies into the study at `path`, and remember that its user ran them."""
-    for plugin in plugins:
-        copy = path / FOLDER / plugin.name
+    for name, plugin in plugins.items():
+        copy = path / FOLDER / name
         copy.parent.mkdir(exist_ok=True)
         if not copy.exists() or copy.read_bytes() != plugin.source.encode():
             write_atomic(copy, plugin.source)
-        with suppress(OSError, NasbenchError):  # a cache that cannot be written costs the user an option later, no more
+        with suppress(OSError):  # a cache that cannot be written costs the user an option later, no more
             mark = _mark(plugin.sha256)
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.touch()
-
-
-def refuse_changed(path: Path, plugins: Sequence[Plugin]) -> None:
-    """See that the study at `path`, if there is one, began with these plugins.
-
-    Raises:
-        StudyError: it began with others.
-    """
-    if not (path / STUDY_FILE).is_file():
-        return
-    stored, now = _stored(StudyFolder.open(path).command), digests(plugins)
-    for name, sha256 in stored.items():
-        if name not in now:
-            raise StudyError(f"{path} began with the plugin {name}; give it again: --plugin {path / FOLDER / name}")
-        if now[name] != sha256:
-            raise StudyError(_changed(path, name, sha256, now[name]))
-    if more := [name for name in now if name not in stored]:
-        raise StudyError(f"{path} began without the plugin {more[0]}; leave it out, or choose another --name")
 
 
 def load_kept(path: str | Path) -> None:

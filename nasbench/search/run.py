@@ -36,7 +36,7 @@ from nasbench.search.ledger import Ledger
 from nasbench.search.limits import Figures, figures
 from nasbench.search.phase import Asked, Phase
 from nasbench.search.plan import FINALISTS, PRELOAD, RIVALS, Clock, Pace, Plan, make_plan
-from nasbench.search.plugins import digests, keep, refuse_changed
+from nasbench.search.plugins import keep, named
 from nasbench.search.profiling import obtain_profile
 from nasbench.search.records import Trial
 from nasbench.search.request import MAY_CHANGE, VALIDATION, Request
@@ -173,16 +173,16 @@ def search(task: Task, path: Path, listener: Listener, show_plan: Callable[[Task
         NasbenchError: see `StudyFolder.create`; limits that cannot be met; trials that all fail for one reason.
     """
     clock = Clock(elapsed_s)
-    command = task.request.command(task.space, task.device.key, task.images, digests(task.plugins))
-    more = {"plugin_paths": {p.name: str(Path(p.path).resolve()) for p in task.plugins}} if task.plugins else {}
-    refuse_changed(path, task.plugins)
+    plugins = named(path, task.plugins)
+    command = task.request.command(task.space, task.device.key, task.images, {name: p.sha256 for name, p in plugins.items()})
+    more = {"plugin_paths": {name: str(Path(p.path).resolve()) for name, p in plugins.items()}} if plugins else {}
     with StudyFolder.create(path, command, may_change=MAY_CHANGE, more=more) as folder:
         try:
             task, made = _planned(task, folder, listener, clock)
         except NasbenchError:
             folder.discard()  # nothing was done yet: leave nothing behind
             raise
-        keep(folder.path, task.plugins)
+        keep(folder.path, plugins)
         show_plan(task, made)
         with Ledger.open(folder) as ledger:
             return _run(task, folder, ledger, made, listener, clock)

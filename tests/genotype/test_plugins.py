@@ -12,7 +12,7 @@ import pytest
 import nasbench as nb
 from nasbench.errors import GenotypeError, PluginError
 from nasbench.genotype import VOCABULARY, Block, trace
-from nasbench.genotype.plugins import Plugin, forget_plugin, loaded_plugins, read_plugin, use_plugin
+from nasbench.genotype.plugins import forget_plugin, loaded_plugins, read_plugin, use_plugin
 
 TWICE = '''
 from nasbench.genotype import block
@@ -84,8 +84,20 @@ def test_what_fails_half_way_leaves_the_words_that_were_there(file: Path, broken
 
 def test_its_module_is_the_paths(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(file.parent)
-    assert Plugin("mine.py", "").module == Plugin(str(file), "x = 1").module
-    assert Plugin("mine.py", "").module != Plugin("sub/mine.py", "").module
+    (file.parent / "sub").mkdir()
+    (file.parent / "sub" / "mine.py").write_text(TWICE)
+    assert read_plugin("mine.py").module == read_plugin(file).module
+    assert read_plugin("mine.py").module != read_plugin("sub/mine.py").module
+
+
+def test_it_is_itself_from_another_folder(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(file.parent)
+    plugin = nb.load_plugin("mine.py")
+    monkeypatch.chdir("/")
+    assert plugin.words == ("twice",)
+    file.write_text(TWICE.replace("Two", "2"))
+    assert nb.load_plugin(file).words == ("twice",)
+    assert len(loaded_plugins()) == 1
 
 
 def test_reading_runs_nothing(file: Path) -> None:
