@@ -126,7 +126,7 @@ class Word:
         reads = f"it reads {', '.join(self.names) or 'no fields'}"
         if first["type"] == "extra_forbidden":
             return f"{self.name} has no field {short(name)}; {reads}{nearest(name, self.names)}"
-        if first["type"] == "missing":
+        if first["type"] == "missing" and len(first["loc"]) == 1:  # else a value that is too short, as of a pair
             return f"{self.name} needs the field {name!r}; {reads}"
         rule = first["msg"].removeprefix("Value error, ")
         got = "" if "got " in rule or isinstance(first.get("ctx", {}).get("error"), GenotypeError) else f"; got {short(first['input'])}"
@@ -135,8 +135,9 @@ class Word:
 
 def _parameters(function: Callable[..., Value]) -> tuple[list[inspect.Parameter], list[inspect.Parameter]]:
     """The values and the fields of a block's signature."""
-    if not inspect.isfunction(function) or not function.__name__.isidentifier():
-        raise GenotypeError(f"{_SHAPE} with a name; got {short(function)}; write def NAME(t, x, *, ...) under @block")
+    special = inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function)
+    if not inspect.isfunction(function) or special or not function.__name__.isidentifier():
+        raise GenotypeError(f"{_SHAPE} with a name, and returns a value; got {short(function)}; write def NAME(t, x, *, ...) under @block")
     parameters = list(inspect.signature(function).parameters.values())
     values = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
     said = f"{_SHAPE}; {function.__name__} takes {inspect.signature(function)}"

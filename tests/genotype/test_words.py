@@ -248,6 +248,14 @@ def wrong_default(t, x, *, width: Width = "6*in"): ...
 def none_default(t, x, *, kernel: Kernel, width: Width = None): ...
 def underscored(t, x, *, _width: int): ...
 def pydantics(t, x, *, model_config: int): ...
+def generated(t, x):
+    yield x
+
+
+async def awaited(t, x):
+    return x
+
+
 def bad_pattern(t, x, *, act: Annotated[str, Field(pattern="(")]): ...
 
 
@@ -259,8 +267,10 @@ def bad_pattern(t, x, *, act: Annotated[str, Field(pattern="(")]): ...
         (values, r"values takes \(t, \*x\); name each field, after a \*"),
         (anything, r"anything takes .*; name each field, after a \*"),
         (lonely, r"lonely takes \(t\)"),
-        (lambda t, x: x, "a block is a function .* with a name; got <function <lambda>"),
-        (int, "a block is a function .* with a name; got <class 'int'>"),
+        (lambda t, x: x, "a block is a function .* with a name, and returns a value; got <function <lambda>"),
+        (int, "a block is a function .* with a name, and returns a value; got <class 'int'>"),
+        (generated, "a block is a function .* and returns a value; got <function generated"),
+        (awaited, "a block is a function .* and returns a value; got <function awaited"),
         (untyped, r"untyped: field 'width' needs a type, such as width: Width \(see nasbench\.genotype\.fields\)"),
         (named_op, "named_op: every row has op and repeat already; call field 'op' something else"),
         (named_repeat, "named_repeat: every row has op and repeat already; call field 'repeat' something else"),
@@ -318,6 +328,17 @@ def test_a_cell_of_a_notebook_may_be_run_again(free_name: str) -> None:
         names = {"block": block, "Tracer": Tracer, "Value": Value, "Width": Width, "__name__": "__main__"}
         exec(compile(code.format(width), f"<cell {cell}>", "exec", dont_inherit=True), names)
         assert trace(Genotype("n", (3, 8, 8), (Block(free_name),)))[-1].shape[0] == width
+
+
+def test_a_pair_that_is_too_short_is_not_taken_for_a_missing_field(free_name: str) -> None:
+    @block
+    def twice(t: Tracer, x: Value, *, size: tuple[int, int]) -> Value:
+        return x
+
+    with pytest.raises(GenotypeError, match=r"^twice\.size: field required; got \(1,\)$"):
+        Block(free_name, {"size": [1]})
+    with pytest.raises(GenotypeError, match=r"^twice needs the field 'size'"):
+        Block(free_name)
 
 
 def test_a_type_is_written_as_the_file_has_it(free_name: str) -> None:
