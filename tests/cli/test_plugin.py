@@ -154,8 +154,11 @@ def searched(program):
     write(program.folder)
     words = program.search(*PLUGIN, "--name", "own", trials=2)
     words[words.index("tiny")] = "ghosts.yaml"
-    running = program.start(*words)
-    _, said = running.communicate(timeout=1200)  # a busy machine is measured again and again
+    for _ in range(3):
+        running = program.start(*words)
+        _, said = running.communicate(timeout=1200)
+        if "measuring took more than" not in said:  # too busy a machine to be measured: the same command goes on
+            break
     assert running.returncode == 0, said
     return program, words
 
