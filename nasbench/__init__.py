@@ -29,6 +29,7 @@ _HOMES = {
     "draw": "genotype",
     "known": "zoo",
     "known_frame": "analysis.networks",
+    "load_plugin": "genotype",
     "load_weights": "network",
     "open_study": "analysis.study",
     "pareto_front": "analysis.front",
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from nasbench.analysis.networks import known_frame
     from nasbench.analysis.rows import row_diff
     from nasbench.analysis.study import open_study
-    from nasbench.genotype import Block, Cost, Genotype, Layer, Style, adapt, block, cost, digest, draw, trace
+    from nasbench.genotype import Block, Cost, Genotype, Layer, Style, adapt, block, cost, digest, draw, load_plugin, trace
     from nasbench.network import build, load_weights
     from nasbench.scaling import scale
     from nasbench.spaces import load_space as space

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
 
 
@@ -16,6 +17,10 @@ class UnitError(NasbenchError):
 
 class GenotypeError(NasbenchError):
     """A network that cannot be: an unknown word or field, or shapes that do not meet."""
+
+
+class PluginError(GenotypeError):
+    """A file of the user's own blocks that cannot be loaded."""
 
 
 class SpaceError(NasbenchError):
@@ -52,3 +57,15 @@ def nearest(name: object, known: Iterable[str], limit: int = 3) -> str:
     """`; did you mean a, b?` for the names closest to `name`, or an empty string."""
     found = difflib.get_close_matches(str(name)[:100], list(known), n=limit, cutoff=0.5)
     return f"; did you mean {' or '.join(found)}?" if found else ""
+
+
+def one_line(error: BaseException) -> str:
+    """`ZeroDivisionError: division by zero`."""
+    text = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def place_in(path: str, error: BaseException) -> str:
+    """`my_blocks.py:14`: the innermost line of the file at `path` that led to the error; the file alone if none did."""
+    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == path]
+    return f"{path}:{lines[-1]}" if lines else path

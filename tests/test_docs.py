@@ -18,14 +18,26 @@ from tests.network.references import error, images, scramble
 DOCS = Path(__file__).parent.parent / "docs"
 
 
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of docs/new_block.md in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", (DOCS / "new_block.md").read_text(), re.DOTALL)
+
+
 @pytest.fixture
 def page(capsys: pytest.CaptureFixture[str]):
     """The names that the Python of docs/new_block.md leaves, and what it prints; its word goes again afterwards."""
-    code = "\n".join(re.findall(r"```python\n(.*?)```", (DOCS / "new_block.md").read_text(), re.DOTALL))
+    code = "\n".join(blocks("python"))
     names: dict[str, Any] = {"__name__": "page"}
     exec(compile(code, "docs/new_block.md", "exec", dont_inherit=True), names)
     yield names, capsys.readouterr().out
     VOCABULARY.pop("ghost_bottleneck")
+
+
+def test_the_new_block_is_as_short_as_the_page_says() -> None:
+    code = blocks("python")[0]
+    functions = [line for line in code[code.index("def ghost(") :].splitlines() if line.strip()]
+    assert len(functions) < 20
+    assert f"two functions are {len(functions)} lines" in (DOCS / "new_block.md").read_text()
 
 
 def test_the_new_block_is_timms(page) -> None:

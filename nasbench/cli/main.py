@@ -5,6 +5,7 @@ Exit codes: 0 done; 2 a mistake in what was asked; 3 a latency limit that was mi
 
 from __future__ import annotations
 
+import copy
 import errno
 import os
 import sys
@@ -16,6 +17,7 @@ import typer
 from nasbench import __version__
 from nasbench.cli import device, known, networks, search, show, spaces
 from nasbench.errors import NasbenchError
+from nasbench.genotype import load_plugin
 
 MISTAKE, INTERRUPTED = 2, 130
 _USAGE: type[Any] = typer.BadParameter.__mro__[2]  # click's ClickException, from wherever typer takes its click
@@ -38,16 +40,42 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _plugins(paths: list[str]) -> list[str]:
+    for path in paths:
+        load_plugin(path)
+    return paths
+
+
 @app.callback()
-def _options(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version.")) -> None:
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    plugin: list[str] = typer.Option(  # noqa: B008 - typer's way
+        [], "--plugin", metavar="FILE.py", callback=_plugins, is_eager=True, help="Python file with blocks of your own; may be repeated."
+    ),
+) -> None:
     pass
+
+
+def program() -> Any:
+    """The program as click has it, with `--plugin` after each command too, since that is where people write it."""
+    root: Any = typer.main.get_command(app)
+    option = copy.copy(next(p for p in root.params if p.name == "plugin"))
+    option.expose_value = False  # the commands' functions know nothing of it
+    groups = [root]
+    while groups:
+        for command in groups.pop().commands.values():
+            if hasattr(command, "commands"):
+                groups.append(command)
+            else:
+                command.params.append(option)
+    return root
 
 
 def main() -> None:
     """Run a command; never shows a traceback for a mistake of the user's."""
     warnings.filterwarnings("ignore", module="fvcore|torch.jit|iopath")
     try:
-        code = app(standalone_mode=False)
+        code = program()(standalone_mode=False)
     except NasbenchError as error:
         code = _fail(str(error))
     except _USAGE as error:

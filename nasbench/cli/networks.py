@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from nasbench.cli.shared import INPUT, JSON, NAME, console, genotype_of, rows_of, show_json, table
+from nasbench.cli.shared import INPUT, JSON, NAME, console, genotype_of, rows_of, show_json, table, winner_of
 from nasbench.cli.shared import at_input as _at
-from nasbench.errors import GenotypeError, NasbenchError
+from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype, adapt, cost_of, trace
 from nasbench.genotype.units import show_memory
 
@@ -77,15 +77,7 @@ def export(
     """
     if weights is not None and out is None:
         raise NasbenchError("--weights are written beside the genotype; it goes to the screen; give --out FILE.yaml too")
-    best = Path(name) / "best" / "genotype.yaml"
-    if Path(name).is_dir():
-        if not best.exists():
-            raise GenotypeError(
-                f"a finished study holds best/genotype.yaml; {name} does not; name a finished study, or finish it with resume"
-            )
-        g = Genotype.from_yaml(best)
-    else:
-        g = genotype_of(name)
+    g = winner_of(Path(name)) if Path(name).is_dir() else genotype_of(name)
     g = adapt(_at(g, input), classes=classes)
     trace(g)  # say now what is wrong with it
     if out is None:

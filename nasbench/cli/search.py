@@ -132,8 +132,10 @@ def resume(path: Folder, as_json: bool = JSON) -> int:
     Example: nasbench resume runs/mbconv-20ms
     """
     from nasbench.analysis.study import open_study
+    from nasbench.search.plugins import load_kept
     from nasbench.search.request import Request
 
+    load_kept(path)
     return _search(Request.from_command(open_study(path).command), path, as_json)
 
 

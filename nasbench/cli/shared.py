@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -35,6 +36,27 @@ def genotype_of(name: str) -> Genotype:
         return known(name)
     except GenotypeError as error:
         raise GenotypeError(f"{error}, and a .yaml file may stand there too") from None
+
+
+def winner_of(study: Path) -> Genotype:
+    """The network that a finished study found. Its own words are loaded only if the network cannot be read without them.
+
+    Raises:
+        GenotypeError: it has none.
+        StudyError: its words may not be loaded; see `load_kept`.
+    """
+    best = study / "best" / "genotype.yaml"
+    if not best.exists():
+        raise GenotypeError(f"a finished study holds best/genotype.yaml; {study} does not; name a finished study, or finish it with resume")
+    try:
+        return Genotype.from_yaml(best)
+    except GenotypeError:
+        from nasbench.search.plugins import load_kept
+
+        if not (study / "study.yaml").is_file():
+            raise
+        load_kept(study)
+        return Genotype.from_yaml(best)
 
 
 def say(*lines: str) -> None:

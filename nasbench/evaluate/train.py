@@ -16,6 +16,7 @@ from torch import nn
 from nasbench.errors import GenotypeError
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, adapt
+from nasbench.genotype.plugins import Plugin, use_plugin
 from nasbench.latency import machine_lock
 from nasbench.network import build
 from nasbench.training.data import load_images
@@ -39,6 +40,7 @@ class TrainTask:
         folder: the trial's own; it must exist.
         save_weights: leave `weights.safetensors` there.
         test: also name the test images; only a final report may.
+        plugins: words of the user's own that the genotype may be made of.
     """
 
     genotype: str
@@ -53,11 +55,14 @@ class TrainTask:
     device: str = "cpu"
     save_weights: bool = False
     test: bool = False
+    plugins: tuple[Plugin, ...] = ()
 
     def identity(self) -> str:
         """Changes with whatever can change the result; the folder cannot."""
         fields = asdict(self)
         del fields["folder"]
+        if own := fields.pop("plugins"):
+            fields["plugins"] = [plugin.sha256 for plugin in own]  # not where they lie
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
@@ -71,6 +76,8 @@ def evaluate_training(task: TrainTask) -> dict[str, Any]:
     Raises:
         NasbenchError: what is wrong with every trial of a study: data, recipe, no space to write.
     """
+    for plugin in task.plugins:
+        use_plugin(plugin)
     folder = Path(task.folder)
     if done := _finished(folder / RESULT, task.identity()):
         return done

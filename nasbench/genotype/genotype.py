@@ -253,5 +253,8 @@ def find_word(op: str) -> Word:
     from nasbench.genotype.words import VOCABULARY
 
     if not isinstance(op, str) or op not in VOCABULARY:
-        raise GenotypeError(f"there is no block {short(op)}; the vocabulary is {', '.join(VOCABULARY)}{nearest(op, VOCABULARY)}")
+        raise GenotypeError(
+            f"there is no block {short(op)}; the vocabulary is {', '.join(VOCABULARY)}; "
+            f"a block of your own is there with --plugin FILE.py{nearest(op, VOCABULARY)}"
+        )
     return VOCABULARY[op]

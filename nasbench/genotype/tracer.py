@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from nasbench.errors import GenotypeError
-from nasbench.genotype.fields import resolve
+from nasbench.errors import GenotypeError, NasbenchError, nearest, one_line, place_in, short
+from nasbench.genotype.fields import Act, resolve
 from nasbench.genotype.layer import Fields, Layer, Shape, Value
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Tracer:
                     raise self.error(f"a network has at most {MAX_LAYERS} layers; write fewer repeats")
                 if word.reads_before:
                     self._keeps = False
-                    out = word.function(self, x, before, **one.fields)
+                    out = self._run(word.function, one, x, before)
                     before = before if self._keeps else x
                 else:
                     start = len(self.layers)
@@ -94,7 +94,7 @@ class Tracer:
         layers, scope, read = self.layers, self.scope, (x.index,)
         start = len(layers)
         if not memory:
-            out = function(self, x, **row.fields)
+            out = self._run(function, row, x)
             memory.append(_Written(layers[start:], start, len(scope), out.index))
             return out
         steps, last = memory[0].steps()
@@ -107,6 +107,23 @@ class Tracer:
             layers.append(_new(Layer, (kind, inputs, shape, attrs, params, macs, scope + where, index, flat)))
             index += 1
         return layers[last + start] if last >= 0 else x
+
+    def _run(self, function: Callable[..., Value], row: Block, *values: Value) -> Value:
+        """Let a word write; what is wrong with the word itself is said with its place in the network and in its file."""
+        try:
+            out = function(self, *values, **row.fields)
+        except (NasbenchError, MemoryError):
+            raise
+        except Exception as error:
+            where = place_in(function.__code__.co_filename, error)
+            raise self.error(f"the block {row.op!r} failed at {where}: {one_line(error)}; mend it there") from error
+        if type(out) is not Layer:
+            rule = f"a block returns the value that it made last, as in return t.add(y, x); {row.op!r} returned {short(out)}"
+        elif out.index >= len(self.layers) or self.layers[out.index] is not out:
+            rule = f"a block returns a value of the tracer that it was given; {row.op!r} returned another's, {_show((out,))}"
+        else:
+            return out
+        raise self.error(f"{rule}; mend it at {function.__code__.co_filename}:{function.__code__.co_firstlineno}")
 
     def at(self, name: str) -> _At:
         """`with t.at("se"):` writes the layers inside under that name."""
@@ -151,10 +168,15 @@ class Tracer:
         if h < 1 or w < 1 or x.flat:
             self._window(x, reach, across, stride, pad, False)  # says what is wrong
         weights = kh * kw * (cin // g) * width
+        macs = weights * h * w
+        if type(macs) is not int:  # a fraction in any of them is one here
+            raise self.error(
+                f"width, kernel and stride are whole numbers; got {short(width)}, {short(kernel)}, {short(stride)}; divide them by //"
+            )
         attrs = _attrs(cin=cin, kernel=(kh, kw), stride=stride, padding=pad, groups=g, bias=bias)
         if dilation != 1:
             attrs = _attrs(**attrs, dilation=dilation)
-        return self._add("conv", (x.index,), (width, h, w), attrs, weights + width if bias else weights, weights * h * w, name)
+        return self._add("conv", (x.index,), (width, h, w), attrs, weights + width if bias else weights, macs, name)
 
     def norm(self, x: Value, name: str = "norm") -> Value:
         """Batch normalisation, or nothing where the style has none."""
@@ -165,7 +187,12 @@ class Tracer:
     def act(self, x: Value, act: str | None = None, name: str = "act") -> Value:
         """Activation; `None` is the style's, `none` is none."""
         act = act or self.style.act
-        return x if act == "none" else self._add("act", (x.index,), x.shape, _act_attrs(act), 0, 0, name, x.flat)
+        if act == "none":
+            return x
+        try:
+            return self._add("act", (x.index,), x.shape, _act_attrs(act), 0, 0, name, x.flat)
+        except GenotypeError as error:
+            raise self.error(str(error)) from None
 
     def pool(
         self,
@@ -181,6 +208,8 @@ class Tracer:
         """Maximum or average pooling; `ceil_mode` rounds the output size up, as Caffe did."""
         kh, kw = kernel if isinstance(kernel, tuple) else (kernel, kernel)
         pad = _pad(padding, kh, kw)
+        if mode not in ("max", "avg"):
+            raise self.error(f"pooling is max or avg; got {short(mode)}")
         if 2 * pad[0] > kh or 2 * pad[1] > kw:
             raise self.error(f"pooling may pad at most half of its {kh}x{kw} window; got {pad[0]}x{pad[1]}")
         h, w = self._window(x, kh, kw, stride, pad, ceil_mode)
@@ -202,6 +231,8 @@ class Tracer:
         x = self.flatten(x)
         cin = x.shape[0]
         weights = cin * width
+        if type(weights) is not int:
+            raise self.error(f"a width is a whole number; got {short(width)}; divide it by //")
         attrs = _attrs(cin=cin, bias=bias)
         return self._add("linear", (x.index,), (width, 1, 1), attrs, weights + width if bias else weights, weights, name, True)
 
@@ -383,6 +414,8 @@ def _attrs(**values: Any) -> Fields:
 
 @lru_cache(maxsize=64)
 def _act_attrs(act: str) -> Fields:
+    if act not in get_args(Act):
+        raise GenotypeError(f"an activation is one of {', '.join(get_args(Act))}; got {short(act)}{nearest(act, get_args(Act))}")
     return _attrs(act=act)
 
 

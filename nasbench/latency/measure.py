@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype
+from nasbench.genotype.plugins import loaded_plugins
 from nasbench.latency.child import run_job
 from nasbench.latency.device import Device, local_device
 from nasbench.latency.lock import machine_lock
@@ -45,6 +46,7 @@ def measure(
         "networks": {name: g.to_yaml() for name, g in genotypes.items()},
         "rounds": min_rounds,
         "max_seconds": max_seconds,
+        "plugins": loaded_plugins(),
     }
     with machine_lock(say=say):
         found = run_job(job, threads=device.threads, seconds=time_limit(max_seconds, len(genotypes)), on_progress=progress)

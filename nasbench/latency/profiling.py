@@ -11,6 +11,7 @@ import numpy as np
 
 from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype, digest, trace
+from nasbench.genotype.plugins import loaded_plugins
 from nasbench.latency.child import run_job
 from nasbench.latency.device import Device
 from nasbench.latency.layer_times import LayerTimes
@@ -57,6 +58,7 @@ def profile_device(
         "networks": {name: g.to_yaml() for name, g in genotypes.items()},
         "rounds": rounds,
         "max_seconds": max_seconds,
+        "plugins": loaded_plugins(),
     }
     with machine_lock(say=say):
         found = run_job(job, threads=device.threads, seconds=time_limit(max_seconds, len(genotypes)), on_progress=progress)

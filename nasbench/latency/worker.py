@@ -12,6 +12,7 @@ from typing import Any
 
 from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype, cost
+from nasbench.genotype.plugins import Plugin, use_plugin
 from nasbench.latency.device import Device
 from nasbench.latency.measurement import Visit, calm, judge
 from nasbench.latency.seat import Seat, Timing, prepare
@@ -107,6 +108,8 @@ def main() -> None:
 
     try:
         job = json.load(sys.stdin)
+        for plugin in job.get("plugins", ()):
+            use_plugin(Plugin(*plugin))
         send({"result": TASKS[job["task"]](job, lambda done, of: send({"done": done, "of": of}))})
     except NasbenchError as error:
         send({"error": str(error)})

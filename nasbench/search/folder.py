@@ -47,11 +47,13 @@ class StudyFolder:
         self._lock = lock
 
     @classmethod
-    def create(cls, path: str | Path, command: Mapping[str, Any], *, may_change: Collection[str] = ()) -> StudyFolder:
+    def create(
+        cls, path: str | Path, command: Mapping[str, Any], *, may_change: Collection[str] = (), more: Mapping[str, Any] | None = None
+    ) -> StudyFolder:
         """Begin a study, or go on with the one that the same command began, and hold its lock until `close`.
 
         `command` is what decides the study's results, as plain YAML data; the keys in `may_change` (how many trials,
-        how many workers) may differ from the stored ones, which are then rewritten.
+        how many workers) may differ from the stored ones, which are then rewritten. `more` is noted when a study begins.
 
         Raises:
             StudyError: another driver is at work; the folder holds another command's study, or something else; no permission.
@@ -68,7 +70,7 @@ class StudyFolder:
                     return cls(path, study, lock)
                 study["command"] = wanted
             else:
-                study = {"format": 1, "command": wanted} | _circumstances()
+                study = {"format": 1, "command": wanted} | _circumstances() | _plain(more or {})
             _write(path / STUDY_FILE, yaml.safe_dump(study, sort_keys=False, allow_unicode=True))
         except BaseException:
             lock.release()

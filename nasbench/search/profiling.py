@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from nasbench.errors import DeviceError, GenotypeError
+from nasbench.errors import BudgetError, DeviceError, GenotypeError
 from nasbench.genotype import Genotype, trace
 from nasbench.latency import Device, Profile, load_or_profile, profile_device, profile_path, save_profile
 from nasbench.search.arms import Listener
@@ -36,16 +36,23 @@ def obtain_profile(device: Device, space: Space, listener: Listener, *, again: b
 
 
 def samples(space: Space, count: int = NETWORKS, seed: int = 0) -> dict[str, Genotype]:
-    """Networks of the space to profile with; the same for everyone."""
-    rng = random.Random(seed)
+    """Networks of the space to profile with; the same for everyone.
+
+    Raises:
+        BudgetError: none that was drawn is a network.
+    """
+    rng, why = random.Random(seed), ""
     found: dict[str, Genotype] = {}
     for i in range(10 * count):
         g = space.sample(rng)
         try:
             trace(g)
-        except GenotypeError:
+        except GenotypeError as error:
+            why = str(error)
             continue
         found[f"{space.name} {i}"] = g
         if len(found) == count:
             break
+    if not found:
+        raise BudgetError(f"none of {10 * count} samples of {space.name} is a network; the last: {why}")
     return found

@@ -65,9 +65,9 @@ class Request:
             if value is not None and not low <= value <= high:
                 raise StudyError(f"{name} is a whole number from {low} to {high}; got {value}")
 
-    def command(self, space: Space, device: str, images: str) -> dict[str, Any]:
+    def command(self, space: Space, device: str, images: str, plugins: Mapping[str, str] | None = None) -> dict[str, Any]:
         """As `study.yaml` keeps it; two requests with the same command are the same study."""
-        return {
+        return ({"plugins": dict(plugins)} if plugins else {}) | {
             "space": self.space,
             "space_digest": space_digest(space),
             "latency_ms": self.limits.latency_ms,

@@ -14,6 +14,7 @@ from nasbench.errors import BudgetError, GenotypeError, NasbenchError, StudyErro
 from nasbench.evaluate.train import TrainTask
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, adapt, digest
+from nasbench.genotype.plugins import Plugin, loaded_plugins
 from nasbench.latency import Device, Predictor, Profile, load_profile, make_card, save_card, save_profile
 from nasbench.search.arms import Arm, Listener, work
 from nasbench.search.draws import retrace
@@ -35,6 +36,7 @@ from nasbench.search.ledger import Ledger
 from nasbench.search.limits import Figures, figures
 from nasbench.search.phase import Asked, Phase
 from nasbench.search.plan import FINALISTS, PRELOAD, RIVALS, Clock, Pace, Plan, make_plan
+from nasbench.search.plugins import keep, named
 from nasbench.search.profiling import obtain_profile
 from nasbench.search.records import Trial
 from nasbench.search.request import MAY_CHANGE, VALIDATION, Request
@@ -55,7 +57,7 @@ SAME_FAILURES = 3  # trials in a row that fail for one reason stop the study: it
 
 @dataclass(frozen=True)
 class Task:
-    """Everything that a search needs, ready: the request, its space and data, the device and its predictor."""
+    """Everything that a search needs, ready: the request, its space and data, the device and its predictor, the user's own words."""
 
     request: Request
     space: Space
@@ -64,6 +66,7 @@ class Task:
     images: str
     device: Device
     predictor: Predictor | None = None
+    plugins: tuple[Plugin, ...] = ()
 
     def predicting(self, profile: Profile) -> Task:
         """The same, with latency predicted from a profile of the device."""
@@ -95,6 +98,7 @@ class Task:
             threads=1,
             save_weights=final,
             test=final,
+            plugins=self.plugins,
         )
 
 
@@ -127,7 +131,7 @@ def prepare(request: Request, device: Device) -> Task:
     for name in request.known:
         known(name)
     train_images = int(len(images.train) * (1 - VALIDATION))
-    return Task(request, space, len(images.classes), train_images, _fingerprint(images), device)
+    return Task(request, space, len(images.classes), train_images, _fingerprint(images), device, plugins=loaded_plugins())
 
 
 def _fingerprint(images: Images) -> str:
@@ -169,12 +173,16 @@ def search(task: Task, path: Path, listener: Listener, show_plan: Callable[[Task
         NasbenchError: see `StudyFolder.create`; limits that cannot be met; trials that all fail for one reason.
     """
     clock = Clock(elapsed_s)
-    with StudyFolder.create(path, task.request.command(task.space, task.device.key, task.images), may_change=MAY_CHANGE) as folder:
+    plugins = named(path, task.plugins)
+    command = task.request.command(task.space, task.device.key, task.images, {name: p.sha256 for name, p in plugins.items()})
+    more = {"plugin_paths": {name: str(Path(p.path).resolve()) for name, p in plugins.items()}} if plugins else {}
+    with StudyFolder.create(path, command, may_change=MAY_CHANGE, more=more) as folder:
         try:
             task, made = _planned(task, folder, listener, clock)
         except NasbenchError:
             folder.discard()  # nothing was done yet: leave nothing behind
             raise
+        keep(folder.path, plugins)
         show_plan(task, made)
         with Ledger.open(folder) as ledger:
             return _run(task, folder, ledger, made, listener, clock)

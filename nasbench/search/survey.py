@@ -58,15 +58,16 @@ def survey(
     """
     rng = random.Random(seed)
     seen: list[tuple[Figures, Genotype, Decisions]] = []
+    why = ""
     for _ in range(min(samples, 4 * space.count())):
         answers: Decisions = {}
         try:
             g = decode(record(random_chooser(rng), answers))
             seen.append((describe(g), g, answers))
-        except NasbenchError:
-            continue
+        except NasbenchError as error:
+            why = str(error)
     if not seen:
-        raise BudgetError(f"none of {samples} samples of {space.name} is a network; check its strides against its resolution")
+        raise BudgetError(f"none of {samples} samples of {space.name} is a network; the last: {why}")
     seen.sort(key=lambda found: found[0].latency_ms)
     fastest, quick = _descend(decode, seen[0][2], lambda f: f.latency_ms, describe, rng)
     slowest, _ = _descend(decode, seen[-1][2], lambda f: -f.latency_ms, describe, rng)

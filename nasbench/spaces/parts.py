@@ -15,6 +15,7 @@ from typing import Any
 from nasbench.errors import GenotypeError, SpaceError, short
 from nasbench.genotype import Block
 from nasbench.genotype.genotype import find_word
+from nasbench.genotype.words import Word
 from nasbench.spaces.fields import Mismatch, OpenField, Scalar, read_field
 from nasbench.spaces.options import Choose, Decisions, Options, ask, first, read_options, same, show
 
@@ -338,10 +339,14 @@ def in_sequence(
     yield from read(0, start, {})
 
 
-@lru_cache(maxsize=16_384)
 def _made(op: str, fields: tuple[tuple[str, Any], ...], repeat: int = 1) -> Block:
     """A block, from memory where it was made before: its check takes longer than all the rest of a sample."""
-    return Block(op, dict(fields), repeat)
+    return _remembered(find_word(op), fields, repeat)
+
+
+@lru_cache(maxsize=16_384)
+def _remembered(word: Word, fields: tuple[tuple[str, Any], ...], repeat: int) -> Block:
+    return Block(word.name, dict(fields), repeat)  # kept by word, not by name: a word that is defined again makes other blocks
 
 
 _ONE = Scalar((1,))

@@ -16,8 +16,10 @@ from nasbench.errors import DataError, NasbenchError
 from nasbench.evaluate import train as module
 from nasbench.evaluate.train import TrainTask, evaluate_training
 from nasbench.files import write_atomic
-from nasbench.genotype import Genotype, adapt
+from nasbench.genotype import VOCABULARY, Genotype, adapt
+from nasbench.genotype.plugins import read_plugin
 from nasbench.network import build
+from nasbench.search.engines.local import LocalEngine
 from nasbench.training import evaluate, load_images, split
 from nasbench.training.batches import Statistics
 from nasbench.training.recipe import Recipe
@@ -202,3 +204,22 @@ def test_a_task_travels_and_the_threads_are_set(tmp_path: Path) -> None:
     torch.set_num_threads(2)
     evaluate_training(sent)
     assert torch.get_num_threads() == 1
+
+
+def test_a_trial_loads_the_users_own_words_first(tmp_path: Path) -> None:
+    """It runs in a process that has not; only the text travels, so the file may be gone."""
+    file = tmp_path / "mine.py"
+    file.write_text("from nasbench.genotype import block\n\n\n@block\ndef same(t, x):\n    return x\n")
+    plugin = read_plugin(file)
+    file.unlink()
+    net = NET.replace("head: [", "head: [{op: same}, ")
+    short = {**RECIPE, "images": 100, "epochs": 1}
+    with LocalEngine() as engine:
+        engine.submit("with", evaluate_training, task(tmp_path / "with", genotype=net, recipe=short, plugins=(plugin,)))
+        (with_it,) = engine.wait()
+        engine.submit("without", evaluate_training, task(tmp_path / "without", genotype=net, recipe=short))
+        (without,) = engine.wait()
+    assert with_it.result["status"] == "ok"
+    assert without.result["status"] == "infeasible"
+    assert "there is no block 'same'" in without.result["reason"]
+    assert "same" not in VOCABULARY

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import given
+from pydantic import Field
 
 from nasbench.errors import GenotypeError
-from nasbench.genotype import VOCABULARY, Block, Genotype, Style, Tracer, Value, block, trace
+from nasbench.genotype import VOCABULARY, Block, Genotype, Style, Tracer, Value, block, fields, trace
 from nasbench.genotype.blocks import conv, fire, mbconv, pool, residual
-from nasbench.genotype.fields import Width
+from nasbench.genotype.fields import Kernel, Width
 from tests.genotype.strategies import blocks
 
 NEEDED: dict[str, dict[str, Any]] = {
@@ -235,23 +236,125 @@ def test_a_word_may_not_take_anothers_name() -> None:
     assert VOCABULARY["fire"] is kept
 
 
-def test_a_function_that_is_no_word_is_refused() -> None:
-    def positional(t: Tracer, x: Value, width: int) -> Value:
+def positional(t, x, width: int): ...
+def after_before(t, x, before, width: int): ...
+def values(t, *x): ...
+def anything(t, x, *, width: int, **before): ...
+def lonely(t): ...
+def untyped(t, x, *, width): ...
+def named_op(t, x, *, op: int): ...
+def named_repeat(t, x, *, repeat: int): ...
+def unknown_type(t, x, *, width: Widht): ...  # noqa: F821
+def listed(t, x, *, kernels: list[int]): ...
+def list_inside(t, x, *, kernels: tuple[list[int], ...] | None = None): ...
+def mapped(t, x, *, kernels: dict = None): ...  # noqa: RUF013
+def list_default(t, x, *, kernels: tuple[int, ...] = [3, 5]): ...
+def set_default(t, x, *, kernels: tuple[int, ...] = {3, 5}): ...
+def wrong_default(t, x, *, width: Width = "6*in"): ...
+def none_default(t, x, *, kernel: Kernel, width: Width = None): ...
+def underscored(t, x, *, _width: int): ...
+def pydantics(t, x, *, model_config: int): ...
+def generated(t, x):
+    yield x
+
+
+async def awaited(t, x):
+    return x
+
+
+def bad_pattern(t, x, *, act: Annotated[str, Field(pattern="(")]): ...
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (positional, r"a block is a function .* positional takes \(t, x, width: 'int'\); write a \* before 'width'"),
+        (after_before, r"after_before takes .*; write a \* before 'width'"),
+        (values, r"values takes \(t, \*x\); name each field, after a \*"),
+        (anything, r"anything takes .*; name each field, after a \*"),
+        (lonely, r"lonely takes \(t\)"),
+        (lambda t, x: x, "a block is a function .* with a name, and returns a value; got <function <lambda>"),
+        (int, "a block is a function .* with a name, and returns a value; got <class 'int'>"),
+        (generated, "a block is a function .* and returns a value; got <function generated"),
+        (awaited, "a block is a function .* and returns a value; got <function awaited"),
+        (untyped, r"untyped: field 'width' needs a type, such as width: Width \(see nasbench\.genotype\.fields\)"),
+        (named_op, "named_op: every row has op and repeat already; call field 'op' something else"),
+        (named_repeat, "named_repeat: every row has op and repeat already; call field 'repeat' something else"),
+        (unknown_type, "unknown_type: its types cannot be read: NameError: name 'Widht' is not defined; import them at the top"),
+        (listed, r"listed: a field's value never changes; field 'kernels' is a list; write tuple\[int, \.\.\.\]"),
+        (list_inside, "list_inside: a field's value never changes; field 'kernels' is a list"),
+        (mapped, "mapped: a field's value never changes; field 'kernels' is a dict"),
+        (list_default, r"list_default: a default never changes; field 'kernels' has \[3, 5\]; write \(3, 5\)"),
+        (set_default, r"set_default: a default never changes; field 'kernels' has \{3, 5\}; write a tuple, number or text"),
+        (
+            wrong_default,
+            r"wrong_default: a default is a value of its type; field 'width' has '6\*in': a width is a number of channels or in",
+        ),
+        (none_default, "none_default: a default is a value of its type; field 'width' has None: a width is a whole number or relative"),
+        (underscored, "underscored: pydantic, which checks fields, keeps the name '_width' for itself; choose another"),
+        (pydantics, "pydantics: pydantic, which checks fields, keeps the name 'model_config' for itself"),
+        (bad_pattern, "bad_pattern: its types cannot be read: SchemaError"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_function_that_is_no_word_is_refused(function: Any, said: str) -> None:
+    before = dict(VOCABULARY)
+    with pytest.raises(GenotypeError, match=said) as caught:
+        block(function)
+    assert "\n" not in str(caught.value)
+    assert before == VOCABULARY
+
+
+def test_what_may_stand_in_a_word(free_name: str) -> None:
+    """The control for the table above: defaults and types of every lawful form."""
+
+    @block
+    def twice(
+        t: Tracer,
+        x: Value,
+        before: Value,
+        *,
+        kernels: tuple[int, ...] = (3, 5),
+        width: Width | None = None,
+        p: float = 0,
+        deep: bool = True,
+    ) -> Value:
         return x
 
-    def untyped(t: Tracer, x: Value, *, width) -> Value:  # type: ignore[no-untyped-def]
+    assert twice().fields == {"kernels": (3, 5), "width": None, "p": 0, "deep": True}
+    assert twice.reads_before
+    assert twice.doc == "a block from test_words.py, which has no docstring"
+    assert hash(Block(free_name, {"kernels": [3]})) == hash(twice(kernels=(3,)))
+
+
+def test_a_cell_of_a_notebook_may_be_run_again(free_name: str) -> None:
+    """Each run of a cell makes another function under another file name, in one module."""
+    code = "@block\ndef twice(t: Tracer, x: Value, *, width: Width = {}) -> Value:\n    return t.unit(x, width)\n"
+    for cell, width in enumerate((8, 16)):
+        names = {"block": block, "Tracer": Tracer, "Value": Value, "Width": Width, "__name__": "__main__"}
+        exec(compile(code.format(width), f"<cell {cell}>", "exec", dont_inherit=True), names)
+        assert trace(Genotype("n", (3, 8, 8), (Block(free_name),)))[-1].shape[0] == width
+
+
+def test_a_pair_that_is_too_short_is_not_taken_for_a_missing_field(free_name: str) -> None:
+    @block
+    def twice(t: Tracer, x: Value, *, size: tuple[int, int]) -> Value:
         return x
 
-    def taken(t: Tracer, x: Value, *, repeat: int) -> Value:
-        return x
+    with pytest.raises(GenotypeError, match=r"^twice\.size: field required; got \(1,\)$"):
+        Block(free_name, {"size": [1]})
+    with pytest.raises(GenotypeError, match=r"^twice needs the field 'size'"):
+        Block(free_name)
 
-    with pytest.raises(GenotypeError, match=r"a block is a function .* positional takes"):
-        block(positional)
-    with pytest.raises(GenotypeError, match="untyped: field 'width' needs a type"):
-        block(untyped)
-    with pytest.raises(GenotypeError, match="taken: field 'repeat' needs a type, and may not be called op or repeat"):
-        block(taken)
-    assert not {"positional", "untyped", "taken"} & set(VOCABULARY)
+
+def test_a_type_is_written_as_the_file_has_it(free_name: str) -> None:
+    """Not as Python evaluates it: this file postpones annotations, and the cell's does not."""
+    code = (
+        "@block\ndef twice(t, x, *, width: Width, se: Width | None = None, stride: Stride = 1, act: Act = 'relu', deep: bool = True): ..."
+    )
+    names = {"block": block, "__name__": "cell"} | {k: getattr(fields, k) for k in ("Width", "Stride", "Act")}
+    exec(compile(code, "<cell>", "exec", dont_inherit=True), names)
+    assert [row[1] for row in VOCABULARY[free_name].describe()] == ["Width", "Width | None", "Stride", "Act", "bool"]
 
 
 def test_fields_are_frozen() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from nasbench.errors import DeviceError
 from nasbench.genotype import Block, Genotype
+from nasbench.genotype.plugins import load_plugin
 from nasbench.latency.device import local_device
 from nasbench.latency.measure import measure
 from nasbench.latency.measurement import Measurement
@@ -85,3 +87,18 @@ def test_a_real_profile_predicts_what_it_timed(tmp_path: Path, monkeypatch: pyte
     assert [n.name for n in profile.networks] == list(networks)
     assert predictor.predict(networks["64"]).ms > 2 * predictor.predict(networks["8"]).ms
     assert predictor.predict(network(24, 96)).extrapolated == ()
+
+
+def test_the_measuring_process_knows_the_users_own_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NASBENCH_CACHE", str(tmp_path))
+    file = tmp_path / "mine.py"
+    file.write_text("from nasbench.genotype import block\n\n\n@block\ndef mine(t, x):\n    return t.unit(x, 8, 3)\n")
+    plugin = load_plugin(file)
+    file.unlink()  # only the text travels
+    g = Genotype("own", (3, 16, 16), (Block("mine"), Block("gap")))
+    found = measure({"own": g}, local_device(1), min_rounds=1, max_seconds=1)
+    assert found["own"].median_ms > 0
+    monkeypatch.setattr(sys.modules["nasbench.latency.measure"], "loaded_plugins", lambda: ())  # the control
+    with pytest.raises(DeviceError, match=r"there is no block 'mine'.*--plugin"):
+        measure({"own": g}, local_device(1), min_rounds=1, max_seconds=1)
+    assert plugin.words == ("mine",)
