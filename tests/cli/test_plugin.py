@@ -144,7 +144,7 @@ def test_a_block_that_fails_in_a_network_is_one_line(files, call):
         one_line(call(*words, "--plugin", "mine.py"), said)
     (files / "zeros.yaml").write_text("resolution: 8\nstem: [{op: zero, width: 16}]\nhead: [{op: linear, width: 2}]")
     search = call("search", "--space", "zeros.yaml", "--latency", "1s", "--plugin", "mine.py")
-    one_line(search, "none of 200 samples of zeros is a network", "the block 'zero' failed at mine.py:6: ZeroDivisionError")
+    one_line(search, "none of 1000 draws from zeros is a network", "the block 'zero' failed at mine.py:6: ZeroDivisionError")
     assert not list(files.glob("runs/*"))
 
 
