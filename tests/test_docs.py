@@ -13,6 +13,7 @@ import torch
 import nasbench as nb
 from nasbench.errors import GenotypeError
 from nasbench.genotype import VOCABULARY
+from nasbench.spaces import load_space, read_space
 from tests.network.references import error, images, scramble
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -59,3 +60,27 @@ def test_the_new_block_reads_back_trains_and_refuses(page) -> None:
     assert all(p.grad is not None for p in net.parameters())
     with pytest.raises(GenotypeError, match=r"ghost_bottleneck.*widht.*did you mean width"):
         names["ghost_bottleneck"](widht=24, expand=48)
+
+
+SPACES = (DOCS / "new_space.md").read_text()
+
+
+@pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", SPACES, re.DOTALL), ids=lambda text: text.split()[1])
+def test_the_spaces_of_the_page_hold_as_many_networks_as_it_says(text: str) -> None:
+    said = int(re.search(r"# ([\d,]+) networks", text)[1].replace(",", ""))
+    space = read_space(text)
+    assert space.count() == said
+    for seed in range(20):
+        g = space.sample(seed)
+        assert nb.cost(g).macs > 0
+        assert g in space
+
+
+def test_the_python_of_the_spaces_page_runs() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", SPACES, re.DOTALL)
+    exec(compile(code, "docs/new_space.md", "exec", dont_inherit=True), {})
+
+
+def test_the_page_counts_the_shared_space_right() -> None:
+    inside = sum(nb.known(name) in load_space("shared") for name in nb.known())
+    assert f"{inside} known networks are points of it" in SPACES

@@ -44,7 +44,7 @@ def load_space(name_or_path: str | Path) -> Space:
 
 
 def read_space(text_or_path: str | Path) -> Space:
-    """A space from YAML: the rows of a genotype with lists at their fields; see docs/spaces.md."""
+    """A space from YAML: the rows of a genotype with lists at their fields; see docs/new_space.md."""
     document, where = load_yaml(text_or_path, SpaceError)
     if not isinstance(document, Mapping):
         raise SpaceError(f"a space is a mapping of {', '.join(_KEYS)}; {where} holds {type(document).__name__}")
