@@ -33,12 +33,15 @@ def block_card(box: Box, graph: BlockGraph, macs: int) -> Card:
     shape = show_shape(box.shape, "×")
     share = n * box.macs / macs if macs and box.macs else None
     texts.append(Text(PAD, y, shape, SIZE))
+    aside = [x for head in box.layers if head.kind == "auxiliary" for x in head.attrs["rows"][1:]]
     if box.row:
         each = f"{n} × " if n > 1 else ""
         spent = f"{each}{show_count(box.params)} params, {each}{show_count(box.macs)} MACs" + ("" if share is None else f", {share:.1%}")
+        if aside and not box.params:
+            spent = f"{show_count(sum(x.params for x in aside))} params, in training only"
         texts.append(Text(CARD - PAD, y, cut(spent, room - width_of(shape, SIZE) - PAD, SMALL), SMALL, faint=True, right=True))
     y += 14 if share is not None else 8
-    steps = [f"{x.where.removeprefix(box.place + '.')}: {show_layer(x)}, {show_shape(x.shape, '×')}" for x in box.layers]
+    steps = [f"{x.where.removeprefix(box.place + '.')}: {show_layer(x)}, {show_shape(x.shape, '×')}" for x in (*box.layers, *aside)]
     more = [f"... and {len(steps) - TIP} layers more"] if len(steps) > TIP else []
     tip = "\n".join([f"{where}: {box.row.op if box.row else 'input'} {written}".rstrip(), *steps[:TIP], *more])
     paint = box.row.op if box.row else "input"

@@ -86,8 +86,8 @@ def block_graph(g: Genotype, layers: Trace, expand: Iterable[str] = (), every: b
     box_of, before, shape = [0], None, g.input
     for i, (group, place, row) in enumerate(blocks, start=1):
         own = inside[place]
-        through = shape
-        shape = own[-1].shape if own else shape
+        values = [x for x in own if x.kind != "auxiliary"]
+        shape = values[-1].shape if values else shape
         alone = i in far or place in named
         signature = None if alone else (group, row, _signature(own))
         if signature is not None and signature == before:
@@ -95,9 +95,8 @@ def block_graph(g: Genotype, layers: Trace, expand: Iterable[str] = (), every: b
             boxes[-1] = Box(group, (*last.places, place), row, shape, last.params, last.macs, last.layers, last.expanded)
         else:
             params, macs = sum(x.params for x in own), sum(x.macs for x in own)
-            boxes.append(Box(group, (place,), row, shape, params, macs, tuple(own), every or place in opened))
-        if own and own[-1].kind == "auxiliary":
-            shape = through
+            shown = shape if values or not own else own[-1].shape  # a head on the side puts out its classes
+            boxes.append(Box(group, (place,), row, shown, params, macs, tuple(own), every or place in opened))
         before = signature
         box_of.append(len(boxes) - 1)
     edges = sorted({(box_of[i], box_of[j]) for i, j in reads if box_of[i] != box_of[j]})
@@ -140,10 +139,9 @@ def _reads(blocks: Sequence[_Place], layers: Trace, inside: dict[str, list[Layer
             number[value] = i
             continue
         found |= {(number[j], i) for x in own for j in x.inputs if j < own[0].index}
-        if own[-1].kind == "auxiliary":  # nothing reads it
-            continue
-        number |= {x.index: i for x in own}
-        value = own[-1].index
+        values = [x for x in own if x.kind != "auxiliary"]  # nothing reads those
+        number |= {x.index: i for x in values}
+        value = values[-1].index if values else value
     return found
 
 
