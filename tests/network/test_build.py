@@ -215,6 +215,23 @@ def test_a_training_step_reaches_every_parameter(name: str) -> None:
     assert any(not torch.equal(before[k], v) for k, v in net.named_parameters())
 
 
+@pytest.mark.parametrize("name", classics(names=light()))
+def test_training_differs_only_by_what_is_meant_to(name: str) -> None:
+    """Without dropout and drop path, with running statistics in the norms and beside auxiliary heads, the logits are the same."""
+    g = small(name)
+    net = quiet(build(g))
+    scramble(net)
+    image = images(g)
+    with torch.no_grad():
+        expected = net.eval()(image)
+        net.train()
+        for m in net.modules():
+            if isinstance(m, nn.BatchNorm2d | nn.BatchNorm1d):
+                m.eval()
+        said = net(image)
+    assert torch.equal(said.logits if isinstance(said, TrainingOutput) else said, expected)
+
+
 def test_dropout_acts_in_training_only() -> None:
     g = small("mobilenet_v2")
     net = build(g)
