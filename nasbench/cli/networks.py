@@ -98,7 +98,7 @@ def _write_weights(g: Genotype, source: Path, out: Path) -> Path:
     from nasbench.network import build, load_weights, read_weights
 
     net = build(g)
-    load_weights(net, read_weights(source))
+    load_weights(net, read_weights(source), like=g.name if g.name in facts() else None)
     path = out.with_suffix(".safetensors")
     write_atomic(path, save({name: value.contiguous() for name, value in net.state_dict().items()}))
     return path

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from torch import Tensor, nn
+
+# The beginning of a tensor's name that stands for a head, in the libraries and in ours: aux1, AuxLogits, aux_head, auxiliary.
+_NAME = re.compile(r"(?:.+?\.)??aux(?:iliary)?(?:_?(?:logits|head|classifier|fc))?_?\d*(?=\.)", re.IGNORECASE)
 
 
 class TrainingOutput(NamedTuple):
@@ -42,3 +46,9 @@ class Outputs(nn.Module):
 
     def forward(self, logits: Tensor, *auxiliary: Tensor) -> TrainingOutput | Tensor:
         return TrainingOutput(logits, auxiliary, self.weights) if self.training else logits
+
+
+def auxiliary_head(name: str) -> str | None:
+    """The head that a tensor of this name belongs to, `aux1` of `aux1.fc.weight`; None for the network's own tensors."""
+    match = _NAME.match(name)
+    return None if match is None else match[0]

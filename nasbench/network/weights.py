@@ -13,28 +13,41 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from nasbench.errors import WeightsError
-
-# The beginning of a name that stands for an auxiliary head, in the libraries and in ours: aux1, AuxLogits, aux_head, auxiliary.
-_AUXILIARY = re.compile(r"(?:.+?\.)??aux(?:iliary)?(?:_?(?:logits|head|classifier|fc))?_?\d*(?=\.)", re.IGNORECASE)
+from nasbench.network.auxiliary import auxiliary_head
+from nasbench.network.references import COUNTER, names_in_order
 
 State = dict[str, Tensor]
 
+_WRAPPERS = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before every name
+_PARTS = ("weight", "bias", "running_mean", "running_var")  # the last words of names in torch's own layers
+
 
 @torch.no_grad()
-def load_weights(net: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
-    """Copy a state dict into `net`: by name where the names are ours, else in order, each shape checked.
+def load_weights(net: nn.Module, state_dict: Mapping[str, Tensor], like: str | None = None) -> None:
+    """Copy a state dict into `net`: by name where the names are ours, else in the order of the layers.
 
-    A 1x1 convolution and a linear layer hold the same numbers; either may stand for the other. Counters of batches
-    that batch norms keep are left alone. Auxiliary heads are told by their names (`aux1.`, `AuxLogits.`) wherever they
-    stand: where the weights have none those of `net` stay as they are, and where `net` has none theirs are ignored.
-    Nothing is copied unless everything fits.
+    torchvision, timm and pytorchcv define their layers in the order in which they run, or nearly; where not, names say
+    it. Each tensor must have the shape and the role (weight, bias, running mean) of its counterpart, and the tensors of
+    one layer stay together. A 1x1 convolution and a linear layer hold the same numbers; either may stand for the other,
+    and so may a convolution over the whole map. Counters of batches that batch norms keep are left alone.
+
+    Auxiliary heads are told by their names (`aux1.`, `AuxLogits.`) wherever they stand: where the weights have none
+    those of `net` stay as they are, and where `net` has none theirs are ignored. `module.` before every name is taken
+    off. Nothing is copied unless everything fits.
+
+    Args:
+        like: the known network that `net` is. Weights whose order was lost, as in safetensors files, are then put into
+            that of the reference with the same names; its library must be installed.
 
     Raises:
         WeightsError: names the first tensor that differs, with both shapes, or the counts.
     """
-    body, heads = _apart(_tensors(net.state_dict()))
-    other_body, other_heads = _apart(_tensors(state_dict))
-    named = body.keys() == other_body.keys()
+    own, theirs = _tensors(net.state_dict()), _tensors(_unwrapped(state_dict))
+    body, heads = _apart(own)
+    named = body.keys() == _apart(theirs)[0].keys()
+    if not named and like is not None and _lost_order(theirs):
+        theirs = {name: theirs[name] for name in names_in_order(like, theirs.keys())}
+    other_body, other_heads = _apart(theirs if named else _as_run(theirs))
     parts = [(body, other_body)]
     if named:
         parts += [(head, other_heads[name]) for name, head in heads.items() if name in other_heads]
@@ -45,31 +58,62 @@ def load_weights(net: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
                 "load the weights of the same network, or weights without them"
             )
         parts += zip(heads.values(), other_heads.values(), strict=True)
-    for mine, other in parts:
-        _check(mine, other, named)
-    for mine, other in parts:
-        for name, value in zip(mine, [other[name] for name in mine] if named else other.values(), strict=True):
-            mine[name].copy_(value.reshape(mine[name].shape))
+    pairs = [_pairs(mine, other, named) for mine, other in parts]
+    for mine, other in [pair for some in pairs for pair in some]:
+        own[mine].copy_(theirs[other].reshape(own[mine].shape))
+
+
+def _unwrapped(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    while state and (found := next((w for w in _WRAPPERS if all(str(name).startswith(w) for name in state)), None)):
+        state = {str(name).removeprefix(found): value for name, value in state.items()}
+    return state
 
 
 def _apart(state: State) -> tuple[State, dict[str, State]]:
-    """The network's own tensors, and those of each auxiliary head by the beginning of their names."""
+    """The network's own tensors, and those of each auxiliary head."""
     body: State = {}
     heads: dict[str, State] = {}
     for name, value in state.items():
-        match = _AUXILIARY.match(name)
-        (body if match is None else heads.setdefault(match[0], {}))[name] = value
+        head = auxiliary_head(name)
+        (body if head is None else heads.setdefault(head, {}))[name] = value
     return body, heads
 
 
-def _check(ours: State, theirs: State, named: bool) -> None:
-    """Each tensor has a counterpart of its shape, of its name or in its place."""
+# pytorchcv defines the other half of ShuffleNet v2's first units last; it runs, and stands in ours, first.
+_FIRST = re.compile(r"(.+\.unit\d+\.)(?:dw_conv4|dw_bn4|expand_conv5|expand_bn5|shortcut_dconv|shortcut_conv)\.")
+
+
+def _as_run(state: State) -> State:
+    """The tensors in the order in which their layers run, as far as that of their definition differs."""
+    early: dict[str, list[str]] = {}
+    for name in state:
+        if match := _FIRST.match(name):
+            early.setdefault(match[1], []).append(name)
+    if not early:
+        return state
+    found: dict[str, None] = {}
+    for name in state:
+        unit = next((unit for unit in early if name.startswith(unit)), "")
+        found |= dict.fromkeys(early.pop(unit, []))
+        found[name] = None
+    return {name: state[name] for name in found}
+
+
+def _pairs(ours: State, theirs: State, named: bool) -> list[tuple[str, str]]:
+    """Each tensor with its counterpart, the one of its name or in its place."""
     pairs = [(k, k) for k in ours] if named else list(zip(ours, theirs, strict=False))
+    layers: dict[str, str] = {}
     for mine, other in pairs:
         if not _fits(ours[mine], theirs[other]):
             raise WeightsError(
                 f"each tensor must have the shape of its counterpart; {mine} is {list(ours[mine].shape)} and {other} is "
-                f"{list(theirs[other].shape)}; {_advice(theirs, named)}"
+                f"{list(theirs[other].shape)}; {_advice(ours, theirs, mine, other, named)}"
+            )
+        (layer, _, part), (other_layer, _, role) = mine.rpartition("."), other.rpartition(".")
+        if (role in _PARTS and role != part) or layers.setdefault(layer, other_layer) != other_layer:
+            raise WeightsError(
+                f"each tensor must be what its counterpart is; {mine} meets {other}, though their shapes agree; "
+                f"{_advice(ours, theirs, mine, other, named)}"
             )
     if len(ours) != len(theirs):
         longer = list(ours if len(ours) > len(theirs) else theirs)
@@ -77,16 +121,30 @@ def _check(ours: State, theirs: State, named: bool) -> None:
             f"the network has {len(ours)} tensors and the weights have {len(theirs)}; the first without a counterpart is "
             f"{longer[len(pairs)]}; load the weights of the same network"
         )
+    return pairs
 
 
-def _advice(theirs: Mapping[str, Tensor], named: bool) -> str:
-    if not named and len(theirs) > 2 and list(theirs) == sorted(theirs):
-        return "other libraries' names load in the order of their layers, which safetensors files lose; save them with torch.save"
+def _advice(ours: State, theirs: State, mine: str, other: str, named: bool) -> str:
+    if not named and _lost_order(theirs):
+        return (
+            "other libraries' names load in the order of their layers, which safetensors files lose; name the known network that "
+            "they are of, or save them with torch.save"
+        )
+    a, b = ours[mine], theirs[other]
+    last = mine.rpartition(".")[0] == list(ours)[-1].rpartition(".")[0]
+    if last and len(ours) == len(theirs) and b.dim() and a.numel() * b.shape[0] == b.numel() * a.shape[0]:
+        return f"they tell {b.shape[0]} classes apart and the network {a.shape[0]}; give it as many with --classes {b.shape[0]}"
     return "load the weights of the same network"
 
 
+def _lost_order(state: State) -> bool:
+    """In the order of definition a weight comes before its bias, so names are never sorted."""
+    return len(state) > 2 and list(state) == sorted(state)
+
+
 def read_weights(path: Path) -> State:
-    """The state dict of a file that `torch.save` or safetensors wrote; what lies in it under `state_dict` or `model` is found too.
+    """The state dict of a file that `torch.save` or safetensors wrote; what lies in it under `state_dict_ema` (averaged
+    weights, the better ones), `state_dict` or `model` is found too.
 
     No code of the file is run.
 
@@ -105,7 +163,7 @@ def read_weights(path: Path) -> State:
         raise WeightsError(
             f"{rule}; {path} cannot be read as one ({why}); save the weights again with torch.save(net.state_dict())"
         ) from None
-    for name in ("state_dict", "model"):
+    for name in ("state_dict_ema", "state_dict", "model"):
         if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):
             state = state[name]
     if not isinstance(state, Mapping) or not state:
@@ -119,11 +177,12 @@ def _tensors(state: Mapping[str, Tensor]) -> State:
     for name, value in state.items():
         if not isinstance(value, Tensor):
             raise WeightsError(f"weights are a mapping of names to tensors; {name!r} holds {type(value).__name__}; pass net.state_dict()")
-    return {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    return {name: value for name, value in state.items() if not name.endswith(COUNTER)}
 
 
 def _fits(a: Tensor, b: Tensor) -> bool:
     if a.shape == b.shape:
         return True
-    matrix = {len(a.shape), len(b.shape)} == {2, 4}
-    return matrix and a.shape[:2] == b.shape[:2] and a.numel() == b.numel()
+    if {len(a.shape), len(b.shape)} != {2, 4} or a.shape[0] != b.shape[0] or a.numel() != b.numel():
+        return False
+    return a.shape[1] == b.shape[1] or len(a.shape) == 2

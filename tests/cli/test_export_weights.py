@@ -32,20 +32,44 @@ def test_what_is_written_computes_the_same(nasbench, call, theirs) -> None:
         assert torch.equal(mine(image), theirs(image))
 
 
-@pytest.mark.parametrize("inside", ["state_dict", "model"])
+@pytest.mark.parametrize("inside", ["state_dict", "model", "state_dict_ema"])
 def test_checkpoints_and_safetensors_are_read_too(nasbench, call, theirs, inside: str) -> None:
-    torch.save({inside: theirs.state_dict(), "epoch": 3}, nasbench.folder / "checkpoint.pt")
+    parallel = {f"module.{key}": value for key, value in theirs.state_dict().items()}
+    torch.save({inside: parallel, "epoch": 3}, nasbench.folder / "checkpoint.pt")
     assert call("export", "squeezenet1_1", "--weights", "checkpoint.pt", "-o", "mine.yaml").returncode == 0
     assert call("export", "squeezenet1_1", "--weights", "mine.safetensors", "-o", "again.yaml").returncode == 0
     mine, again = (load_file(nasbench.folder / f"{name}.safetensors") for name in ("mine", "again"))
     assert all(torch.equal(mine[key], again[key]) for key in mine.keys() | again.keys())
 
 
-def test_an_order_that_a_file_has_lost_is_said(nasbench, call, theirs) -> None:
+def test_an_order_that_a_file_has_lost_is_found_again_by_the_names(nasbench, call, theirs) -> None:
     save_file(theirs.state_dict(), nasbench.folder / "theirs.safetensors")
+    for source in ("theirs.pth", "theirs.safetensors"):
+        ran = call("export", "squeezenet1_1", "--weights", source, "-o", f"{source}.yaml")
+        assert ran.returncode == 0, ran.stderr
+    one, two = (load_file(nasbench.folder / name) for name in ("theirs.pth.safetensors", "theirs.safetensors.safetensors"))
+    assert all(torch.equal(one[key], two[key]) for key in one.keys() | two.keys())
+
+
+def test_an_order_that_stays_lost_is_said(nasbench, call, theirs) -> None:
+    save_file({f"net.{key}": value for key, value in theirs.state_dict().items()}, nasbench.folder / "theirs.safetensors")
     ran = call("export", "squeezenet1_1", "--weights", "theirs.safetensors", "-o", "mine.yaml")
     assert ran.returncode == 2
-    assert "which safetensors files lose; save them with torch.save" in ran.stderr
+    assert "safetensors files lose the order of tensors" in ran.stderr
+    assert "net.classifier.1.bias and the others are of none of torchvision.models.squeezenet1_1(weights=None), " in ran.stderr
+    (nasbench.folder / "own.yaml").write_text(nb.known("squeezenet1_1").to_yaml().replace("name: squeezenet1_1", "name: own"))
+    ran = call("export", "own.yaml", "--weights", "theirs.safetensors", "-o", "mine.yaml")
+    assert ran.returncode == 2
+    assert "which safetensors files lose; name the known network that they are of, or save them with torch.save" in ran.stderr
+
+
+def test_another_number_of_classes_is_said(nasbench, call) -> None:
+    torch.save(torchvision.models.squeezenet1_1(weights=None, num_classes=7).state_dict(), nasbench.folder / "tuned.pth")
+    ran = call("export", "squeezenet1_1", "--weights", "tuned.pth", "-o", "mine.yaml")
+    assert ran.returncode == 2
+    assert "is [1000, 512, 1, 1] and classifier.1.weight is [7, 512, 1, 1]; they tell 7 classes apart and the network 1000" in ran.stderr
+    assert "--classes 7" in ran.stderr
+    assert call("export", "squeezenet1_1", "--classes", "7", "--weights", "tuned.pth", "-o", "mine.yaml").returncode == 0
 
 
 class Code:

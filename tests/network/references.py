@@ -7,18 +7,15 @@ any network. So convolutions and linear layers are drawn with fan-in scale, norm
 from __future__ import annotations
 
 import contextlib
-import io
 from collections.abc import Iterator
 from dataclasses import replace
 
-import timm
 import torch
-import torchvision
-from pytorchcv import model_provider, models
 from torch import Tensor, nn
 
 from nasbench.genotype import Genotype, Trace, trace
 from nasbench.network import build_trace, load_weights
+from nasbench.network.references import make_reference, references
 from nasbench.zoo import facts, known
 
 
@@ -31,24 +28,12 @@ def lenet() -> nn.Module:
     )  # fmt: skip
 
 
-class _Providers:
-    model_provider = model_provider
-    models = models
-
-
-LIBRARIES = ("torchvision", "timm", "pytorchcv")
-
-
-def reference(name: str, library: str | None = None) -> nn.Module:
-    """The first reference of the facts, or the first from `library`, in inference mode with weights of fan-in scale."""
-    with contextlib.redirect_stdout(io.StringIO()), skipping_initialisation():
-        if not facts()[name].references:
-            net = lenet()
-        else:
-            call = next(r for r in facts()[name].references if r.startswith(library or LIBRARIES))
-            net = eval(call, {"torchvision": torchvision, "timm": timm, "pytorchcv": _Providers})
+def reference(name: str, call: str | None = None) -> nn.Module:
+    """What the given reference, or else the first, makes, in inference mode with weights of fan-in scale."""
+    with skipping_initialisation():
+        net = make_reference(call or references(name)[0]) if references(name) else lenet()
     scramble(net)
-    image = images(known(name) if library == "pytorchcv" else resized(name), 4)
+    image = images(resized(name, call), 4)
     if not spread(net.eval(), image) > 0.01:
         calibrate(net, image)
     return net.eval()
@@ -108,16 +93,12 @@ def calibrate(net: nn.Module, image: Tensor) -> None:
         m.running_mean.add_(0.1 * torch.randn(m.running_mean.shape, generator=draw))
 
 
-def first(name: str) -> str:
-    """The first reference that is installed."""
-    return next(r for r in facts()[name].references if r.startswith(LIBRARIES))
-
-
-def size_for(name: str) -> int:
+def size_for(name: str, call: str | None = None) -> int:
     """Small where the reference takes any size."""
     own = known(name).input[1]
+    library = (call or next(iter(references(name)), "")).split(".")[0]
     # pytorchcv's end in a pool of fixed size; the first networks have a head for one size.
-    fixed = own <= 32 or first(name).startswith("pytorchcv") or facts()[name].family in ("alexnet", "vgg")
+    fixed = own <= 32 or library == "pytorchcv" or facts()[name].family in ("alexnet", "vgg")
     return own if fixed else 128 if own == 299 else 96
 
 
@@ -128,15 +109,15 @@ def images(g: Genotype, n: int = 2) -> Tensor:
     return drawn
 
 
-def resized(name: str) -> Genotype:
+def resized(name: str, call: str | None = None) -> Genotype:
     g = known(name)
-    return replace(g, input=(g.input[0], size_for(name), size_for(name)))
+    return replace(g, input=(g.input[0], size_for(name, call), size_for(name, call)))
 
 
 @torch.no_grad()
 def error(layers: Trace, theirs: nn.Module, image: Tensor) -> float:
     """Largest difference of the logits, relative to the largest logit, once ours has the reference's weights."""
-    ours = build_trace(layers).to_empty(device="cpu").eval()
+    ours = build_trace(layers).to_empty(device="cpu").to(image.dtype).eval()
     load_weights(ours, theirs.state_dict())
     expected = theirs(image)
     assert spread(theirs, image) > 0.01, "the reference answers the same to two images: nothing could be seen"

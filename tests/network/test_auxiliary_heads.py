@@ -187,7 +187,7 @@ def test_in_inference_mode_the_heads_compute_nothing() -> None:
 def foreign(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """As torchvision keeps them: the heads together, elsewhere."""
     names = {"stem.1.auxiliary": "aux1", "stem.3.auxiliary": "aux2"}
-    found = {f"layer{i}.{k.rsplit('.', 1)[1]}": v for i, (k, v) in enumerate(state.items()) if "auxiliary" not in k}
+    found = {k.replace("stem", "features").replace("head", "classifier"): v for k, v in state.items() if "auxiliary" not in k}
     heads = {f"{new}.{k}": v for old, new in names.items() for k, v in state.items() if k.startswith(old)}
     return {**heads, **found}
 

@@ -19,7 +19,7 @@ from nasbench.zoo import known
 from tests.classics import CORE, classics, light, smallest_side
 from tests.genotype.strategies import networks, networks_with_heads
 from tests.network.interpreter import everything, heads, run
-from tests.network.references import images, scramble
+from tests.network.references import calibrate, images, scramble, spread
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -215,6 +215,32 @@ def test_a_training_step_reaches_every_parameter(name: str) -> None:
     assert any(not torch.equal(before[k], v) for k, v in net.named_parameters())
 
 
+def hold(net: nn.Module, image: Tensor) -> None:
+    """Weights with which two images are told apart; hundreds of layers let the signal grow beyond all numbers otherwise."""
+    scramble(net)
+    if not spread(net.eval(), image) > 0.01:
+        calibrate(net, image)
+    net.eval()
+
+
+@pytest.mark.parametrize("name", classics(names=light()))
+def test_training_differs_only_by_what_is_meant_to(name: str) -> None:
+    """Without dropout and drop path, with running statistics in the norms and beside auxiliary heads, the logits are the same."""
+    g = small(name)
+    net = quiet(build(g))
+    image = images(g)
+    hold(net, image)
+    with torch.no_grad():
+        expected = net.eval()(image)
+        assert expected.isfinite().all()
+        net.train()
+        for m in net.modules():
+            if isinstance(m, nn.BatchNorm2d | nn.BatchNorm1d):
+                m.eval()
+        said = net(image)
+    assert torch.equal(said.logits if isinstance(said, TrainingOutput) else said, expected)
+
+
 def test_dropout_acts_in_training_only() -> None:
     g = small("mobilenet_v2")
     net = build(g)
@@ -328,6 +354,7 @@ def test_it_exports(name: str) -> None:
     g = small(name)
     net = build(g).eval()
     image = images(g)
+    hold(net, image)
     exported = torch.export.export(net, (image,))
     with torch.no_grad():
         assert torch.equal(exported.module()(image), net(image))

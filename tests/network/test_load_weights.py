@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from typing import Any
 
@@ -11,6 +12,8 @@ from nasbench.errors import WeightsError
 from nasbench.genotype import Genotype
 from nasbench.genotype.blocks import conv, gap, linear, mbconv
 from nasbench.network import build, load_weights
+from nasbench.network.references import make_reference, names_in_order, references
+from nasbench.zoo import known
 
 G = Genotype("n", (3, 8, 8), (conv(4, 3),), ((mbconv(4, se="in/4"),),), (gap(), linear(5)))
 
@@ -46,6 +49,106 @@ def test_in_order_where_the_names_are_others(net: nn.Module) -> None:
     theirs = {k.replace("stem.0", "layer0").replace("stages", "blocks").replace("head", "fc"): v for k, v in state.items()}
     load_weights(net, OrderedDict(theirs))
     assert copied(net, state)
+
+
+@pytest.mark.parametrize("before", ["module.", "_orig_mod.", "module._orig_mod."])
+@pytest.mark.parametrize("spell", [str, lambda k: k.replace("stem", "features")])
+def test_what_wrappers_put_before_every_name_is_taken_off(net: nn.Module, before: str, spell: Any) -> None:
+    state = other()
+    load_weights(net, {before + spell(k): v for k, v in state.items()})
+    assert copied(net, state)
+    if spell is str:
+        with pytest.raises(WeightsError):  # in another order only names that are ours can tell
+            load_weights(net, dict(reversed({before + k: v for k, v in state.items()}.items())) | {"extra.weight": torch.zeros(1)})
+
+
+def test_names_that_contradict_the_order_are_refused(net: nn.Module) -> None:
+    """As where two tensors of one shape have changed places, so that the shapes alone would let them pass."""
+    state = {k.replace("stem", "features"): v for k, v in other().items() if "num_batches" not in k}
+    names = list(state)
+    i, j = names.index("features.0.norm.weight"), names.index("features.0.norm.bias")
+    names[i], names[j] = names[j], names[i]
+    with pytest.raises(WeightsError, match=r"what its counterpart is; stem\.0\.norm\.weight meets features\.0\.norm\.bias, though"):
+        load_weights(net, {k: state[k] for k in names})
+    names = [k.replace("features.0.norm.bias", "elsewhere.norm.bias") for k in state]
+    with pytest.raises(WeightsError, match=r"stem\.0\.norm\.bias meets elsewhere\.norm\.bias"):
+        load_weights(net, dict(zip(names, state.values(), strict=True)))
+
+
+def test_a_convolution_over_the_whole_map_may_stand_for_a_linear_layer() -> None:
+    g = Genotype("n", (3, 4, 4), head=(linear(5),))
+    net, weight = build(g), torch.randn(5, 3, 4, 4)
+    load_weights(net, {"fc.weight": weight, "fc.bias": torch.zeros(5)})
+    image = torch.randn(2, 3, 4, 4)
+    with torch.no_grad():
+        assert torch.allclose(net(image), nn.functional.conv2d(image, weight).flatten(1), atol=1e-5)
+
+
+def test_another_number_of_classes_is_named(net: nn.Module) -> None:
+    state = {k: v[:3] if "head" in k else v for k, v in other().items()}
+    for spelled in (state, {f"x.{k}": v for k, v in state.items()}):
+        with pytest.raises(WeightsError, match=r"is \[3, 4\]; they tell 3 classes apart and the network 5; .* --classes 3"):
+            load_weights(net, spelled)
+
+
+NAMES = "torchvision.models.googlenet(weights=None, aux_logits=True, init_weights=False)"
+
+
+def test_a_lost_order_is_found_again_with_auxiliary_heads() -> None:
+    with torch.device("meta"):
+        names = [k for k in make_reference(NAMES).state_dict() if "num_batches" not in k]
+    assert names_in_order("googlenet", sorted(names)) == names
+    assert any(k.startswith("aux2.") for k in names)
+    body = [k for k in names if not k.startswith("aux")]
+    assert names_in_order("googlenet", sorted(body)) == body
+
+
+def test_googlenet_from_sorted_names_is_the_same() -> None:
+    state = make_reference(NAMES).state_dict()
+    one, two = build(known("googlenet")), build(known("googlenet"))
+    load_weights(one, state)
+    load_weights(two, {k: state[k] for k in sorted(state)}, like="googlenet")
+    assert copied(two, one.state_dict())
+    with pytest.raises(WeightsError, match=r"which safetensors files lose; name the known network"):
+        load_weights(two, {k: state[k] for k in sorted(state)})
+
+
+def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = next(r for r in references("resnet18") if r.startswith("timm"))
+    with torch.device("meta"):
+        names = [k for k in make_reference("timm.create_model('mobilenetv2_100')").state_dict() if "num_batches" not in k]
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(WeightsError, match=r"needs timm, which is not installed here; pip install timm"):
+        make_reference(call)
+    with pytest.raises(WeightsError, match=r"bn1\.bias and the others are of none of torchvision.*; pip install timm$"):
+        names_in_order("mobilenet_v2", sorted(names))
+
+
+def test_names_of_nothing_known_are_refused() -> None:
+    with pytest.raises(WeightsError, match=r"layer\.bias and the others are of none of the known networks; save them with torch\.save"):
+        names_in_order("my_own", ["layer.bias", "layer.weight"])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "os.system('touch ran')",
+        "torchvision.models.resnet18(weights=open('x'))",
+        "torchvision.models.resnet18(**{})",
+        "torchvision.models.resnet18",
+        "torchvision.__builtins__.eval('1')",
+        "torchvision.models._api.get_model('x')",
+        "timm.create_model('a')('b')",
+        "(lambda: timm)().create_model('a')",
+        "__import__('os').system('touch ran')",
+        "resnet18()",
+        "x = 1",
+        "",
+    ],
+)
+def test_a_reference_is_read_and_not_run(call: str) -> None:
+    with pytest.raises(WeightsError, match="a reference is one call of a function of torchvision, timm, pytorchcv with plain values; got"):
+        make_reference(call)
 
 
 def test_counters_of_batches_are_left_alone_and_may_be_missing(net: nn.Module) -> None:
