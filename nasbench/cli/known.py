@@ -105,6 +105,7 @@ def _published(name: str) -> None:
         ("error", f"{f.cifar10_error:.2f} % on CIFAR-10 ({f.accuracy_source})" if f.cifar10_error is not None else ""),
         ("note", f.note),
         ("same network", "; ".join(f.references)),
+        ("same weights", "; ".join(f"{call} {what}" for call, what in f.near.items())),
     ):
         if text:
             say(f"{label}: {text}")

@@ -13,6 +13,7 @@ from nasbench.cli.shared import at_input as _at
 from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype, adapt, cost_of, trace
 from nasbench.genotype.units import show_memory
+from nasbench.zoo import facts
 
 
 def register(app: typer.Typer) -> None:

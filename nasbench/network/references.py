@@ -1,4 +1,4 @@
-"""The networks of other libraries that ours equal, made from what the facts say of them."""
+"""The networks of other libraries whose weights fit ours, made from what the facts say of them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ COUNTER = "num_batches_tracked"  # what batch norms count, and nobody needs
 
 
 def references(name: str) -> tuple[str, ...]:
-    """Constructors of the known network `name` in the libraries whose weights load; none for a network that is not known."""
+    """Constructors whose weights fit the known network `name`: the same networks, then those that are near; none for any other name."""
     found = facts().get(name)
-    return tuple(call for call in found.references if call.split(".")[0] in LIBRARIES) if found else ()
+    return (*found.references, *found.near) if found else ()
 
 
 def make_reference(call: str, **changes: Any) -> nn.Module:

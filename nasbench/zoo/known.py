@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -70,7 +70,8 @@ class Facts:
         top1_side: side of the image that was shown, or of its shorter edge where dense, in pixels.
         cifar10_error: CIFAR-10 test images answered wrongly, in %, trained with shifts and mirrored images; None where not printed.
         accuracy_source: where `top1` or `cifar10_error` stands.
-        references: constructors of other libraries that build the same network.
+        references: constructors of other libraries that build the same network: with its weights ours gives the same logits.
+        near: constructors of networks with the same weights and counts that compute with another number, and which.
     """
 
     family: str
@@ -91,6 +92,7 @@ class Facts:
     cifar10_error: float | None
     accuracy_source: str
     references: tuple[str, ...]
+    near: Mapping[str, str]
 
     @property
     def paper_params(self) -> float | None:
