@@ -31,6 +31,7 @@ _HOMES = {
     "known_frame": "analysis.networks",
     "load_plugin": "genotype",
     "load_weights": "network",
+    "loss_weights": "network",
     "open_study": "analysis.study",
     "pareto_front": "analysis.front",
     "row_diff": "analysis.rows",
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from nasbench.analysis.rows import row_diff
     from nasbench.analysis.study import open_study
     from nasbench.genotype import Block, Cost, Genotype, Layer, Style, adapt, block, cost, digest, draw, load_plugin, trace
-    from nasbench.network import build, load_weights
+    from nasbench.network import build, load_weights, loss_weights
     from nasbench.scaling import scale
     from nasbench.spaces import load_space as space
     from nasbench.zoo import known

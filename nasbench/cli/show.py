@@ -86,7 +86,7 @@ def _plain(layer: Layer) -> dict[str, Any]:
 def _print(g: Genotype, traced: Trace, layers: bool) -> None:
     c = cost_of(traced)
     style = ", ".join(f"{k} {v}" for k, v in g.style.written().items()) or "default"
-    console.print(f"{g.name}  input {show_shape(g.input)}  style: {style}  digest {digest_of(traced, g.style.init)}\n")
+    say(f"{g.name}  input {show_shape(g.input)}  style: {style}  digest {digest_of(traced, g.style.init)}", "")
     if layers:
         table(
             ("layer", "kind", "output", ">params", ">MACs"),

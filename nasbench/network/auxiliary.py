@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from torch import Tensor, nn
 
 # The beginning of a tensor's name that stands for a head, in the libraries and in ours: aux1, AuxLogits, aux_head, auxiliary.
 _NAME = re.compile(r"(?:.+?\.)??aux(?:iliary)?(?:_?(?:logits|head|classifier|fc))?_?\d*(?=\.)", re.IGNORECASE)
-
-
-class TrainingOutput(NamedTuple):
-    """What a network with auxiliary heads answers in training mode; in inference mode it answers the logits alone.
-
-    Attributes:
-        logits: (N, classes), of the network itself.
-        auxiliary: the same of each auxiliary head, in the order of the layers they hang on.
-        weights: of their losses, beside 1 for that of the network.
-    """
-
-    logits: Tensor
-    auxiliary: tuple[Tensor, ...]
-    weights: tuple[float, ...]
 
 
 class AuxiliaryHead(nn.Module):
@@ -38,14 +23,20 @@ class AuxiliaryHead(nn.Module):
 
 
 class Outputs(nn.Module):
-    """The end of a network with auxiliary heads."""
+    """The end of a network with auxiliary heads; `weights` are those of their losses, beside 1 for that of the network."""
 
     def __init__(self, weights: tuple[float, ...]) -> None:
         super().__init__()
         self.weights = weights
 
-    def forward(self, logits: Tensor, *auxiliary: Tensor) -> TrainingOutput | Tensor:
-        return TrainingOutput(logits, auxiliary, self.weights) if self.training else logits
+    def forward(self, logits: Tensor, *auxiliary: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """In training mode the logits and then those of the heads, (N, classes) each; in inference mode the logits alone."""
+        return (logits, *auxiliary) if self.training else logits
+
+
+def loss_weights(net: nn.Module) -> tuple[float, ...]:
+    """How much the loss at each output counts in training: 1 for the network's own, then those of its auxiliary heads."""
+    return (1.0, *next((module.weights for module in net.modules() if isinstance(module, Outputs)), ()))
 
 
 def auxiliary_head(name: str) -> str | None:

@@ -38,8 +38,8 @@ _ACTS: dict[str, tuple[Any, bool]] = {
 def build(g: Genotype, device: torch.device | str | None = None) -> fx.GraphModule:
     """The network of `g`, freshly initialised by its style, in training mode like any new module.
 
-    Maps float tensors (N, c, h, w) to (N, classes); where it has auxiliary heads, in training mode to a `TrainingOutput`
-    with their logits too. `device="meta"` makes it without memory or initialisation.
+    Maps float tensors (N, c, h, w) to (N, classes); where it has auxiliary heads, in training mode to a tuple of the logits and
+    then those of the heads, whose losses count as `loss_weights` says. `device="meta"` makes it without memory or initialisation.
 
     Raises:
         GenotypeError: shapes that do not meet.

@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 from nasbench.errors import GenotypeError, NasbenchError, SpaceError
@@ -59,11 +60,11 @@ class Space:
             self.bounds.check(g)
         return g
 
-    @property
+    @cached_property
     def _sections(self) -> list[tuple[str, Section]]:
         return [("stem", self.stem), *((f"stages.{i}", stage) for i, stage in enumerate(self.stages)), ("head", self.head)]
 
-    @property
+    @cached_property
     def _tied(self) -> dict[str, OpenField]:
         return {name: part for _, section in self._sections for name, part, _ in section.ties()}
 

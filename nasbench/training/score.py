@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from nasbench.network import AuxiliaryHead, TrainingOutput
+from nasbench.network import AuxiliaryHead, loss_weights
 from nasbench.training.batches import Batches, Statistics
 from nasbench.training.recipe import Recipe
 
@@ -32,10 +32,9 @@ def all_logits(net: nn.Module, images: torch.Tensor, recipe: Recipe) -> list[tup
         recipe.precision == "auto" and kind == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     )
     with torch.autocast(kind, torch.bfloat16, enabled=half):
-        said: torch.Tensor | TrainingOutput = net(images.contiguous(memory_format=layout))
-    if isinstance(said, TrainingOutput):
-        aside = zip(said.auxiliary, said.weights, strict=True)
-        return [(said.logits.float(), 1.0), *((other.float(), weight) for other, weight in aside)]
+        said: torch.Tensor | tuple[torch.Tensor, ...] = net(images.contiguous(memory_format=layout))
+    if isinstance(said, tuple):
+        return [(one.float(), weight) for one, weight in zip(said, loss_weights(net), strict=True)]
     return [(said.float(), 1.0)]
 
 

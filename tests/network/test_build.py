@@ -14,7 +14,7 @@ from torchvision.ops import StochasticDepth
 from nasbench.errors import GenotypeError
 from nasbench.genotype import Genotype, Style, adapt, cost, trace
 from nasbench.genotype.blocks import branches, conv, dropout, gap, linear, mbconv, shuffle
-from nasbench.network import TrainingOutput, build, build_trace
+from nasbench.network import build, build_trace, loss_weights
 from nasbench.zoo import known
 from tests.classics import CORE, classics, light, smallest_side
 from tests.genotype.strategies import networks, networks_with_heads
@@ -74,17 +74,15 @@ def compare(g: Genotype, training: bool) -> None:
             assert (a - b).abs().max() <= 1e-5 * largest  # torch keeps a sixth of hardsigmoid as a float32
 
 
-def whole(said: Tensor | TrainingOutput) -> Tensor:
+def whole(said: Tensor | tuple[Tensor, ...]) -> Tensor:
     """The logits, in training mode with those of the auxiliary heads behind: (1 + heads, N, classes)."""
-    if isinstance(said, TrainingOutput):
-        return torch.stack([said.logits, *said.auxiliary])
-    return said
+    return torch.stack(said) if isinstance(said, tuple) else said
 
 
-def loss_of(said: Tensor | TrainingOutput, labels: Tensor) -> Tensor:
-    aside = zip(said.auxiliary, said.weights, strict=True) if isinstance(said, TrainingOutput) else ()
-    logits = said.logits if isinstance(said, TrainingOutput) else said
-    return sum((weight * nn.functional.cross_entropy(a, labels) for a, weight in aside), nn.functional.cross_entropy(logits, labels))
+def loss_of(net: nn.Module, image: Tensor, labels: Tensor) -> Tensor:
+    said = net(image)
+    outputs = said if isinstance(said, tuple) else (said,)
+    return torch.stack([w * nn.functional.cross_entropy(one, labels) for one, w in zip(outputs, loss_weights(net), strict=True)]).sum()
 
 
 @settings(max_examples=60)
@@ -204,7 +202,7 @@ def test_a_training_step_reaches_every_parameter(name: str) -> None:
     g = small(name)
     net = build(g)
     image = images(g, 4)
-    loss_of(net(image), torch.arange(4)).backward()
+    loss_of(net, image, torch.arange(4)).backward()
     for where, p in net.named_parameters():
         assert p.grad is not None, where
         assert p.grad.isfinite().all(), where
@@ -238,7 +236,7 @@ def test_training_differs_only_by_what_is_meant_to(name: str) -> None:
             if isinstance(m, nn.BatchNorm2d | nn.BatchNorm1d):
                 m.eval()
         said = net(image)
-    assert torch.equal(said.logits if isinstance(said, TrainingOutput) else said, expected)
+    assert torch.equal(said[0] if isinstance(said, tuple) else said, expected)
 
 
 def test_dropout_acts_in_training_only() -> None:

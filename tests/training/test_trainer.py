@@ -324,7 +324,7 @@ def test_losses_of_auxiliary_heads_are_added_with_their_weights() -> None:
         images = resized(split(quarters(32), 0.25, seed=0)[0], SHAPE)
         pixels, labels = images.plain(torch.arange(24), images.statistics())
         said = net.train()(pixels)
-        losses = [nn.functional.cross_entropy(logits, labels).item() for logits in (said.logits, *said.auxiliary)]
+        losses = [nn.functional.cross_entropy(logits, labels).item() for logits in said]
     result = fit(with_heads(SIDE, SIDE), recipe, images=quarters(32), on_epoch=told.append)
     assert told[0].train_loss == pytest.approx(losses[0] + 0.25 * losses[1] + 0.25 * losses[2], rel=1e-5)
     assert result.loss is not None
