@@ -14,7 +14,8 @@ from nasbench.genotype import Block, Genotype, Style, digest
 from nasbench.spaces.bounds import Bounds
 from nasbench.spaces.fields import OpenField
 from nasbench.spaces.options import Choose, Decisions, Options, ask, show
-from nasbench.spaces.parts import AnyOf, Named, OpenRow, Part, Rows, Section, Trail, in_sequence
+from nasbench.spaces.parts import AnyOf, Named, Part, Rows, Section, in_sequence
+from nasbench.spaces.row import OpenRow, Trail
 
 REDRAWS = 1000
 
