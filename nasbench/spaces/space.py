@@ -14,7 +14,8 @@ from nasbench.genotype import Block, Genotype, Style, digest
 from nasbench.spaces.bounds import Bounds
 from nasbench.spaces.fields import OpenField
 from nasbench.spaces.options import Choose, Decisions, Options, ask, show
-from nasbench.spaces.parts import AnyOf, Named, OpenRow, Part, Rows, Section, Trail, in_sequence
+from nasbench.spaces.parts import AnyOf, Named, Part, Rows, Section, in_sequence
+from nasbench.spaces.row import OpenRow, Trail
 
 REDRAWS = 1000
 
@@ -77,9 +78,9 @@ class Space:
         outside = f"{g.name} is outside the space {self.name}"
         channels, height, width = g.input
         if channels not in self.channels or height != width or height not in self.resolution:
-            raise SpaceError(
-                f"{outside}: its input is {list(g.input)}; here it is [{show(self.channels)}, n, n] with n one of {show(self.resolution)}"
-            )
+            several = len(self.channels) > 1
+            first = f"c, n, n] with c one of {show(self.channels)} and" if several else f"{show(self.channels)}, n, n] with"
+            raise SpaceError(f"{outside}: its input is {list(g.input)}; here it is [{first} n one of {show(self.resolution)}")
         style = next((name for name, style in self.styles.items() if style == g.style), None)
         if style is None:
             raise SpaceError(f"{outside}: its style is {g.style.written()}; here it is one of {', '.join(self.styles)}")
@@ -96,32 +97,36 @@ class Space:
         return decisions
 
     def _match(self, g: Genotype, outside: str) -> Decisions:
-        """Section by section, or, where that fails, all rows in one: where a stage begins is no property of a network."""
+        """Section by section, or, where that fails, all rows in one: where a stage begins is no property of a network.
+
+        The error is that of the reading that came further.
+        """
         stem, *stages, head = self._sections
+        sections = (g.stem, *g.stages, g.head)
         try:
             return {
-                **_match([stem], (g.stem,), f"{outside}: stem"),
-                **_match(stages, g.stages, f"{outside}: stages"),
-                **self._match_head(head, g, outside),
+                **_match([stem], sections[:1], f"{outside}: stem"),
+                **_match(stages, sections[1:-1], f"{outside}: stages", before=sections[:1]),
+                **self._match_head(head, sections, outside),
             }
-        except SpaceError as error:
+        except _MisfitError as error:
             try:
-                return _match(self._sections, (g.stem, *g.stages, g.head), outside)
-            except SpaceError:
-                raise error from None
+                return _match(self._sections, sections, f"{outside}: all rows in sequence")
+            except _MisfitError as other:
+                raise (other if other.position > error.position else error) from None
 
     @staticmethod
-    def _match_head(head: tuple[str, Section], g: Genotype, outside: str) -> Decisions:
+    def _match_head(head: tuple[str, Section], sections: Sequence[Sequence[Block]], outside: str) -> Decisions:
         label, section = head
         if isinstance(section, Rows):
-            return _match([head], (g.head,), f"{outside}: head")
-        reasons = []
+            return _match([head], sections[-1:], f"{outside}: head", before=sections[:-1])
+        misfits = []
         for name, rows in section.rows.items():
             try:
-                return {label: name} | _match([(f"{label}.{name}", rows)], (g.head,), f"head {name}")
-            except SpaceError as error:
-                reasons.append(str(error))
-        raise SpaceError(f"{outside}: {'; '.join(reasons)}")
+                return {label: name} | _match([(f"{label}.{name}", rows)], sections[-1:], f"head {name}", before=sections[:-1])
+            except _MisfitError as error:
+                misfits.append(error)
+        raise _MisfitError(f"{outside}: {'; '.join(map(str, misfits))}", max(error.position for error in misfits))
 
     def __contains__(self, g: object) -> bool:
         if not isinstance(g, Genotype):
@@ -222,10 +227,21 @@ def _once(choose: Choose) -> Choose:
     return asked
 
 
-def _match(parts: Sequence[tuple[str, Section]], sections: Sequence[Sequence[Block]], outside: str) -> Decisions:
+class _MisfitError(SpaceError):
+    """No reading of some rows; `position` is how many layers of the network the furthest one read."""
+
+    def __init__(self, message: str, position: int) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+def _match(
+    parts: Sequence[tuple[str, Section]], sections: Sequence[Sequence[Block]], outside: str, before: Sequence[Sequence[Block]] = ()
+) -> Decisions:
     """Read rows in sequence against parts in sequence; a part may read several layers, or none.
 
-    Where several readings are possible, one that ends where the genotype's own stages end is preferred.
+    Where several readings are possible, one that ends where the genotype's own stages end is preferred. `before` are the
+    sections that were read already.
     """
     keep = any(map(_asks_identity, (part for _, part in parts)))
     blocks: list[Block] = []
@@ -238,7 +254,7 @@ def _match(parts: Sequence[tuple[str, Section]], sections: Sequence[Sequence[Blo
         if end == len(blocks):
             return decisions
         trail.fail(end, f"layer {end + 1} ({blocks[end].op}) is one too many")
-    raise SpaceError(f"{outside}: {trail.reason}")
+    raise _MisfitError(f"{outside}: {trail.reason}", trail.position + sum(row.repeat for section in before for row in section))
 
 
 def _asks_identity(part: Part) -> bool:
