@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nasbench.genotype import trace
 from nasbench.network.references import make_reference, names_in_order, references
@@ -70,8 +70,26 @@ REPAIRS: dict[str, Callable[[nn.Module, str], None]] = {
 }
 
 # Equal in double precision; float32's rounding is seen, since the reference sums in another order (timm's VGG has a convolution
-# over the whole map as its first linear layer), or since a deep network makes it grow (pytorchcv's EfficientNets).
+# over the whole map as its first linear layer), or in networks as deep as EfficientNet's at its full size, the only one pytorchcv's take.
 DOUBLE = r"pytorchcv.*'efficientnet_b[1-7]'|timm.*'vgg"
+
+# With the weights of the other comparisons these are chaotic: a millionth of a millionth on the image becomes a millionth on B4's
+# logits. So their weights are made smaller until a change of the image no longer grows; two images still have to be told apart.
+CHAOTIC, GAIN = r"pytorchcv.*'efficientnet_b[1-7]'", 0.97
+
+
+@torch.no_grad()
+def calm(net: nn.Module, image: Tensor) -> None:
+    """Weights times `GAIN` until a small relative change of the images is no larger in the logits."""
+    nearby = image * (1 + 1e-9 * torch.randn(image.shape, generator=torch.Generator().manual_seed(4), dtype=image.dtype))
+    for _ in range(10):
+        logits = net(image)
+        if (net(nearby) - logits).abs().max() <= 1e-9 * logits.abs().max():
+            return
+        for value in net.state_dict().values():
+            if value.dim() > 1:
+                value.mul_(GAIN)
+    raise AssertionError("still chaotic")
 
 
 def repair(call: str) -> Callable[[nn.Module, str], None]:
@@ -107,6 +125,8 @@ def test_with_its_weights_the_logits_are_the_references(name: str, call: str) ->
     if call in facts()[name].near:
         assert error(layers, theirs, image) > 1e-5, f"no longer different: {facts()[name].near[call]}"
         repair(call)(theirs, name)
+    if re.match(CHAOTIC, call):
+        calm(theirs, image)
     assert error(layers, theirs, image) <= (1e-9 if image.dtype is torch.float64 else 1e-6)
 
 
