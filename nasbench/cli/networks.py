@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nasbench.cli.shared import INPUT, JSON, NAME, console, genotype_of, rows_of, show_json, table, winner_of
-from nasbench.cli.shared import at_input as _at
+from nasbench.cli.shared import INPUT, JSON, NAME, at_input, console, genotype_of, rows_of, show_json, table, winner_of
 from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype, adapt, cost_of, trace
 from nasbench.genotype.units import show_memory
@@ -33,7 +32,7 @@ def cost(
 
     Example: nasbench cost resnet50 --verify
     """
-    g = _at(genotype_of(name), input)
+    g = at_input(genotype_of(name), input)
     c = cost_of(trace(g))
     checked = None
     if verify:
@@ -79,7 +78,7 @@ def export(
     if weights is not None and out is None:
         raise NasbenchError("--weights are written beside the genotype; it goes to the screen; give --out FILE.yaml too")
     g = winner_of(Path(name)) if Path(name).is_dir() else genotype_of(name)
-    g = adapt(_at(g, input), classes=classes)
+    g = adapt(at_input(g, input), classes=classes)
     trace(g)  # say now what is wrong with it
     if out is None:
         typer.echo(g.to_yaml(), nl=False)
