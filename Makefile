@@ -14,7 +14,7 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(BIN)/python -m pytest -m "slow or not slow" --hypothesis-profile=new
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

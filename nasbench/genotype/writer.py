@@ -59,6 +59,8 @@ class Writer:
         """
         cin = x.shape[0]
         g = cin if groups == "depthwise" else int(groups)
+        if width < 1 or g < 1:
+            raise self.error(f"a convolution has at least one channel and one group; got a width of {short(width)} and {short(g)} groups")
         if cin % g or width % g:
             raise self.error(f"{cin} input and {width} output channels must both divide into {g} groups")
         kh, kw = kernel if isinstance(kernel, tuple) else (kernel, kernel)
@@ -131,6 +133,8 @@ class Writer:
         """Fully connected layer; flattens what is not flat."""
         x = self.flatten(x)
         cin = x.shape[0]
+        if width < 1:
+            raise self.error(f"a linear layer has at least one output; got a width of {short(width)}")
         weights = cin * width
         if type(weights) is not int:
             raise self.error(f"a width is a whole number; got {short(width)}; divide it by //")
@@ -159,9 +163,9 @@ class Writer:
 
     def scale(self, x: Value, gate: Value, name: str = "scale") -> Value:
         """Multiply each channel of x by its number in `gate`, of shape (c, 1, 1)."""
-        if gate.shape != (x.shape[0], 1, 1):
+        if gate.shape != (x.shape[0], 1, 1) or gate.flat != x.flat:
             raise self.error(f"a gate has shape (channels, 1, 1); got {show_values((x, gate))}")
-        return self._add("scale", (x.index, gate.index), x.shape, _NONE, 0, 0, name)
+        return self._add("scale", (x.index, gate.index), x.shape, _NONE, 0, 0, name, x.flat)
 
     def concat(self, *values: Value, name: str = "concat") -> Value:
         """Values of one size side by side along the channels."""
@@ -175,9 +179,11 @@ class Writer:
 
     def interleave(self, x: Value, groups: int, name: str = "interleave") -> Value:
         """Channel shuffle: the groups' channels in turn (ShuffleNet)."""
+        if x.flat:
+            raise self.error(f"a shuffle reads a map of (channels, height, width); this value is already flat with {x.shape[0]} numbers")
         if x.shape[0] % groups:
             raise self.error(f"{x.shape[0]} channels do not divide into {groups} groups to shuffle")
-        return self._add("interleave", (x.index,), x.shape, _attrs(groups=groups), 0, 0, name, x.flat)
+        return self._add("interleave", (x.index,), x.shape, _attrs(groups=groups), 0, 0, name)
 
     def split(self, x: Value, parts: int, name: str = "split") -> tuple[Value, ...]:
         """The channels in equal parts."""

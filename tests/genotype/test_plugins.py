@@ -45,6 +45,23 @@ def test_its_words_work_like_any_other(file: Path) -> None:
         nb.Genotype.from_yaml("stem: [{op: twice}]")
 
 
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("t.conv(x, 0)", "a convolution has at least one channel and one group; got a width of 0 and 1 groups"),
+        ("t.conv(x, 8, groups=0)", "a convolution has at least one channel and one group; got a width of 8 and 0 groups"),
+        ("t.linear(x, -1)", "a linear layer has at least one output; got a width of -1"),
+    ],
+)
+def test_a_word_cannot_make_a_layer_of_nothing(file: Path, call: str, said: str) -> None:
+    file.write_text(TWICE.replace("t.unit(t.unit(x, t.width(width, x)), t.width(width, x))", call))
+    nb.load_plugin(file)
+    g = nb.Genotype.from_yaml("input: [4, 8, 8]\nstem: [{op: twice}]\n")
+    with pytest.raises(GenotypeError) as caught:
+        trace(g)
+    assert said in str(caught.value)
+
+
 def test_the_same_file_is_run_once(file: Path) -> None:
     first = nb.load_plugin(file)
     word = VOCABULARY["twice"]

@@ -15,6 +15,7 @@ from nasbench.errors import GenotypeError
 from nasbench.genotype import VOCABULARY, Block, Genotype, Layer, Style, digest, digest_of, trace, tracer
 from nasbench.genotype.blocks import (
     branches,
+    cell,
     conv,
     dense,
     dropout,
@@ -208,8 +209,16 @@ def test_window_arithmetic_is_torchs(h: int, w: int, kh: int, kw: int, stride: i
         ([gap(), branches([[], [linear(8)]])], "values side by side need one height and width; got 8x1x1 (stem.0.gap) and 8 flat"),
         ([linear(8), lrn()], "stem, layer 2 (stem.1): lrn reads a map of (channels, height, width); this value is already flat with 8"),
         ([linear(8), branches([[], []], split=True), conv(4)], "a 1x1 window needs a map of (channels, height, width); this value is flat"),
+        (
+            [linear(8), branches([[], []], "interleave")],
+            "stem, layer 2 (stem.1): a shuffle reads a map of (channels, height, width); this value is already flat with 16 numbers",
+        ),
         ([branches([[conv(1)], [conv(2)]], "interleave")], "3 channels do not divide into 2 groups to shuffle"),
         ([branches([[], [conv(4), conv(4, 20, padding="valid")]])], "stem, layer 1, path 2, layer 2 (stem.0.paths.1.1): a 20x20 window"),
+        (
+            [cell(1, (("identity", 0, "identity", 1),), stride=2)],
+            "stem, layer 1 (stem.0.node2): a cell that halves its map needs two channels or more, one for each of two paths; got a width of 1",
+        ),
         ([conv("mid*2")], "stem, layer 1 (stem.0): width 'mid*2' names 'mid', which this field cannot know"),
         ([conv(60_000), conv("in*6")], "stem, layer 2 (stem.1): a width is at most 65536 channels; 'in*6' of 60000 is 360000"),
     ],

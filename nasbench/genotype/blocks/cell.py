@@ -95,6 +95,8 @@ def _fit(t: Tracer, x: Value, width: int, name: str) -> Value:
 
 def _halve(t: Tracer, x: Value, width: int, name: str) -> Value:
     """Half the pixels by two strided 1x1, the second shifted by one pixel (the releases' factorised reduction)."""
+    if width < 2:
+        raise t.error(f"a cell that halves its map needs two channels or more, one for each of two paths; got a width of {width}")
     with t.at(name):
         y = t.act(x, name="act")
         ends = []
