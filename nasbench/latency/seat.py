@@ -22,7 +22,7 @@ from nasbench.latency.anchor import ANCHOR
 from nasbench.latency.child import cause_of_death
 from nasbench.latency.device import Device, one_cpu_a_core
 from nasbench.latency.measurement import Visit
-from nasbench.latency.runners import Loaded, load
+from nasbench.latency.runtimes import Loaded, load
 from nasbench.latency.statistics import middle_mean
 from nasbench.latency.waiting import now, waited_share
 from nasbench.network import build
@@ -139,14 +139,14 @@ class _Guest:
         start = now()
         times: list[float] = []
         anchor_times: list[float] = []
-        passes: list[list[float]] = []
+        recorder = self.loaded.record() if layers and self.loaded.record else None
         for _ in range(turns):
             times.append(timed(self.loaded.run))
-            if layers:
-                passes.append(self.loaded.layers())
+            if recorder:
+                recorder.run()
             anchor_times.extend(timed(self.anchor) for _ in range(self.anchors))
         visit = Visit(middle_mean(times), middle_mean(anchor_times), waited_share(start, now(), self.threads))
-        return Timing(visit, [middle_mean(each) for each in zip(*passes, strict=True)] if layers else None)
+        return Timing(visit, [middle_mean(each) for each in zip(*recorder.finish(), strict=True)] if recorder else None)
 
 
 def timed(run: Callable[[], None]) -> float:

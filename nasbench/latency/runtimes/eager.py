@@ -1,51 +1,27 @@
-"""Runtimes: how a network is loaded and run on a device. Another runtime is one more function in `RUNNERS`."""
+"""torch as it is, operator by operator."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
 import torch
 from torch import fx
 
-from nasbench.errors import DeviceError, nearest
+from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype, inference, trace
 from nasbench.latency.device import Device
+from nasbench.latency.runtimes.loaded import Loaded
 from nasbench.network import build_trace, initialise
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """A network in memory.
-
-    Attributes:
-        run: one inference of a batch, finished when it returns.
-        layers: one inference layer by layer; milliseconds of each layer of `inference(trace(g))`, 0 for the input.
-    """
-
-    run: Callable[[], None]
-    layers: Callable[[], list[float]]
-
-
 def load(g: Genotype, device: Device) -> Loaded:
-    """The network of `g`, ready to run on `device`, with random weights and images.
-
-    Raises:
-        DeviceError: a runtime that is not known, or that does not run on such a device.
-    """
-    if device.runtime not in RUNNERS:
-        raise DeviceError(f"a runtime is one of {', '.join(RUNNERS)}; got {device.runtime!r}{nearest(device.runtime, RUNNERS)}")
-    return RUNNERS[device.runtime](g, device)
-
-
-def load_eager(g: Genotype, device: Device) -> Loaded:
-    """torch as it is, on the CPU."""
+    """The network on the CPU."""
     if device.kind != "cpu":
         raise DeviceError(f"the runtime eager measures CPUs; got a device of kind {device.kind}; use kind cpu")
     torch.set_num_threads(device.threads)
@@ -58,7 +34,7 @@ def load_eager(g: Genotype, device: Device) -> Loaded:
     net.eval().to(dtype).to(memory_format=layout)
     image = torch.randn(device.batch, *g.input).to(dtype=dtype, memory_format=layout)
     walk = Walk(net, len(layers))
-    return Loaded(partial(_run, net, image), partial(walk.times, image))
+    return Loaded(partial(_run, net, image), partial(WalkRecorder, walk, image))
 
 
 @torch.no_grad()
@@ -100,12 +76,23 @@ class Walk:
         return times
 
 
+class WalkRecorder:
+    """Walks, kept."""
+
+    def __init__(self, walk: Walk, image: torch.Tensor) -> None:
+        self._walk, self._image = walk, image
+        self._passes: list[list[float]] = []
+
+    def run(self) -> None:
+        self._passes.append(self._walk.times(self._image))
+
+    def finish(self) -> list[list[float]]:
+        return self._passes
+
+
 def _call(net: fx.GraphModule, node: fx.Node) -> Callable[..., Any]:
     if node.op == "call_module":
         return net.get_submodule(str(node.target))
     if node.op == "call_method":
         return cast(Callable[..., Any], getattr(torch.Tensor, str(node.target)))
     return cast(Callable[..., Any], node.target)
-
-
-RUNNERS: dict[str, Callable[[Genotype, Device], Loaded]] = {"eager": load_eager}

@@ -1,0 +1,134 @@
+"""onnxruntime on the CPU, with the graph optimised as it is for anybody."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nasbench.errors import DeviceError
+from nasbench.genotype import Genotype, Layer, inference, trace
+from nasbench.latency.device import Device
+from nasbench.latency.runtimes.loaded import Loaded
+from nasbench.network import build
+from nasbench.network.onnx import INPUT, onnx_model
+
+Feed = Mapping[str, Any]
+
+
+def load(g: Genotype, device: Device) -> Loaded:
+    """The network of `g` in a session of its own."""
+    try:
+        import onnxruntime
+    except ImportError:
+        raise DeviceError("the runtime onnxruntime needs packages that are not here; pip install 'nasbench[onnx]'") from None
+    if device.kind != "cpu" or device.precision != "fp32" or device.memory_format != "contiguous":
+        raise DeviceError(f"the runtime onnxruntime measures the CPU in fp32, contiguous; got {device}; use the runtime eager")
+    model = onnx_model(g, build(g).eval(), device.batch)
+    feed = {INPUT: torch.randn(device.batch, *g.input).numpy()}
+    with tempfile.TemporaryDirectory(prefix="nasbench-onnx-") as folder:
+        # Optimised once: a session that records is made in each visit, and optimising takes longer than a visit.
+        path = Path(folder) / "optimised.onnx"
+        options = _options(onnxruntime, device)
+        options.optimized_model_filepath = str(path)
+        session = _session(onnxruntime, model.SerializeToString(), options)
+        optimised = path.read_bytes()
+    return Loaded(partial(_run, session, feed), partial(SessionRecorder, optimised, inference(trace(g)), device, feed))
+
+
+def _run(session: Any, feed: Feed) -> None:
+    session.run(None, feed)
+
+
+class SessionRecorder:
+    """Runs in a session that writes down what each kernel took."""
+
+    def __init__(self, optimised: bytes, layers: Sequence[Layer], device: Device, feed: Feed) -> None:
+        import onnx
+        import onnxruntime
+
+        self._feed, self._count = feed, len(layers)
+        self._owners = owners(onnx.load_model_from_string(optimised).graph.node, layers)
+        self._folder = tempfile.TemporaryDirectory(prefix="nasbench-onnx-")
+        options = _options(onnxruntime, device)
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # it is done
+        options.enable_profiling, options.profile_file_prefix = True, str(Path(self._folder.name) / "runs")
+        self._session = _session(onnxruntime, optimised, options)
+        self._warm = 1
+        self.run()
+
+    def run(self) -> None:
+        self._session.run(None, self._feed)
+
+    def finish(self) -> list[list[float]]:
+        events = json.loads(Path(self._session.end_profiling()).read_text())
+        self._folder.cleanup()
+        passes: list[list[float]] = []
+        times = [0.0] * self._count
+        for event in events:
+            if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+                times[self._owners[int(event["args"]["node_index"])]] += event["dur"] / 1e3
+            elif event["name"] == "model_run":
+                passes.append(times)
+                times = [0.0] * self._count
+        return passes[self._warm :]
+
+
+def owners(nodes: Sequence[Any], layers: Sequence[Layer]) -> list[int]:
+    """For each node of an optimised graph the layer whose work it does: of several, a convolution's.
+
+    Nodes and values bear our names, with something after them. Those without are conversions of the memory layout: they
+    belong to who reads them, else to who wrote for them.
+    """
+    places = {layer.where: layer.index for layer in layers[1:]}
+    found = [_owner(node, places, layers) for node in nodes]
+    wrote = {out: i for i, node in enumerate(nodes) for out in node.output}
+    read = {name: i for i, node in reversed(list(enumerate(nodes))) for name in node.input}
+    for i in reversed(range(len(nodes))):
+        if found[i] is None:
+            found[i] = next((found[read[out]] for out in nodes[i].output if out in read), None)
+    for i, node in enumerate(nodes):
+        if found[i] is None:
+            found[i] = next((found[wrote[name]] for name in node.input if name in wrote), layers[-1].index)
+    return [layers[-1].index if one is None else one for one in found]
+
+
+def _owner(node: Any, places: Mapping[str, int], layers: Sequence[Layer]) -> int | None:
+    for name in (node.name, *node.output):
+        place = _named(name, places)
+        if place is None:
+            continue
+        layer = layers[place]
+        while node.op_type == "Conv" and layer.kind != "conv" and layer.inputs:  # what follows it is done in one kernel
+            layer = layers[layer.inputs[0]]
+        return layer.index
+    return None
+
+
+def _named(name: str, places: Mapping[str, int]) -> int | None:
+    """The layer whose name is the longest beginning of `name`."""
+    while name:
+        if name in places:
+            return places[name]
+        cut = max(name.rfind(mark) for mark in "_/.")
+        name = name[:cut] if cut > 0 else ""
+    return None
+
+
+def _options(onnxruntime: Any, device: Device) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = device.threads, 1
+    # Threads wait for work by spinning, also after a run: those of the network would take the anchor's cores.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    return options
+
+
+def _session(onnxruntime: Any, model: bytes, options: Any) -> Any:
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
