@@ -27,12 +27,13 @@ def run_job(
     threads: int,
     seconds: float,
     on_progress: Callable[[int, int], None] | None = None,
+    on_part: Callable[[Any], None] | None = None,
     command: Sequence[str] = WORKER,
 ) -> Any:
     """Give `job` to the worker as JSON and return its result.
 
     The worker reads the job on its standard input and writes events as JSON lines: `{"done": 3, "of": 12}` while it
-    works, at the end `{"result": ...}` or `{"error": "..."}`.
+    works, `{"part": ...}` for what is done, at the end `{"result": ...}` or `{"error": "..."}`.
 
     Args:
         threads: for OpenMP in the worker, before torch is loaded there.
@@ -54,7 +55,7 @@ def run_job(
             env={**os.environ, "PYTHONPATH": path, **limits},
         )
         try:
-            return _follow(child, job, time.monotonic() + seconds, seconds, said, on_progress)
+            return _follow(child, job, time.monotonic() + seconds, seconds, said, on_progress, on_part)
         finally:
             child.kill()
             child.wait()
@@ -67,6 +68,7 @@ def _follow(
     seconds: float,
     said: IO[str],
     on_progress: Callable[[int, int], None] | None,
+    on_part: Callable[[Any], None] | None,
 ) -> Any:
     lines: queue.Queue[str | None] = queue.Queue()
     threading.Thread(target=_talk, args=(child, json.dumps(job), lines), daemon=True).start()
@@ -87,7 +89,10 @@ def _follow(
             raise DeviceError(event["error"])
         if "result" in event:
             return event["result"]
-        if on_progress:
+        if "part" in event:
+            if on_part:
+                on_part(event["part"])
+        elif on_progress:
             on_progress(event["done"], event["of"])
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.latency.signature import Signature, features, group, work
+from nasbench.latency.signature import HEADS, ODD, Signature, features, group, work
 
 Array = NDArray[np.float64]
 
@@ -33,8 +33,8 @@ class LayerTimes:
         seen: dict[str, dict[Signature, list[float]]] = defaultdict(lambda: defaultdict(list))
         for signature, ms in timings:
             seen[group(signature)][signature].append(max(ms, FLOOR_MS))
-        simple = {s: t for timed in seen.values() for s, t in timed.items() if s.kind not in ("conv", "linear")}
-        heavy = {s: t for timed in seen.values() for s, t in timed.items() if s.kind in ("conv", "linear")}
+        simple = {s: t for timed in seen.values() for s, t in timed.items() if s.kind not in HEADS}
+        heavy = {s: t for timed in seen.values() for s, t in timed.items() if s.kind in HEADS}
         with threadpool_limits(1):  # small matrices: more threads would only wait for each other
             self.laws = {name: _Law(timed) for name, timed in seen.items()}
             self._other = {False: _Law(simple or heavy, few=True), True: _Law(heavy or simple, few=True)}
@@ -51,7 +51,7 @@ class LayerTimes:
             where[group(signature)].append(i)
         for name, places in where.items():
             some = [signatures[i] for i in places]
-            law = self.laws.get(name) or self._other[some[0].kind in ("conv", "linear")]
+            law = self.laws.get(name) or self.laws.get(name.removesuffix(ODD)) or self._other[some[0].kind in HEADS]
             times[places] = law(some)
         return times
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any, NamedTuple
 
-from nasbench.latency.statistics import median_interval, smallest_sample, spread, without_drift
+from nasbench.latency.statistics import median_interval, smallest_sample, spread
 
 MAX_WIDTH = 0.10  # of the interval of the median, relative to the median: known to about 5 % either way
 MAX_WAITED = 0.10  # share of a visit that our threads were ready to run and other work had the core
@@ -20,11 +21,14 @@ class Visit(NamedTuple):
     Attributes:
         ms: interquartile mean of the runs; anchor_ms: of the anchor's between them.
         waited: share of the time that other work kept our threads from a core; None where the kernel does not say.
+        seat: number of the process; group: of the networks that took turns with each other.
     """
 
     ms: float
     anchor_ms: float
     waited: float | None = None
+    seat: int = 0
+    group: int = 0
 
 
 @dataclass(frozen=True)
@@ -32,12 +36,12 @@ class Measurement:
     """The latency of one network.
 
     Attributes:
-        median_ms: median over the visits, each corrected by the anchor to the machine's median speed meanwhile.
+        median_ms: median over the visits, each corrected by the anchor to the machine's usual speed meanwhile.
         low_ms, high_ms: hold the median with 95 % confidence.
         n: visits used.
         spread: interquartile range of the corrected visits over their median.
         raw_ms: median without correction.
-        drift: interquartile range of the anchor over its median: how much the machine's speed varied.
+        drift: interquartile range of the anchor over its process's median: how much the machine's speed varied.
         anchor_ms: the anchor's usual time, for which median_ms holds; between two sessions, their ratio is how much slower the machine was.
         waited: median share of the time that other work had our cores; None where the kernel does not say.
         noisy: the median is not known to 5 % either way, or other work ran; `why` says it.
@@ -80,17 +84,46 @@ def calm(visits: Sequence[Visit]) -> list[Visit]:
     return [v for v in visits if v.waited is None or v.waited <= MAX_WAITED]
 
 
-def judge(visits: Sequence[Visit], anchor_ms: float | None = None) -> Measurement:
+class Speed:
+    """How fast the machine was, as its anchors felt it.
+
+    A process's anchor is up to a tenth faster or slower than another's, since its memory came to lie elsewhere, and stays so:
+    within a process it tells how the speed changes, and only the median of several how fast the machine is.
+    """
+
+    def __init__(self, visits: Sequence[Visit]) -> None:
+        undisturbed = _medians((v.seat, v.anchor_ms) for v in calm(visits))
+        self._seat = _medians((v.seat, v.anchor_ms) for v in visits) | undisturbed
+        group_of = {v.seat: v.group for v in visits}
+        self._group = _medians((group_of[seat], ms) for seat, ms in self._seat.items())
+        self.anchor_ms = median(self._group.values())
+
+    def change(self, visit: Visit) -> float:
+        """How much slower the machine was during a visit than usual for its process."""
+        return visit.anchor_ms / self._seat[visit.seat]
+
+    def steady(self, visit: Visit) -> float:
+        """Milliseconds of a visit at the session's usual speed."""
+        return visit.ms / self.change(visit) * self.anchor_ms / self._group[visit.group]
+
+
+def _medians(pairs: Iterable[tuple[int, float]]) -> dict[int, float]:
+    several: dict[int, list[float]] = defaultdict(list)
+    for key, value in pairs:
+        several[key].append(value)
+    return {key: median(values) for key, values in several.items()}
+
+
+def judge(visits: Sequence[Visit], speed: Speed | None = None) -> Measurement:
     """The measurement that the visits make. Visits that other work disturbed are left out while six others remain.
 
-    Networks measured in turns share one `anchor_ms`, the usual time of the anchor meanwhile; else it is these visits' own.
+    `speed` is that of the session in which several networks took turns; without it, these visits are the session.
     """
     quiet = calm(visits)
     used = quiet if len(quiet) >= smallest_sample() else list(visits)
-    anchors = [v.anchor_ms for v in used]
-    usual = median(anchors) if anchor_ms is None else anchor_ms
-    steady = without_drift([v.ms for v in used], anchors, usual)
-    middle, drift = median(steady), spread(anchors)
+    speed = speed or Speed(used)
+    steady = [speed.steady(v) for v in used]
+    middle, drift = median(steady), spread([speed.change(v) for v in used])
     low, high = median_interval(steady)
     waits = [v.waited for v in used if v.waited is not None]
     waited = median(waits) if waits else None
@@ -112,7 +145,7 @@ def judge(visits: Sequence[Visit], anchor_ms: float | None = None) -> Measuremen
         spread=spread(steady),
         raw_ms=median(v.ms for v in used),
         drift=drift,
-        anchor_ms=usual,
+        anchor_ms=speed.anchor_ms,
         waited=waited,
         noisy=bool(reasons),
         why="; ".join(reasons),
@@ -121,6 +154,5 @@ def judge(visits: Sequence[Visit], anchor_ms: float | None = None) -> Measuremen
 
 def judge_together(visits: Mapping[str, Sequence[Visit]]) -> dict[str, Measurement]:
     """Measurements of networks that took turns: for one speed of the machine, so that they compare."""
-    everything = [v for several in visits.values() for v in several]
-    usual = median(v.anchor_ms for v in calm(everything) or everything)
-    return {name: judge(several, usual) for name, several in visits.items()}
+    speed = Speed([v for several in visits.values() for v in several])
+    return {name: judge(several, speed) for name, several in visits.items()}

@@ -47,13 +47,16 @@ class Seat:
     The child is forked, so that torch is loaded once for all; this process must not have computed with it before.
     """
 
-    def __init__(self, name: str, g: Genotype, device: Device) -> None:
+    def __init__(self, name: str, g: Genotype, device: Device, number: int = 0, group: int = 0) -> None:
         """
+        Args:
+            number, group: for its visits, see `Visit`.
+
         Raises:
             DeviceError: the network cannot be loaded or run, or its process died.
         """
         context = get_context("fork")
-        self.name = name
+        self.name, self._number, self._group = name, number, group
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, os.getpid(), name, g, device), daemon=True)
         self._process.start()
@@ -67,7 +70,8 @@ class Seat:
             DeviceError: its process died.
         """
         self._pipe.send((ms, layers))
-        return self._receive()
+        visit, times = self._receive()
+        return Timing(visit._replace(seat=self._number, group=self._group), times)
 
     def leave(self) -> None:
         """End the child."""

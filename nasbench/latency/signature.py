@@ -1,4 +1,8 @@
-"""What the time of a layer depends on, as a key and as numbers. No torch."""
+"""What the time of a kernel depends on, as a key and as numbers. No torch.
+
+A runtime that compiles a network does several layers in one kernel: a convolution, the norm and the activation after it, often
+the sum of a residual. There the unit of profiling is that group, not the layer.
+"""
 
 from __future__ import annotations
 
@@ -21,23 +25,30 @@ TIMED: dict[str, tuple[str, ...]] = {
 }
 
 
+HEADS = ("conv", "linear")  # layers that others are fused into
+TAILS = ("norm", "act", "add")  # layers that are
+ODD = ", odd channels"  # ends the name of a group
+CHEAP = ("norm", "add", "relu", "relu6")  # tails without a curve to compute
+
 _new = tuple.__new__  # makes a Signature in a third of the time of calling it
 
 
 class Signature(NamedTuple):
-    """Layers of one signature take the same time.
+    """Kernels of one signature take the same time.
 
     Attributes:
-        kind: of the layer.
+        kind: of the layer, or of the first of a group.
         reads: shapes of what it reads.
         shape: of its output.
         attrs: values of `TIMED[kind]`.
+        tail: what a runtime that fuses does in the same kernel, in order: `norm`, `add` or the name of an activation.
     """
 
     kind: str
     reads: tuple[Shape, ...]
     shape: Shape
     attrs: tuple[Any, ...] = ()
+    tail: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -45,6 +56,7 @@ class Signature(NamedTuple):
             "reads": self.reads,
             "shape": self.shape,
             "attrs": dict(zip(TIMED.get(self.kind, ()), self.attrs, strict=True)),
+            **({"tail": self.tail} if self.tail else {}),
         }
 
     @classmethod
@@ -57,54 +69,120 @@ class Signature(NamedTuple):
             kind, attrs = str(data["kind"]), data["attrs"]
             values = tuple(_plain(attrs[name]) for name in TIMED.get(kind, ()))
             reads = tuple(_shape(s) for s in data["reads"])
-            return cls(kind, reads, _shape(data["shape"]), values)
+            return cls(kind, reads, _shape(data["shape"]), values, tuple(str(name) for name in data.get("tail", ())))
         except (KeyError, TypeError, ValueError) as error:
             raise DeviceError(f"a layer has a kind, reads, shape and attrs; got {data!r}; profile the device again") from error
 
 
-def signatures(layers: Sequence[Layer]) -> list[Signature]:
-    """Of each layer that inference runs, but the input."""
-    shapes = [layer.shape for layer in layers]
+def signatures(layers: Sequence[Layer], fused: bool = False) -> list[Signature]:
+    """Of each layer that inference runs, but the input; with `fused`, of each group of layers."""
+    if fused:
+        return [_signature(layers, members) for members in groups(layers)]
+    return [_signature(layers, (layer.index,)) for layer in layers[1:] if layer.kind != "auxiliary"]
+
+
+def groups(layers: Sequence[Layer]) -> list[tuple[int, ...]]:
+    """The layers, but the input, that a runtime may do in one kernel, by their indices: most are alone.
+
+    A convolution or linear layer takes with it the norm, the activation and the sum that follow it, for as long as nothing
+    else reads what lies between. Whether a runtime does so is its own affair: what it runs apart counts as the group's time.
+    """
+    readers = [0] * len(layers)
+    last = [0] * len(layers)
+    for layer in layers[1:]:
+        for i in layer.inputs:
+            readers[i] += 1
+            last[i] = layer.index
+    taken = [False] * len(layers)
     found = []
     for layer in layers[1:]:
-        kind, inputs, shape, attrs = layer[:4]
-        if kind == "auxiliary":
+        if taken[layer.index] or layer.kind == "auxiliary":
             continue
-        values = tuple([attrs[name] for name in TIMED[kind]]) if kind in TIMED else ()
-        found.append(_new(Signature, (kind, tuple([shapes[i] for i in inputs]), shape, values)))
+        members = [layer.index]
+        if layer.kind in HEADS:
+            end = layer.index
+            while readers[end] == 1:
+                after = layers[last[end]]
+                # A sum belongs to what is computed last before it.
+                if after.kind not in TAILS or max(after.inputs) != end or taken[after.index]:
+                    break
+                end = after.index
+                taken[end] = True
+                members.append(end)
+        found.append(tuple(members))
     return found
 
 
+def _signature(layers: Sequence[Layer], members: tuple[int, ...]) -> Signature:
+    kind, inputs, shape, attrs = layers[members[0]][:4]
+    values = tuple([attrs[name] for name in TIMED[kind]]) if kind in TIMED else ()
+    tail = tuple([_tail(layers[i]) for i in members[1:]])
+    return _new(Signature, (kind, tuple([layers[i].shape for i in inputs]), shape, values, tail))
+
+
+def _tail(layer: Layer) -> str:
+    return str(layer.attrs["act"]) if layer.kind == "act" else layer.kind
+
+
 def group(s: Signature) -> str:
-    """Layers whose times follow one law: convolutions by their form, activations by their function, others by kind."""
+    """Kernels whose times follow one law: convolutions by their form, activations by their function, others by kind.
+
+    Convolutions of channels that do not fill vector registers are often another kernel, several times slower.
+    """
     if s.kind == "conv":
-        kernel, _, groups, _ = s.attrs
-        if groups > 1:
-            return "depthwise convolution" if groups == s.reads[0][0] else "grouped convolution"
-        if s.shape[1:] == (1, 1):
-            return "convolution of one cell"  # squeeze-and-excitation: all weights, no reuse
-        return "pointwise convolution" if kernel == (1, 1) else "convolution"
+        return _form(s) + ("" if _aligned(s) else ODD)
     return f"{s.kind} {s.attrs[0]}" if s.kind in ("act", "pool") else s.kind
 
 
+def _form(s: Signature) -> str:
+    kernel, _, groups, _ = s.attrs
+    if groups > 1:
+        return "depthwise convolution" if groups == s.reads[0][0] else "grouped convolution"
+    if s.shape[1:] == (1, 1):
+        return "convolution of one cell"  # squeeze-and-excitation: all weights, no reuse
+    return "pointwise convolution" if kernel == (1, 1) else "convolution"
+
+
+def _aligned(s: Signature) -> bool:
+    """Whether channels are multiples of 4; images have 3 or fewer, for which there are kernels too."""
+    cin = s.reads[0][0] // s.attrs[2] if s.attrs[2] != s.reads[0][0] else 4
+    return s.shape[0] % 4 == 0 and (cin % 4 == 0 or cin <= 3)
+
+
 def work(s: Signature) -> tuple[float, ...]:
-    """What a layer's time is made of, roughly: a call, multiply-adds, elements read, elements written, weights."""
+    """What a kernel's time is made of, roughly.
+
+    A call, multiply-adds, those with channels rounded up to 16, elements read, elements written, weights; and of the tail
+    the elements through activations that are not mere bounds, and those of sums.
+    """
     read, written = sum(map(math.prod, s.reads)), math.prod(s.shape)
+    curved = written * sum(name not in CHEAP for name in s.tail) if s.tail else 0
+    summed = written * s.tail.count("add") if s.tail else 0
     if s.kind == "conv":
         (kh, kw), _, groups, _ = s.attrs
-        weights = kh * kw * s.reads[0][0] // groups * s.shape[0]
-        return 1.0, weights * s.shape[1] * s.shape[2], read, written, weights
+        cin, (cout, h, w) = s.reads[0][0] // groups, s.shape
+        full = kh * kw * h * w * -(-cout // 16) * 16
+        return (
+            1.0,
+            kh * kw * cin * cout * h * w,
+            full * (cin if cin < 4 else -(-cin // 16) * 16),
+            read,
+            written,
+            kh * kw * cin * cout,
+            curved,
+            summed,
+        )
     if s.kind == "linear":
-        return 1.0, read * written, read, written, read * written
-    return 1.0, 0.0, read, written, 0.0
+        return 1.0, read * written, 0.0, read, written, read * written, curved, summed
+    return 1.0, 0.0, 0.0, read, written, 0.0, curved, summed
 
 
 def features(s: Signature) -> tuple[float, ...]:
-    """What makes a layer faster or slower than its work says: sizes, and whether channels fill vector registers."""
+    """What makes a kernel faster or slower than its work says: sizes, and whether channels fill vector registers."""
     (cin, h, w), (cout, oh, ow) = s.reads[0], s.shape
-    area, groups = 1, 1
+    area, groups, stride = 1, 1, 1
     if s.kind == "conv":
-        (kh, kw), _, groups, _ = s.attrs
+        (kh, kw), stride, groups, _ = s.attrs
         area = kh * kw
     return (
         math.log(cin),
@@ -112,12 +190,13 @@ def features(s: Signature) -> tuple[float, ...]:
         math.log(h * w),
         math.log(oh * ow),
         math.log(area),
+        math.log(stride),
         math.log(groups),
-        float(cin % 8 == 0),
-        float(cin % 16 == 0),
-        float(cout % 8 == 0),
-        float(cout % 16 == 0),
+        *(float(c % n == 0) for c in (cin, cout) for n in (4, 8, 16)),
+        float(ow % 4 == 0),
         float(ow % 8 == 0),
+        float(any(name not in CHEAP for name in s.tail)),
+        float("add" in s.tail),
     )
 
 

@@ -50,12 +50,3 @@ def middle_mean(samples: Sequence[float]) -> float:
     ordered = sorted(samples)
     cut = len(ordered) // 4
     return fsum(ordered[cut : len(ordered) - cut]) / (len(ordered) - 2 * cut)
-
-
-def without_drift(samples: Sequence[float], anchors: Sequence[float], usual: float) -> list[float]:
-    """Each sample as it would have been had the machine run the anchor in `usual` milliseconds.
-
-    `anchors[i]` is the time of one fixed network around the time of `samples[i]`. Clock, heat and what shares the
-    processor change its speed by tens of per cent within seconds, and change both by about the same factor.
-    """
-    return [x * usual / a for x, a in zip(samples, anchors, strict=True)]

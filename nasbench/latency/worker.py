@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -18,42 +19,56 @@ from nasbench.latency.measurement import Visit, calm, judge
 from nasbench.latency.seat import Seat, Timing, prepare
 
 Tell = Callable[[int, int], None]
+Part = Callable[[Mapping[str, Any]], None]
 
 MORE_ROUNDS = 3  # those that need it get up to so many times the rounds
 PROFILE_VISIT_MS = 150.0
 PROCESSES = 10  # at one time; each takes about 100 MB,
 GROUP_PARAMS = 300_000_000  # and the parameters of their networks
+MEASURED_IN = 3  # processes that take turns with each network that is measured
 
 
-def measure(job: Mapping[str, Any], tell: Tell) -> dict[str, list[Visit]]:
+def measure(job: Mapping[str, Any], tell: Tell, part: Part) -> dict[str, list[Visit]]:
     """Visits of each network, in rounds; those that are still noisy after `rounds` of them get more.
 
-    Every other visit is in another process: where a process's memory came to lie differs, and its speed with it.
+    The visits are in several processes: where a process's memory came to lie differs, and its speed with it by up to a tenth.
     """
-    return {name: [t.visit for t in found] for name, found in take_turns(job, tell, lambda visits: not judge(visits).noisy, 2).items()}
+    found: dict[str, list[Visit]] = {}
+    for group in take_turns(job, tell, lambda visits: not judge(visits).noisy, MEASURED_IN):
+        found |= {name: [t.visit for t in timings] for name, timings in group.items()}
+    return found
 
 
-def profile(job: Mapping[str, Any], tell: Tell) -> dict[str, dict[str, Any]]:
-    """Visits of each network, and for each visit the time of every layer in place; more until `rounds` were undisturbed."""
-    found = take_turns(job, tell, lambda visits: len(calm(visits)) >= job["rounds"], 1, layers=True)
-    return {name: {"visits": [t.visit for t in timings], "passes": [t.layers for t in timings]} for name, timings in found.items()}
+def profile(job: Mapping[str, Any], tell: Tell, part: Part) -> dict[str, dict[str, Any]]:
+    """Visits of each network, and for each visit the time of every layer in place; more until `rounds` were undisturbed.
+
+    What is done is told group by group, so that it is not lost if this process dies.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for group in take_turns(job, tell, lambda visits: len(calm(visits)) >= job["rounds"], 1, layers=True):
+        done = {name: {"visits": [t.visit for t in timings], "passes": [t.layers for t in timings]} for name, timings in group.items()}
+        part(done)
+        found |= done
+    return found
 
 
 def take_turns(
     job: Mapping[str, Any], tell: Tell, enough: Callable[[list[Visit]], bool], processes: int, layers: bool = False
-) -> dict[str, list[Timing]]:
+) -> Iterator[dict[str, list[Timing]]]:
     """Visit all networks round by round, `rounds` times; then those of which there is not `enough`, within bounds.
 
-    Each network has so many `processes`, which take turns too.
+    Networks take turns in groups, one after the other. Each has so many `processes`, which take turns too.
     """
     device, rounds = Device.from_json(job["device"]), job["rounds"]
     groups = list(grouped(job["networks"], PROCESSES // processes))
     mix = random.Random(0)
-    found: dict[str, list[Timing]] = {}
     left = job["max_seconds"]
     prepare(device.threads)
+    first = job.get("first_group", 0)
     for i, group in enumerate(groups):
-        seats = {name: [Seat(name, g, device) for _ in range(processes)] for name, g in group.items()}
+        found: dict[str, list[Timing]] = {}
+        numbers = itertools.count((first + i) * PROCESSES)
+        seats = {name: [Seat(name, g, device, next(numbers), first + i) for _ in range(processes)] for name, g in group.items()}
         start = time.monotonic()
         stop = start + left / (len(groups) - i)  # what one group does not need, the next may use
         wanted = list(group)
@@ -75,7 +90,7 @@ def take_turns(
         for several in seats.values():
             for seat in several:
                 seat.leave()
-    return found
+        yield found
 
 
 def grouped(networks: Mapping[str, str], size: int) -> Iterator[dict[str, Genotype]]:
@@ -94,7 +109,7 @@ def grouped(networks: Mapping[str, str], size: int) -> Iterator[dict[str, Genoty
         yield group
 
 
-TASKS: dict[str, Callable[[Mapping[str, Any], Tell], Any]] = {"measure": measure, "profile": profile}
+TASKS: dict[str, Callable[[Mapping[str, Any], Tell, Part], Any]] = {"measure": measure, "profile": profile}
 
 
 def main() -> None:
@@ -110,7 +125,8 @@ def main() -> None:
         job = json.load(sys.stdin)
         for plugin in job.get("plugins", ()):
             use_plugin(Plugin(*plugin))
-        send({"result": TASKS[job["task"]](job, lambda done, of: send({"done": done, "of": of}))})
+        run = TASKS[job["task"]]
+        send({"result": run(job, lambda done, of: send({"done": done, "of": of}), lambda part: send({"part": part}))})
     except NasbenchError as error:
         send({"error": str(error)})
 
