@@ -21,7 +21,7 @@ Tell = Callable[[int, int], None]
 
 MORE_ROUNDS = 3  # those that need it get up to so many times the rounds
 PROFILE_VISIT_MS = 150.0
-PROCESSES = 10  # at one time; each takes about 100 MB,
+PROCESSES = {"cpu": 10, "cuda": 4}  # at one time; each takes about 100 MB, on a GPU several hundred of its memory,
 GROUP_PARAMS = 300_000_000  # and the parameters of their networks
 
 
@@ -47,11 +47,11 @@ def take_turns(
     Each network has so many `processes`, which take turns too.
     """
     device, rounds = Device.from_json(job["device"]), job["rounds"]
-    groups = list(grouped(job["networks"], PROCESSES // processes))
+    groups = list(grouped(job["networks"], PROCESSES[device.kind] // processes))
     mix = random.Random(0)
     found: dict[str, list[Timing]] = {}
     left = job["max_seconds"]
-    prepare(device.threads)
+    prepare(device)
     for i, group in enumerate(groups):
         seats = {name: [Seat(name, g, device) for _ in range(processes)] for name, g in group.items()}
         start = time.monotonic()

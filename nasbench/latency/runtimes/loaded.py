@@ -14,7 +14,7 @@ class Recorder(Protocol):
         """One inference, recorded."""
 
     def finish(self) -> list[list[float]]:
-        """Of each recorded run, milliseconds of each layer of `inference(trace(g))`; 0 for the input, and for what another layer's kernel does too."""
+        """Of each recorded run, milliseconds of each layer of `inference(trace(g))`; 0 for the input, for what another's kernel does."""
 
 
 @dataclass(frozen=True)
