@@ -87,9 +87,9 @@ def _elsewhere(device: Device) -> str | None:
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if device.kind == "cpu" and device.threads > cpus:
         return f"threads need a CPU each; the device has {device.threads} threads, this machine {cpus} CPUs; measure on a larger one"
-    for package in sorted(set(here.versions) - {"nasbench"}):
-        wanted, got = device.versions.get(package), here.versions[package]
-        if wanted != got:
+    for package, got in here.versions.items():
+        wanted = device.versions.get(package)
+        if wanted != got and package != "nasbench":
             return (
                 f"the device has {package} {wanted}, this machine {got}; profile the device again, or measure where {package} is {wanted}"
             )
