@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from nasbench.errors import NasbenchError
 
@@ -31,6 +35,11 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         raise NasbenchError(
             f"cannot write {path}: {error.strerror or error}; free some space or choose a folder you may write to"
         ) from error
+
+
+def checksum(data: Mapping[str, Any]) -> str:
+    """SHA-256 of plain data, whatever its order or layout in a file."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 def cache_folder() -> Path:

@@ -1,6 +1,6 @@
 """The program: commands, and one place where errors become one line and an exit code.
 
-Exit codes: 0 done; 2 a mistake in what was asked; 3 a latency limit that was missed; 130 interrupted.
+Exit codes: 0 done; 2 a mistake in what was asked, or a measurement too noisy to say; 3 a latency limit that was missed; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import typer
 
 from nasbench import __version__
-from nasbench.cli import device, known, networks, search, show, spaces
+from nasbench.cli import device, known, networks, search, show, spaces, verify
 from nasbench.errors import NasbenchError
 from nasbench.genotype import load_plugin
 
@@ -29,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Neural architecture search under a measured latency budget.\n\nExample: nasbench search --space mbconv --latency 20ms",
 )
-for group in (known, show, networks, spaces, search):
+for group in (known, show, networks, spaces, search, verify):
     group.register(app)
 app.add_typer(device.app, name="device")
 

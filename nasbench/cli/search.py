@@ -12,7 +12,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasbench.cli.progress import Reporter
-from nasbench.cli.shared import JSON, console, rows_of, say, show_json, table
+from nasbench.cli.shared import (
+    JSON,
+    MISSED,
+    Batch,
+    DeviceName,
+    MemoryFormatName,
+    PrecisionName,
+    RuntimeName,
+    Threads,
+    console,
+    device_choice,
+    rows_of,
+    say,
+    show_json,
+    table,
+)
 from nasbench.cli.spaces import count_words
 from nasbench.errors import NasbenchError, StudyError
 from nasbench.genotype import Genotype
@@ -20,14 +35,13 @@ from nasbench.genotype.units import parse_count, parse_duration, parse_latency, 
 
 if TYPE_CHECKING:
     from nasbench.analysis.study import Study
+    from nasbench.latency import DeviceChoice, Profile
     from nasbench.search.plan import Plan
     from nasbench.search.request import Request
     from nasbench.search.run import Outcome, Task
 
-MISSED = 3
-
 Space = Annotated[str, typer.Option("--space", help="A space (see `nasbench spaces`) or its .yaml file.")]
-Latency = Annotated[str | None, typer.Option("--latency", help="Limit at the network's own input size, batch 1, such as 20ms.")]
+Latency = Annotated[str | None, typer.Option("--latency", help="Limit at the network's own input size on the device, such as 20ms.")]
 Macs = Annotated[str | None, typer.Option("--macs", help="Limit on multiply-adds, such as 300M.")]
 Params = Annotated[str | None, typer.Option("--params", help="Limit on parameters, such as 5M.")]
 Memory = Annotated[str | None, typer.Option("--memory", help="Limit on memory to run, float32 at batch 1, such as 64MiB.")]
@@ -39,7 +53,6 @@ Seed = Annotated[int, typer.Option("--seed", help="Of every random choice.")]
 Trials = Annotated[int | None, typer.Option("--trials", help="Networks to train, and as many at random; --time decides without it.")]
 Time = Annotated[str, typer.Option("--time", help="Time for the whole search, such as 8min.")]
 Workers = Annotated[int | None, typer.Option("--workers", help="Trainings at a time, one thread each; all cores without it.")]
-Threads = Annotated[int | None, typer.Option("--threads", help="Threads of the device that is measured; all cores without it.")]
 Known = Annotated[str | None, typer.Option("--known", help="Known networks to compare with, separated by commas.")]
 RecipeFile = Annotated[Path | None, typer.Option("--recipe", help="JSON file with fields of the training recipe.")]
 Folder = Annotated[Path, typer.Argument(help="The study's folder, such as runs/mbconv-20ms.")]
@@ -64,7 +77,12 @@ def plan(
     trials: Trials = None,
     time_limit: Time = "8min",
     workers: Workers = None,
+    device: DeviceName = "cpu",
+    runtime: RuntimeName = None,
     threads: Threads = None,
+    batch: Batch = None,
+    precision: PrecisionName = None,
+    memory_format: MemoryFormatName = None,
     known: Known = None,
     recipe: RecipeFile = None,
     as_json: bool = JSON,
@@ -73,17 +91,18 @@ def plan(
 
     Example: nasbench plan --space mbconv --latency 20ms
     """
+    choice = device_choice(device, runtime, threads, batch, precision, memory_format)
     request = _request(
-        space, latency, macs, params, memory, data, data_root, strategy, reward, seed, trials, time_limit, workers, threads, known, recipe
+        space, latency, macs, params, memory, data, data_root, strategy, reward, seed, trials, time_limit, workers, choice, known, recipe
     )
-    from nasbench.latency import local_device
     from nasbench.search.profiling import obtain_profile
     from nasbench.search.run import plan as make
     from nasbench.search.run import prepare
 
-    task = prepare(request, local_device(request.threads))
+    device_, profile = choice.resolve()
+    task = prepare(request, device_)
     with Reporter() as reporter:
-        task = task.predicting(obtain_profile(task.device, task.space, reporter))
+        task = task.predicting(profile or obtain_profile(task.device, task.space, reporter))
         made = make(task, reporter)
     if as_json:
         show_json(json.loads(made.to_json()) | {"binds": made.binds})
@@ -105,7 +124,12 @@ def search(
     trials: Trials = None,
     time_limit: Time = "8min",
     workers: Workers = None,
+    device: DeviceName = "cpu",
+    runtime: RuntimeName = None,
     threads: Threads = None,
+    batch: Batch = None,
+    precision: PrecisionName = None,
+    memory_format: MemoryFormatName = None,
     known: Known = None,
     recipe: RecipeFile = None,
     name: Annotated[str | None, typer.Option("--name", help="Of the study; made from the command without it.")] = None,
@@ -118,8 +142,9 @@ def search(
 
     Example: nasbench search --space mbconv --latency 20ms
     """
+    choice = device_choice(device, runtime, threads, batch, precision, memory_format)
     request = _request(
-        space, latency, macs, params, memory, data, data_root, strategy, reward, seed, trials, time_limit, workers, threads, known, recipe
+        space, latency, macs, params, memory, data, data_root, strategy, reward, seed, trials, time_limit, workers, choice, known, recipe
     )
     from nasbench.search.folder import study_path
 
@@ -192,7 +217,7 @@ def front(path: Folder, as_json: bool = JSON) -> None:
 
 def _request(
     space: str, latency: str | None, macs: str | None, params: str | None, memory: str | None, data: str, data_root: str | None,
-    strategy: str, reward: str, seed: int, trials: int | None, time_limit: str, workers: int | None, threads: int | None,
+    strategy: str, reward: str, seed: int, trials: int | None, time_limit: str, workers: int | None, choice: DeviceChoice,
     known: str | None, recipe: Path | None,
 ) -> Request:  # fmt: skip
     """The options as a request; quantities and names are checked before torch is loaded."""
@@ -221,7 +246,7 @@ def _request(
         trials=trials,
         time_s=seconds,
         workers=len(os.sched_getaffinity(0)) if workers is None else workers,
-        threads=threads,
+        device=choice,
         known=tuple(known.split(",")) if known else KNOWN,
         recipe=PROXY if recipe is None else Recipe.from_dict(_read_json(recipe)),
     )
@@ -240,13 +265,16 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _search(request: Request, path: Path, as_json: bool) -> int:
     from nasbench.analysis.plots import save_front
     from nasbench.analysis.study import open_study
-    from nasbench.latency import local_device
     from nasbench.search.run import prepare
     from nasbench.search.run import search as run
 
     began = time.monotonic()
     signal.signal(signal.SIGTERM, _as_interrupt)
-    task = prepare(request, local_device(request.threads))
+    profile = _kept_profile(request, path)
+    device, profile = (profile.device, profile) if profile else request.device.resolve()
+    task = prepare(request, device)
+    if profile is not None:
+        task = task.predicting(profile)
     show = (lambda task, made: None) if as_json else _show_plan
     with Reporter() as reporter:
         outcome = run(task, path, reporter, show, time.monotonic() - began)
@@ -259,6 +287,14 @@ def _search(request: Request, path: Path, as_json: bool) -> int:
     else:
         _show_outcome(request, study, outcome, time.monotonic() - began)
     return 0 if outcome.winner else MISSED
+
+
+def _kept_profile(request: Request, path: Path) -> Profile | None:
+    """What a study that goes on keeps of the file that its device came from: the file may be gone, or hold another device by now."""
+    from nasbench.latency import load_profile
+
+    kept = path / "profile.json"
+    return load_profile(kept) if request.device.is_file and kept.exists() else None
 
 
 def _as_interrupt(*_: object) -> None:

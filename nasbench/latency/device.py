@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import re
-import subprocess
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import nasbench
-from nasbench.errors import DeviceError, nearest
-
-Kind = Literal["cpu", "cuda"]
-Precision = Literal["fp32", "bf16", "fp16"]
-MemoryFormat = Literal["contiguous", "channels_last"]
+from nasbench.errors import DeviceError
+from nasbench.latency.gpu import gpu
+from nasbench.latency.processor import cpu_name, usable_cores
+from nasbench.latency.runtimes.registry import RUNTIMES, Kind, MemoryFormat, Precision, check_runtime
 
 MAX_THREADS = 4096
 MAX_BATCH = 65_536
@@ -33,15 +29,15 @@ class Device:
         kind: `cpu` or `cuda`.
         name: the processor as it names itself.
         runtime: what runs the network, such as `eager`.
-        threads: of the runtime, on the CPU.
+        threads: of the runtime, on the CPU; 1 on a GPU.
         batch: images a run; a latency is that of one run, not of one image.
         precision: of weights and activations.
         memory_format: of images and activations.
-        versions: of torch, python and nasbench.
+        versions: of torch, python and nasbench, of the runtime's own packages, and of what drives a GPU.
         host: the machine's name; two hosts with one processor are one device.
 
     Raises:
-        DeviceError: a value outside these.
+        DeviceError: a value outside these, or a combination that the runtime does not run.
     """
 
     kind: Kind
@@ -55,15 +51,14 @@ class Device:
     host: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        for name, options in (("kind", Kind), ("precision", Precision), ("memory_format", MemoryFormat)):
-            value, allowed = getattr(self, name), get_args(options)
-            if value not in allowed:
-                raise DeviceError(f"a device's {name} is one of {', '.join(allowed)}; got {value!r}{nearest(value, allowed)}")
+        check_runtime(self.runtime, self.kind, self.precision, self.memory_format)
         for name, most in (("threads", MAX_THREADS), ("batch", MAX_BATCH)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
                 raise DeviceError(f"a device's {name} is a whole number from 1 to {most}; got {value!r}")
-        for name in ("name", "runtime", "host"):
+        if self.kind == "cuda" and self.threads != 1:
+            raise DeviceError(f"threads are those of a CPU's runtime, and a cuda device has 1; got {self.threads}; leave it out")
+        for name in ("name", "host"):
             if not isinstance(getattr(self, name), str):
                 raise DeviceError(f"a device's {name} is text; got {getattr(self, name)!r}")
         if not isinstance(self.versions, Mapping) or not all(isinstance(v, str) for v in self.versions.values()):
@@ -102,68 +97,36 @@ class Device:
         return cls(**data)
 
 
-def local_device(threads: int | None = None, batch: int = 1, runtime: str = "eager") -> Device:
-    """This machine's CPU, with as many threads as it has usable cores unless said."""
-    return Device(
-        kind="cpu",
-        name=cpu_name(),
-        runtime=runtime,
-        threads=usable_cores() if threads is None else threads,
-        batch=batch,
-        versions={"torch": _version("torch"), "python": platform.python_version(), "nasbench": nasbench.__version__},
-        host=platform.node(),
-    )
+def local_device(
+    threads: int | None = None,
+    batch: int = 1,
+    runtime: str = "eager",
+    precision: Precision = "fp32",
+    memory_format: MemoryFormat = "contiguous",
+    kind: Kind = "cpu",
+) -> Device:
+    """This machine's CPU, with as many threads as it has usable cores unless said; or its first GPU.
+
+    Raises:
+        DeviceError: an impossible combination, a package of the runtime that is not here, or no GPU.
+    """
+    here = check_runtime(runtime, kind, precision, memory_format)
+    missing = [package for package in here.packages if _version(package) == "none"]
+    if missing:
+        raise DeviceError(f"the runtime {runtime} needs {', '.join(missing)}, which is not here; pip install 'nasbench[onnx]'")
+    if threads is None:
+        threads = usable_cores() if kind == "cpu" else 1
+    device = Device(kind, cpu_name(), runtime, threads, batch, precision, memory_format, local_versions(runtime), platform.node())
+    if kind == "cpu":
+        return device
+    found = gpu()
+    return replace(device, name=found.name, versions={**device.versions, **found.versions})
 
 
-def cpu_name() -> str:
-    """The processor's own name, else its architecture."""
-    try:
-        info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-        found = re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE)
-        if found:
-            return " ".join(found[1].split())
-    except OSError:
-        pass
-    if platform.system() == "Darwin":
-        said = subprocess.run(["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, check=False)
-        if said.returncode == 0 and said.stdout.strip():
-            return said.stdout.strip()
-    return platform.processor() or platform.machine() or "unknown processor"
-
-
-def usable_cores() -> int:
-    """Physical cores this process may use: its affinity, one thread a core, within a container's quota."""
-    cores, quota = len(one_cpu_a_core()), _quota()
-    return max(1, cores if quota is None else min(cores, int(quota)))
-
-
-def one_cpu_a_core() -> list[int]:
-    """The first logical CPU of each physical core this process may use."""
-    try:
-        cpus = os.sched_getaffinity(0)
-    except AttributeError:  # not on Linux
-        return list(range(os.cpu_count() or 1))
-    cores: dict[str, int] = {}
-    for cpu in sorted(cpus):
-        cores.setdefault(_siblings(cpu), cpu)
-    return list(cores.values())
-
-
-def _siblings(cpu: int) -> str:
-    """The hardware threads of a logical CPU's core, as the kernel writes them; the CPU itself where it does not say."""
-    try:
-        return Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text().strip()
-    except OSError:
-        return str(cpu)
-
-
-def _quota(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> float | None:
-    """CPUs that the control group grants, or None without a limit."""
-    try:
-        most, period = path.read_text().split()
-        return int(most) / int(period)
-    except (OSError, ValueError):  # no such file, or `max 100000`
-        return None
+def local_versions(runtime: str) -> dict[str, str]:
+    """Of the packages here that a device with that runtime notes."""
+    packages = {package: _version(package) for package in ("torch", *RUNTIMES[runtime].packages)}
+    return {**packages, "python": platform.python_version(), "nasbench": nasbench.__version__}
 
 
 def _version(package: str) -> str:

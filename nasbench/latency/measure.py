@@ -1,7 +1,8 @@
-"""Measuring networks on the local device: in a process of its own, alone on the machine, interleaved with an anchor. No torch."""
+"""Measuring networks on a device of this machine: in a process of its own, alone on the machine, interleaved with an anchor. No torch."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 
 from nasbench.errors import DeviceError
@@ -11,6 +12,7 @@ from nasbench.latency.child import run_job
 from nasbench.latency.device import Device, local_device
 from nasbench.latency.lock import machine_lock
 from nasbench.latency.measurement import Measurement, Visit, judge_together
+from nasbench.latency.runtimes import RUNTIMES
 
 
 def measure(
@@ -49,13 +51,14 @@ def measure(
         "plugins": loaded_plugins(),
     }
     with machine_lock(say=say):
-        found = run_job(job, threads=device.threads, seconds=time_limit(max_seconds, len(genotypes)), on_progress=progress)
+        seconds = time_limit(max_seconds, len(genotypes), device.runtime)
+        found = run_job(job, threads=device.threads, seconds=seconds, on_progress=progress)
     return judge_together({name: [Visit(*visit) for visit in found[name]] for name in genotypes})
 
 
-def time_limit(max_seconds: float, networks: int) -> float:
-    """Seconds after which a measuring process hangs rather than works: loading torch and building networks on a busy machine is slow."""
-    return 2 * max_seconds + 120 + 10 * networks
+def time_limit(max_seconds: float, networks: int, runtime: str = "eager") -> float:
+    """Seconds after which a measuring process hangs rather than works: loading torch and networks on a busy machine is slow."""
+    return 2 * max_seconds + 120 + RUNTIMES[runtime].load_s * networks
 
 
 def check_local(device: Device) -> None:
@@ -63,10 +66,31 @@ def check_local(device: Device) -> None:
     Raises:
         DeviceError: `device` is not this machine with what is installed here.
     """
-    here = local_device()
-    if device.kind == here.kind and device.name != here.name:
-        raise DeviceError(f"only the local device can be measured; {device.name} is wanted, this is {here.name}; measure there")
-    for package in ("torch", "python"):
-        wanted, got = device.versions.get(package), here.versions[package]
-        if wanted != got:
-            raise DeviceError(f"the device has {package} {wanted}, this machine {got}; profile it again with local_device()")
+    why = _elsewhere(device)
+    if why is not None:
+        raise DeviceError(why)
+
+
+def is_local(device: Device) -> bool:
+    """Whether `device` can be measured here: its processor, and the same versions of whatever changes its latencies."""
+    return _elsewhere(device) is None
+
+
+def _elsewhere(device: Device) -> str | None:
+    """Why `device` cannot be measured here, as the line of an error."""
+    try:
+        here = local_device(kind=device.kind, runtime=device.runtime)
+    except DeviceError as error:
+        return f"only a device of this machine can be measured; {device.name} is wanted: {error}"
+    if device.name != here.name:
+        return f"only a device of this machine can be measured; {device.name} is wanted, this is {here.name}; measure there"
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if device.kind == "cpu" and device.threads > cpus:
+        return f"threads need a CPU each; the device has {device.threads} threads, this machine {cpus} CPUs; measure on a larger one"
+    for package, got in here.versions.items():
+        wanted = device.versions.get(package)
+        if wanted != got and package != "nasbench":
+            return (
+                f"the device has {package} {wanted}, this machine {got}; profile the device again, or measure where {package} is {wanted}"
+            )
+    return None

@@ -18,10 +18,12 @@ import torch
 
 from nasbench.errors import DeviceError, NasbenchError
 from nasbench.genotype import Genotype
+from nasbench.genotype.plugins import Plugin, loaded_plugins, use_plugin
 from nasbench.latency.anchor import ANCHOR
 from nasbench.latency.child import cause_of_death
-from nasbench.latency.device import Device, one_cpu_a_core
+from nasbench.latency.device import Device
 from nasbench.latency.measurement import Visit
+from nasbench.latency.processor import one_cpu_a_core
 from nasbench.latency.runtimes import Loaded, load
 from nasbench.latency.statistics import middle_mean
 from nasbench.latency.waiting import now, waited_share
@@ -44,7 +46,8 @@ class Timing(NamedTuple):
 class Seat:
     """A network, loaded and warm, in a child of this process.
 
-    The child is forked, so that torch is loaded once for all; this process must not have computed with it before.
+    For a CPU the child is forked, so that torch is loaded once for all; this process must not have computed with it before.
+    For a GPU it is a fresh process: CUDA does not survive a fork.
     """
 
     def __init__(self, name: str, g: Genotype, device: Device, number: int = 0, group: int = 0) -> None:
@@ -55,10 +58,11 @@ class Seat:
         Raises:
             DeviceError: the network cannot be loaded or run, or its process died.
         """
-        context = get_context("fork")
+        context = get_context("fork" if device.kind == "cpu" else "spawn")
         self.name, self._number, self._group = name, number, group
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, os.getpid(), name, g, device), daemon=True)
+        work = (theirs, os.getpid(), name, g, device, loaded_plugins())
+        self._process = context.Process(target=_serve, args=work, daemon=True)  # type: ignore[attr-defined] # each context has it
         self._process.start()
         theirs.close()
         self._receive()
@@ -92,27 +96,34 @@ class Seat:
         return timing
 
 
-def prepare(threads: int) -> None:
+def prepare(device: Device) -> None:
     """To be called once, before seats are taken.
 
-    Binds this process and its seats to one set of cores: others may be slowed by other neighbours, and the anchor would
-    not feel it. Loads what torch loads when a first network is built; on one thread, since threads do not survive a fork.
+    For a CPU, binds this process and its seats to one set of cores: others may be slowed by other neighbours, and the anchor
+    would not feel it. Loads what torch loads when a first network is built; on one thread, since threads do not survive a fork.
     """
+    if device.kind == "cuda":  # its seats load torch themselves, and the driver's threads need cores too
+        return
     cpus = one_cpu_a_core()
-    if threads <= len(cpus) and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, cpus[:threads])
+    if device.threads <= len(cpus) and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cpus[: device.threads])
     torch.set_num_threads(1)
     build(ANCHOR)
 
 
-def _serve(pipe: Connection, parent: int, name: str, g: Genotype, device: Device) -> None:
+def _serve(pipe: Connection, parent: int, name: str, g: Genotype, device: Device, plugins: tuple[Plugin, ...] = ()) -> None:
     """The child: load, warm up, then answer each message with a Timing until the parent is gone."""
     try:
+        for plugin in plugins:
+            if plugin not in loaded_plugins():  # as in a fresh process
+                use_plugin(plugin)
         guest = _Guest(load(g, device), load(ANCHOR, device).run, device.threads)
         pipe.send(guest.visit(0, False))
         while os.getppid() == parent:  # a forked child holds the other end too, so that end of file never comes
             if pipe.poll(1.0):
                 pipe.send(guest.visit(*pipe.recv()))
+    except (EOFError, BrokenPipeError):
+        pass  # the parent is gone, and this child did not hold its end
     except NasbenchError as error:
         pipe.send(error)
     except (RuntimeError, MemoryError) as error:

@@ -16,6 +16,7 @@ from nasbench.genotype import Genotype, cost
 from nasbench.genotype.plugins import Plugin, use_plugin
 from nasbench.latency.device import Device
 from nasbench.latency.measurement import Visit, calm, judge
+from nasbench.latency.runtimes.registry import RUNTIMES
 from nasbench.latency.seat import Seat, Timing, prepare
 
 Tell = Callable[[int, int], None]
@@ -23,9 +24,10 @@ Part = Callable[[Mapping[str, Any]], None]
 
 MORE_ROUNDS = 3  # those that need it get up to so many times the rounds
 PROFILE_VISIT_MS = 150.0
-PROCESSES = 10  # at one time; each takes about 100 MB,
+PROCESSES = {"cpu": 10, "cuda": 4}  # at one time; each takes about 100 MB, on a GPU several hundred of its memory,
 GROUP_PARAMS = 300_000_000  # and the parameters of their networks
-MEASURED_IN = 3  # processes that take turns with each network that is measured
+MEASURED_IN = 3  # processes that take turns with each network that is measured,
+SLOW_S = 60.0  # but one where loading may take so long
 
 
 def measure(job: Mapping[str, Any], tell: Tell, part: Part) -> dict[str, list[Visit]]:
@@ -34,7 +36,8 @@ def measure(job: Mapping[str, Any], tell: Tell, part: Part) -> dict[str, list[Vi
     The visits are in several processes: where a process's memory came to lie differs, and its speed with it by up to a tenth.
     """
     found: dict[str, list[Visit]] = {}
-    for group in take_turns(job, tell, lambda visits: not judge(visits).noisy, MEASURED_IN):
+    processes = MEASURED_IN if RUNTIMES[job["device"]["runtime"]].load_s < SLOW_S else 1
+    for group in take_turns(job, tell, lambda visits: not judge(visits).noisy, processes):
         found |= {name: [t.visit for t in timings] for name, timings in group.items()}
     return found
 
@@ -60,14 +63,14 @@ def take_turns(
     Networks take turns in groups, one after the other. Each has so many `processes`, which take turns too.
     """
     device, rounds = Device.from_json(job["device"]), job["rounds"]
-    groups = list(grouped(job["networks"], PROCESSES // processes))
+    groups = list(grouped(job["networks"], PROCESSES[device.kind] // processes))
     mix = random.Random(0)
     left = job["max_seconds"]
-    prepare(device.threads)
+    prepare(device)
     first = job.get("first_group", 0)
     for i, group in enumerate(groups):
         found: dict[str, list[Timing]] = {}
-        numbers = itertools.count((first + i) * PROCESSES)
+        numbers = itertools.count((first + i) * max(PROCESSES.values()))
         seats = {name: [Seat(name, g, device, next(numbers), first + i) for _ in range(processes)] for name, g in group.items()}
         start = time.monotonic()
         stop = start + left / (len(groups) - i)  # what one group does not need, the next may use

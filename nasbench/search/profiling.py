@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 from nasbench.errors import BudgetError, DeviceError, GenotypeError
-from nasbench.genotype import Genotype, trace
-from nasbench.latency import Device, Profile, load_or_profile, profile_device, profile_path, save_profile
+from nasbench.genotype import Genotype, digest, trace
+from nasbench.latency import Device, Predictor, Profile, load_or_profile, profile_device, profile_path, save_profile
 from nasbench.search.arms import Listener
 from nasbench.spaces import Space
 from nasbench.zoo import known
@@ -33,6 +33,24 @@ def obtain_profile(device: Device, space: Space, listener: Listener, *, again: b
     if found.noisy:
         listener.say(f"the machine was busy while it was profiled ({found.why}): predictions are rough, and the profile is not stored")
     return found
+
+
+def held_out(profile: Profile, space: Space, count: int, familiar: int, seed: int) -> dict[str, Genotype]:
+    """Networks that were not profiled: `count` of the space, and at most `familiar` known ones that the profile reaches, of all speeds.
+
+    Raises:
+        BudgetError: the space has too few.
+    """
+    seen = {n.digest for n in profile.networks}
+    drawn = {f"{name}, seed {seed}": g for name, g in samples(space, count + len(seen), seed).items() if digest(g) not in seen}
+    found = dict(list(drawn.items())[:count])
+    if len(found) < min(count, 3):
+        raise BudgetError(f"a check needs networks that were not profiled; {space.name} has {len(found)} of them; check in another space")
+    predictor = Predictor(profile)
+    timed = {name: (predictor.predict(g), g) for name in known() if digest(g := known(name)) not in seen}
+    near = sorted((name for name, (p, _) in timed.items() if not p.extrapolated), key=lambda name: timed[name][0].ms)
+    several = min(familiar, len(near))
+    return found | {(name := near[i * len(near) // several]): timed[name][1] for i in range(several)}
 
 
 def samples(space: Space, count: int = NETWORKS, seed: int = 0) -> dict[str, Genotype]:

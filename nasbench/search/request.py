@@ -9,6 +9,7 @@ from typing import Any
 
 from nasbench.errors import BudgetError, StudyError
 from nasbench.genotype.units import show_count
+from nasbench.latency import DeviceChoice
 from nasbench.search.limits import Limits
 from nasbench.search.reward import Mode, check_mode
 from nasbench.spaces import Space
@@ -34,7 +35,8 @@ class Request:
         time_s: seconds that the whole search may take.
         final_seeds: fresh seeds on which the finalists are compared.
         known: networks to compare with; at least three.
-        workers: trials at a time; threads: of the device that is measured; None is all cores.
+        workers: trials at a time.
+        device: that the latency limit is meant for.
     """
 
     space: str
@@ -50,7 +52,7 @@ class Request:
     final_seeds: int = 2
     known: tuple[str, ...] = KNOWN
     workers: int = 1
-    threads: int | None = None
+    device: DeviceChoice = field(default_factory=DeviceChoice)
     recipe: Recipe = PROXY
 
     def __post_init__(self) -> None:
@@ -85,7 +87,7 @@ class Request:
             "final_seeds": self.final_seeds,
             "known": list(self.known),
             "device": device,
-            "threads": self.threads,
+            "device_choice": self.device.to_json(),
             "recipe": self.recipe.to_dict(),
             "workers": self.workers,
             "time_s": self.time_s,
@@ -95,26 +97,39 @@ class Request:
     def from_command(cls, command: Mapping[str, Any]) -> Request:
         """What `resume` asks again."""
         limits = Limits(**{k: command[k] for k in ("latency_ms", "macs", "params", "memory_bytes")})
-        same = ("space", "data", "data_root", "strategy", "options", "seed", "trials", "final_seeds", "threads", "workers", "time_s")
+        same = ("space", "data", "data_root", "strategy", "options", "seed", "trials", "final_seeds", "workers", "time_s")
         return cls(
             limits=limits,
             mode=command["reward"],
             known=tuple(command["known"]),
+            device=DeviceChoice.from_json(command["device_choice"]),
             recipe=Recipe.from_dict(command["recipe"]),
             **{k: command[k] for k in same},
         )
 
     def name(self) -> str:
-        """The study's name where none is given: `mbconv-20ms`, and the data where it is not the embedded."""
+        """The study's name where none is given: `mbconv-20ms`, and what is not as usual of device and data."""
         parts = [_short(self.space)]
         if self.limits.latency_ms is not None:
             parts.append(f"{self.limits.latency_ms:g}ms")
         parts += [f"{show_count(n)}{unit}" for n, unit in ((self.limits.macs, "macs"), (self.limits.params, "params")) if n]
+        parts += _device_words(self.device)
         parts += [_short(self.data)] if self.data != "embedded" else []
         parts += [self.strategy] if self.strategy != "evolution" else []
         parts += [self.mode] if self.mode != "hard" else []
         parts += [f"seed{self.seed}"] if self.seed else []
         return "-".join(parts)[:100]
+
+
+def _device_words(choice: DeviceChoice) -> list[str]:
+    """What differs from the usual device: `cuda`, `onnxruntime`, `1t`, `b8`, `bf16`, or a file's name."""
+    usual = DeviceChoice()
+    words = [_short(choice.device.removesuffix(".json"))] if choice.device != usual.device else []
+    words += [choice.runtime] if choice.runtime not in (None, usual.runtime) else []
+    words += [f"{choice.threads}t"] if choice.threads is not None else []
+    words += [f"b{choice.batch}"] if choice.batch not in (None, usual.batch) else []
+    words += [choice.precision] if choice.precision not in (None, usual.precision) else []
+    return words + (["channels_last"] if choice.memory_format not in (None, usual.memory_format) else [])
 
 
 def space_digest(space: Space) -> str:

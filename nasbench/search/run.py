@@ -193,7 +193,8 @@ def _planned(task: Task, folder: StudyFolder, listener: Listener, clock: Clock) 
     profile, stored = folder.path / "profile.json", folder.path / "plan.json"
     if stored.exists():
         return task.predicting(load_profile(profile)), Plan.from_json(stored)
-    task = task.predicting(obtain_profile(task.device, task.space, listener))
+    if task.predictor is None:  # else the device came with its profile
+        task = task.predicting(obtain_profile(task.device, task.space, listener))
     made = plan(task, listener, clock())
     if task.predictor is not None:
         save_profile(task.predictor.profile, profile)

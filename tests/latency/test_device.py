@@ -8,7 +8,10 @@ from dataclasses import replace
 import pytest
 
 from nasbench.errors import DeviceError
-from nasbench.latency.device import Device, _quota, local_device, slug, usable_cores
+from nasbench.latency.device import Device, local_device, slug
+from nasbench.latency.gpu import _asked, read_answer
+from nasbench.latency.processor import _quota, usable_cores
+from nasbench.latency.runtimes import RUNTIMES
 
 DEVICE = Device("cpu", "Abacus(R) 9 CPU @ 1 Hz", threads=4, versions={"torch": "2.6", "python": "3.11", "nasbench": "0.1"}, host="desk")
 
@@ -53,6 +56,16 @@ def test_the_key_can_be_read_and_is_a_file_name() -> None:
         ({"memory_format": "nhwc"}, "memory_format is one of contiguous, channels_last"),
         ({"versions": {"torch": 2}}, "versions map a name to a version"),
         ({"name": 3}, "name is text"),
+        ({"runtime": "eagre"}, "a runtime is one of eager, .*; got 'eagre'; did you mean eager"),
+        ({"runtime": None}, "a runtime is one of eager"),
+        (
+            {"runtime": "onnxruntime", "precision": "bf16"},
+            "onnxruntime runs on cpu in fp32, contiguous; got cpu, bf16, contiguous; use the runtime eager or compile$",
+        ),
+        ({"runtime": "onnxruntime", "memory_format": "channels_last"}, "onnxruntime runs on cpu in fp32, contiguous"),
+        ({"runtime": "onnxruntime", "kind": "cuda"}, "got cuda, fp32, contiguous; use the runtime eager or compile or cudagraphs"),
+        ({"runtime": "cudagraphs"}, "cudagraphs runs on cuda in fp32 or bf16 or fp16"),
+        ({"kind": "cuda", "threads": 2}, "threads are those of a CPU's runtime, and a cuda device has 1; got 2"),
     ],
 )
 def test_impossible_values_are_refused(fields: dict[str, object], rule: str) -> None:
@@ -72,6 +85,41 @@ def test_the_local_device_names_processor_and_versions() -> None:
     assert 1 <= here.threads == usable_cores()
     assert set(here.versions) == {"torch", "python", "nasbench"}
     assert local_device(3).threads == 3
+    more = local_device(2, 4, "compile", "bf16", "channels_last")
+    assert (more.threads, more.batch, more.runtime, more.precision, more.memory_format) == (2, 4, "compile", "bf16", "channels_last")
+
+
+def test_a_runtimes_own_package_is_part_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = local_device(runtime="onnxruntime")
+    assert set(device.versions) == {"torch", "python", "nasbench", "onnxruntime"}
+    assert replace(device, versions=device.versions | {"onnxruntime": "0"}).key != device.key
+    monkeypatch.setitem(RUNTIMES, "onnxruntime", replace(RUNTIMES["onnxruntime"], packages=("no-such-package",)))
+    with pytest.raises(DeviceError, match="onnxruntime needs no-such-package, which is not here; pip install"):
+        local_device(runtime="onnxruntime")
+
+
+def test_a_gpu_is_its_name_and_what_drives_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = read_answer({"name": "Abacus GPU", "cuda": "13.0", "cudnn": "91000"}, "580.1")
+    monkeypatch.setattr("nasbench.latency.device.gpu", lambda: found)
+    device = local_device(kind="cuda", runtime="cudagraphs")
+    assert (device.kind, device.name, device.threads) == ("cuda", "Abacus GPU", 1)
+    assert device.versions.items() >= {"driver": "580.1", "cuda": "13.0", "cudnn": "91000"}.items()
+    assert replace(device, versions=device.versions | {"driver": "581"}).key != device.key
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"cuda": None}, "torch was built without CUDA"),
+        ({"cuda": "13.0", "why": "Found no NVIDIA driver on your system."}, "Found no NVIDIA driver"),
+        (_asked([sys.executable, "-c", "print('no JSON')"]), "asking it failed: JSONDecodeError"),
+        (_asked([sys.executable, "-c", ""]), "asking it failed: IndexError"),
+    ],
+)
+def test_no_gpu_is_one_clear_line(said: dict[str, object], why: str) -> None:
+    with pytest.raises(DeviceError, match=f"no CUDA device is visible to torch: {why}.*; use --device cpu") as error:
+        read_answer(said, "unknown")
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(("written", "cpus"), [("200000 100000", 2.0), ("50000 100000", 0.5), ("max 100000", None), ("what", None)])

@@ -56,7 +56,7 @@ def test_every_measurement_has_an_interval_and_its_visits(measured: dict[str, Me
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
-        ({"name": "Abacus 9"}, "only the local device can be measured; Abacus 9 is wanted"),
+        ({"name": "Abacus 9"}, "only a device of this machine can be measured; Abacus 9 is wanted"),
         ({"versions": {"torch": "0.1", "python": "3"}}, "the device has torch 0.1, this machine"),
     ],
 )

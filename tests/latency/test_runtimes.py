@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import onnx
+import onnxruntime
 import pytest
 import torch
 
@@ -9,8 +12,14 @@ from nasbench.errors import DeviceError
 from nasbench.genotype import Block, Genotype, adapt, inference, trace
 from nasbench.latency.anchor import ANCHOR
 from nasbench.latency.device import local_device
-from nasbench.latency.runners import Walk, load
+from nasbench.latency.runtimes import RUNTIMES, load
+from nasbench.latency.runtimes.compiled import check_compiler
+from nasbench.latency.runtimes.cuda_graphs import WARM_RUNS, captured
+from nasbench.latency.runtimes.eager import EventRecorder, Walk
+from nasbench.latency.runtimes.onnx_session import owners
+from nasbench.latency.runtimes.torch_network import TorchNetwork
 from nasbench.network import build, build_trace
+from nasbench.network.onnx import onnx_model
 from nasbench.zoo import known
 from tests.classics import classics
 
@@ -38,22 +47,159 @@ def test_walking_computes_what_the_network_computes(name: str) -> None:
     assert min(times[1:]) > 0
 
 
-def test_a_loaded_network_runs_whole_and_layer_by_layer() -> None:
-    loaded = load(ANCHOR, local_device(1))
+@pytest.mark.parametrize("runtime", ["eager", "onnxruntime"])
+def test_a_loaded_network_runs_whole_and_layer_by_layer(runtime: str) -> None:
+    loaded = load(ANCHOR, local_device(1, runtime=runtime))
     loaded.run()
-    assert len(loaded.layers()) == len(trace(ANCHOR))
+    recorder = loaded.record()
+    for _ in range(3):
+        recorder.run()
+    passes = recorder.finish()
+    assert [len(times) for times in passes] == [len(trace(ANCHOR))] * 3
+    assert all(times[0] == 0 and min(times) >= 0 and sum(times) > 0 for times in passes)
+    assert load(ANCHOR, local_device(1, runtime=runtime)).record().finish() == []  # one list a run: none
 
 
 @pytest.mark.parametrize(
-    ("change", "rule"),
-    [
-        ({"kind": "cuda"}, "the runtime eager measures CPUs; got a device of kind cuda"),
-        ({"runtime": "eagre"}, "a runtime is one of eager; got 'eagre'; did you mean eager"),
-    ],
+    "name", ["mobilenet_v3_small", "shufflenet_v2_x1_0", "googlenet", "densenet121", "efficientnet_b0", "resnet50", "preresnet18"]
 )
-def test_what_cannot_be_run_is_refused(change: dict[str, object], rule: str) -> None:
-    with pytest.raises(DeviceError, match=rule):
-        load(ANCHOR, replace(local_device(1), **change))
+def test_each_node_that_onnxruntime_runs_belongs_to_a_layer(name: str, tmp_path: Path) -> None:
+    g = adapt(known(name), input=(3, 64, 64))
+    layers = inference(trace(g))
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath, options.log_severity_level = str(tmp_path / "optimised.onnx"), 4
+    model = onnx_model(g, build(g).eval())
+    onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    nodes = onnx.load(tmp_path / "optimised.onnx").graph.node
+    found = owners(nodes, layers)
+    assert len(found) == len(nodes) < len(model.graph.node)
+    assert 0 not in found
+    kinds = {"Conv": "conv", "FusedConv": "conv", "Gemm": "linear", "MaxPool": "pool", "Concat": "concat"}
+    for node, owner in zip(nodes, found, strict=True):
+        kind = "norm" if node.name.endswith("_bn_nchwc") else kinds.get(node.op_type, layers[owner].kind)
+        assert layers[owner].kind == kind, node.name
+    convolutions = [layer.index for layer in layers if layer.kind == "conv"]
+    fused = [owner for node, owner in zip(nodes, found, strict=True) if node.op_type.endswith("Conv") and layers[owner].kind != "norm"]
+    assert sorted(fused) == convolutions
+
+
+def test_layers_that_are_fused_take_no_time_of_their_own() -> None:
+    recorder = load(ANCHOR, local_device(1, runtime="onnxruntime")).record()
+    recorder.run()
+    (times,) = recorder.finish()
+    by_kind: dict[str, float] = {}
+    for layer, ms in zip(inference(trace(ANCHOR)), times, strict=True):
+        by_kind[layer.kind] = by_kind.get(layer.kind, 0.0) + ms
+    assert by_kind["norm"] == 0
+    assert by_kind["conv"] > 0.5 * sum(times)
+
+
+@pytest.mark.parametrize("runtime", [name for name, r in RUNTIMES.items() if "cuda" in r.kinds])
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is visible to torch")
+def test_a_gpu_runs_it(runtime: str) -> None:
+    loaded = load(ANCHOR, local_device(runtime=runtime, kind="cuda"))
+    loaded.run()
+    assert torch.cuda.current_stream().query()  # it is finished
+    assert (loaded.record is not None) == RUNTIMES[runtime].layers
+    if loaded.record:
+        recorder = loaded.record()
+        recorder.run()
+        (times,) = recorder.finish()
+        assert min(times[1:]) > 0
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_without_a_gpu_it_is_said() -> None:
+    device = replace(local_device(1), kind="cuda", name="Abacus GPU")
+    with pytest.raises(DeviceError, match="no CUDA device is visible to torch; Abacus GPU, eager, batch 1, fp32 is wanted"):
+        load(ANCHOR, device)
+
+
+class Event:
+    """A GPU that takes a millisecond between two events; nothing is known before it was waited for."""
+
+    clock, waited = 0, False
+
+    def __init__(self) -> None:
+        Event.clock, Event.waited = Event.clock + 1, False
+        self.at = Event.clock
+
+    def elapsed_time(self, end: Event) -> float:
+        assert Event.waited
+        return float(end.at - self.at)
+
+    @staticmethod
+    def wait() -> None:
+        Event.waited = True
+
+
+def test_events_time_the_layers_of_each_pass() -> None:
+    net = build(ANCHOR).eval()
+    walk = Walk(net, len(trace(ANCHOR)))
+    recorder = EventRecorder(walk, torch.randn(1, *ANCHOR.input), Event, Event.wait)
+    recorder.run()
+    recorder.run()
+    expected = [float(walk.owners.count(i)) for i in range(len(trace(ANCHOR)))]
+    assert recorder.finish() == [expected, expected]
+
+
+class Cuda:
+    """What a capture asks of torch.cuda, written down."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def __getattr__(self, name: str) -> object:
+        def call(*_: object) -> Cuda:
+            self.done.append(name)
+            return self
+
+        return call
+
+    def __enter__(self) -> None:
+        self.done.append("enter")
+
+    def __exit__(self, *_: object) -> None:
+        self.done.append("exit")
+
+
+def test_a_graph_is_captured_once_and_waited_for_after_each_replay() -> None:
+    cuda, runs = Cuda(), []
+    net = build(ANCHOR).eval()
+    net.register_forward_hook(lambda *_: runs.append(list(cuda.done[-2:])))
+    run = captured(TorchNetwork(net, torch.randn(1, *ANCHOR.input), len(trace(ANCHOR))), cuda)
+    assert len(runs) == WARM_RUNS + 1
+    assert runs[-1] == ["graph", "enter"]
+    cuda.done.clear()
+    run()
+    run()
+    assert cuda.done == ["replay", "synchronize"] * 2
+    assert len(runs) == WARM_RUNS + 1
+
+
+def test_a_run_on_a_gpu_is_finished_when_it_returns(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[int] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: waited.append(1))
+
+    class Image:
+        is_cuda = True
+
+    TorchNetwork(lambda image: waited.append(0), Image(), 1).runner()()
+    assert waited == [0, 1]
+
+
+def test_compile_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(DeviceError, match=r"the runtime compile needs a C\+\+ compiler; .* is not here; install it, or set CXX"):
+        check_compiler()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_compiled_networks_run(precision: str) -> None:
+    loaded = load(ANCHOR, local_device(1, runtime="compile", precision=precision, memory_format="channels_last"))
+    loaded.run()
+    assert loaded.record is None
 
 
 @pytest.mark.parametrize("change", [{"precision": "bf16"}, {"memory_format": "channels_last"}, {"batch": 3}])

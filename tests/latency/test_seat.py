@@ -26,7 +26,7 @@ def run(code: str) -> str:
 
 def test_two_seats_answer_in_turn() -> None:
     code = """
-seat.prepare(1)
+seat.prepare(device)
 a, b = seat.Seat("a", ANCHOR, device), seat.Seat("b", ANCHOR, device)
 for _ in range(2):
     print(a.visit().visit.ms > 0, a.visit(2).layers, len(b.visit(layers=True).layers) == len(trace(ANCHOR)))
@@ -35,9 +35,44 @@ a.leave(); b.leave()
     assert run(code) == "True None True\n" * 2
 
 
+def test_a_runtime_that_says_nothing_of_layers_still_runs() -> None:
+    code = """
+load = seat.load
+seat.load = lambda g, device: seat.Loaded(load(g, device).run)
+one = seat.Seat("one", ANCHOR, device)
+print(one.visit(layers=True).layers)
+one.leave()
+"""
+    assert run(code) == "None\n"
+
+
+def test_a_gpus_seat_is_a_fresh_process_with_the_users_own_words(tmp_path) -> None:
+    """The processor is said to be a GPU; without one, loading says so, and by then the words are there."""
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from nasbench.genotype import block\n\n\n@block\ndef mine(t, x):\n    print('mine is here', flush=True)\n    return x\n"
+    )
+    code = f"""
+from dataclasses import replace
+from nasbench.genotype import Block
+from nasbench.genotype.plugins import load_plugin
+load_plugin({str(file)!r})
+gpu = replace(device, kind="cuda")
+before = os.sched_getaffinity(0)
+seat.prepare(gpu)
+assert os.sched_getaffinity(0) == before
+try:
+    seat.Seat("own", replace(ANCHOR, stem=(Block("mine"), *ANCHOR.stem)), gpu).leave()
+except DeviceError as error:
+    print(error)
+"""
+    said = run("if __name__ == '__main__':" + code.replace("\n", "\n    "))
+    assert "mine is here" in said or "no CUDA device is visible to torch" in said
+
+
 def test_all_seats_share_their_cores() -> None:
     code = """
-seat.prepare(1)
+seat.prepare(device)
 one = seat.Seat("one", ANCHOR, device)
 print(os.sched_getaffinity(one._process.pid) == os.sched_getaffinity(0), len(os.sched_getaffinity(0)))
 """
@@ -54,7 +89,7 @@ def bad(g, device):
         return loaded
     if g.name == "large":
         raise RuntimeError("too large\\nstack")
-    return seat.Loaded(lambda: os.kill(os.getpid(), 9), loaded.layers)
+    return seat.Loaded(lambda: os.kill(os.getpid(), 9), loaded.record)
 seat.load = bad
 good = seat.Seat("good", ANCHOR, device)
 for name in ("large", "deadly"):

@@ -3,43 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, cast
 
 import torch
 from torch import fx
 
-from nasbench.errors import DeviceError
-from nasbench.genotype import Genotype, inference, trace
+from nasbench.genotype import Genotype
 from nasbench.latency.device import Device
 from nasbench.latency.runtimes.loaded import Loaded
-from nasbench.network import build_trace, initialise
-
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+from nasbench.latency.runtimes.torch_network import torch_network
 
 
 def load(g: Genotype, device: Device) -> Loaded:
-    """The network on the CPU."""
-    if device.kind != "cpu":
-        raise DeviceError(f"the runtime eager measures CPUs; got a device of kind {device.kind}; use kind cpu")
-    torch.set_num_threads(device.threads)
-    # Random weights let activations fade to numbers so small that the CPU takes many times as long for them.
-    torch.set_flush_denormal(True)
-    dtype, layout = DTYPES[device.precision], FORMATS[device.memory_format]
-    layers = inference(trace(g))
-    net = build_trace(layers, g.name).to_empty(device="cpu")
-    initialise(net, g.style.init)
-    net.eval().to(dtype).to(memory_format=layout)
-    image = torch.randn(device.batch, *g.input).to(dtype=dtype, memory_format=layout)
-    walk = Walk(net, len(layers))
-    return Loaded(partial(_run, net, image), partial(WalkRecorder, walk, image))
-
-
-@torch.no_grad()
-def _run(net: fx.GraphModule, image: torch.Tensor) -> None:
-    net(image)
+    """The network, run by its generated code."""
+    ready = torch_network(g, device)
+    walk = Walk(ready.net, ready.layers)
+    if device.kind == "cuda":
+        return Loaded(ready.runner(), partial(EventRecorder, walk, ready.image))
+    return Loaded(ready.runner(), partial(WalkRecorder, walk, ready.image))
 
 
 class Walk:
@@ -58,22 +41,31 @@ class Walk:
             self.dead[end].append(node)
 
     @torch.no_grad()
-    def times(self, image: torch.Tensor) -> list[float]:
-        """Milliseconds per layer of the trace for one pass over `image`."""
+    def clocked(self, image: torch.Tensor, clock: Callable[[], Any]) -> list[tuple[Any, Any]]:
+        """What `clock` said before and after each node of one pass over `image`."""
         values: dict[fx.Node, Any] = {self.image: image}
-        times = [0.0] * self.count
-        clock = time.perf_counter
-        for node, call, owner, dead in zip(self.nodes, self.calls, self.owners, self.dead, strict=False):
+        said = []
+        for node, call, dead in zip(self.nodes, self.calls, self.dead, strict=False):
             args = fx.node.map_arg(node.args, values.__getitem__)
             start = clock()
             value = call(*args, **node.kwargs)
-            end = clock()
-            times[owner] += (end - start) * 1e3
+            said.append((start, clock()))
             values[node] = value
             del value, args
             for gone in dead:
                 del values[gone]
-        return times
+        return said
+
+    def by_layer(self, times: Iterable[float]) -> list[float]:
+        """The times of the nodes, added up by layer of the trace."""
+        found = [0.0] * self.count
+        for owner, ms in zip(self.owners, times, strict=True):
+            found[owner] += ms
+        return found
+
+    def times(self, image: torch.Tensor) -> list[float]:
+        """Milliseconds per layer of the trace for one pass over `image`, on the CPU."""
+        return self.by_layer((end - start) * 1e3 for start, end in self.clocked(image, time.perf_counter))
 
 
 class WalkRecorder:
@@ -88,6 +80,31 @@ class WalkRecorder:
 
     def finish(self) -> list[list[float]]:
         return self._passes
+
+
+class EventRecorder:
+    """Walks on a GPU, with events among its kernels: the GPU runs behind, and is waited for once a pass."""
+
+    def __init__(
+        self, walk: Walk, image: torch.Tensor, event: Callable[[], Any] | None = None, wait: Callable[[], None] = torch.cuda.synchronize
+    ) -> None:
+        """`event` records and returns one, `wait` returns when all have happened."""
+        self._walk, self._image, self._event, self._wait = walk, image, event or _event, wait
+        self._passes: list[list[float]] = []
+
+    def run(self) -> None:
+        said = self._walk.clocked(self._image, self._event)
+        self._wait()
+        self._passes.append(self._walk.by_layer(start.elapsed_time(end) for start, end in said))
+
+    def finish(self) -> list[list[float]]:
+        return self._passes
+
+
+def _event() -> torch.cuda.Event:
+    event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    event.record()
+    return event
 
 
 def _call(net: fx.GraphModule, node: fx.Node) -> Callable[..., Any]:

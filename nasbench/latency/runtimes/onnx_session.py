@@ -27,8 +27,6 @@ def load(g: Genotype, device: Device) -> Loaded:
         import onnxruntime
     except ImportError:
         raise DeviceError("the runtime onnxruntime needs packages that are not here; pip install 'nasbench[onnx]'") from None
-    if device.kind != "cpu" or device.precision != "fp32" or device.memory_format != "contiguous":
-        raise DeviceError(f"the runtime onnxruntime measures the CPU in fp32, contiguous; got {device}; use the runtime eager")
     model = onnx_model(g, build(g).eval(), device.batch)
     feed = {INPUT: torch.randn(device.batch, *g.input).numpy()}
     with tempfile.TemporaryDirectory(prefix="nasbench-onnx-") as folder:
@@ -104,8 +102,12 @@ def _owner(node: Any, places: Mapping[str, int], layers: Sequence[Layer]) -> int
         if place is None:
             continue
         layer = layers[place]
-        while node.op_type == "Conv" and layer.kind != "conv" and layer.inputs:  # what follows it is done in one kernel
-            layer = layers[layer.inputs[0]]
+        # What follows a convolution is done in one kernel. But a norm that follows none is written as a convolution, named so.
+        if node.op_type.endswith("Conv") and not node.name.endswith("_bn_nchwc"):
+            back = layer
+            while back.kind in ("norm", "act", "add"):
+                back = layers[back.inputs[0]]
+            layer = back if back.kind == "conv" else layer
         return layer.index
     return None
 

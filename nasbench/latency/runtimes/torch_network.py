@@ -1,0 +1,59 @@
+"""A network and an image as torch holds them on a device: what the runtimes of torch begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import fx
+
+from nasbench.errors import DeviceError
+from nasbench.genotype import Genotype, inference, trace
+from nasbench.latency.device import Device
+from nasbench.network import build_trace, initialise
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+
+
+@dataclass(frozen=True)
+class TorchNetwork:
+    """A network with random weights, an image for it, and how many layers its trace has."""
+
+    net: fx.GraphModule
+    image: torch.Tensor
+    layers: int
+
+    def runner(self, net: Callable[[torch.Tensor], torch.Tensor] | None = None) -> Callable[[], None]:
+        """One inference, finished when it returns; by `net` in place of the network, if it is given."""
+        net, image = self.net if net is None else net, self.image
+        wait = torch.cuda.synchronize if image.is_cuda else None
+
+        @torch.no_grad()
+        def run() -> None:
+            net(image)
+            if wait is not None:
+                wait()
+
+        return run
+
+
+def torch_network(g: Genotype, device: Device) -> TorchNetwork:
+    """The network of `g` in the device's precision and memory format.
+
+    Raises:
+        DeviceError: a GPU is wanted and torch sees none.
+    """
+    if device.kind == "cuda" and not torch.cuda.is_available():
+        raise DeviceError(f"no CUDA device is visible to torch; {device} is wanted; use a cpu, or mend the driver or CUDA_VISIBLE_DEVICES")
+    torch.set_num_threads(device.threads)
+    # Random weights let activations fade to numbers so small that the CPU takes many times as long for them.
+    torch.set_flush_denormal(True)
+    dtype, layout = DTYPES[device.precision], FORMATS[device.memory_format]
+    layers = inference(trace(g))
+    net = build_trace(layers, g.name).to_empty(device=device.kind)
+    initialise(net, g.style.init)
+    net.eval().to(dtype).to(memory_format=layout)
+    image = torch.randn(device.batch, *g.input, device=device.kind).to(dtype=dtype, memory_format=layout)
+    return TorchNetwork(net, image, len(layers))

@@ -1,0 +1,116 @@
+"""verify: exit codes, what it says, what it writes, and which cards it refuses."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nasbench.cli.shared import MISSED
+from nasbench.latency import load_card, local_device, make_card, save_card
+from nasbench.latency.anchor import ANCHOR
+from nasbench.latency.measurement import Measurement, Visit, judge
+from tests.cli.test_bad_input import one_line
+
+
+def timed(ms: float, anchor_ms: float = 5.0, noise: float = 0.0) -> Measurement:
+    return judge([Visit(ms * (1 + noise * (i % 3 - 1)), anchor_ms, 0.0) for i in range(12)])
+
+
+@pytest.fixture
+def card(nasbench) -> Path:
+    path = nasbench.folder / "card.json"
+    save_card(make_card(ANCHOR, 20.0, local_device(1), timed(18.0)), path)
+    return path
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch):
+    """Says what is measured from now on."""
+
+    def will(m: Measurement) -> None:
+        monkeypatch.setattr("nasbench.latency.verify.measure", lambda networks, *_, **__: dict.fromkeys(networks, m))
+
+    return will
+
+
+@pytest.mark.parametrize(
+    ("now", "code", "words"),
+    [
+        (timed(19.0), 0, ["kept", "19.00 ms", "18.00 ms", "20 ms"]),
+        (timed(39.0, anchor_ms=10.0), 0, ["kept", "39.00 ms", "19.50 ms", "2.00 times as long"]),
+        (timed(21.0), MISSED, ["missed", "21.00 ms"]),
+    ],
+)
+def test_the_exit_code_is_the_answer(call, card: Path, machine, now: Measurement, code: int, words: list[str]) -> None:
+    machine(now)
+    before = card.read_text()
+    done = call("verify", "card.json")
+    assert (done.returncode, card.read_text()) == (code, before)
+    for part in words:
+        assert part in done.stdout
+    data = json.loads(call("verify", "card.json", "--json").stdout)
+    assert (data["answer"], data["target_ms"], data["written"]) == (words[0], 20.0, False)
+    assert data["at_card_speed"]["median_ms"] == pytest.approx(now.median_ms * 5.0 / now.anchor_ms)
+
+
+def test_a_noisy_machine_says_so_with_the_spread(call, card: Path, machine) -> None:
+    machine(timed(20.0, noise=0.3))
+    one_line(call("verify", "card.json"), "quieter machine", "14 to 26 ms holds the target 20 ms", "spread", "wide")
+
+
+def test_a_card_from_a_search_for_another_machine_is_completed_there(call, card: Path, machine) -> None:
+    save_card(make_card(ANCHOR, 20.0, local_device(1)), card)
+    machine(timed(20.0, noise=0.3))
+    assert call("verify", "card.json").returncode == 2
+    assert load_card(card).measured is None
+    machine(timed(19.0))
+    done = call("verify", "card.json")
+    assert done.returncode == 0
+    assert "written into card.json" in done.stdout
+    assert (load_card(card).measured, load_card(card).met) == (timed(19.0), True)
+
+
+def test_a_study_may_be_named_too(call, card: Path, machine) -> None:
+    (card.parent / "runs" / "a" / "best").mkdir(parents=True)
+    card.rename(card.parent / "runs" / "a" / "best" / "card.json")
+    machine(timed(19.0))
+    assert call("verify", "runs/a").returncode == 0
+
+
+def test_another_machines_card_is_refused(call, card: Path) -> None:
+    save_card(replace(load_card(card), device=replace(local_device(1), name="Abacus 9")), card)
+    one_line(call("verify", "card.json"), "only a device of this machine can be measured", "Abacus 9")
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (lambda text: text[:-200], "is damaged"),
+        (lambda text: "", "is damaged"),
+        (lambda text: '{"format": "nasbench device profile", "version": 1}', "is no nasbench card"),
+        (lambda text: text.replace('"version": 2', '"version": 1', 1), "is version 1"),
+        (lambda text: text.replace('"version": 2', '"version": 3', 1), "is version 3"),
+        (lambda text: text.replace('"target_ms": 20.0', '"target_ms": 30.0'), "its checksum differs"),
+        (lambda text: text.replace("width: 48", "width: 40"), "its checksum differs"),
+    ],
+)
+def test_a_card_that_is_not_as_it_was_written_is_refused(call, card: Path, change, rule: str) -> None:
+    text = card.read_text()
+    assert change(text) != text
+    card.write_text(change(text))
+    one_line(call("verify", "card.json"), "card.json", rule)
+
+
+def test_no_card_is_one_line(call) -> None:
+    one_line(call("verify", "none.json"), "cannot read the card none.json")
+
+
+@pytest.mark.slow
+def test_a_card_is_measured_for_real(nasbench, card: Path) -> None:
+    save_card(make_card(ANCHOR, 1000.0, local_device(1)), card)
+    done = nasbench("verify", "card.json")
+    assert done.returncode == 0, done.stderr
+    assert "kept" in done.stdout
