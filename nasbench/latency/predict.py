@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 
 from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype, Trace, trace
-from nasbench.latency.layer_times import LayerTimes
+from nasbench.latency.layer_times import Array, LayerTimes, sorted_out
 from nasbench.latency.profile import Profile, TimedNetwork
 from nasbench.latency.signature import Signature, group, signatures
+from nasbench.latency.totals import Totals
 
 FEWEST = 5  # networks a predictor is fitted on
 FOLDS = 5
 REACH = 1.5  # times beyond the fastest and slowest profiled network; farther out is extrapolation
-GUESS = 0.5  # relative error granted to layers of kinds that were never timed
+GUESS = 0.5  # relative error granted to kernels of groups that were never timed
+MOST_BEYOND = 0.25  # of a network's time may be in kernels of sizes far from those timed
 
 
 class Prediction(NamedTuple):
@@ -37,15 +39,16 @@ class Prediction(NamedTuple):
 
 
 class Predictor:
-    """Latency as the sum over a trace's layers, corrected on whole networks.
+    """Latency as a sum over a trace's kernels, corrected on whole networks.
 
-    The interval is conformal: each profiled network is predicted by a fit without it (in folds), and the relative errors
-    made there give the width. It holds for networks like those that were profiled.
+    The interval is conformal: each profiled network is predicted by a fit without it (in folds), and the relative errors made
+    there give the width. A network on which the folds' fits disagree gets a wider one (normalised conformal prediction: Lei
+    et al. 2018, section 5.2; the disagreement is the jackknife's standard error). It holds for networks like those profiled.
 
     Attributes:
         profile: what it was fitted on.
         coverage: share of measurements that the interval is to hold.
-        error: half of the interval, relative: 0.06 is from 6 % below to 6 % above.
+        error: half of the interval on a profiled network in the middle, relative: 0.06 is from 6 % below to 6 % above.
     """
 
     def __init__(self, profile: Profile, coverage: float = 0.9) -> None:
@@ -58,46 +61,99 @@ class Predictor:
             raise DeviceError(f"a predictor needs a profile of at least {FEWEST} networks; this one has {len(networks)}; profile more")
         if not 0 < coverage < 1:
             raise DeviceError(f"coverage is a share between 0 and 1; got {coverage:g}; try 0.9")
-        self.profile, self.coverage = profile, coverage
-        self._layers = LayerTimes(timings(networks))
-        errors = _errors_unseen(networks)
-        self._factor = math.exp(float(np.median(errors)))
-        self.error = _conformal(np.abs(errors - np.median(errors)), coverage)
-        self.range_ms = profile.range_ms
-        self._known: dict[Signature, float] = {}
+        self.profile, self.coverage, self.range_ms = profile, coverage, profile.range_ms
+        self._fuses = profile.fuses
+        base = None if profile.base is None else LayerTimes(timings(profile.base.networks))
+        folds = min(FOLDS, len(networks))
+        self._whole = fit(networks, base)
+        self._without = [fit([n for i, n in enumerate(networks) if i % folds != fold], base) for fold in range(folds)]
+        self._place: dict[Signature, int] = {}
         self._guessed: set[Signature] = set()
+        self._beyond: set[Signature] = set()
+        self._table = np.zeros((0, 1 + folds))
+
+        kernels = [[s for s, _ in n.kernels] for n in networks]
+        self._learn([s for several in kernels for s in several])
+        sums = np.array([self._sums(several) for several in kernels])
+        unseen = np.array([sums[i, 1 + i % folds] for i in range(len(networks))])
+        errors = np.log([n.ms for n in networks]) - np.log(unseen)
+        self._factor = math.exp(float(np.median(errors)))
+        errors = np.abs(errors - np.median(errors))
+        self._usual = max(float(np.median(errors)), 1e-3)
+        scale = np.array([self._scale(each) for each in sums])
+        self._width = _conformal(errors / scale, coverage)
+        self.error = self._width * float(np.median(scale))
 
     def predict(self, network: Genotype | Trace) -> Prediction:
         """The latency of a genotype or of its trace."""
-        layers = signatures(trace(network) if isinstance(network, Genotype) else network)
-        self._learn(layers)
-        ms = self._sum(layers)
-        guessed = [s for s in layers if s in self._guessed] if self._guessed else []
-        unsure = GUESS * self._sum(guessed)
-        factor = math.exp(self.error)
-        return Prediction(ms, max(0.0, ms / factor - unsure), ms * factor + unsure, outside(self.range_ms, ms, guessed))
+        return self.predict_many([network])[0]
 
-    def predict_many(self, networks: Iterable[Genotype | Trace]) -> NDArray[np.float64]:
-        """Milliseconds of each network; faster than one by one."""
-        several = [signatures(trace(n) if isinstance(n, Genotype) else n) for n in networks]
-        self._learn([s for layers in several for s in layers])
-        return np.array([self._sum(layers) for layers in several])
+    def predict_many(self, networks: Iterable[Genotype | Trace]) -> list[Prediction]:
+        """The latency of each network; much faster than one by one."""
+        several = [signatures(trace(n) if isinstance(n, Genotype) else n, self._fuses) for n in networks]
+        self._learn([s for kernels in several for s in kernels])
+        return [self._predict(kernels) for kernels in several]
 
-    def _learn(self, layers: Sequence[Signature]) -> None:
-        new = list(dict.fromkeys(s for s in layers if s not in self._known))
-        if new:
-            self._known.update(zip(new, (self._layers(new) * self._factor).tolist(), strict=True))
-            self._guessed.update(s for s in new if not self._layers.knows(s))
+    def unsure(self, network: Genotype | Trace) -> float:
+        """How far the folds' fits disagree about a network, relative: where a measurement would teach most."""
+        kernels = signatures(trace(network) if isinstance(network, Genotype) else network, self._fuses)
+        self._learn(kernels)
+        guessed = [s for s in kernels if s in self._guessed]
+        sums = self._sums(kernels)
+        return self._disagreement(sums) + (GUESS * float(self._sums(guessed)[0] / sums[0]) if guessed else 0.0)
 
-    def _sum(self, layers: Sequence[Signature]) -> float:
-        known = self._known
-        return math.fsum([known[s] for s in layers])
+    def _predict(self, kernels: Sequence[Signature]) -> Prediction:
+        sums = self._sums(kernels)
+        ms = float(sums[0]) * self._factor
+        guessed = [s for s in kernels if s in self._guessed] if self._guessed else []
+        beyond = [s for s in kernels if s in self._beyond] if self._beyond else []
+        said = outside(self.range_ms, ms, guessed)
+        if beyond and (share := float(self._sums(beyond)[0] / sums[0])) > MOST_BEYOND:
+            said = (*said, f"{share:.0%} of its time is in layers of sizes far from those timed")
+        unsure = GUESS * float(self._sums(guessed)[0]) * self._factor if guessed else 0.0
+        factor = math.exp(self._width * self._scale(sums))
+        return Prediction(ms, max(0.0, ms / factor - unsure), ms * factor + unsure, said)
+
+    def _learn(self, kernels: Sequence[Signature]) -> None:
+        new = list(dict.fromkeys(s for s in kernels if s not in self._place))
+        if not new:
+            return
+        by_group = sorted_out(new)
+        times = np.stack([law.times(by_group, len(new)) for law in (self._whole, *self._without)], axis=1)
+        self._place.update((s, len(self._table) + i) for i, s in enumerate(new))
+        self._table = np.concatenate([self._table, times])
+        for name, some in by_group.items():
+            if not self._whole.knows(some.signatures[0]):
+                self._guessed.update(some.signatures)
+            else:
+                near = self._whole.reaches(name, some)
+                self._beyond.update(s for s, inside in zip(some.signatures, near, strict=True) if not inside)
+
+    def _sums(self, kernels: Sequence[Signature]) -> Array:
+        """Milliseconds of all kernels, by the whole and by each fold."""
+        found: Array = self._table[[self._place[s] for s in kernels]].sum(axis=0)
+        return found
+
+    def _disagreement(self, sums: Array) -> float:
+        """The jackknife's standard error of log milliseconds."""
+        folds = len(sums) - 1
+        return float(np.log(sums[1:]).std() * math.sqrt(folds - 1))
+
+    def _scale(self, sums: Array) -> float:
+        return math.hypot(self._usual, self._disagreement(sums))
+
+
+def fit(networks: Sequence[TimedNetwork], base: LayerTimes | None = None) -> LayerTimes | Totals:
+    """The law of these networks' kernels: from each one's time where that was told, else from the networks' totals."""
+    if all(n.in_place for n in networks):
+        return LayerTimes(timings(networks), base)
+    return Totals((([s for s, _ in n.kernels], n.ms) for n in networks), base)
 
 
 def outside(range_ms: tuple[float, float], ms: float, guessed: Iterable[Signature]) -> tuple[str, ...]:
     """What about a network of `ms` lies outside a profile of networks of `range_ms`, in words.
 
-    `guessed` are its layers of kinds that were not timed.
+    `guessed` are its kernels of groups that were not timed.
     """
     found = [f"{name} was never timed" for name in sorted({group(s) for s in guessed})]
     low, high = range_ms
@@ -107,19 +163,8 @@ def outside(range_ms: tuple[float, float], ms: float, guessed: Iterable[Signatur
 
 
 def timings(networks: Iterable[TimedNetwork]) -> list[tuple[Signature, float]]:
-    """The timed layers of several networks."""
-    return [timing for n in networks for timing in n.layers]
-
-
-def _errors_unseen(networks: Sequence[TimedNetwork]) -> NDArray[np.float64]:
-    """log(measured / predicted) of each network, by a fit that has not seen it."""
-    folds = min(FOLDS, len(networks))
-    errors = np.zeros(len(networks))
-    for fold in range(folds):
-        model = LayerTimes(timings(n for i, n in enumerate(networks) if i % folds != fold))
-        for i in range(fold, len(networks), folds):
-            errors[i] = math.log(networks[i].ms / model([s for s, _ in networks[i].layers]).sum())
-    return errors
+    """The timed kernels of several networks."""
+    return [(s, ms) for n in networks for s, ms in n.kernels if ms is not None]
 
 
 def _conformal(errors: NDArray[np.float64], coverage: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from nasbench.files import cache_folder, write_atomic
 from nasbench.genotype import digest
 from nasbench.latency.anchor import ANCHOR
 from nasbench.latency.device import Device
+from nasbench.latency.runtimes.registry import RUNTIMES
 from nasbench.latency.signature import Signature
 
 FORMAT = "nasbench device profile"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class TimedNetwork:
         ms: of a whole run, end to end, at the profile's `anchor_ms`.
         low_ms, high_ms: hold the median with 95 % confidence.
         n: visits behind it.
-        layers: signature and milliseconds of each layer where it stands; they add up to `ms`.
+        kernels: signature and milliseconds of each kernel where it stands; they add up to `ms`. None where the runtime does not say.
     """
 
     name: str
@@ -38,12 +39,17 @@ class TimedNetwork:
     low_ms: float
     high_ms: float
     n: int
-    layers: tuple[tuple[Signature, float], ...]
+    kernels: tuple[tuple[Signature, float | None], ...]
+
+    @property
+    def in_place(self) -> bool:
+        """Whether each kernel's time is known."""
+        return all(ms is not None for _, ms in self.kernels)
 
     def at_speed(self, factor: float) -> TimedNetwork:
         """Timed on a machine `factor` times as slow."""
-        layers = tuple((s, ms * factor) for s, ms in self.layers)
-        return TimedNetwork(self.name, self.digest, self.ms * factor, self.low_ms * factor, self.high_ms * factor, self.n, layers)
+        kernels = tuple((s, None if ms is None else ms * factor) for s, ms in self.kernels)
+        return TimedNetwork(self.name, self.digest, self.ms * factor, self.low_ms * factor, self.high_ms * factor, self.n, kernels)
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ class Profile:
         made: day and time, UTC.
         noisy: other work disturbed it; then `why` says how, and it is not stored.
         anchor: digest of the anchor network.
+        base: profile of another device from which this one's was adapted, with fewer networks.
     """
 
     device: Device
@@ -66,6 +73,12 @@ class Profile:
     noisy: bool = False
     why: str = ""
     anchor: str = digest(ANCHOR)
+    base: Profile | None = None
+
+    @property
+    def fuses(self) -> bool:
+        """Whether the runtime does several layers in one kernel."""
+        return RUNTIMES[self.device.runtime].fuses
 
     @property
     def range_ms(self) -> tuple[float, float]:
@@ -76,8 +89,9 @@ class Profile:
         """This profile and the networks of another of the same device, brought to this one's speed."""
         factor = self.anchor_ms / other.anchor_ms
         new = {n.digest: n.at_speed(factor) for n in other.networks}
-        kept = [n for n in self.networks if n.digest not in new]
-        return Profile(self.device, self.anchor_ms, (*kept, *new.values()), other.made, self.noisy or other.noisy, self.why or other.why)
+        kept = tuple(n for n in self.networks if n.digest not in new)
+        noisy, why = self.noisy or other.noisy, self.why or other.why
+        return replace(self, networks=(*kept, *new.values()), made=other.made, noisy=noisy, why=why)
 
 
 def profile_path(device: Device) -> Path:
@@ -95,21 +109,26 @@ def save_profile(profile: Profile, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DeviceError(f"cannot make {path.parent}: {error.strerror}; set NASBENCH_CACHE to a folder you may write to") from error
+    body = _body(profile)
+    head = {"format": FORMAT, "version": VERSION, "sha256": _checksum(body)}
+    write_atomic(path, _readable({**head, **body}))
+
+
+def _body(profile: Profile) -> dict[str, Any]:
     number: dict[Signature, int] = {}
     networks = []
     for n in profile.networks:
-        layers = [[number.setdefault(s, len(number)), round(ms, 6)] for s, ms in n.layers]
+        kernels = [[number.setdefault(s, len(number)), None if ms is None else round(ms, 6)] for s, ms in n.kernels]
         head = {"name": n.name, "digest": n.digest, "ms": round(n.ms, 4), "low_ms": round(n.low_ms, 4), "high_ms": round(n.high_ms, 4)}
-        networks.append({**head, "n": n.n, "layers": layers})
-    body = {
+        networks.append({**head, "n": n.n, "kernels": kernels})
+    return {
         "made": profile.made,
         "device": profile.device.to_json(),
         "anchor": {"digest": profile.anchor, "ms": profile.anchor_ms},
         "networks": networks,
         "signatures": [s.to_json() for s in number],
+        "base": None if profile.base is None else _body(profile.base),
     }
-    head = {"format": FORMAT, "version": VERSION, "sha256": _checksum(body)}
-    write_atomic(path, _readable({**head, **body}))
 
 
 def load_profile(path: Path) -> Profile:
@@ -166,12 +185,19 @@ def _read(body: Mapping[str, Any]) -> Profile:
             low_ms=float(n["low_ms"]),
             high_ms=float(n["high_ms"]),
             n=int(n["n"]),
-            layers=tuple((signatures[i], float(ms)) for i, ms in n["layers"]),
+            kernels=tuple((signatures[i], None if ms is None else float(ms)) for i, ms in n["kernels"]),
         )
         for n in body["networks"]
     )
-    anchor = body["anchor"]
-    return Profile(Device.from_json(body["device"]), float(anchor["ms"]), networks, str(body["made"]), anchor=str(anchor["digest"]))
+    anchor, base = body["anchor"], body["base"]
+    return Profile(
+        Device.from_json(body["device"]),
+        float(anchor["ms"]),
+        networks,
+        str(body["made"]),
+        anchor=str(anchor["digest"]),
+        base=None if base is None else _read(base),
+    )
 
 
 def _checksum(body: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Making a profile: whole networks, and each of their layers in place. No torch."""
+"""Making a profile: whole networks, and each of their kernels in place. No torch."""
 
 from __future__ import annotations
 
@@ -10,39 +10,49 @@ from typing import Any
 import numpy as np
 
 from nasbench.errors import DeviceError
-from nasbench.genotype import Genotype, digest, trace
+from nasbench.genotype import Genotype, digest, inference, trace
 from nasbench.genotype.plugins import loaded_plugins
 from nasbench.latency.child import run_job
 from nasbench.latency.device import Device
-from nasbench.latency.layer_times import LayerTimes
+from nasbench.latency.kept import Found, Kept
 from nasbench.latency.lock import machine_lock
 from nasbench.latency.measure import check_local, time_limit
 from nasbench.latency.measurement import Measurement, Visit, calm, judge_together
-from nasbench.latency.predict import FEWEST, Predictor, outside, timings
+from nasbench.latency.predict import FEWEST, Predictor
 from nasbench.latency.profile import Profile, TimedNetwork, load_profile, profile_path, save_profile
-from nasbench.latency.signature import signatures
+from nasbench.latency.runtimes.registry import RUNTIMES
+from nasbench.latency.signature import groups, signatures
 
 FEWEST_VISITS = 4  # undisturbed ones that make a network's timing worth having
 MOST_LEFT = 2 / 3  # of the networks must have them
 MAX_ERROR = 0.5  # a predictor worse than that was fitted on noise
+NETWORK_S = 3.0  # for the visits of one
+
+Progress = Callable[[int, int], None]
+Say = Callable[[str], None]
 
 
 def profile_device(
     device: Device,
     genotypes: Mapping[str, Genotype],
     *,
+    pool: Mapping[str, Genotype] | None = None,
+    more: int = 0,
+    base: Profile | None = None,
     rounds: int = 6,
-    max_seconds: float = 60.0,
-    progress: Callable[[int, int], None] | None = None,
+    max_seconds: float | None = None,
+    progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Profile:
-    """Time the networks on the local `device`, end to end and layer by layer, in turns.
+    """Time the networks on the local `device`, end to end and where the runtime can kernel by kernel, in turns.
 
-    About 25 networks that resemble those to predict are enough: a sample of the space, and the known ones of interest.
+    About 25 networks that resemble those to predict are enough: a sample of the space, and the known ones of interest; then
+    `more` of the `pool`, those of which the predictor is least sure. What is timed is kept: after a kill it goes on.
 
     Args:
+        base: profile of another device, to adapt from: then 10 networks do.
         rounds: undisturbed visits of each network; where other work runs, up to three times as many are tried.
-        max_seconds: for the rounds together.
+        max_seconds: for the visits together; without it, 3 s a network.
         progress: told (done, total) rounds.
         say: told when another measurement has to be waited for.
 
@@ -52,20 +62,73 @@ def profile_device(
     check_local(device)
     if len(genotypes) < FEWEST:
         raise DeviceError(f"a profile needs at least {FEWEST} networks; got {len(genotypes)}; add samples of the space")
-    job = {
-        "task": "profile",
-        "device": device.to_json(),
-        "networks": {name: g.to_yaml() for name, g in genotypes.items()},
-        "rounds": rounds,
-        "max_seconds": max_seconds,
-        "plugins": loaded_plugins(),
-    }
-    with machine_lock(say=say):
-        found = run_job(job, threads=device.threads, seconds=time_limit(max_seconds, len(genotypes)), on_progress=progress)
-    return read_timings(device, genotypes, found)
+    more = min(more, len(pool or ()))
+    session = _Session(device, rounds, max_seconds, len(genotypes) + more, progress, say)
+    wanted = dict(genotypes)
+    session.time(wanted)
+    found = read_timings(device, wanted, session.found(wanted), base)
+    if more and pool and not found.noisy:
+        predictor = Predictor(found)
+        timed = {n.digest for n in found.networks}
+        unsure = {name: predictor.unsure(g) for name, g in pool.items() if digest(g) not in timed}
+        wanted |= {name: pool[name] for name in sorted(unsure, key=lambda name: -unsure[name])[:more]}
+        session.time(wanted)
+        found = read_timings(device, wanted, session.found(wanted), base)
+    session.kept.clear()
+    return found
 
 
-def read_timings(device: Device, genotypes: Mapping[str, Genotype], found: Mapping[str, Any]) -> Profile:
+class _Session:
+    """Times networks that were not timed yet, and keeps what it found."""
+
+    def __init__(
+        self,
+        device: Device,
+        rounds: int,
+        max_seconds: float | None,
+        networks: int,
+        progress: Progress | None,
+        say: Callable[[str], None] | None,
+    ) -> None:
+        self.device, self.rounds, self.networks, self.progress, self.say = device, rounds, networks, progress, say
+        self.each_s = NETWORK_S if max_seconds is None else max_seconds / networks
+        self.kept = Kept(device)
+
+    def found(self, networks: Mapping[str, Genotype]) -> Found:
+        return {name: self.kept.found[digest(g)] for name, g in networks.items()}
+
+    def time(self, networks: Mapping[str, Genotype]) -> None:
+        left = {name: g for name, g in networks.items() if digest(g) not in self.kept.found}
+        done = len(networks) - len(left)
+        if done and self.kept.groups and self.say and left:
+            self.say(f"{done} of {self.networks} networks were timed before; going on")
+        if not left:
+            return
+        job = {
+            "task": "profile",
+            "device": self.device.to_json(),
+            "networks": {name: g.to_yaml() for name, g in left.items()},
+            "rounds": self.rounds,
+            "max_seconds": self.each_s * len(left),
+            "first_group": self.kept.groups,
+            "plugins": loaded_plugins(),
+        }
+
+        def told(now: int, of: int) -> None:
+            if self.progress:
+                self.progress(round((done + len(left) * now / of) * self.rounds), self.networks * self.rounds)
+
+        with machine_lock(say=self.say):
+            run_job(
+                job,
+                threads=self.device.threads,
+                seconds=time_limit(self.each_s * len(left), len(left), self.device.runtime),
+                on_progress=told,
+                on_part=lambda part: self.kept.add({digest(networks[name]): timings for name, timings in part.items()}),
+            )
+
+
+def read_timings(device: Device, genotypes: Mapping[str, Genotype], found: Mapping[str, Any], base: Profile | None = None) -> Profile:
     """The profile that the worker's visits and passes make; networks with too few undisturbed visits are left out."""
     visits = {name: [Visit(*v) for v in found[name]["visits"]] for name in genotypes}
     good = {name: several for name, several in visits.items() if len(calm(several)) >= FEWEST_VISITS}
@@ -76,34 +139,42 @@ def read_timings(device: Device, genotypes: Mapping[str, Genotype], found: Mappi
     measured = judge_together(good)
     networks = []
     for name in good:
-        m = measured[name]
-        layers = zip(signatures(trace(genotypes[name])), _layer_times(good[name], found[name]["passes"], m).tolist(), strict=True)
-        networks.append(TimedNetwork(name, digest(genotypes[name]), m.median_ms, m.low_ms, m.high_ms, m.n, tuple(layers)))
+        m, g = measured[name], genotypes[name]
+        kernels = _kernels(g, device, good[name], found[name]["passes"], m)
+        networks.append(TimedNetwork(name, digest(g), m.median_ms, m.low_ms, m.high_ms, m.n, kernels))
     anchor_ms = next(iter(measured.values())).anchor_ms
     made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    profile = Profile(device, anchor_ms, tuple(networks), made, bool(why), why)
+    profile = Profile(device, anchor_ms, tuple(networks), made, bool(why), why, base=base)
     error = Predictor(profile).error
     if not why and error > MAX_ERROR:
         profile = replace(profile, noisy=True, why=f"nine in ten of its networks predict each other only within {error:.0%}")
     return profile
 
 
-def _layer_times(visits: list[Visit], passes: list[list[float]], m: Measurement) -> np.ndarray:
-    """Milliseconds of each layer but the input: its median share of a pass, of the network's time.
+def _kernels(g: Genotype, device: Device, visits: list[Visit], passes: list[Any], m: Measurement) -> tuple[tuple[Any, float | None], ...]:
+    """Signature and milliseconds of each kernel: its median share of a pass, of the network's time.
 
-    Shares, since a clock around each layer slows the network a little, and since the machine's speed drops out of them.
+    Shares, since a clock around each kernel slows the network a little, and since the machine's speed drops out of them.
     """
+    layers, fuses = inference(trace(g)), RUNTIMES[device.runtime].fuses
+    kernels = signatures(layers, fuses)
+    if passes[0] is None:
+        return tuple((s, None) for s in kernels)
     quiet = set(calm(visits))
     times = np.array([p for v, p in zip(visits, passes, strict=True) if v in quiet] or passes)[:, 1:]
     shares = np.median(times / times.sum(axis=1, keepdims=True), axis=0)
-    return np.asarray(shares / shares.sum() * m.median_ms)
+    if fuses:
+        shares = np.array([sum(shares[index - 1] for index in members) for members in groups(layers)])
+    return tuple(zip(kernels, (shares / shares.sum() * m.median_ms).tolist(), strict=True))
 
 
 def load_or_profile(
     device: Device,
     genotypes: Mapping[str, Genotype],
     *,
-    progress: Callable[[int, int], None] | None = None,
+    pool: Mapping[str, Genotype] | None = None,
+    more: int = 0,
+    progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Profile:
     """The stored profile of `device`, completed by what it does not cover of `genotypes`; made and stored where there is none.
@@ -126,7 +197,7 @@ def load_or_profile(
         return old
     if old is not None and len(wanted) < FEWEST:  # the anchor ties two sessions together; so do a few shared networks
         wanted = dict(list((wanted | dict(genotypes)).items())[:FEWEST])
-    new = profile_device(device, wanted, progress=progress, say=say)
+    new = profile_device(device, wanted, pool=pool, more=more if old is None else 0, progress=progress, say=say)
     whole = new if old is None else old.joined(new)
     if not whole.noisy:
         save_profile(whole, path)
@@ -135,11 +206,5 @@ def load_or_profile(
 
 def uncovered(profile: Profile, genotypes: Mapping[str, Genotype]) -> dict[str, Genotype]:
     """Those that the profile can only extrapolate to."""
-    times, timed = LayerTimes(timings(profile.networks)), {n.digest for n in profile.networks}
-    found = {}
-    for name, g in genotypes.items():
-        layers = signatures(trace(g))
-        guessed = [s for s in layers if not times.knows(s)]
-        if digest(g) not in timed and outside(profile.range_ms, float(times(layers).sum()), guessed):
-            found[name] = g
-    return found
+    timed, predictor = {n.digest for n in profile.networks}, Predictor(profile)
+    return {name: g for name, g in genotypes.items() if digest(g) not in timed and predictor.predict(g).extrapolated}

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nasbench.errors import DeviceError
-from nasbench.genotype import Layer
+from nasbench.genotype import Layer, inference
 from nasbench.genotype.layer import Shape
 
 # The attributes that change a layer's time, by kind; the others, such as a norm's eps, do not.
@@ -29,6 +29,8 @@ HEADS = ("conv", "linear")  # layers that others are fused into
 TAILS = ("norm", "act", "add")  # layers that are
 ODD = ", odd channels"  # ends the name of a group
 CHEAP = ("norm", "add", "relu", "relu6")  # tails without a curve to compute
+
+SIZES = 7  # the first of `features`, logarithms
 
 _new = tuple.__new__  # makes a Signature in a third of the time of calling it
 
@@ -76,13 +78,14 @@ class Signature(NamedTuple):
 
 def signatures(layers: Sequence[Layer], fused: bool = False) -> list[Signature]:
     """Of each layer that inference runs, but the input; with `fused`, of each group of layers."""
+    layers = inference(tuple(layers))
     if fused:
         return [_signature(layers, members) for members in groups(layers)]
-    return [_signature(layers, (layer.index,)) for layer in layers[1:] if layer.kind != "auxiliary"]
+    return [_signature(layers, (layer.index,)) for layer in layers[1:]]
 
 
 def groups(layers: Sequence[Layer]) -> list[tuple[int, ...]]:
-    """The layers, but the input, that a runtime may do in one kernel, by their indices: most are alone.
+    """The layers of inference, but the input, that a runtime may do in one kernel, by their indices: most are alone.
 
     A convolution or linear layer takes with it the norm, the activation and the sum that follow it, for as long as nothing
     else reads what lies between. Whether a runtime does so is its own affair: what it runs apart counts as the group's time.
@@ -96,7 +99,7 @@ def groups(layers: Sequence[Layer]) -> list[tuple[int, ...]]:
     taken = [False] * len(layers)
     found = []
     for layer in layers[1:]:
-        if taken[layer.index] or layer.kind == "auxiliary":
+        if taken[layer.index]:
             continue
         members = [layer.index]
         if layer.kind in HEADS:
@@ -122,6 +125,16 @@ def _signature(layers: Sequence[Layer], members: tuple[int, ...]) -> Signature:
 
 def _tail(layer: Layer) -> str:
     return str(layer.attrs["act"]) if layer.kind == "act" else layer.kind
+
+
+def parts(s: Signature) -> list[Signature]:
+    """The layers of a kernel, each by itself."""
+    found = [s._replace(tail=())]
+    for name in s.tail:
+        kind = name if name in TAILS else "act"
+        reads = (s.shape, s.shape) if kind == "add" else (s.shape,)
+        found.append(Signature(kind, reads, s.shape, (name,) if kind == "act" else ()))
+    return found
 
 
 def group(s: Signature) -> str:

@@ -11,7 +11,9 @@ from nasbench.search.arms import Listener
 from nasbench.spaces import Space
 from nasbench.zoo import known
 
-NETWORKS = 20  # of the space; with the known ones, the profile takes about half a minute
+NETWORKS = 18  # of the space, and the known ones,
+UNSURE = 8  # and then those of `POOL` further ones that are predicted worst: about a minute and a half together
+POOL = 150
 FAMILIAR = ("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "mnasnet_a1", "efficientnet_b0", "shufflenet_v2_x1_0", "resnet18")
 
 
@@ -21,15 +23,17 @@ def obtain_profile(device: Device, space: Space, listener: Listener, *, again: b
     Raises:
         DeviceError: the device cannot be measured.
     """
-    networks = {**samples(space), **{name: known(name) for name in FAMILIAR}}
+    drawn = list(samples(space, NETWORKS + POOL).items())
+    networks = {**dict(drawn[:NETWORKS]), **{name: known(name) for name in FAMILIAR}}
+    pool = dict(drawn[NETWORKS:])
     listener.stage(f"profile of {device}")
     if again:
-        found = profile_device(device, networks, progress=listener.rounds, say=listener.say)
+        found = profile_device(device, networks, pool=pool, more=UNSURE, progress=listener.rounds, say=listener.say)
         if found.noisy:
             raise DeviceError(f"a profile needs a quiet machine; {found.why}; stop other work and profile again")
         save_profile(found, profile_path(device))
         return found
-    found = load_or_profile(device, networks, progress=listener.rounds, say=listener.say)
+    found = load_or_profile(device, networks, pool=pool, more=UNSURE, progress=listener.rounds, say=listener.say)
     if found.noisy:
         listener.say(f"the machine was busy while it was profiled ({found.why}): predictions are rough, and the profile is not stored")
     return found

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import quantile_test
 
-from nasbench.latency.statistics import interval_rank, median_interval, smallest_sample, spread, without_drift
+from nasbench.latency.statistics import interval_rank, median_interval, smallest_sample, spread
 
 
 def holding(n: int, k: int) -> float:
