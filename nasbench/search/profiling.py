@@ -7,6 +7,7 @@ import random
 from nasbench.errors import BudgetError, DeviceError, GenotypeError
 from nasbench.genotype import Genotype, digest, trace
 from nasbench.latency import Device, Predictor, Profile, load_or_profile, profile_device, profile_path, save_profile
+from nasbench.latency.runtimes import RUNTIMES
 from nasbench.search.arms import Listener
 from nasbench.spaces import Space
 from nasbench.zoo import known
@@ -19,8 +20,11 @@ def obtain_profile(device: Device, space: Space, listener: Listener, *, again: b
     """The stored profile of `device`, completed for `space` where it does not reach; or a new one.
 
     Raises:
-        DeviceError: the device cannot be measured.
+        DeviceError: the device cannot be measured, or its runtime does not say what a layer takes.
     """
+    if not RUNTIMES[device.runtime].layers:
+        able = [name for name, runtime in RUNTIMES.items() if runtime.layers and device.kind in runtime.kinds]
+        raise DeviceError(f"a profile needs the times of layers, which {device.runtime} does not say; use the runtime {' or '.join(able)}")
     networks = {**samples(space), **{name: known(name) for name in FAMILIAR}}
     listener.stage(f"profile of {device}")
     if again:
