@@ -174,6 +174,7 @@ def load_or_profile(
     *,
     pool: Mapping[str, Genotype] | None = None,
     more: int = 0,
+    base: Profile | None = None,
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Profile:
@@ -197,7 +198,7 @@ def load_or_profile(
         return old
     if old is not None and len(wanted) < FEWEST:  # the anchor ties two sessions together; so do a few shared networks
         wanted = dict(list((wanted | dict(genotypes)).items())[:FEWEST])
-    new = profile_device(device, wanted, pool=pool, more=more if old is None else 0, progress=progress, say=say)
+    new = profile_device(device, wanted, pool=pool, more=more if old is None else 0, base=base, progress=progress, say=say)
     whole = new if old is None else old.joined(new)
     if not whole.noisy:
         save_profile(whole, path)

@@ -3,40 +3,79 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from typing import Any
 
 from nasbench.errors import BudgetError, DeviceError, GenotypeError
 from nasbench.genotype import Genotype, digest, trace
-from nasbench.latency import Device, Predictor, Profile, load_or_profile, profile_device, profile_path, save_profile
+from nasbench.latency import (
+    Device, Predictor, Profile, load_or_profile, load_profile, local_device, profile_device, profile_path, save_profile,
+)  # fmt: skip
+from nasbench.latency.runtimes.registry import RUNTIMES
 from nasbench.search.arms import Listener
 from nasbench.spaces import Space
 from nasbench.zoo import known
 
-NETWORKS = 18  # of the space, and the known ones,
-UNSURE = 8  # and then those of `POOL` further ones that are predicted worst: about a minute and a half together
-POOL = 150
-FAMILIAR = ("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "mnasnet_a1", "efficientnet_b0", "shufflenet_v2_x1_0", "resnet18")
+NETWORKS = 33  # of a profile: about a minute and a half
+ADAPTED = 16  # of one that is adapted from another device's
+POOL = 150  # samples among which the predictor finds those that it is least sure of
+FAMILIAR = ("mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0", "mnasnet_a1", "mobilenet_v3_large", "shufflenet_v2_x1_0", "resnet18")
 
 
-def obtain_profile(device: Device, space: Space, listener: Listener, *, again: bool = False) -> Profile:
+def obtain_profile(
+    device: Device, space: Space, listener: Listener, *, again: bool = False, base: Profile | None = None, networks: int | None = None
+) -> Profile:
     """The stored profile of `device`, completed for `space` where it does not reach; or a new one.
 
+    A runtime that does not say what a layer takes is profiled by whole networks, adapted from torch's eager on the same device.
+
+    Args:
+        again: measure even where a profile is stored.
+        base: profile of another device, to adapt from with fewer networks; a new profile is made.
+        networks: how many to time for a new profile.
+
     Raises:
-        DeviceError: the device cannot be measured.
+        DeviceError: the device cannot be measured, or too few networks.
     """
-    drawn = list(samples(space, NETWORKS + POOL).items())
-    networks = {**dict(drawn[:NETWORKS]), **{name: known(name) for name in FAMILIAR}}
-    pool = dict(drawn[NETWORKS:])
+    if base is None and not RUNTIMES[device.runtime].layers:
+        eager = local_device(device.threads, device.batch, "eager", device.precision, device.memory_format, device.kind)
+        stored = None if again or networks is not None else _stored(device)
+        base = obtain_profile(eager, space, listener) if stored is None else stored.base
+    count = networks or (NETWORKS if base is None else ADAPTED)
+    first, pool, more = _to_time(space, count, FAMILIAR if base is None else FAMILIAR[: count // 4])
     listener.stage(f"profile of {device}")
-    if again:
-        found = profile_device(device, networks, pool=pool, more=UNSURE, progress=listener.rounds, say=listener.say)
+    told: dict[str, Any] = {"pool": pool, "more": more, "base": base, "progress": listener.rounds, "say": listener.say}
+    if again or networks is not None:
+        found = profile_device(device, first, **told)
         if found.noisy:
             raise DeviceError(f"a profile needs a quiet machine; {found.why}; stop other work and profile again")
         save_profile(found, profile_path(device))
         return found
-    found = load_or_profile(device, networks, pool=pool, more=UNSURE, progress=listener.rounds, say=listener.say)
+    found = load_or_profile(device, first, **told)
     if found.noisy:
         listener.say(f"the machine was busy while it was profiled ({found.why}): predictions are rough, and the profile is not stored")
     return found
+
+
+def _stored(device: Device) -> Profile | None:
+    try:
+        return load_profile(profile_path(device))
+    except DeviceError:
+        return None
+
+
+def _to_time(space: Space, count: int, familiar: Sequence[str]) -> tuple[dict[str, Genotype], dict[str, Genotype], int]:
+    """What is timed at first, what then may be, and how many of that: a quarter of `count` networks in all.
+
+    Raises:
+        DeviceError: too few networks to learn from.
+    """
+    if not 10 <= count <= 1000:
+        raise DeviceError(f"a profile takes 10 to 1000 networks; got {count}; {ADAPTED} to adapt one, {NETWORKS} for a new one are usual")
+    more = count // 4
+    fresh = max(3, count - more - len(familiar))
+    drawn = list(samples(space, fresh + POOL).items())
+    return {**dict(drawn[:fresh]), **{name: known(name) for name in familiar}}, dict(drawn[fresh:]), more
 
 
 def held_out(profile: Profile, space: Space, count: int, familiar: int, seed: int) -> dict[str, Genotype]:
@@ -57,7 +96,7 @@ def held_out(profile: Profile, space: Space, count: int, familiar: int, seed: in
     return found | {(name := near[i * len(near) // several]): timed[name][1] for i in range(several)}
 
 
-def samples(space: Space, count: int = NETWORKS, seed: int = 0) -> dict[str, Genotype]:
+def samples(space: Space, count: int, seed: int = 0) -> dict[str, Genotype]:
     """Networks of the space to profile with; the same for everyone.
 
     Raises:

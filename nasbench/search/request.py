@@ -102,7 +102,7 @@ class Request:
             limits=limits,
             mode=command["reward"],
             known=tuple(command["known"]),
-            device=DeviceChoice.from_json(command["device_choice"]),
+            device=DeviceChoice.from_json(command.get("device_choice", {})),  # studies of older versions have none, and are refused later
             recipe=Recipe.from_dict(command["recipe"]),
             **{k: command[k] for k in same},
         )

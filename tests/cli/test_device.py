@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from nasbench.cli.main import program
+from nasbench.cli.search import _kept_profile
 from nasbench.genotype import digest
-from nasbench.latency import Predictor, Profile, load_profile, local_device, profile_path, save_profile
+from nasbench.latency import DeviceChoice, Predictor, Profile, load_profile, local_device, profile_path, save_profile
 from nasbench.latency.measurement import Visit, judge
+from nasbench.latency.runtimes import RUNTIMES
+from nasbench.search.limits import Limits
+from nasbench.search.request import Request
 from nasbench.zoo import known
 from tests.cli.test_bad_input import one_line
 
@@ -130,6 +137,12 @@ def test_another_machine_is_not_profiled_or_checked_here(call, mail: Path) -> No
         one_line(call("device", command, "--device", "mail.json", "--space", "tiny"), "only a device of this machine", "Abacus 9")
 
 
+def test_a_runtime_without_times_of_layers_is_not_profiled(call) -> None:
+    one_line(
+        call("device", "profile", "--runtime", "compile"), "a profile needs the times of layers", "use the runtime eager or onnxruntime"
+    )
+
+
 def test_a_check_needs_a_profile(call) -> None:
     one_line(call("device", "check", "--runtime", "onnxruntime"), "a check needs a profile", "onnxruntime", "device profile")
 
@@ -160,6 +173,17 @@ def test_check_measures_what_was_not_profiled(call, profile: Profile, monkeypatc
     assert set(asked) != first
 
 
+def test_a_study_goes_on_with_the_profile_that_it_kept(profile: Profile, tmp_path: Path) -> None:
+    """The file that its device came from is gone."""
+    gone = Request(space="tiny", limits=Limits(latency_ms=20.0), device=DeviceChoice(str(tmp_path / "gone.json")))
+    assert _kept_profile(gone, tmp_path) is None
+    save_profile(replace(profile, device=replace(profile.device, name="Abacus 9")), tmp_path / "profile.json")
+    kept = _kept_profile(gone, tmp_path)
+    assert kept is not None
+    assert kept.device.name == "Abacus 9"
+    assert _kept_profile(replace(gone, device=DeviceChoice()), tmp_path) is None  # this machine is what it is now
+
+
 @pytest.mark.slow
 def test_a_plan_against_another_machine_predicts(nasbench, mail: Path) -> None:
     words = nasbench.search("--device", "mail.json", "--json")
@@ -178,3 +202,19 @@ def test_this_machine_is_profiled(nasbench, tmp_path: Path, runtime: str) -> Non
     data = json.loads(done.stdout)
     assert (data["device"]["runtime"], data["device"]["threads"]) == (runtime, 1)
     assert data["noisy"] or Path(data["file"]).exists()
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "devices.md").read_text()
+
+
+@pytest.mark.parametrize("line", re.findall(r"^    (?:\$ )?nasbench (.+)$", PAGE, re.MULTILINE))
+def test_the_commands_of_the_page_can_be_given(line: str) -> None:
+    words = shlex.split(line, comments=True)
+    command = program()
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    command.make_context("nasbench", words)
+
+
+def test_the_page_names_every_runtime() -> None:
+    assert re.findall(r"^\| `(\w+)` ", PAGE, re.MULTILINE) == list(RUNTIMES)

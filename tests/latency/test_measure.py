@@ -12,7 +12,7 @@ from nasbench.errors import DeviceError
 from nasbench.genotype import Block, Genotype
 from nasbench.genotype.plugins import load_plugin
 from nasbench.latency.device import local_device
-from nasbench.latency.measure import measure
+from nasbench.latency.measure import is_local, measure
 from nasbench.latency.measurement import Measurement
 from nasbench.latency.predict import Predictor
 from nasbench.latency.profiling import profile_device
@@ -64,6 +64,29 @@ def test_a_device_that_cannot_be_measured_here_is_said(change: dict[str, object]
     monkeypatch.setenv("NASBENCH_CACHE", str(tmp_path))
     with pytest.raises(DeviceError, match=rule):
         measure({"one": network(16)}, replace(local_device(1), **change), max_seconds=1)
+
+
+def test_what_is_local() -> None:
+    here = local_device(1)
+    assert is_local(here)
+    assert is_local(replace(here, host="rack", versions=here.versions | {"nasbench": "0.0"}, batch=4, precision="bf16"))
+    for change in (
+        {"name": "Abacus 9"},
+        {"kind": "cuda", "name": "Abacus GPU"},
+        {"threads": 4096},
+        {"runtime": "onnxruntime"},  # of which version is not said
+        {"versions": here.versions | {"torch": "0.1"}},
+    ):
+        assert not is_local(replace(here, **change)), change
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runtime", ["compile", "onnxruntime"])
+def test_other_runtimes_are_measured_too(runtime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NASBENCH_CACHE", str(tmp_path))
+    networks = {"small": network(16), "large": network(128, 128)}
+    found = measure(networks, local_device(1, runtime=runtime), min_rounds=6, max_seconds=10)
+    assert found["large"].low_ms > found["small"].high_ms
 
 
 def test_what_fails_in_the_measuring_process_is_said_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from nasbench.latency import DeviceChoice
+from nasbench.search.limits import Limits
+from nasbench.search.request import Request
+from nasbench.spaces import load_space
+
+
+def request_for(device: DeviceChoice) -> Request:
+    return Request(space="tiny", limits=Limits(latency_ms=20.0), device=device)
+
+
+CHOICES = [
+    (DeviceChoice(), "tiny-20ms"),
+    (DeviceChoice(runtime="eager", batch=1), "tiny-20ms"),
+    (DeviceChoice(runtime="onnxruntime", threads=1), "tiny-20ms-onnxruntime-1t"),
+    (DeviceChoice("cuda", "cudagraphs", batch=8, precision="fp16"), "tiny-20ms-cuda-cudagraphs-b8-fp16"),
+    (DeviceChoice(memory_format="channels_last"), "tiny-20ms-channels_last"),
+    (DeviceChoice("mail/my phone.json"), "tiny-20ms-my_phone"),
+]
+
+
+@pytest.mark.parametrize(("device", "name"), CHOICES)
+def test_the_device_is_part_of_a_studys_name(device: DeviceChoice, name: str) -> None:
+    assert request_for(device).name() == name
+
+
+@pytest.mark.parametrize("device", [device for device, _ in CHOICES])
+def test_a_command_asks_for_the_same_device_again(device: DeviceChoice) -> None:
+    command = request_for(device).command(load_space("tiny"), "key", "images")
+    assert Request.from_command(command) == request_for(device)
+
+
+def test_another_device_is_another_command() -> None:
+    space = load_space("tiny")
+    commands = [request_for(device).command(space, "key", "images") for device, _ in CHOICES]
+    assert commands[0] == commands[1]
+    assert all(one != commands[0] for one in commands[2:])
