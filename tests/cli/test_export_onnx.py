@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from safetensors.torch import save_file
 
 import nasbench as nb
 from nasbench.genotype import Genotype
-from nasbench.genotype.blocks import conv, gap, linear
+from nasbench.genotype.blocks import branches, conv, gap, linear
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -109,6 +110,15 @@ def test_a_block_of_ones_own(nasbench, call) -> None:
     ran = call("export", "net.yaml", "--onnx", "m.onnx", "--plugin", "mine.py")
     assert ran.returncode == 0, ran.stderr
     assert "stem.1.concat" in {n.name for n in onnx.load(nasbench.folder / "m.onnx").graph.node}
+
+
+def test_random_weights_that_grow_beyond_all_numbers_are_settled(nasbench, call) -> None:
+    fourfold = replace(branches([[], [], [], []], "add"), repeat=8)
+    g = Genotype("deep", (3, 8, 8), (conv(4, 3),), ((fourfold, conv(4, 3)),) * 9, (gap(), linear(5)))
+    (nasbench.folder / "deep.yaml").write_text(g.to_yaml())
+    ran = call("export", "deep.yaml", "--onnx", "m.onnx")
+    assert ran.returncode == 0, ran.stderr
+    assert np.isfinite(answers(nasbench.folder / "m.onnx", torch.ones(1, 3, 8, 8))).all()
 
 
 def test_a_study_without_weights(nasbench, call, study: Path) -> None:

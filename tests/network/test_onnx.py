@@ -16,8 +16,9 @@ from torch import nn
 
 from nasbench.errors import NasbenchError
 from nasbench.genotype import VOCABULARY, Block, Genotype, Style, Tracer, Value, block, trace
-from nasbench.genotype.blocks import conv, gap, linear
+from nasbench.genotype.blocks import branches, conv, gap, linear
 from nasbench.network import build
+from nasbench.network.initialise import settle
 from nasbench.network.onnx import INPUT, OPSET, OUTPUT, OnnxCheck, UnclearError, check_onnx, onnx_model
 from nasbench.zoo import known
 from tests.classics import classics
@@ -299,6 +300,20 @@ def test_more_than_a_file_holds(model) -> None:
     g = Genotype("n", (3, 8, 8), (), (), (linear(20_000), linear(30_000)))
     with pytest.raises(NasbenchError, match=r"at most 2.0 GiB of weights; n has 2.2"):
         onnx_model(g, build(g, "meta"))
+
+
+def test_norms_that_have_seen_images_hold_a_signal_that_else_grows_beyond_all_numbers() -> None:
+    fourfold = replace(branches([[], [], [], []], "add"), repeat=8)
+    g = Genotype("deep", (3, 8, 8), (conv(4, 3),), ((fourfold, conv(4, 3)),) * 9, (gap(), linear(5)))
+    torch.manual_seed(0)
+    net = build(g).eval()
+    with pytest.raises(UnclearError, match="deep gives NaN or infinity"):
+        compare(g, net)
+    momenta = {m.momentum for m in net.modules() if isinstance(m, nn.BatchNorm2d)}
+    settle(net, images(g, 4))
+    assert compare(g, net).spread > 0.01
+    assert not any(m.training for m in net.modules())
+    assert {m.momentum for m in net.modules() if isinstance(m, nn.BatchNorm2d)} == momenta
 
 
 def test_what_only_training_runs_is_left_out() -> None:

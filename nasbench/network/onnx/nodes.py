@@ -182,7 +182,7 @@ class Nodes:
             return self.node("LRN", [x], out, name, size=n, alpha=a["alpha"], beta=a["beta"], bias=a["k"])
         square = self.node("Mul", [x, x], f"{name}/square")
         deep = self.node("Reshape", [square, self.constant(f"{name}/deep", [0, 1, *shape])], f"{name}/depth")
-        form = {"kernel_shape": (n, 1, 1), "strides": (1, 1, 1), "count_include_pad": 1}
+        form: dict[str, Any] = {"kernel_shape": (n, 1, 1), "strides": (1, 1, 1), "count_include_pad": 1}
         means = self.node("AveragePool", [deep], f"{name}/means", pads=(n // 2, 0, 0, n // 2 - 1, 0, 0), **form)
         back = self.node("Reshape", [means, self.constant(f"{name}/shape", [0, *shape])], f"{name}/back")
         scaled = self.node("Mul", [back, self.constant(f"{name}/alpha", float(a["alpha"]))], f"{name}/scaled")
