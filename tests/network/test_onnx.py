@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -136,15 +137,18 @@ def test_every_network_that_can_be_drawn(g: Genotype) -> None:
 
 # The known
 
-GENTLE = ("efficientnet_v2_s",)  # `scramble` makes a chaos of it, in which torch's float32 and float64 differ by half a logit
 QUICK = ("lenet5_modern", "googlenet", "resnet18", "densenet40_k12_cifar10", "squeezenet1_1", "mobilenet_v3_small", "shufflenet_v1_g3",
          "shufflenet_v2_x1_0", "efficientnet_b0", "nasnet_a_mobile")  # fmt: skip
 
 
+def fresh(g: Genotype) -> nn.Module:
+    torch.manual_seed(0)
+    return build(g).eval()
+
+
 @torch.no_grad()
 def gentle(g: Genotype) -> nn.Module:
-    torch.manual_seed(0)
-    net = build(g).eval()
+    net = fresh(g)
     draw = torch.Generator().manual_seed(1)
     for m in net.modules():
         if isinstance(m, nn.BatchNorm2d):
@@ -157,8 +161,14 @@ def gentle(g: Genotype) -> nn.Module:
 
 @pytest.mark.parametrize("name", classics(QUICK))
 def test_the_known(name: str) -> None:
+    """`scramble` makes a chaos of some, in which torch's float32 and float64 differ by half a logit: those with gentler weights."""
     g = small(name)
-    check = compare(g, gentle(g) if name in GENTLE else None)
+    check = None
+    for weights in (held, gentle, fresh):
+        with contextlib.suppress(UnclearError):
+            check = compare(g, weights(g))
+            break
+    assert check is not None, "torch does not agree with itself"
     assert check.spread > 0.01
     assert (check.output_shape, check.opset) == (("batch", 10), OPSET)
 
@@ -254,6 +264,15 @@ def test_numbers_beyond_all_are_refused(model, value: float) -> None:
     model[1].get_submodule("head.1.linear").bias.fill_(value)
     with pytest.raises(UnclearError, match="logits are finite numbers; n gives NaN or infinity"):
         check_onnx(onnx_model(CONTROLLED, model[1]).SerializeToString(), model[1], CONTROLLED)
+
+
+def test_infinity_that_only_the_model_gives_is_a_mistake(model) -> None:
+    def change(array: np.ndarray) -> None:
+        array[:] = np.inf
+
+    with pytest.raises(NasbenchError, match="NaN or infinity, not in torch; please report") as raised:
+        check_onnx(altered(model[0], "head.1.linear.bias", change), model[1], CONTROLLED)
+    assert not isinstance(raised.value, UnclearError)
 
 
 def test_chaos_is_told_from_a_mistake() -> None:
