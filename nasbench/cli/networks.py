@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasbench.cli.shared import INPUT, JSON, NAME, at_input, console, genotype_of, rows_of, show_json, table, winner_of
+from nasbench.cli.shared import INPUT, JSON, NAME, at_input, console, genotype_of, rows_of, say, show_json, table, winner_of
 from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype, adapt, cost_of, trace
 from nasbench.genotype.units import show_memory
 from nasbench.zoo import facts
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def register(app: typer.Typer) -> None:
@@ -65,29 +68,53 @@ def cost(
 def export(
     name: Annotated[str, typer.Argument(help="A known network, a genotype's .yaml file, or a study's folder (its winner).")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write; the screen without it.")] = None,
+    onnx: Annotated[Path | None, typer.Option("--onnx", help="Write an ONNX model to this file, compared with torch first.")] = None,
+    dynamic_batch: Annotated[bool, typer.Option("--dynamic-batch", help="The ONNX model takes any number of images at once.")] = False,
     input: str | None = INPUT,
     classes: Annotated[int | None, typer.Option(help="Another number of classes.")] = None,
     weights: Annotated[
-        Path | None, typer.Option(help="State dict of torchvision, timm, pytorchcv or ours (.pth, .safetensors), written beside --out.")
+        Path | None,
+        typer.Option(help="State dict of torchvision, timm, pytorchcv or ours (.pth, .safetensors), for --onnx and beside --out."),
     ] = None,
+    as_json: bool = JSON,
 ) -> None:
-    """Write a network's genotype as YAML, with weights as a .safetensors file beside it.
+    """Write a network's genotype as YAML, with weights as a .safetensors file beside it; or the network as an ONNX model.
 
-    Example: nasbench export mobilenet_v2 --classes 10 -o my.yaml
+    A study's winner goes into the model with the weights of its last round; a network without weights gets random ones.
+
+    Examples: nasbench export mobilenet_v2 --classes 10 -o my.yaml; nasbench export runs/mbconv-20ms --onnx my.onnx
     """
-    if weights is not None and out is None:
+    if onnx is None and (dynamic_batch or as_json):
+        raise NasbenchError("--dynamic-batch and --json are about an ONNX model; there is none; give --onnx FILE too")
+    if weights is not None and out is None and onnx is None:
         raise NasbenchError("--weights are written beside the genotype; it goes to the screen; give --out FILE.yaml too")
-    g = winner_of(Path(name)) if Path(name).is_dir() else genotype_of(name)
+    study = Path(name) if Path(name).is_dir() else None
+    g = winner_of(study) if study else genotype_of(name)
     g = adapt(at_input(g, input), classes=classes)
     trace(g)  # say now what is wrong with it
+    if onnx is not None:
+        from nasbench.cli.onnx import export_onnx
+
+        export_onnx(g, onnx, dynamic_batch, weights, study, as_json)
     if out is None:
-        typer.echo(g.to_yaml(), nl=False)
+        if onnx is None:
+            typer.echo(g.to_yaml(), nl=False)
         return
     from nasbench.files import write_atomic
 
     beside = "" if weights is None else f", and {_write_weights(g, weights, out)}"
     write_atomic(out, g.to_yaml())
-    console.print(f"wrote {out}: {g.name}, {'x'.join(map(str, g.input))}{beside}", soft_wrap=True)
+    if not as_json:
+        say(f"wrote {out}: {g.name}, {'x'.join(map(str, g.input))}{beside}")
+
+
+def loaded(g: Genotype, source: Path) -> nn.Module:
+    """The network with the weights of a file, ours or another library's, in inference mode."""
+    from nasbench.network import build, load_weights, read_weights
+
+    net = build(g)
+    load_weights(net, read_weights(source), like=g.name if g.name in facts() else None)
+    return net.eval()
 
 
 def _write_weights(g: Genotype, source: Path, out: Path) -> Path:
@@ -95,12 +122,9 @@ def _write_weights(g: Genotype, source: Path, out: Path) -> Path:
     from safetensors.torch import save
 
     from nasbench.files import write_atomic
-    from nasbench.network import build, load_weights, read_weights
 
-    net = build(g)
-    load_weights(net, read_weights(source), like=g.name if g.name in facts() else None)
     path = out.with_suffix(".safetensors")
-    write_atomic(path, save({name: value.contiguous() for name, value in net.state_dict().items()}))
+    write_atomic(path, save({name: value.contiguous() for name, value in loaded(g, source).state_dict().items()}))
     return path
 
 

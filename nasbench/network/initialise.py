@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 @torch.no_grad()
@@ -33,3 +33,17 @@ def initialise(net: nn.Module, scheme: str) -> None:
                 nn.init.uniform_(module.weight, -bound, bound)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+
+
+@torch.no_grad()
+def settle(net: nn.Module, image: Tensor) -> None:
+    """Give the norms the statistics of these images, so that random weights neither let the signal grow beyond all numbers nor lose it."""
+    norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d | nn.BatchNorm1d)]
+    kept = [(m.training, m.momentum) for m in norms]
+    for m in norms:
+        m.train()
+        m.momentum = 1.0
+    net(image)
+    for m, (training, momentum) in zip(norms, kept, strict=True):
+        m.train(training)
+        m.momentum = momentum
