@@ -42,10 +42,8 @@ def sums(networks: Iterable[Genotype], device: Device) -> list[float]:
 def alone(layer: Layer, layers: tuple[Layer, ...], device: Device) -> float:
     """Median milliseconds of a network of that layer alone; a gate multiplies values of one shape here."""
     source = layers[layer.inputs[0]]
-    if layer.kind in ("add", "scale"):
-        one = layer._replace(kind="add", inputs=(0, 0), index=1)
-    else:
-        one = layer._replace(inputs=(0,), index=1)
+    twice = {"kind": "add", "inputs": (0, 0)} if layer.kind in ("add", "scale") else {"inputs": (0,)}
+    one = layer._replace(**twice, index=1)  # type: ignore[arg-type]
     network = (Layer("input", (), source.shape, Fields(), flat=source.flat), one)
     run = onnx_run(network, device) if device.runtime == "onnxruntime" else eager_run(network, device)
     for _ in range(WARM):
@@ -70,7 +68,7 @@ def eager_run(network: tuple[Layer, ...], device: Device):  # type: ignore[no-un
 def onnx_run(network: tuple[Layer, ...], device: Device):  # type: ignore[no-untyped-def]
     import onnxruntime
 
-    from nasbench.network.onnx.nodes import model_of_trace
+    from nasbench.network.onnx.model import model_of_trace
 
     net = build_trace(network).to_empty(device="cpu").eval()
     with torch.no_grad():
@@ -79,7 +77,9 @@ def onnx_run(network: tuple[Layer, ...], device: Device):  # type: ignore[no-unt
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = device.threads, 1, 4
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    session = onnxruntime.InferenceSession(model_of_trace(network, net, device.batch), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        model_of_trace(network, net, batch=device.batch).SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
     feed = {session.get_inputs()[0].name: _image(network, device).numpy()}
 
     def run() -> None:

@@ -9,7 +9,15 @@ from typing import Any
 from nasbench.errors import BudgetError, DeviceError, GenotypeError
 from nasbench.genotype import Genotype, digest, trace
 from nasbench.latency import (
-    Device, Predictor, Profile, load_or_profile, load_profile, local_device, profile_device, profile_path, save_profile,
+    Device,
+    Predictor,
+    Profile,
+    load_or_profile,
+    load_profile,
+    local_device,
+    profile_device,
+    profile_path,
+    save_profile,
 )  # fmt: skip
 from nasbench.latency.runtimes.registry import RUNTIMES
 from nasbench.search.arms import Listener

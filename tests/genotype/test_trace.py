@@ -217,7 +217,7 @@ def test_window_arithmetic_is_torchs(h: int, w: int, kh: int, kw: int, stride: i
         ([branches([[], [conv(4), conv(4, 20, padding="valid")]])], "stem, layer 1, path 2, layer 2 (stem.0.paths.1.1): a 20x20 window"),
         (
             [cell(1, (("identity", 0, "identity", 1),), stride=2)],
-            "stem, layer 1 (stem.0.node2): a cell that halves its map needs two channels or more, one for each of two paths; got a width of 1",
+            "(stem.0.node2): a cell that halves its map needs two channels or more, one for each of two paths; got a width of 1",
         ),
         ([conv("mid*2")], "stem, layer 1 (stem.0): width 'mid*2' names 'mid', which this field cannot know"),
         ([conv(60_000), conv("in*6")], "stem, layer 2 (stem.1): a width is at most 65536 channels; 'in*6' of 60000 is 360000"),

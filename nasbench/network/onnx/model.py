@@ -32,13 +32,21 @@ def onnx_model(g: Genotype, net: nn.Module, batch: int | None = 1) -> ModelProto
     Raises:
         NasbenchError: onnx is not installed; or there are more weights than one file can hold.
     """
-    layers = inference(trace(g))
+    return model_of_trace(inference(trace(g)), net, g.name, batch)
+
+
+def model_of_trace(layers: Trace, net: nn.Module, name: str = "network", batch: int | None = 1) -> ModelProto:
+    """The same of a trace without auxiliary heads, which `net` was built from.
+
+    Raises:
+        NasbenchError: see `onnx_model`.
+    """
     size = _bytes_of(layers)
     if size > LARGEST:
         raise NasbenchError(
-            f"an ONNX file holds at most {LARGEST / 2**30:.1f} GiB of weights; {g.name} has {size / 2**30:.1f}; make it smaller"
+            f"an ONNX file holds at most {LARGEST / 2**30:.1f} GiB of weights; {name} has {size / 2**30:.1f}; make it smaller"
         )
-    weights = {name: value.detach().cpu().float().numpy() for name, value in net.state_dict().items()}
+    weights = {key: value.detach().cpu().float().numpy() for key, value in net.state_dict().items()}
     writer = Nodes(layers, weights)
     values = [INPUT]
     for layer in layers[1:]:
@@ -46,17 +54,17 @@ def onnx_model(g: Genotype, net: nn.Module, batch: int | None = 1) -> ModelProto
         values.append(writer.layer(layer, [values[i] for i in layer.inputs], out))
     if values[-1] != OUTPUT:  # a layer that does nothing in inference
         writer.node("Identity", [values[-1]], OUTPUT)
-    return _model(g, layers, writer, batch)
+    return _model(name, layers, writer, batch)
 
 
-def _model(g: Genotype, layers: Trace, writer: Nodes, batch: int | None) -> ModelProto:
+def _model(name: str, layers: Trace, writer: Nodes, batch: int | None) -> ModelProto:
     onnx = onnx_package()
-    helper, float32, end = onnx.helper, onnx.TensorProto.FLOAT, layers[-1]
+    helper, float32, start, end = onnx.helper, onnx.TensorProto.FLOAT, layers[0], layers[-1]
     size = "batch" if batch is None else batch
     graph = helper.make_graph(
         writer.nodes,
-        g.name,
-        [helper.make_tensor_value_info(INPUT, float32, [size, *g.input])],
+        name,
+        [helper.make_tensor_value_info(INPUT, float32, [size, start.channels] if start.flat else [size, *start.shape])],
         [helper.make_tensor_value_info(OUTPUT, float32, [size, end.channels] if end.flat else [size, *end.shape])],
         list(writer.constants.values()),
     )

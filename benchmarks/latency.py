@@ -1,0 +1,187 @@
+"""Latency: predicted and measured, side by side in one run. `python benchmarks/latency.py [--help]`.
+
+For a runtime of this machine: a profile for the space mbconv is made anew, as `nasbench device profile` makes it, and timed.
+Then networks that it has not seen are measured twice, in two sessions of their own, at the profile's speed of the machine: random
+ones of the space at 224 pixels, and known ones. The second session against the first is the noise floor. Beside our prediction
+stand others, on the same networks: a line through multiply-adds, one through activations (both fitted to the profile's
+networks), and the sum of all layers timed alone. With `--from` the profile is adapted from another's with few measurements.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lone_layers import sums
+
+from nasbench.genotype import Genotype, adapt, cost, trace
+from nasbench.latency import Device, Measurement, Predictor, Profile, load_profile, local_device, measure, profile_path
+from nasbench.search.profiling import FAMILIAR, obtain_profile, samples
+from nasbench.spaces import load_space
+from nasbench.zoo import known
+
+# Known networks of the space's kind and range that no profile of ours holds.
+KNOWN = (
+    "mobilenet_v1", "mobilenet_v1_075", "mobilenet_v1_050", "mobilenet_v2_140", "mobilenet_v2_075", "mobilenet_v2_050", "mnasnet1_0",
+    "mnasnet1_3", "mnasnet0_75", "mnasnet0_5", "mnasnet_a1_140", "mnasnet_a1_075", "mnasnet_a1_050", "mnasnet_small", "efficientnet_b1",
+)  # fmt: skip
+SEED = 20_000  # not the profile's
+MANY = 10_000
+
+
+class Quiet:
+    """Says what is going on, on one line each."""
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        print(f"# {name}", flush=True)
+
+    def say(self, message: str) -> None:
+        print(f"# {message}", flush=True)
+
+    def rounds(self, done: int, total: int) -> None:
+        pass
+
+    def step(self, message: str | None = None) -> None:
+        pass
+
+    def expect(self, total: int, left_s: float) -> None:
+        pass
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runtime", default="eager")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--kind", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--networks", type=int, default=40, help="random ones to measure")
+    parser.add_argument("--from", dest="base", type=Path, metavar="PROFILE", help="adapt from this device profile")
+    parser.add_argument("--profiled", type=int, help="networks of the profile")
+    parser.add_argument("--keep", type=Path, metavar="PROFILE", help="copy the device profile here")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
+    parser.add_argument("--quick", action="store_true", help="without the sum of lone layers and the screening of many")
+    asked = parser.parse_args()
+    device = local_device(asked.threads, runtime=asked.runtime, kind=asked.kind)
+    with tempfile.TemporaryDirectory(prefix="nasbench-bench-") as folder:
+        os.environ["NASBENCH_CACHE"] = folder
+        figures = run(device, asked)
+        if asked.keep:
+            asked.keep.write_bytes(profile_path(device).read_bytes())
+    show(figures)
+    if asked.json:
+        asked.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def run(device: Device, asked: argparse.Namespace) -> dict[str, Any]:
+    space = load_space("mbconv")
+    base = load_profile(asked.base) if asked.base else None
+    start = time.monotonic()
+    profile = obtain_profile(device, space, Quiet(), again=True, base=base, networks=asked.profiled)
+    took = time.monotonic() - start
+    predictor = Predictor(profile)
+
+    random = {name: adapt(g, input=(3, 224, 224)) for name, g in samples(space, asked.networks, SEED).items()}
+    networks = random | {name: known(name) for name in KNOWN}
+    sessions = [at_speed(networks, device, profile) for _ in range(2)]
+    first, again = sessions
+    ms = np.array([first[name].median_ms for name in networks])
+    predictions = predictor.predict_many(networks.values())
+    predicted = np.array([p.ms for p in predictions])
+    rows = {"ours": compared(predicted, ms), "measured again": compared(np.array([again[name].median_ms for name in networks]), ms)}
+    for what in ("macs", "activations"):
+        rows[f"a line through {what}"] = compared(line(what, profile, list(networks.values())), ms)
+    if not asked.quick:
+        alone = np.array(sums(networks.values(), device))
+        rows["sum of lone layers"] = compared(alone, ms)
+        rows["sum of lone layers, times one factor"] = compared(alone * float(np.median(ms / alone)), ms)
+    both = (ms + np.array([again[name].median_ms for name in networks])) / 2
+    rows["ours, against both sessions' mean"] = compared(predicted, both)
+    for name, part in (("random", slice(0, len(random))), ("known", slice(len(random), None))):
+        rows[f"ours, {name} ones alone"] = compared(predicted[part], ms[part])
+    inside = [p.low_ms <= m <= p.high_ms for p, m in zip(predictions, ms, strict=True)]
+    return {
+        "benchmark": "latency",
+        "about": " ".join((__doc__ or "").split()),
+        "device": device.to_json(),
+        "load": ", ".join(f"{x:.1f}" for x in os.getloadavg()),
+        "date": date.today().isoformat(),
+        "n": len(networks),
+        "profiled": len(profile.networks),
+        "profile_s": took,
+        "adapted_from": None if base is None else str(base.device),
+        "coverage_90": float(np.mean(inside)),
+        "interval": predictor.error,
+        "extrapolated": sum(bool(p.extrapolated) for p in predictions),
+        "noisy": sum(m.noisy for m in first.values()),
+        "noise_floor": rows["measured again"]["median_error"],
+        "screening_ms": None if asked.quick else screening(predictor),
+        "rows": rows,
+        "networks": {
+            name: {"ms": m, "again_ms": again[name].median_ms, "predicted_ms": p.ms, "low_ms": p.low_ms, "high_ms": p.high_ms}
+            for (name, m), p in zip(zip(networks, ms.tolist(), strict=True), predictions, strict=True)
+        },
+    }
+
+
+def at_speed(networks: dict[str, Genotype], device: Device, profile: Profile) -> dict[str, Measurement]:
+    print(f"# measuring {len(networks)} networks", flush=True)
+    found = measure(networks, device, max_seconds=4.0 * len(networks), say=print)
+    return {name: m.at_speed(profile.anchor_ms) for name, m in found.items()}
+
+
+def compared(predicted: np.ndarray, ms: np.ndarray) -> dict[str, float]:
+    from scipy.stats import spearmanr
+
+    errors = np.abs(predicted / ms - 1)
+    return {
+        "within5": float(np.mean(errors <= 0.05)),
+        "within10": float(np.mean(errors <= 0.10)),
+        "median_error": float(np.median(errors)),
+        "spearman": float(spearmanr(predicted, ms).statistic),
+        "n": len(ms),
+    }
+
+
+def line(what: str, profile: Profile, networks: list[Genotype]) -> np.ndarray:
+    """Milliseconds by a straight line through one count, fitted to the profile's networks by relative error."""
+    space = {n.name: n.ms for n in profile.networks}
+    drawn = samples(load_space("mbconv"), 200) | {name: known(name) for name in FAMILIAR}
+    x = np.array([[getattr(cost(drawn[name]), what), 1.0] for name in space if name in drawn])
+    y = np.array([ms for name, ms in space.items() if name in drawn])
+    slope = np.linalg.lstsq(x / y[:, None], np.ones(len(y)), rcond=None)[0]
+    found: np.ndarray = np.array([[getattr(cost(g), what), 1.0] for g in networks]) @ slope
+    return found
+
+
+def screening(predictor: Predictor) -> dict[str, float]:
+    """Milliseconds a network: to draw and trace it, and to predict it after that, for many together."""
+    space, start = load_space("mbconv"), time.perf_counter()
+    traces = [trace(space.sample(SEED + i)) for i in range(MANY)]
+    drawn = time.perf_counter() - start
+    start = time.perf_counter()
+    predictor.predict_many(traces)
+    return {"networks": MANY, "draw_and_trace": drawn / MANY * 1e3, "predict": (time.perf_counter() - start) / MANY * 1e3}
+
+
+def show(f: dict[str, Any]) -> None:
+    d = Device.from_json(f["device"])
+    print(f"\n{d}; {f['date']}, load {f['load']}, {f['n']} networks, {f['noisy']} noisy, {f['extrapolated']} extrapolated")
+    print(
+        f"profile of {f['profiled']} networks in {f['profile_s']:.0f} s; 90 % intervals hold {f['coverage_90']:.0%}, +-{f['interval']:.1%}"
+    )
+    if f["screening_ms"]:
+        s = f["screening_ms"]
+        print(f"{s['networks']} networks: {s['draw_and_trace']:.2f} ms each to draw and trace, {s['predict']:.3f} ms to predict")
+    print(f"{'':40s} {'n':>3s} {'within 5 %':>10s} {'within 10 %':>11s} {'median error':>12s} {'Spearman':>9s}")
+    for name, r in f["rows"].items():
+        print(f"{name:40s} {r['n']:3d} {r['within5']:10.0%} {r['within10']:11.0%} {r['median_error']:12.1%} {r['spearman']:9.3f}")
+
+
+if __name__ == "__main__":
+    main()
