@@ -36,17 +36,17 @@ class Card:
     target_ms: float
     device: Device
     predicted: Prediction | None
-    measured: Measurement
+    measured: Measurement | None
 
     @property
-    def met(self) -> bool:
-        """Whether the measured median is within the target; of a noisy measurement, its whole interval."""
-        return self.measured.within(self.target_ms)
+    def met(self) -> bool | None:
+        """Whether the median is within the target, of a noisy measurement its whole interval; None before it is measured."""
+        return None if self.measured is None else self.measured.within(self.target_ms)
 
     @property
     def sure(self) -> bool:
         """Whether the whole interval of the median is within the target."""
-        return self.met and self.measured.high_ms <= self.target_ms
+        return self.measured is not None and self.measured.high_ms <= self.target_ms
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `json.dumps`; `from_json` reads it back."""
@@ -59,7 +59,7 @@ class Card:
             "met": self.met,
             "device": self.device.to_json(),
             "predicted": None if self.predicted is None else self.predicted._asdict(),
-            "measured": asdict(self.measured),
+            "measured": None if self.measured is None else asdict(self.measured),
         }
 
     @classmethod
@@ -81,7 +81,7 @@ class Card:
                 target_ms=float(data["target_ms"]),
                 device=Device.from_json(data["device"]),
                 predicted=None if predicted is None else Prediction(**{**predicted, "extrapolated": tuple(predicted["extrapolated"])}),
-                measured=Measurement(**{f.name: measured[f.name] for f in fields(Measurement)}),
+                measured=None if measured is None else Measurement(**{f.name: measured[f.name] for f in fields(Measurement)}),
             )
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, DeviceError):
@@ -89,7 +89,7 @@ class Card:
             raise DeviceError(f"{where} lacks a part of a card: {error!r}; write it again") from error
 
 
-def make_card(g: Genotype, target_ms: float, device: Device, measured: Measurement, predicted: Prediction | None = None) -> Card:
+def make_card(g: Genotype, target_ms: float, device: Device, measured: Measurement | None, predicted: Prediction | None = None) -> Card:
     """The card of a measured network."""
     return Card(g.name, digest(g), target_ms, device, predicted, measured)
 
