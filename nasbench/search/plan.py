@@ -136,7 +136,7 @@ def _time_training(
 ) -> tuple[float, float]:
     """Seconds that one training of the space's networks takes, and one of the known, with all workers busy."""
     seconds: dict[int, float] = {}
-    with tempfile.TemporaryDirectory(prefix="nasbench-plan-") as folder, LocalEngine(workers, preload=PRELOAD) as engine:
+    with tempfile.TemporaryDirectory(prefix="nasbench-plan-") as folder, LocalEngine(workers, preload=preload(evaluate)) as engine:
         waiting = list(enumerate(networks))
         records: dict[Any, dict[str, Any]] = {}
         while waiting or engine.running:
@@ -207,7 +207,9 @@ class Pace:
         return one, last + MEASURING_S
 
 
-PRELOAD = ("torch", "nasbench.evaluate.train")
+def preload(evaluate: Evaluate) -> tuple[str, ...]:
+    """What the engine's server imports once for all trials."""
+    return "torch", "nasbench.evaluate.train", evaluate.__module__
 
 
 def shorter(task: TrainTask) -> TrainTask:

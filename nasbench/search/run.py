@@ -17,7 +17,7 @@ from nasbench.search.last_round import LastRound
 from nasbench.search.ledger import Ledger
 from nasbench.search.measuring import MEASUREMENTS_FILE, Measure, Measurements
 from nasbench.search.phase import Phase
-from nasbench.search.plan import PRELOAD, Clock, Pace, Plan, make_plan
+from nasbench.search.plan import Clock, Pace, Plan, make_plan, preload
 from nasbench.search.plugins import keep, named
 from nasbench.search.profiling import obtain_profile
 from nasbench.search.promise import Promise, deliver
@@ -124,7 +124,7 @@ def _run(task: Task, folder: StudyFolder, ledger: Ledger, made: Plan, listener: 
     pace = Pace(made, task.request, clock, sum(t.seconds or 0.0 for arm in arms for t in arm.phase.records()))
     last = LastRound(task, folder, ledger, arms[0].phase, arms[1].phase, run, kept, listener)
 
-    with LocalEngine(task.request.workers, time_limit_s=max(300.0, 20 * made.seconds_per_trial), preload=PRELOAD) as engine:
+    with LocalEngine(task.request.workers, time_limit_s=max(300.0, 20 * made.seconds_per_trial), preload=preload(task.evaluate)) as engine:
         listener.stage("training", pace.outlook(arms)[0])
         for _ in range(sum(arm.done for arm in arms)):
             listener.step()
