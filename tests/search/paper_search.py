@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from unittest.mock import patch
 
 import numpy as np
 from formula import by_size
@@ -11,6 +12,7 @@ from nasbench.genotype import Genotype, digest, trace
 from nasbench.latency import Device, Measurement, Predictor, Profile
 from nasbench.latency.profile import TimedNetwork
 from nasbench.latency.signature import signatures
+from nasbench.search.engines.local import Finished
 from nasbench.search.limits import Limits
 from nasbench.search.request import Request
 from nasbench.search.run import search
@@ -102,5 +104,29 @@ def task(measure=None, predicted=None, space="tiny", trials=6, workers=2, **more
     return Task(request, load_space(space), 10, 100, "no images", PAPER, predictor, evaluate=by_size, measure=measure)
 
 
-def run(path, made: Task, listener=None):
-    return search(made, path, listener or Silent(), lambda task, plan: None)
+class Inline:
+    """An engine that works in this process: a fork server that other tests started would load torch for every trial."""
+
+    def __init__(self, workers, **_) -> None:
+        self.workers, self._waiting = workers, []
+
+    free = property(lambda self: self.workers - len(self._waiting))
+    running = property(lambda self: [key for key, _, _ in self._waiting])
+
+    def submit(self, key, function, argument):
+        self._waiting.append((key, function, argument))
+
+    def wait(self, timeout=None):
+        key, function, argument = self._waiting.pop(0)
+        return [Finished(key, "result", function(argument), seconds=0.01)]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+def run(path, made: Task, listener=None, engine=Inline):
+    with patch("nasbench.search.run.LocalEngine", engine), patch("nasbench.search.plan.LocalEngine", engine):
+        return search(made, path, listener or Silent(), lambda task, plan: None)
