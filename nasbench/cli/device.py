@@ -42,9 +42,11 @@ def profile(
     precision: PrecisionName = None,
     memory_format: MemoryFormatName = None,
     again: Annotated[bool, typer.Option(help="Measure again even if a profile is stored.")] = False,
+    base: Annotated[Path | None, typer.Option("--from", help="Adapt this profile of another device, with few measurements.")] = None,
+    networks: Annotated[int | None, typer.Option(help="Networks to measure for a new profile; 33, or 16 to adapt one.")] = None,
     as_json: bool = JSON,
 ) -> None:
-    """Measure how long layers and networks take on this machine; `search` does it when needed.
+    """Measure how long layers and networks take on this machine; `search` does it when needed. After a kill it goes on.
 
     Example: nasbench device profile --space mbconv --runtime onnxruntime
     """
@@ -52,11 +54,13 @@ def profile(
 
     where = load_space(space)
     wanted, _ = device_choice(device, runtime, threads, batch, precision, memory_format).resolve()
-    from nasbench.latency import Predictor, profile_path
+    from nasbench.latency import Predictor, load_profile, profile_path
     from nasbench.search.profiling import obtain_profile
 
+    other = load_profile(base) if base is not None else None
+
     with Reporter() as reporter:
-        found = obtain_profile(wanted, where, reporter, again=again)
+        found = obtain_profile(wanted, where, reporter, again=again or other is not None, base=other, networks=networks)
     _show_profile(found, Predictor(found), profile_path(wanted), as_json)
 
 

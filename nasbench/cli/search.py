@@ -21,30 +21,25 @@ from nasbench.cli.shared import (
     PrecisionName,
     RuntimeName,
     Threads,
-    console,
     device_choice,
-    rows_of,
     say,
     show_json,
     table,
-)
-from nasbench.cli.spaces import count_words
+)  # fmt: skip
+from nasbench.cli.study_text import show_outcome, show_plan, show_summary
 from nasbench.errors import NasbenchError, StudyError
-from nasbench.genotype import Genotype
-from nasbench.genotype.units import parse_count, parse_duration, parse_latency, parse_memory, show_count, show_duration
+from nasbench.genotype.units import parse_count, parse_duration, parse_latency, parse_memory, show_count
 
 if TYPE_CHECKING:
-    from nasbench.analysis.study import Study
     from nasbench.latency import DeviceChoice, Profile
-    from nasbench.search.plan import Plan
     from nasbench.search.request import Request
-    from nasbench.search.run import Outcome, Task
 
 Space = Annotated[str, typer.Option("--space", help="A space (see `nasbench spaces`) or its .yaml file.")]
 Latency = Annotated[str | None, typer.Option("--latency", help="Limit at the network's own input size on the device, such as 20ms.")]
 Macs = Annotated[str | None, typer.Option("--macs", help="Limit on multiply-adds, such as 300M.")]
 Params = Annotated[str | None, typer.Option("--params", help="Limit on parameters, such as 5M.")]
 Memory = Annotated[str | None, typer.Option("--memory", help="Limit on memory to run, float32 at batch 1, such as 64MiB.")]
+Size = Annotated[str | None, typer.Option("--size", help="Limit on the model's size at the device's precision, such as 4MiB.")]
 Data = Annotated[str, typer.Option("--data", help="embedded, fashion-mnist, mnist, cifar10, cifar100, or a folder of class folders.")]
 DataRoot = Annotated[str | None, typer.Option("--data-root", help="Where downloaded data sets are kept.")]
 StrategyName = Annotated[str, typer.Option("--strategy", help="random, evolution or tpe.")]
@@ -69,6 +64,7 @@ def plan(
     macs: Macs = None,
     params: Params = None,
     memory: Memory = None,
+    size: Size = None,
     data: Data = "embedded",
     data_root: DataRoot = None,
     strategy: StrategyName = "evolution",
@@ -93,11 +89,27 @@ def plan(
     """
     choice = device_choice(device, runtime, threads, batch, precision, memory_format)
     request = _request(
-        space, latency, macs, params, memory, data, data_root, strategy, reward, seed, trials, time_limit, workers, choice, known, recipe
+        space,
+        latency,
+        macs,
+        params,
+        memory,
+        size,
+        data,
+        data_root,
+        strategy,
+        reward,
+        seed,
+        trials,
+        time_limit,
+        workers,
+        choice,
+        known,
+        recipe,
     )
     from nasbench.search.profiling import obtain_profile
     from nasbench.search.run import plan as make
-    from nasbench.search.run import prepare
+    from nasbench.search.task import prepare
 
     device_, profile = choice.resolve()
     task = prepare(request, device_)
@@ -105,9 +117,9 @@ def plan(
         task = task.predicting(profile or obtain_profile(task.device, task.space, reporter))
         made = make(task, reporter)
     if as_json:
-        show_json(json.loads(made.to_json()) | {"binds": made.binds})
+        show_json(json.loads(made.to_json()))
     else:
-        _show_plan(task, made)
+        show_plan(task, made)
 
 
 def search(
@@ -116,6 +128,7 @@ def search(
     macs: Macs = None,
     params: Params = None,
     memory: Memory = None,
+    size: Size = None,
     data: Data = "embedded",
     data_root: DataRoot = None,
     strategy: StrategyName = "evolution",
@@ -144,7 +157,23 @@ def search(
     """
     choice = device_choice(device, runtime, threads, batch, precision, memory_format)
     request = _request(
-        space, latency, macs, params, memory, data, data_root, strategy, reward, seed, trials, time_limit, workers, choice, known, recipe
+        space,
+        latency,
+        macs,
+        params,
+        memory,
+        size,
+        data,
+        data_root,
+        strategy,
+        reward,
+        seed,
+        trials,
+        time_limit,
+        workers,
+        choice,
+        known,
+        recipe,
     )
     from nasbench.search.folder import study_path
 
@@ -188,7 +217,7 @@ def status(path: Folder, as_json: bool = JSON) -> None:
         ((phase, wanted.get(phase) or "", ", ".join(f"{n} {s}" for s, n in sorted(c.items()))) for phase, c in counts.items()),
     )
     if study.summary():
-        _show_summary(study)
+        show_summary(study)
 
 
 def front(path: Folder, as_json: bool = JSON) -> None:
@@ -216,9 +245,9 @@ def front(path: Folder, as_json: bool = JSON) -> None:
 
 
 def _request(
-    space: str, latency: str | None, macs: str | None, params: str | None, memory: str | None, data: str, data_root: str | None,
-    strategy: str, reward: str, seed: int, trials: int | None, time_limit: str, workers: int | None, choice: DeviceChoice,
-    known: str | None, recipe: Path | None,
+    space: str, latency: str | None, macs: str | None, params: str | None, memory: str | None, size: str | None, data: str,
+    data_root: str | None, strategy: str, reward: str, seed: int, trials: int | None, time_limit: str, workers: int | None,
+    choice: DeviceChoice, known: str | None, recipe: Path | None,
 ) -> Request:  # fmt: skip
     """The options as a request; quantities and names are checked before torch is loaded."""
     from nasbench.spaces import load_space
@@ -228,6 +257,7 @@ def _request(
         "macs": parse_count(macs) if macs is not None else None,
         "params": parse_count(params) if params is not None else None,
         "memory_bytes": parse_memory(memory) if memory is not None else None,
+        "size_bytes": parse_memory(size) if size is not None else None,
     }
     load_space(space)
     seconds = parse_duration(time_limit)
@@ -265,8 +295,8 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _search(request: Request, path: Path, as_json: bool) -> int:
     from nasbench.analysis.plots import save_front
     from nasbench.analysis.study import open_study
-    from nasbench.search.run import prepare
     from nasbench.search.run import search as run
+    from nasbench.search.task import prepare
 
     began = time.monotonic()
     signal.signal(signal.SIGTERM, _as_interrupt)
@@ -275,7 +305,7 @@ def _search(request: Request, path: Path, as_json: bool) -> int:
     task = prepare(request, device)
     if profile is not None:
         task = task.predicting(profile)
-    show = (lambda task, made: None) if as_json else _show_plan
+    show = (lambda task, made: None) if as_json else show_plan
     with Reporter() as reporter:
         outcome = run(task, path, reporter, show, time.monotonic() - began)
     study = open_study(path)
@@ -285,7 +315,7 @@ def _search(request: Request, path: Path, as_json: bool) -> int:
     if as_json:
         show_json({"path": str(path), "winner": outcome.winner is not None, "summary": study.summary()})
     else:
-        _show_outcome(request, study, outcome, time.monotonic() - began)
+        show_outcome(request, study, outcome, time.monotonic() - began)
     return 0 if outcome.winner else MISSED
 
 
@@ -299,78 +329,6 @@ def _kept_profile(request: Request, path: Path) -> Profile | None:
 
 def _as_interrupt(*_: object) -> None:
     raise KeyboardInterrupt
-
-
-def _show_plan(task: Task, made: Plan) -> None:
-    request = task.request
-    about = "" if request.trials is not None else "about "
-    limits = request.limits.describe()
-    if request.limits.latency_ms is not None and not made.binds:
-        limits += " (it excludes nothing that was sampled)"
-    table(
-        ("plan", ""),
-        (
-            ("space", f"{task.space.name}: {count_words(made.count)} networks"),
-            ("device", str(task.device)),
-            ("latency", f"{made.fastest_ms:.1f} ms fastest, {made.median_ms:.1f} ms median, {made.slowest_ms:.1f} ms slowest (predicted)"),
-            ("limits", limits),
-            ("within them", f"{made.share:.0%} of {made.sampled} samples"),
-            ("data", f"{task.images}; {task.train_images} to train, the rest to validate"),
-            (
-                "trials",
-                f"{about}{made.trials} by {request.strategy}, as many at random, {made.final_runs} at last; {made.workers} at a time",
-            ),
-            ("a trial takes", f"about {show_duration(made.seconds_per_trial)}"),
-            ("expected", f"about {made.expected_s / 60:.1f} minutes"),
-        ),
-    )
-    console.print()
-
-
-def _show_outcome(request: Request, study: Study, outcome: Outcome, seconds: float) -> None:
-    console.print()
-    best = outcome.winner
-    if best is None:
-        say(f"no network that was found keeps {request.limits.describe()} when measured on this device; allow more, or search longer")
-    else:
-        f, m = best.finalist, best.finalist.measured
-        say("winner", rows_of(Genotype.from_yaml(f.genotype)), "")
-        budget = f"budget {request.limits.latency_ms:g} ms: kept" if request.limits.latency_ms else "no latency budget"
-        table(
-            ("", ""),
-            (
-                (
-                    "latency",
-                    f"{m.median_ms:.1f} ms measured [{m.low_ms:.1f}, {m.high_ms:.1f}], {f.predicted.ms:.1f} ms predicted; {budget}",
-                ),
-                ("", f"median of {m.n} rounds and its 95 % interval{'; noisy: ' + m.why if m.noisy else ''}"),
-                ("size", f"{show_count(f.params)} parameters, {show_count(f.macs)} MACs"),
-                ("accuracy", f"{best.accuracy:.1%} on validation images, mean of {len(best.seeds)} fresh seeds, same short recipe for all"),
-            ),
-        )
-        console.print()
-    _show_summary(study)
-    if not outcome.complete:
-        say("the time limit ended the search before all planned trials; a longer --time with another --name does more")
-    say(f"\n{show_duration(seconds)}; study in {study.path}: front.png, front.csv, best/card.json, best/genotype.yaml")
-
-
-def _show_summary(study: Study) -> None:
-    """The last round, and in words whether the search was worth it."""
-    from nasbench.analysis.worth import verdicts
-
-    rows = study.summary()
-    target = study.command.get("latency_ms")
-    shown = []
-    for r in rows:
-        inside = "" if target is None else "yes" if r["latency_ms"] <= target else "no"
-        test = f"{r['test_accuracy']:.1%}" if r["test_accuracy"] is not None else ""
-        spread = f"{r['accuracy']:.1%} ± {(max(r['accuracy_seeds']) - min(r['accuracy_seeds'])) / 2:.1%}"
-        name = f"{r['network']}{'  <- winner' if r['winner'] else ''}"
-        shown.append((name, spread, test, f"{r['latency_ms']:.1f} ms", inside, show_count(r["macs"]), show_count(r["params"])))
-    table(("last round", ">accuracy", ">test", ">measured", "in budget", ">MACs", ">params"), shown)
-    console.print()
-    say(*verdicts(rows, target))
 
 
 __all__ = ["MISSED", "StudyError", "register"]

@@ -8,6 +8,8 @@
 - `activations`: elements written by convolutions and linear layers (Radosavovic et al. 2020, section 3; fvcore agrees).
 - `peak_bytes`: weights and buffers, plus the most that values alive at one time take, running layer by layer with
   in-place activations. A kernel's own workspace is not known here.
+- `size_bytes`: of the model as it is kept, parameters and the buffers of its norms at a device's precision. A file's header and
+  PyTorch's count of batches per norm are not in it.
 - `train_peak_bytes`: weights, gradients and one momentum, plus every stored value of a forward pass and the largest
   gradient, for one image.
 - Auxiliary heads run in training only: `auxiliary_params` counts their parameters and `train_peak_bytes` their memory;
@@ -21,11 +23,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from nasbench.errors import UnitError, nearest
 from nasbench.genotype.genotype import Genotype
 from nasbench.genotype.layer import Layer
 from nasbench.genotype.trace import trace
 
 BYTES = 4  # of a float32
+BYTES_OF: Mapping[str, int] = {"fp32": BYTES, "bf16": 2, "fp16": 2}
 
 VIEWS = frozenset({"flatten", "slice", "dropout", "drop_path"})  # they write nothing in inference
 _UNSAFE = frozenset({"input", "act", "interleave", *VIEWS})  # shared, perhaps a view, or needed again by the backward pass
@@ -42,6 +46,7 @@ class Cost:
         depth: convolutions and linear layers on the longest way through.
         layers: layers in the trace, without the input and auxiliary heads.
         auxiliary_params: parameters that training has besides, those of auxiliary heads.
+        buffers: numbers that are kept and not trained, running means and variances.
     """
 
     params: int
@@ -52,6 +57,17 @@ class Cost:
     depth: int
     layers: int
     auxiliary_params: int = 0
+    buffers: int = 0
+
+    def size_bytes(self, precision: str = "fp32") -> int:
+        """Of the model at `fp32`, `bf16` or `fp16`.
+
+        Raises:
+            UnitError: another precision.
+        """
+        if precision not in BYTES_OF:
+            raise UnitError(f"a precision is one of {', '.join(BYTES_OF)}; got {precision!r}{nearest(precision, BYTES_OF)}")
+        return BYTES_OF[precision] * (self.params + self.buffers)
 
 
 def cost(g: Genotype) -> Cost:
@@ -118,6 +134,7 @@ def cost_of(layers: Sequence[Layer]) -> Cost:
         depth=max(depth),
         layers=len(layers) - 1 - len(heads),
         auxiliary_params=more,
+        buffers=buffers,
     )
 
 

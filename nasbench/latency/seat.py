@@ -146,22 +146,26 @@ class _Guest:
         What a neighbour takes of a core comes and goes within a tenth of a second. Blocks of runs would each meet a
         different share of it; single runs in turns do not, and repeat three times as well for the same time.
         """
-        passes_a_turn = 2 if layers else 1
-        turns = round(ms / (self.anchors_ms + passes_a_turn * self.ms))
-        turns = min(MOST_RUNS, max(FEWEST_RUNS // passes_a_turn, turns))
+        turns = min(MOST_RUNS, max(FEWEST_RUNS, round(ms / (self.anchors_ms + self.ms))))
         self.loaded.run()
         self.anchor()
         start = now()
         times: list[float] = []
         anchor_times: list[float] = []
-        recorder = self.loaded.record() if layers and self.loaded.record else None
         for _ in range(turns):
             times.append(timed(self.loaded.run))
-            if recorder:
-                recorder.run()
             anchor_times.extend(timed(self.anchor) for _ in range(self.anchors))
         visit = Visit(middle_mean(times), middle_mean(anchor_times), waited_share(start, now(), self.threads))
-        return Timing(visit, [middle_mean(each) for each in zip(*recorder.finish(), strict=True)] if recorder else None)
+        return Timing(visit, self._layers(turns) if layers else None)
+
+    def _layers(self, turns: int) -> list[float] | None:
+        """Milliseconds of each layer. Apart from the turns: its runs would drive a small network out of the caches."""
+        if self.loaded.record is None:
+            return None
+        recorder = self.loaded.record()
+        for _ in range(max(FEWEST_RUNS // 2, turns // 2)):
+            recorder.run()
+        return [middle_mean(each) for each in zip(*recorder.finish(), strict=True)]
 
 
 def timed(run: Callable[[], None]) -> float:

@@ -23,7 +23,7 @@ Tell = Callable[[int, int], None]
 Part = Callable[[Mapping[str, Any]], None]
 
 MORE_ROUNDS = 3  # those that need it get up to so many times the rounds
-PROFILE_VISIT_MS = 150.0
+PROFILE_VISIT_MS = 100.0  # and half as many runs again, layer by layer
 PROCESSES = {"cpu": 10, "cuda": 4}  # at one time; each takes about 100 MB, on a GPU several hundred of its memory,
 GROUP_PARAMS = 300_000_000  # and the parameters of their networks
 MEASURED_IN = 3  # processes that take turns with each network that is measured,

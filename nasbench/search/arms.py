@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from nasbench.evaluate.train import TrainTask, evaluate_training
+from nasbench.evaluate.train import TrainTask
 from nasbench.search.engines.local import Finished, LocalEngine
 from nasbench.search.phase import Asked, Phase
 from nasbench.search.records import Trial
@@ -41,14 +41,14 @@ class Arm:
     Attributes:
         phase: where they are kept.
         wanted: how many are to be trained.
-        draw: the next trial to train, or None when there is no other.
+        draw: the next trial to train, or None when there is no other; it is told how many are still to be trained.
         task, record: what a worker gets, and what the ledger is told of its answer.
         at_once: how many may run side by side; 1 keeps a strategy serial and so reproducible.
     """
 
     phase: Phase
     wanted: int
-    draw: Callable[[], Asked | None]
+    draw: Callable[[int], Asked | None]
     task: Callable[[Asked], TrainTask]
     record: Callable[[Asked, dict[str, Any]], dict[str, Any]]
     at_once: int
@@ -71,12 +71,17 @@ class Arm:
 
     def take(self) -> Asked | None:
         """A trial to train."""
-        asked = self.draw()
+        asked = self.draw(self.wanted - self.done - self.running)
         self.exhausted = asked is None
         return asked
 
 
-def work(engine: LocalEngine, arms: Sequence[Arm], told: Callable[[Arm, Trial], None], stop: Callable[[], bool]) -> None:
+Evaluate = Callable[[TrainTask], dict[str, Any]]  # a module's function, which travels to another process
+
+
+def work(
+    engine: LocalEngine, arms: Sequence[Arm], evaluate: Evaluate, told: Callable[[Arm, Trial], None], stop: Callable[[], bool]
+) -> None:
     """Keep the workers busy until every arm is done, or `stop` says that no new trial may begin."""
     jobs: dict[Hashable, tuple[Arm, Asked, int]] = {}
 
@@ -85,7 +90,7 @@ def work(engine: LocalEngine, arms: Sequence[Arm], told: Callable[[Arm, Trial], 
         task = arm.task(asked)
         jobs[key] = (arm, asked, attempt)
         arm.running += 1
-        engine.submit(key, evaluate_training, task)
+        engine.submit(key, evaluate, task)
 
     while True:
         while engine.free and not stop():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ from typing import Any
 from nasbench.errors import StudyError
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, digest
-from nasbench.latency import Device, Measurement, Prediction, measure
+from nasbench.latency import Measurement, Prediction
 from nasbench.search.limits import Figures, Limits
+from nasbench.search.measuring import Measure, Measured, Measurements
 from nasbench.search.records import Trial
 
-MEASURE_S = 40.0  # for the visits of one batch
-REPEATS = 1
+NOISY_SESSIONS = 2  # in a row that brought nothing, after which measuring goes nowhere today
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Finalist:
     Attributes:
         origin: `search 12`, `random 3` or `known mobilenet_v2`: the arm, and the trial's number or the name.
         genotype: YAML.
-        predicted, measured: latency.
+        predicted, measured: latency, both at the profile's speed; no measurement where the device is elsewhere.
     """
 
     origin: str
@@ -35,42 +35,32 @@ class Finalist:
     params: int
     macs: int
     predicted: Prediction
-    measured: Measurement
+    measured: Measurement | None
 
     @property
     def arm(self) -> str:
         return self.origin.split()[0]
 
     def keeps(self, limits: Limits) -> bool:
-        """Whether the measured median is inside; of a noisy measurement, the whole interval must be."""
-        return limits.latency_ms is None or self.measured.within(limits.latency_ms)
+        """Whether the whole interval of the measurement is inside; without one, that of a prediction within the profile."""
+        if limits.latency_ms is None:
+            return True
+        if self.measured is None:
+            return not self.predicted.extrapolated and self.predicted.high_ms <= limits.latency_ms
+        return self.measured.high_ms <= limits.latency_ms
+
+    @property
+    def latency(self) -> str:
+        """In words."""
+        return f"{self.predicted.ms:.1f} ms predicted" if self.measured is None else f"{self.measured}"
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Finalist:
         predicted = Prediction(**{**row["predicted"], "extrapolated": tuple(row["predicted"]["extrapolated"])})
-        return cls(**{**row, "predicted": predicted, "measured": Measurement(**row["measured"])})
+        return cls(**{**row, "predicted": predicted, "measured": row["measured"] and Measurement(**row["measured"])})
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"predicted": self.predicted._asdict()}
-
-
-Measure = Callable[[Mapping[str, Genotype]], Mapping[str, Measurement]]
-
-
-def measurer(device: Device, say: Callable[[str], None]) -> Measure:
-    """Measures networks on a device while nothing else of ours runs; what comes out noisy is measured again, a few times."""
-
-    def run(networks: Mapping[str, Genotype]) -> dict[str, Measurement]:
-        found = measure(networks, device, max_seconds=MEASURE_S, say=say)
-        for _ in range(REPEATS):
-            noisy = {name: networks[name] for name, m in found.items() if m.noisy}
-            if not noisy:
-                break
-            say(f"{len(noisy)} of {len(networks)} measurements are noisy ({found[next(iter(noisy))].why}): measuring those again")
-            found |= measure(noisy, device, max_seconds=MEASURE_S, say=say)
-        return found
-
-    return run
 
 
 def choose_finalists(
@@ -78,18 +68,20 @@ def choose_finalists(
     known: Mapping[str, Genotype],
     describe: Callable[[Genotype], Figures],
     limits: Limits,
-    run: Measure,
+    run: Measure | None,
+    kept: Measurements,
     say: Callable[[str], None],
 ) -> list[Finalist]:
     """Measure all `known` and the best trials of each arm, in turns; then more, until enough of each arm keep the limit.
 
-    `arms` gives the ranked trials of an arm and how many are wanted. A network whose measured median is above the limit
-    is named and passed over: a prediction is not a promise.
+    `arms` gives the ranked trials of an arm and how many are wanted. A network whose measured interval is not within the
+    limit is named and passed over: a prediction is not a promise. Without `run` the predictions decide.
     """
     waiting = {arm: [(f"{arm} {t.number}", Genotype.from_yaml(t.genotype)) for t in ranked] for arm, (ranked, _) in arms.items()}
     missing = {arm: wanted for arm, (_, wanted) in arms.items()}
     batch = {f"known {name}": g for name, g in known.items()}
     chosen: list[Finalist] = []
+    noisy = 0
     while True:
         for arm, left in waiting.items():
             take = missing[arm] + 1 if missing[arm] else 0
@@ -97,22 +89,38 @@ def choose_finalists(
             waiting[arm] = left[take:]
         if not batch:
             return chosen
-        for one in _measured(batch, describe, run):
+        measured = _measured(batch, describe, run, kept)
+        before = len(chosen)
+        for one in measured:
             if one.arm not in missing:
                 chosen.append(one)
             elif not one.keeps(limits):
-                say(f"{one.origin}, predicted at {one.predicted.ms:.1f} ms, is passed over: {one.measured}")
+                say(f"{one.origin}, predicted at {one.predicted.ms:.1f} ms, is passed over: {one.latency}")
             elif missing[one.arm]:
                 chosen.append(one)
                 missing[one.arm] -= 1
+        hopeless = all(one.measured is not None and one.measured.noisy for one in measured) and len(chosen) == before
+        noisy = noisy + 1 if hopeless else 0
+        if noisy >= NOISY_SESSIONS:
+            say("the machine is too noisy to measure more finalists")
+            return chosen
         batch = {}
 
 
-def _measured(networks: Mapping[str, Genotype], describe: Callable[[Genotype], Figures], run: Measure) -> Iterable[Finalist]:
-    results = run(networks)
-    for origin, g in networks.items():
-        f = describe(g)
-        yield Finalist(origin, g.to_yaml(), digest(g), f.params, f.macs, f.predicted, results[origin])
+def _measured(
+    networks: Mapping[str, Genotype], describe: Callable[[Genotype], Figures], run: Measure | None, kept: Measurements
+) -> list[Finalist]:
+    described = {origin: (digest(g), describe(g)) for origin, g in networks.items()}
+    speed: dict[str, Measurement] = {}
+    if run is not None:
+        results = run(networks)
+        kept.add([Measured("finalists", name, f.predicted.ms, results[origin]) for origin, (name, f) in described.items()])
+        speed = {origin: kept.at_speed(results[origin]) for origin in networks}
+    return [
+        Finalist(origin, g.to_yaml(), described[origin][0], f.params, f.macs, f.predicted, speed.get(origin))
+        for origin, g in networks.items()
+        for f in [described[origin][1]]
+    ]
 
 
 def save_finalists(path: Path, finalists: Sequence[Finalist]) -> None:
@@ -140,7 +148,8 @@ class Standing:
 
     Attributes:
         accuracy: mean over the fresh seeds on validation images; seeds: each; test_accuracy: mean on the test images.
-        weights: of its best seed's trial.
+        trial: of its best seed.
+        again: the winner's second measurement, in a session of its own: what is promised.
     """
 
     finalist: Finalist
@@ -148,6 +157,7 @@ class Standing:
     seeds: tuple[float, ...]
     test_accuracy: float | None
     trial: int
+    again: Measurement | None = None
 
 
 def standings(finalists: Sequence[Finalist], trials: Sequence[Trial], seeds: int) -> list[Standing]:
@@ -164,27 +174,25 @@ def standings(finalists: Sequence[Finalist], trials: Sequence[Trial], seeds: int
     return sorted(found, key=lambda s: -s.accuracy)
 
 
-def winner(ranked: Sequence[Standing], limits: Limits) -> Standing | None:
-    """The search's own best finalist inside the measured limit."""
-    return next((one for one in ranked if one.finalist.arm == "search" and one.finalist.keeps(limits)), None)
-
-
 def summary(ranked: Sequence[Standing], best: Standing | None) -> list[dict[str, Any]]:
-    """The table of the last round as plain data."""
+    """The table of the last round as plain data; latencies are measured where the device is here, the winner's at its second time."""
     rows = []
     for one in ranked:
         f = one.finalist
+        won = best is not None and best.finalist == f
+        m = best.again if won and best is not None and best.again is not None else f.measured
         rows.append(
             {
                 "network": f.origin,
-                "winner": one is best,
+                "winner": won,
                 "accuracy": one.accuracy,
                 "accuracy_seeds": list(one.seeds),
                 "test_accuracy": one.test_accuracy,
-                "latency_ms": f.measured.median_ms,
-                "latency_low_ms": f.measured.low_ms,
-                "latency_high_ms": f.measured.high_ms,
-                "noisy": f.measured.noisy,
+                "latency_ms": f.predicted.ms if m is None else m.median_ms,
+                "latency_low_ms": f.predicted.low_ms if m is None else m.low_ms,
+                "latency_high_ms": f.predicted.high_ms if m is None else m.high_ms,
+                "measured": m is not None,
+                "noisy": m is not None and m.noisy,
                 "predicted_ms": f.predicted.ms,
                 "params": f.params,
                 "macs": f.macs,

@@ -100,6 +100,10 @@ class Phase:
             self._store.finish(self._ids[number], self._mirror.trial(number))
             return read_trial(self.name, self._mirror.trial(number))
 
+    def __len__(self) -> int:
+        """Trials so far, of any kind."""
+        return len(self._ids)
+
     def unfinished(self) -> list[Asked]:
         """Trials that a dead driver left running, to be run again under their numbers; call it once, before the first `ask`.
 

@@ -6,15 +6,15 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from nasbench.errors import StudyError
-from nasbench.evaluate.train import TrainTask, evaluate_training
+from nasbench.evaluate.train import TrainTask
 from nasbench.genotype import Genotype
-from nasbench.search.arms import Arm, answer
+from nasbench.search.arms import Arm, Evaluate, answer
 from nasbench.search.engines.local import LocalEngine
 from nasbench.search.records import Trial
 from nasbench.search.request import Request
@@ -25,7 +25,7 @@ FINALISTS, RIVALS = 2, 1  # of the search and of the random arm that are trained
 MIN_TRIALS = 4
 PROBE_IMAGES = 512
 STARTING_S = 1.5  # of a trial's process, until it trains
-MEASURING_S = 60.0  # for the finalists' latency and the report
+MEASURING_S = 75.0  # for the finalists' latency, the winner's once more, and the report
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Plan:
     """Before the first trial.
 
     Attributes:
-        count, sampled, fastest_ms, median_ms, slowest_ms, share: of the space, see `Survey`.
+        count, sampled, fastest_ms, median_ms, slowest_ms, inside, unsure, outside: of the space, see `Survey`.
         trials: of the search, and as many of the random arm.
         final_runs: trainings of finalists and known networks with fresh seeds.
         seconds_per_trial: of one worker; workers: at a time.
@@ -45,7 +45,9 @@ class Plan:
     fastest_ms: float
     median_ms: float
     slowest_ms: float
-    share: float
+    inside: float
+    unsure: float
+    outside: float
     trials: int
     final_runs: int
     seconds_per_trial: float
@@ -55,10 +57,19 @@ class Plan:
 
     @property
     def binds(self) -> bool:
-        return self.share < 1
+        """Whether the limits exclude, or may exclude, anything that was sampled."""
+        return self.outside > 0 or self.unsure > 0
+
+    @property
+    def verdict(self) -> str:
+        """What the limits do to the space, in words."""
+        if self.outside > 0:
+            return "binds"
+        return "may bind" if self.unsure > 0 else "excludes nothing that was sampled"
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=1) + "\n"
+        """With `binds` and `verdict`, which `from_json` works out again."""
+        return json.dumps(asdict(self) | {"binds": self.binds, "verdict": self.verdict}, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, path: Path) -> Plan:
@@ -68,8 +79,9 @@ class Plan:
             StudyError: the file is damaged.
         """
         try:
-            return cls(**json.loads(path.read_text()))
-        except (OSError, ValueError, TypeError) as error:
+            stored = json.loads(path.read_text())
+            return cls(**{f.name: stored[f.name] for f in fields(cls)})
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise StudyError(
                 f"a study keeps its plan in {path}; it cannot be read ({error}); restore it, or choose another --name"
             ) from None
@@ -80,6 +92,7 @@ def make_plan(
     known: Sequence[Genotype],
     task: Callable[[Genotype, str], TrainTask],
     train_images: int,
+    evaluate: Evaluate,
     *,
     trials: int | None,
     final_seeds: int,
@@ -88,7 +101,7 @@ def make_plan(
 ) -> Plan:
     """Time the trainer on a few networks, then see how many trials fit into `time_left_s`; a given `trials` is kept."""
     middle = [found.examples[int(q * (len(found.examples) - 1))] for q in (0.5, 0.9)]
-    own, theirs = _time_training([*middle, *known], len(middle), task, train_images, workers)
+    own, theirs = _time_training([*middle, *known], len(middle), task, train_images, evaluate, workers)
     final_runs = (FINALISTS + RIVALS) * final_seeds
     known_runs = len(known) * final_seeds
     last = (final_runs * own + known_runs * theirs) / workers + MEASURING_S
@@ -101,7 +114,9 @@ def make_plan(
         found.fastest_ms,
         found.median_ms,
         found.slowest_ms,
-        found.share,
+        found.inside,
+        found.unsure,
+        found.outside,
         trials,
         final_runs + known_runs,
         own,
@@ -112,11 +127,16 @@ def make_plan(
 
 
 def _time_training(
-    networks: Sequence[Genotype], own: int, task: Callable[[Genotype, str], TrainTask], train_images: int, workers: int
+    networks: Sequence[Genotype],
+    own: int,
+    task: Callable[[Genotype, str], TrainTask],
+    train_images: int,
+    evaluate: Evaluate,
+    workers: int,
 ) -> tuple[float, float]:
     """Seconds that one training of the space's networks takes, and one of the known, with all workers busy."""
     seconds: dict[int, float] = {}
-    with tempfile.TemporaryDirectory(prefix="nasbench-plan-") as folder, LocalEngine(workers, preload=PRELOAD) as engine:
+    with tempfile.TemporaryDirectory(prefix="nasbench-plan-") as folder, LocalEngine(workers, preload=preload(evaluate)) as engine:
         waiting = list(enumerate(networks))
         records: dict[Any, dict[str, Any]] = {}
         while waiting or engine.running:
@@ -124,7 +144,7 @@ def _time_training(
                 i, g = waiting.pop(0)
                 place = Path(folder) / str(i)
                 place.mkdir()
-                engine.submit(i, evaluate_training, shorter(task(g, str(place))))
+                engine.submit(i, evaluate, shorter(task(g, str(place))))
             for finished in engine.wait():
                 records[finished.key] = answer(finished, 1) | {"wall": finished.seconds}
         for i, record in records.items():
@@ -133,6 +153,8 @@ def _time_training(
                 images = min(full.images or train_images, train_images) * full.epochs
                 overhead = max(0.0, record["wall"] - record["seconds"])
                 seconds[i] = images / record["images_per_second"] + overhead + record["wall"] * 0.1
+            elif record.get("status") == "ok":  # an evaluator that does not train
+                seconds[i] = record["wall"]
     mine = [s for i, s in seconds.items() if i < own]
     others = [s for i, s in seconds.items() if i >= own]
     if not mine:
@@ -185,7 +207,9 @@ class Pace:
         return one, last + MEASURING_S
 
 
-PRELOAD = ("torch", "nasbench.evaluate.train")
+def preload(evaluate: Evaluate) -> tuple[str, ...]:
+    """What the engine's server imports once for all trials."""
+    return "torch", "nasbench.evaluate.train", evaluate.__module__
 
 
 def shorter(task: TrainTask) -> TrainTask:

@@ -12,8 +12,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 # `ok` was trained and is inside every limit; `infeasible` breaks a limit that shows only when built or trained;
 # `over_budget` was refused by a cheap limit before any training; `diverged` lost its loss; `failed` died or told nonsense;
-# `duplicate` repeats the network of an earlier trial and has its result.
-STATUSES = ("ok", "infeasible", "over_budget", "diverged", "failed", "duplicate")
+# `duplicate` repeats the network of an earlier trial and has its result; `skipped` still waited when the search ended.
+STATUSES = ("ok", "infeasible", "over_budget", "diverged", "failed", "duplicate", "skipped")
 
 # User attributes with a field of their own in `Trial`; every other one goes to `Trial.more`.
 _FIELDS = (

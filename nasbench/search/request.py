@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from nasbench.errors import BudgetError, StudyError
-from nasbench.genotype.units import show_count
+from nasbench.genotype.units import show_count, show_memory
 from nasbench.latency import DeviceChoice
 from nasbench.search.limits import Limits
 from nasbench.search.reward import Mode, check_mode
@@ -57,8 +57,13 @@ class Request:
 
     def __post_init__(self) -> None:
         check_mode(self.mode)
-        if self.mode != "pareto" and self.limits.latency_ms is None:
-            raise BudgetError(f"the {self.mode} reward needs a target; give --latency, such as --latency 20ms, or --reward pareto")
+        if self.mode == "soft" and self.limits.latency_ms is None:
+            raise BudgetError("the soft reward needs a target; give --latency, such as --latency 20ms, or --reward hard or pareto")
+        if self.mode == "hard" and not self.limits.any:
+            raise BudgetError(
+                "the hard reward needs a limit; give --latency, such as --latency 20ms, or --macs, --params, --memory or --size, "
+                "or --reward pareto"
+            )
         for name, value, low, high in (
             ("--trials", self.trials, 1, 1_000_000),
             ("--workers", self.workers, 1, 1024),
@@ -76,6 +81,7 @@ class Request:
             "macs": self.limits.macs,
             "params": self.limits.params,
             "memory_bytes": self.limits.memory_bytes,
+            "size_bytes": self.limits.size_bytes,
             "data": self.data,
             "data_root": self.data_root,
             "images": images,
@@ -96,7 +102,7 @@ class Request:
     @classmethod
     def from_command(cls, command: Mapping[str, Any]) -> Request:
         """What `resume` asks again."""
-        limits = Limits(**{k: command[k] for k in ("latency_ms", "macs", "params", "memory_bytes")})
+        limits = Limits(**{f.name: command.get(f.name) for f in fields(Limits)})
         same = ("space", "data", "data_root", "strategy", "options", "seed", "trials", "final_seeds", "workers", "time_s")
         return cls(
             limits=limits,
@@ -113,6 +119,8 @@ class Request:
         if self.limits.latency_ms is not None:
             parts.append(f"{self.limits.latency_ms:g}ms")
         parts += [f"{show_count(n)}{unit}" for n, unit in ((self.limits.macs, "macs"), (self.limits.params, "params")) if n]
+        sizes = ((self.limits.memory_bytes, "memory"), (self.limits.size_bytes, "size"))
+        parts += [f"{show_memory(n)}-{unit}" for n, unit in sizes if n]
         parts += _device_words(self.device)
         parts += [_short(self.data)] if self.data != "embedded" else []
         parts += [self.strategy] if self.strategy != "evolution" else []

@@ -1,14 +1,16 @@
-"""A look at a space before a search: how fast its networks are, and whether a budget can be met."""
+"""A look at a space before a search: how fast its networks are, and whether the limits can be met."""
 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
 from nasbench.errors import BudgetError, NasbenchError
 from nasbench.genotype import Genotype
+from nasbench.search.draws import every
 from nasbench.search.limits import Figures, Limits
 from nasbench.spaces import Choose, Decisions, Options, Space
 from nasbench.spaces.choosers import random_chooser, record, record_options, replay
@@ -22,11 +24,11 @@ class Survey:
     """Of a space under limits.
 
     Attributes:
-        count: genotypes in the space; sampled: how many were looked at.
+        count: genotypes in the space; sampled: how many were looked at: all of them where that is no more than a sample.
         fastest_ms, slowest_ms: found by changing one answer at a time from the fastest and slowest sample.
         median_ms: of the samples.
-        share: of the samples inside all limits.
-        examples: sampled networks inside, by latency.
+        inside, unsure, outside: shares of the samples; the unsure are too near the latency limit for their prediction to tell.
+        examples: sampled networks inside or unsure, by latency.
     """
 
     count: int
@@ -34,13 +36,13 @@ class Survey:
     fastest_ms: float
     median_ms: float
     slowest_ms: float
-    share: float
+    inside: float
+    unsure: float
+    outside: float
     examples: tuple[Genotype, ...]
 
-    @property
-    def binds(self) -> bool:
-        """Whether the limits exclude anything."""
-        return self.share < 1
+
+Seen = tuple[Figures, Genotype, Decisions]
 
 
 def survey(
@@ -51,54 +53,113 @@ def survey(
     seed: int = 0,
     samples: int = SAMPLES,
 ) -> Survey:
-    """Sample `space`; `decode` is the space's with the classes of the data.
+    """Look at all of a small space, else sample; `decode` is the space's with the classes of the data.
 
     Raises:
-        BudgetError: the fastest network found is above the latency limit, or no network meets the other limits.
+        BudgetError: the limits cannot be met by any network that was found.
     """
     rng = random.Random(seed)
-    seen: list[tuple[Figures, Genotype, Decisions]] = []
+    whole = space.count() <= samples
+    seen = _all(space, decode, describe) if whole else _some(space, decode, describe, rng, samples)
+    seen.sort(key=lambda found: found[0].latency_ms)
+    fastest, slowest = seen[0], seen[-1]
+    if not whole:
+        fastest = _descend(decode, fastest, lambda f: f.latency_ms, describe, rng)
+        slowest = _descend(decode, slowest, lambda f: -f.latency_ms, describe, rng)
+    sides = [limits.judge(f) for f, _, _ in seen]
+    allowed = [g for (_, g, _), side in zip(seen, sides, strict=True) if side != "outside"]
+    if not allowed:
+        nearest = _nearest(space, decode, limits, describe, fastest, min(seen, key=lambda s: _worst(limits, s[0])), rng)
+        allowed = [nearest[1]]
+    shares = {side: n / len(seen) for side, n in Counter(sides).items()}
+    return Survey(
+        space.count(),
+        len(seen),
+        fastest[0].latency_ms,
+        median(f.latency_ms for f, _, _ in seen),
+        slowest[0].latency_ms,
+        shares.get("inside", 0.0),
+        shares.get("unsure", 0.0),
+        shares.get("outside", 0.0),
+        tuple(allowed),
+    )
+
+
+def _all(space: Space, decode: Callable[[Choose], Genotype], describe: Callable[[Genotype], Figures]) -> list[Seen]:
+    found: list[Seen] = []
+    why = "its answers lead to none"
+    for drawn in every(decode):
+        try:
+            found.append((describe(drawn.genotype), drawn.genotype, drawn.params))
+        except NasbenchError as error:
+            why = str(error)
+    if not found:
+        raise BudgetError(f"none of the {space.count()} answers of {space.name} is a network; the last: {why}")
+    return found
+
+
+def _some(
+    space: Space, decode: Callable[[Choose], Genotype], describe: Callable[[Genotype], Figures], rng: random.Random, samples: int
+) -> list[Seen]:
+    found: list[Seen] = []
     why = ""
-    for _ in range(min(samples, 4 * space.count())):
+    for _ in range(samples):
         answers: Decisions = {}
         try:
             g = decode(record(random_chooser(rng), answers))
-            seen.append((describe(g), g, answers))
+            found.append((describe(g), g, answers))
         except NasbenchError as error:
             why = str(error)
-    if not seen:
+    if not found:
         raise BudgetError(f"none of {samples} samples of {space.name} is a network; the last: {why}")
-    seen.sort(key=lambda found: found[0].latency_ms)
-    fastest, quick = _descend(decode, seen[0][2], lambda f: f.latency_ms, describe, rng)
-    slowest, _ = _descend(decode, seen[-1][2], lambda f: -f.latency_ms, describe, rng)
-    inside = [g for f, g, _ in seen if limits.allow(f)]
-    if limits.latency_ms is not None and fastest.latency_ms > limits.latency_ms:
+    return found
+
+
+def _nearest(
+    space: Space,
+    decode: Callable[[Choose], Genotype],
+    limits: Limits,
+    describe: Callable[[Genotype], Figures],
+    fastest: Seen,
+    start: Seen,
+    rng: random.Random,
+) -> Seen:
+    """A network that may meet the limits though no sample did.
+
+    Raises:
+        BudgetError: there is none.
+    """
+    f = fastest[0]
+    if limits.latency_ms is not None and f.reliable and f.low_ms > limits.latency_ms:
         raise BudgetError(
-            f"no network of {space.name} is within {limits.latency_ms:g} ms here: the fastest is predicted to take "
-            f"{fastest.latency_ms:.1f} ms; allow at least that, or choose a space with smaller networks"
+            f"{limits.latency_ms:g} ms cannot be met in {space.name}: the fastest is predicted to take {f.latency_ms:.1f} ms "
+            f"[{f.low_ms:.1f}, {f.high_ms:.1f}]; allow at least that, or choose a space with smaller networks"
         )
-    if not inside:
-        if not limits.allow(fastest):
-            raise BudgetError(
-                f"no network found in {space.name} meets all of {limits.describe()}; the fastest has {limits.broken(fastest)}; allow more"
-            )
-        inside = [quick]
-    latencies = [f.latency_ms for f, _, _ in seen]
-    share = sum(limits.allow(f) for f, _, _ in seen) / len(seen)
-    return Survey(space.count(), len(seen), fastest.latency_ms, median(latencies), slowest.latency_ms, share, tuple(inside))
+    for begin in (fastest, start):
+        found = _descend(decode, begin, lambda f: _worst(limits, f), describe, rng)
+        if limits.judge(found[0]) != "outside":
+            return found
+    raise BudgetError(
+        f"{limits.describe()} cannot be met in {space.name}: the nearest network that was found has {limits.broken(found[0])}; "
+        "allow more, or choose a space with smaller networks"
+    )
+
+
+def _worst(limits: Limits, f: Figures) -> float:
+    """The largest excess over a limit; of latency the lower end counts, since that may still be inside."""
+    found = limits.excess(f)
+    if limits.latency_ms is not None:
+        found["latency"] = f.low_ms / limits.latency_ms - 1
+    return max(found.values())
 
 
 def _descend(
-    decode: Callable[[Choose], Genotype],
-    start: Decisions,
-    score: Callable[[Figures], float],
-    describe: Callable[[Genotype], Figures],
+    decode: Callable[[Choose], Genotype], start: Seen, score: Callable[[Figures], float], describe: Callable[[Genotype], Figures],
     rng: random.Random,
-) -> tuple[Figures, Genotype]:
+) -> Seen:  # fmt: skip
     """Change one answer at a time for as long as one lowers the score."""
-    best = decode(replay(start, random_chooser(rng)))
-    measured = describe(best)
-    answers = dict(start)
+    measured, best, answers = start
+    answers = dict(answers)
     improved = True
     while improved:
         improved = False
@@ -118,4 +179,4 @@ def _descend(
                     continue
                 if score(f) < score(measured) - 1e-9:
                     best, measured, answers, improved = g, f, changed, True
-    return measured, best
+    return measured, best, answers

@@ -99,6 +99,7 @@ def test_every_number_of_a_small_network_by_hand() -> None:
         train_peak_bytes=4 * (3 * params + 24 + written + 192),
         depth=4,
         layers=12,
+        buffers=24,
     )
 
 

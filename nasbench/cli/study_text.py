@@ -1,0 +1,116 @@
+"""What plan, search and status print about a study."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nasbench.cli.shared import console, rows_of, say, table
+from nasbench.cli.spaces import count_words
+from nasbench.genotype import Genotype
+from nasbench.genotype.units import show_count, show_duration
+
+if TYPE_CHECKING:
+    from nasbench.analysis.study import Study
+    from nasbench.search.plan import Plan
+    from nasbench.search.request import Request
+    from nasbench.search.run import Outcome
+    from nasbench.search.task import Task
+
+
+def show_plan(task: Task, made: Plan) -> None:
+    from nasbench.latency import is_local
+
+    request = task.request
+    about = "" if request.trials is not None else "about "
+    unsure = f", {made.unsure:.0%} unsure" if made.unsure else ""
+    which = "all" if made.sampled >= made.count else f"{made.sampled} samples"
+    table(
+        ("plan", ""),
+        (
+            ("space", f"{task.space.name}: {count_words(made.count)} networks"),
+            ("device", str(task.device)),
+            ("latency", f"{made.fastest_ms:.1f} ms fastest, {made.median_ms:.1f} ms median, {made.slowest_ms:.1f} ms slowest (predicted)"),
+            ("limits", f"{request.limits.describe()}: {made.verdict}" if request.limits.any else "none"),
+            ("within them", f"{made.inside:.0%} surely{unsure}, {made.outside:.0%} outside; of {which}"),
+            *([("", "the unsure are measured before they are trained")] if made.unsure and is_local(task.device) else []),
+            *([("", "the device is elsewhere: the unsure count as outside")] if made.unsure and not is_local(task.device) else []),
+            ("data", f"{task.images}; {task.train_images} to train, the rest to validate"),
+            (
+                "trials",
+                f"{about}{made.trials} by {request.strategy}, as many at random, {made.final_runs} at last; {made.workers} at a time",
+            ),
+            ("a trial takes", f"about {show_duration(made.seconds_per_trial)}"),
+            ("expected", f"about {made.expected_s / 60:.1f} minutes"),
+        ),
+    )
+    console.print()
+
+
+def show_outcome(request: Request, study: Study, outcome: Outcome, seconds: float) -> None:
+    console.print()
+    best = outcome.winner
+    if best is None:
+        for line in outcome.promise.missed:
+            say(line)
+        if outcome.promise.noisy:
+            say("nothing is promised: this machine was too noisy to measure; stop other work, then give the same command again")
+        else:
+            say(f"no network that was found keeps {request.limits.describe()} when measured on this device; allow more, or search longer")
+    else:
+        f, m = best.finalist, best.again or best.finalist.measured
+        say("winner", rows_of(Genotype.from_yaml(f.genotype)), "")
+        budget = f"budget {request.limits.latency_ms:g} ms: " if request.limits.latency_ms else "no latency budget"
+        if m is None:
+            p = f.predicted
+            kept = "kept as predicted; `nasbench verify` on that device completes best/card.json" if request.limits.latency_ms else ""
+            latency = [("latency", f"{p.ms:.1f} ms predicted [{p.low_ms:.1f}, {p.high_ms:.1f}]; {budget}{kept}")]
+        else:
+            kept = f"kept, {m.median_ms / request.limits.latency_ms:.0%} of it used" if request.limits.latency_ms else ""
+            said = f"{m.median_ms:.1f} ms measured [{m.low_ms:.1f}, {m.high_ms:.1f}], {f.predicted.ms:.1f} ms predicted; {budget}{kept}"
+            how = "measured again before it was handed over; " if best.again else ""
+            latency = [
+                ("latency", said),
+                ("", f"{how}median of {m.n} rounds and its 95 % interval{'; noisy: ' + m.why if m.noisy else ''}"),
+            ]
+        table(
+            ("", ""),
+            (
+                *latency,
+                ("size", f"{show_count(f.params)} parameters, {show_count(f.macs)} MACs"),
+                ("accuracy", f"{best.accuracy:.1%} on validation images, mean of {len(best.seeds)} fresh seeds, same short recipe for all"),
+            ),
+        )
+        console.print()
+    show_summary(study)
+    if not outcome.complete:
+        say("the time limit ended the search before all planned trials; a longer --time with another --name does more")
+    say(f"\n{show_duration(seconds)}; study in {study.path}: front.png, front.csv, best/card.json, best/genotype.yaml")
+
+
+def show_summary(study: Study) -> None:
+    """The last round, and in words whether the search was worth it."""
+    from nasbench.analysis.worth import verdicts
+
+    rows = study.summary()
+    target = study.command.get("latency_ms")
+    shown = []
+    for r in rows:
+        inside = "" if target is None else "yes" if r["latency_high_ms"] <= target else "perhaps" if r["latency_low_ms"] <= target else "no"
+        test = f"{r['test_accuracy']:.1%}" if r["test_accuracy"] is not None else ""
+        spread = f"{r['accuracy']:.1%} ± {(max(r['accuracy_seeds']) - min(r['accuracy_seeds'])) / 2:.1%}"
+        name = f"{r['network']}{'  <- winner' if r['winner'] else ''}"
+        shown.append((name, spread, test, f"{r['latency_ms']:.1f} ms", inside, show_count(r["macs"]), show_count(r["params"])))
+    table(
+        (
+            "last round",
+            ">accuracy",
+            ">test",
+            ">measured" if all(r.get("measured", True) for r in rows) else ">predicted",
+            "in budget",
+            ">MACs",
+            ">params",
+        ),
+        shown,
+    )
+    console.print()
+    say(*verdicts(rows, target))

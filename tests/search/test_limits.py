@@ -1,0 +1,110 @@
+"""Inside, unsure or outside."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from paper_search import measurement, true_ms
+
+from nasbench.errors import BudgetError, UnitError
+from nasbench.genotype import cost
+from nasbench.latency import Prediction
+from nasbench.search.draws import every
+from nasbench.search.limits import Figures, Limits
+from nasbench.search.survey import survey
+from nasbench.spaces import load_space
+
+TINY = load_space("tiny")
+ALL = [d.genotype for d in every(TINY.decode)]
+COSTS = [cost(g) for g in ALL]
+
+
+def figures(low=9.0, ms=10.0, high=11.0, extrapolated=(), measured=None):
+    return Figures(1000, 2000, 3000, 4000, Prediction(ms, low, high, extrapolated), measured)
+
+
+@cache
+def exact(g):
+    """What a predictor without any error says."""
+    c, ms = cost(g), true_ms(g)
+    return Figures(c.params, c.macs, c.peak_bytes, c.size_bytes(), Prediction(ms, ms * 0.9, ms * 1.1))
+
+
+@pytest.mark.parametrize(
+    ("limit_ms", "side"),
+    [(11.0, "inside"), (12.0, "inside"), (10.99, "unsure"), (10.0, "unsure"), (9.0, "unsure"), (8.99, "outside"), (1.0, "outside")],
+)
+def test_the_whole_interval_is_on_one_side(limit_ms, side):
+    assert Limits(latency_ms=limit_ms).judge(figures()) == side
+    # a measurement counts instead of the prediction, by its own interval
+    wrong = figures(1.0, 1.0, 1.0, measured=measurement(10.0, 0.1))
+    assert Limits(latency_ms=limit_ms).judge(wrong) == side
+
+
+@pytest.mark.parametrize("limit_ms", [1.0, 10.0, 100.0])
+def test_an_extrapolated_interval_says_nothing(limit_ms):
+    f = figures(extrapolated=("conv9 was never timed",))
+    assert Limits(latency_ms=limit_ms).judge(f) == "unsure"
+    assert "conv9 was never timed" in Limits(latency_ms=limit_ms).broken(f)
+    assert Limits(latency_ms=limit_ms, macs=1).judge(f) == "outside", "it is outside whatever its latency"
+    assert Limits(macs=10_000).judge(f) == "inside", "nobody asks for its latency"
+
+
+@pytest.mark.parametrize(("name", "value"), [("params", 1000), ("macs", 2000), ("memory_bytes", 3000), ("size_bytes", 4000)])
+def test_other_figures_are_exact(name, value):
+    assert Limits(**{name: value}).judge(figures()) == "inside"
+    over = Limits(**{name: value - 1})
+    assert over.judge(figures()) == "outside"
+    assert "allowed" in over.broken(figures())
+    with pytest.raises(BudgetError, match=f"above zero; {name} is 0"):
+        Limits(**{name: 0})
+
+
+def test_size_is_of_parameters_and_buffers_at_a_precision():
+    c = COSTS[0]
+    assert c.buffers > 0
+    assert c.size_bytes() == 4 * (c.params + c.buffers) == 2 * c.size_bytes("bf16") == 2 * c.size_bytes("fp16")
+    with pytest.raises(UnitError, match="fp32, bf16, fp16; got 'fp61'; did you mean fp16"):
+        c.size_bytes("fp61")
+
+
+def between(values):
+    return st.none() | st.integers(min(values), max(values) + 1)
+
+
+@settings(max_examples=40)
+@given(
+    st.none() | st.floats(min(map(true_ms, ALL)), 1.3 * max(map(true_ms, ALL))),
+    between([c.macs for c in COSTS]),
+    between([c.params for c in COSTS]),
+    between([c.peak_bytes for c in COSTS]),
+    between([c.size_bytes() for c in COSTS]),
+)
+def test_shares_are_those_of_brute_force(ms, macs, params, memory, size):
+    """Any combination, in a space that can be counted through; the rule is written anew here."""
+    limits = Limits(ms, macs, params, memory, size)
+    figured = [exact(g) for g in ALL]
+    wanted = {"inside": 0, "unsure": 0, "outside": 0}
+    for g, c in zip(ALL, COSTS, strict=True):
+        fits = (
+            (macs is None or c.macs <= macs)
+            and (params is None or c.params <= params)
+            and (memory is None or c.peak_bytes <= memory)
+            and (size is None or 4 * (c.params + c.buffers) <= size)
+        )
+        t = exact(g).latency_ms
+        side = "outside" if not fits or (ms is not None and t * 0.9 > ms) else "inside" if ms is None or t * 1.1 <= ms else "unsure"
+        wanted[side] += 1
+    known = dict(zip(map(id, ALL), figured, strict=True))
+    if wanted["outside"] == len(ALL):
+        with pytest.raises(BudgetError, match="cannot be met in tiny: the"):
+            survey(TINY, TINY.decode, limits, exact)
+        return
+    found = survey(TINY, TINY.decode, limits, exact)
+    assert (found.inside, found.unsure, found.outside) == tuple(n / len(ALL) for n in wanted.values())
+    assert len(found.examples) == wanted["inside"] + wanted["unsure"]
+    assert all(limits.judge(exact(g)) != "outside" for g in found.examples)
+    assert (found.fastest_ms, found.slowest_ms) == (min(f.latency_ms for f in known.values()), max(f.latency_ms for f in known.values()))
