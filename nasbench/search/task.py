@@ -12,7 +12,7 @@ from nasbench.errors import StudyError
 from nasbench.evaluate.train import TrainTask, evaluate_training
 from nasbench.genotype import Genotype, adapt
 from nasbench.genotype.plugins import Plugin, loaded_plugins
-from nasbench.latency import Device, Predictor, Profile
+from nasbench.latency import Device, Predictor, Profile, is_local
 from nasbench.search.arms import Evaluate
 from nasbench.search.limits import Figures, figures
 from nasbench.search.measuring import Measure, measurer
