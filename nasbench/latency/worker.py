@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
+import math
 import os
 import random
 import sys
@@ -15,7 +15,7 @@ from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype, cost
 from nasbench.genotype.plugins import Plugin, use_plugin
 from nasbench.latency.device import Device
-from nasbench.latency.measurement import Visit, calm, judge
+from nasbench.latency.measurement import Visit, calm, judge_together
 from nasbench.latency.runtimes.registry import RUNTIMES
 from nasbench.latency.seat import Seat, Timing, prepare
 
@@ -26,19 +26,36 @@ MORE_ROUNDS = 3  # those that need it get up to so many times the rounds
 PROFILE_VISIT_MS = 100.0  # and half as many runs again, layer by layer
 PROCESSES = {"cpu": 10, "cuda": 4}  # at one time; each takes about 100 MB, on a GPU several hundred of its memory,
 GROUP_PARAMS = 300_000_000  # and the parameters of their networks
-MEASURED_IN = 3  # processes that take turns with each network that is measured,
+MEASURED_IN = 3  # passes, each in other processes,
 SLOW_S = 60.0  # but one where loading may take so long
 
 
 def measure(job: Mapping[str, Any], tell: Tell, part: Part) -> dict[str, list[Visit]]:
-    """Visits of each network, in rounds; those that are still noisy after `rounds` of them get more.
+    """Visits of each network, `rounds` of them; those that are still noisy after that get more.
 
-    The visits are in several processes: where a process's memory came to lie differs, and its speed with it by up to a tenth.
+    They are spread over several passes through all networks, each in new processes: where a process's memory came to lie changes
+    its speed by up to a tenth, and a neighbour who slows networks and anchor differently for a while meets one pass alone.
     """
-    found: dict[str, list[Visit]] = {}
-    processes = MEASURED_IN if RUNTIMES[job["device"]["runtime"]].load_s < SLOW_S else 1
-    for group in take_turns(job, tell, lambda visits: not judge(visits).noisy, processes):
-        found |= {name: [t.visit for t in timings] for name, timings in group.items()}
+    passes = MEASURED_IN if RUNTIMES[job["device"]["runtime"]].load_s < SLOW_S else 1
+    rounds, end = math.ceil(job["rounds"] / passes), time.monotonic() + 2 * job["max_seconds"]
+    found: dict[str, list[Visit]] = {name: [] for name in job["networks"]}
+    wanted = dict(job["networks"])
+    first = 0
+    for i in range(MORE_ROUNDS * passes):
+        if i >= passes:
+            noisy = judge_together(found)
+            wanted = {name: text for name, text in wanted.items() if noisy[name].noisy}
+            if not wanted or time.monotonic() > end:
+                break
+        one = {**job, "networks": wanted, "rounds": rounds, "max_seconds": job["max_seconds"] / passes, "first_group": first}
+
+        def told(done: int, of: int, i: int = i) -> None:
+            tell(min(i * of + done, passes * of), passes * of)
+
+        for group in take_turns(one, told, lambda _: True):
+            first += 1
+            for name, timings in group.items():
+                found[name] += [t.visit for t in timings]
     return found
 
 
@@ -48,7 +65,7 @@ def profile(job: Mapping[str, Any], tell: Tell, part: Part) -> dict[str, dict[st
     What is done is told group by group, so that it is not lost if this process dies.
     """
     found: dict[str, dict[str, Any]] = {}
-    for group in take_turns(job, tell, lambda visits: len(calm(visits)) >= job["rounds"], 1, layers=True):
+    for group in take_turns(job, tell, lambda visits: len(calm(visits)) >= job["rounds"], layers=True):
         done = {name: {"visits": [t.visit for t in timings], "passes": [t.layers for t in timings]} for name, timings in group.items()}
         part(done)
         found |= done
@@ -56,22 +73,22 @@ def profile(job: Mapping[str, Any], tell: Tell, part: Part) -> dict[str, dict[st
 
 
 def take_turns(
-    job: Mapping[str, Any], tell: Tell, enough: Callable[[list[Visit]], bool], processes: int, layers: bool = False
+    job: Mapping[str, Any], tell: Tell, enough: Callable[[list[Visit]], bool], layers: bool = False
 ) -> Iterator[dict[str, list[Timing]]]:
     """Visit all networks round by round, `rounds` times; then those of which there is not `enough`, within bounds.
 
-    Networks take turns in groups, one after the other. Each has so many `processes`, which take turns too.
+    Networks take turns in groups, one group after the other.
     """
     device, rounds = Device.from_json(job["device"]), job["rounds"]
-    groups = list(grouped(job["networks"], PROCESSES[device.kind] // processes))
+    groups = list(grouped(job["networks"], PROCESSES[device.kind]))
     mix = random.Random(0)
     left = job["max_seconds"]
     prepare(device)
     first = job.get("first_group", 0)
     for i, group in enumerate(groups):
         found: dict[str, list[Timing]] = {}
-        numbers = itertools.count((first + i) * max(PROCESSES.values()))
-        seats = {name: [Seat(name, g, device, next(numbers), first + i) for _ in range(processes)] for name, g in group.items()}
+        number = (first + i) * max(PROCESSES.values())
+        seats = {name: Seat(name, g, device, number + j, first + i) for j, (name, g) in enumerate(group.items())}
         start = time.monotonic()
         stop = start + left / (len(groups) - i)  # what one group does not need, the next may use
         wanted = list(group)
@@ -83,16 +100,15 @@ def take_turns(
                 if done and time.monotonic() > stop:
                     wanted = []
                     break
-                seat = seats[name][done % processes]
+                seat = seats[name]
                 found.setdefault(name, []).append(seat.visit(PROFILE_VISIT_MS, layers=True) if layers else seat.visit())
             if not wanted:
                 break
             tell(min(i * rounds + done + 1, (i + 1) * rounds), rounds * len(groups))
         tell((i + 1) * rounds, rounds * len(groups))
         left -= time.monotonic() - start
-        for several in seats.values():
-            for seat in several:
-                seat.leave()
+        for seat in seats.values():
+            seat.leave()
         yield found
 
 
