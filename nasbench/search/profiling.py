@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nasbench.errors import BudgetError, DeviceError, GenotypeError
-from nasbench.genotype import Genotype, digest, trace
+from nasbench.genotype import Genotype, digest
 from nasbench.latency import (
     Device,
     Predictor,
@@ -105,20 +105,24 @@ def held_out(profile: Profile, space: Space, count: int, familiar: int, seed: in
 
 
 def samples(space: Space, count: int, seed: int = 0) -> dict[str, Genotype]:
-    """Networks of the space to profile with; the same for everyone.
+    """Networks of the space to profile with, no two alike; the same for everyone. Fewer where the space has no more.
 
     Raises:
         BudgetError: none that was drawn is a network.
     """
     rng, why = random.Random(seed), ""
     found: dict[str, Genotype] = {}
+    seen: set[str] = set()
     for i in range(10 * count):
         g = space.sample(rng)
         try:
-            trace(g)
+            same = digest(g)
         except GenotypeError as error:
             why = str(error)
             continue
+        if same in seen:
+            continue
+        seen.add(same)
         found[f"{space.name} {i}"] = g
         if len(found) == count:
             break

@@ -74,7 +74,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cache")
     networks = {}
     for space in ("tiny", "mbconv"):
-        networks |= samples(load_space(space))
+        networks |= samples(load_space(space), 20)
     networks |= {name: known(name) for name in FAMILIAR}
     timed = []
     for name, g in networks.items():
