@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
+import copy
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,20 @@ def fresh(g: Genotype) -> nn.Module:
 
 
 @torch.no_grad()
+def damped(g: Genotype, floor: float = 0.05) -> nn.Module:
+    """Norms that make little of what they read, less with a higher floor of variance: many blocks then do not enlarge rounding."""
+    net = fresh(g)
+    scramble(net)
+    norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
+    for m in norms:
+        m.weight.mul_(0.3)
+    settle(net, images(g, 8))
+    for m in norms:
+        m.running_var.add_(floor)
+    return net
+
+
+@torch.no_grad()
 def gentle(g: Genotype) -> nn.Module:
     net = fresh(g)
     draw = torch.Generator().manual_seed(1)
@@ -159,16 +174,23 @@ def gentle(g: Genotype) -> nn.Module:
     return net
 
 
+@torch.no_grad()
+def clear(net: nn.Module, image: torch.Tensor) -> bool:
+    """Whether torch tells two images apart, and agrees with itself between float32 and float64."""
+    if not spread(net, image) > 0.01:
+        return False
+    logits, precise = net(image), copy.deepcopy(net).double()(image.double())
+    return bool((logits - precise).abs().max() <= 5e-6 * precise.abs().max())
+
+
 @pytest.mark.parametrize("name", classics(QUICK))
 def test_the_known(name: str) -> None:
-    """`scramble` makes a chaos of some, in which torch's float32 and float64 differ by half a logit: those with gentler weights."""
+    """`scramble` makes a chaos of some, in which torch's float32 and float64 differ by half a logit: those with other weights."""
     g = small(name)
-    check = None
-    for weights in (held, gentle, fresh):
-        with contextlib.suppress(UnclearError):
-            check = compare(g, weights(g))
-            break
-    assert check is not None, "torch does not agree with itself"
+    net = next((net for make in (held, damped, partial(damped, floor=0.005), gentle, fresh) if clear(net := make(g), images(g))), None)
+    assert net is not None, "torch does not agree with itself"
+    check = compare(g, net)
+    assert check.error <= 1e-4
     assert check.spread > 0.01
     assert (check.output_shape, check.opset) == (("batch", 10), OPSET)
 
