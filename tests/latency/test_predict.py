@@ -186,7 +186,8 @@ def test_a_runtime_that_fuses_is_predicted_by_its_kernels(paper, some, others) -
     device = paper(runtime="onnxruntime")
     predictor = Predictor(device.profile(some))
     assert np.abs(errors(predictor, device, others)).max() < 0.01
-    assert milliseconds(predictor, others).sum() < 0.7 * sum(paper().network(name, g).ms for name, g in others.items())
+    apart = sum(paper().network(name, g).ms for name, g in others.items())
+    assert milliseconds(predictor, others).sum() < 0.9 * apart  # norms and activations are not paid for
 
 
 def test_a_runtime_that_tells_totals_alone_is_predicted(paper, some, others) -> None:
@@ -214,11 +215,14 @@ def test_ten_networks_are_enough_with_another_devices_profile(paper, some, other
 
 def test_a_kind_timed_on_the_other_device_alone_is_predicted_and_still_said(paper, some) -> None:
     """There, squeezenet was timed too; here it was not."""
+
+    def costly(s) -> float:
+        return paper().law(s) * (20 if s.kind in ("concat", "pool") else 1)
+
     strange = known("squeezenet1_1")
-    base = paper().profile(some | {"squeezenet1_1": strange, "squeezenet1_0": known("squeezenet1_0")})
-    new = paper(lambda s: 3 * paper().law(s))
+    base = paper(costly).profile(some | {"squeezenet1_1": strange, "squeezenet1_0": known("squeezenet1_0")})
+    new = paper(lambda s: 3 * costly(s))
     adapted, alone = Predictor(new.profile(some, base)).predict(strange), Predictor(new.profile(some)).predict(strange)
     truth = new.network("squeezenet1_1", strange).ms
-    assert abs(adapted.ms / truth - 1) < abs(alone.ms / truth - 1)
-    assert adapted.extrapolated == alone.extrapolated
-    assert "concat was never timed" in adapted.extrapolated
+    assert abs(adapted.ms / truth - 1) < 0.5 * abs(alone.ms / truth - 1)
+    assert {"concat was never timed", "pool max was never timed"} <= set(adapted.extrapolated) & set(alone.extrapolated)

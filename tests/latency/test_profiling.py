@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,32 +11,51 @@ import numpy as np
 import pytest
 
 from nasbench.errors import DeviceError
-from nasbench.genotype import Genotype, trace
+from nasbench.genotype import Genotype, inference, trace
 from nasbench.latency import profiling
 from nasbench.latency.device import local_device
+from nasbench.latency.kept import Kept
+from nasbench.latency.predict import Predictor
 from nasbench.latency.profile import load_profile, profile_path
 from nasbench.latency.profiling import load_or_profile, profile_device, uncovered
-from nasbench.latency.signature import signatures
+from nasbench.latency.signature import groups, signatures
 from nasbench.zoo import known
 
 
 class Worker:
-    """Answers profiling jobs by the paper device's law, on a machine of changing speed."""
+    """Answers profiling jobs by the paper device's law, on a machine of changing speed, two networks a group.
+
+    After `dies_after` groups, it dies.
+    """
 
     def __init__(self, law, waited: float = 0.0) -> None:
-        self.law, self.waited, self.jobs = law, waited, []
+        self.law, self.waited, self.jobs, self.first = law, waited, [], []
+        self.dies_after: int | None = None
+        self.silent = False
 
-    def __call__(self, job: dict[str, Any], **_: object) -> dict[str, Any]:
+    def __call__(self, job: dict[str, Any], *, on_part=None, on_progress=None, **_: object) -> dict[str, Any]:
         self.jobs.append(sorted(job["networks"]))
+        self.first.append(job.get("first_group", 0))
         draw = np.random.default_rng(0)
-        found = {}
-        for name, text in job["networks"].items():
-            layers = np.array([0.0, *map(self.law, signatures(trace(Genotype.from_yaml(text))))])
-            speeds = draw.uniform(1, 1.5, job["rounds"]).tolist()
-            found[name] = {
-                "visits": [[float(layers.sum()) * s, 5.0 * s, self.waited] for s in speeds],
-                "passes": [(layers * s * 1.1).tolist() for s in speeds],
-            }
+        found: dict[str, Any] = {}
+        names = list(job["networks"])
+        for group, pair in enumerate(names[i : i + 2] for i in range(0, len(names), 2)):
+            if group == self.dies_after:
+                raise DeviceError("the measuring process died: SIGKILL")
+            part = {}
+            for name in pair:
+                layers = np.array([0.0, *map(self.law, signatures(trace(Genotype.from_yaml(job["networks"][name]))))])
+                speeds = draw.uniform(1, 1.5, job["rounds"]).tolist()
+                seat = 2 * group + pair.index(name)
+                part[name] = {
+                    "visits": [[float(layers.sum()) * s, 5.0 * s, self.waited, seat, 0] for s in speeds],
+                    "passes": [None if self.silent else (layers * s * 1.1).tolist() for s in speeds],
+                }
+            if on_part:
+                on_part(part)
+            if on_progress:
+                on_progress(group + 1, -(-len(names) // 2))
+            found |= part
         return found
 
 
@@ -46,12 +69,165 @@ def worker(paper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worker:
 
 def test_layers_add_up_to_the_network_and_the_clock_and_drift_are_out(worker: Worker, paper, some) -> None:
     profile = profile_device(local_device(1), some)
-    factor = profile.anchor_ms / 5.0
+    factors = []
     for n in profile.networks:
         truth = paper().network(n.name, some[n.name])
-        assert n.ms == pytest.approx(truth.ms * factor)
-        assert [ms for _, ms in n.layers] == pytest.approx([ms * factor for _, ms in truth.layers])
-        assert [s for s, _ in n.layers] == [s for s, _ in truth.layers]
+        assert [ms / n.ms for _, ms in n.kernels] == pytest.approx([ms / truth.ms for _, ms in truth.kernels])
+        assert [s for s, _ in n.kernels] == [s for s, _ in truth.kernels]
+        assert n.in_place
+        factors.append(n.ms / truth.ms)
+    # Each process met other speeds: what is usual for it is known to what six visits tell.
+    assert factors == pytest.approx([profile.anchor_ms / 5.0] * len(factors), rel=0.15)
+
+
+def test_kernels_of_a_runtime_that_fuses_are_timed_as_the_sum_of_their_layers(worker: Worker, paper, some) -> None:
+    profile = profile_device(local_device(1, runtime="onnxruntime"), some)
+    for n in profile.networks:
+        layers = inference(trace(some[n.name]))
+        truth = np.array([worker.law(s) for s in signatures(layers)])
+        sums = [truth[[i - 1 for i in members]].sum() for members in groups(layers)]
+        assert [ms / n.ms for _, ms in n.kernels] == pytest.approx(list(sums / truth.sum()))
+        assert [s for s, _ in n.kernels] == signatures(layers, fused=True)
+
+
+def test_a_runtime_that_does_not_tell_layers_gives_totals(worker: Worker, some) -> None:
+    worker.silent = True
+    profile = profile_device(local_device(1), some)
+    assert not profile.noisy
+    assert not any(n.in_place for n in profile.networks)
+    assert {ms for n in profile.networks for _, ms in n.kernels} == {None}
+
+
+def test_ten_networks_and_a_base_make_a_profile_that_holds_both(worker: Worker, paper, some, others) -> None:
+    worker.silent = True
+    base = paper().profile(some)
+    profile = profile_device(local_device(1), dict(list(others.items())[:10]), base=base)
+    assert profile.base == base
+    assert len(profile.networks) == 10
+    held_out = dict(list(others.items())[10:])
+    ratios = np.array([p.ms for p in Predictor(profile).predict_many(held_out.values())]) / [
+        paper().network(name, g).ms for name, g in held_out.items()
+    ]
+    assert ratios == pytest.approx(np.median(ratios), rel=0.05)
+
+
+def test_those_it_is_least_sure_of_are_timed_too(worker: Worker, some, others) -> None:
+    odd = {name: known(name) for name in ("squeezenet1_1", "googlenet")}
+    usual = dict(list(others.items())[:10])
+    pool = dict(list(usual.items())[:5]) | odd | dict(list(usual.items())[5:])
+    steps: list[tuple[int, int]] = []
+    profile = profile_device(local_device(1), some, pool=pool, more=2, progress=lambda *step: steps.append(step))
+    assert worker.jobs == [sorted(some), sorted(odd)]
+    assert {n.name for n in profile.networks} == {*some, *odd}
+    assert steps == sorted(steps)
+    assert steps[-1] == (18 * 6, 18 * 6)
+    assert worker.first == [0, 8]
+
+
+def test_of_the_pool_none_is_timed_twice_and_none_where_it_is_noisy(worker: Worker, some, others) -> None:
+    pool = dict(list(some.items())[:3]) | {"other 0": others["other 0"]}
+    profile_device(local_device(1), some, pool=pool, more=4)
+    assert worker.jobs == [sorted(some), ["other 0"]]
+    worker.jobs.clear()
+    worker.waited = 0.5
+    assert profile_device(local_device(1), some, pool=pool, more=4).noisy
+    assert worker.jobs == [sorted(some)]
+
+
+def test_what_was_timed_before_a_death_is_not_timed_again(worker: Worker, some) -> None:
+    device, said = local_device(1), []
+    worker.dies_after = 3
+    for _ in range(2):
+        with pytest.raises(DeviceError, match="SIGKILL"):
+            profile_device(device, some, say=said.append)
+    worker.dies_after = None
+    steps: list[tuple[int, int]] = []
+    profile = profile_device(device, some, say=said.append, progress=lambda *step: steps.append(step))
+    names = list(some)
+    assert worker.jobs == [sorted(names), sorted(names[6:]), sorted(names[12:])]
+    assert worker.first == [0, 3, 6]
+    assert said == [f"{n} of 16 networks were timed before; going on" for n in (6, 12)]
+    assert [n.name for n in profile.networks] == names
+    assert steps[0][0] > 12 * 6 > 0
+    assert not Kept(device).path.exists()
+    profile_device(device, some)  # the control: nothing is left of it, all are timed
+    assert worker.jobs[-1] == sorted(names)
+
+
+def test_a_death_among_those_it_was_least_sure_of_goes_on_there(worker: Worker, some, others) -> None:
+    pool = {name: known(name) for name in ("squeezenet1_1", "googlenet", "shufflenet_v2_x1_0")} | others
+    timed = worker.__call__
+
+    def dies_in_the_second_job(job: dict[str, Any], **keywords: object) -> dict[str, Any]:
+        worker.dies_after = 1 if worker.jobs else None
+        return timed(job, **keywords)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profiling, "run_job", dies_in_the_second_job)
+        with pytest.raises(DeviceError, match="SIGKILL"):
+            profile_device(local_device(1), some, pool=pool, more=3)
+    worker.dies_after = None
+    profile = profile_device(local_device(1), some, pool=pool, more=3)
+    first, second, third = worker.jobs
+    assert first == sorted(some)
+    assert len(second) == 3
+    assert len(third) == 1
+    assert set(third) < set(second)
+    assert {n.name for n in profile.networks} == {*first, *second}
+
+
+# Tells two groups of networks, and then kills whoever asked for them, and itself.
+DEADLY = """
+import json, os, signal, sys
+job = json.load(sys.stdin)
+from nasbench.genotype import Genotype, inference, trace
+names = list(job["networks"])
+with open(os.environ["TIMED"], "a") as file:
+    print(*names, sep=",", file=file)
+for i in range(0, len(names), 3):
+    if i == 6 and job["first_group"] == 0:
+        os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+    part = {}
+    for name in names[i : i + 3]:
+        layers = [0.0, *(0.01 + layer.macs / 1e7 for layer in trace(Genotype.from_yaml(job["networks"][name]))[1:])]
+        part[name] = {"visits": [[sum(layers), 5.0, 0.0, i, 0]] * job["rounds"], "passes": [layers] * job["rounds"]}
+    print(json.dumps({"part": part}), flush=True)
+print(json.dumps({"result": None}), flush=True)
+"""
+
+PROFILING = """
+import functools, sys
+from nasbench.latency import child, profiling
+from nasbench.latency.device import local_device
+from nasbench.latency.kept import Kept
+from nasbench.spaces import load_space
+profiling.run_job = functools.partial(child.run_job, command=[sys.executable, "-c", sys.argv[1]])
+space = load_space("mbconv")
+networks = {f"n{i}": space.sample(i) for i in range(9)}
+profile = profiling.profile_device(local_device(1), networks, say=print)
+print(len(profile.networks), Kept(local_device(1)).path.exists())
+"""
+
+
+def test_a_profiling_that_is_killed_goes_on_and_times_what_is_left(tmp_path: Path) -> None:
+    """The real thing, but for the timing: two processes and SIGKILL between two groups."""
+    environment = {**os.environ, "NASBENCH_CACHE": str(tmp_path), "TIMED": str(tmp_path / "timed")}
+
+    def profile() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", PROFILING, DEADLY]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+    assert profile().returncode == -signal.SIGKILL
+    assert len(list((tmp_path / "devices").glob("*.part"))) == 1
+    again = profile()
+    assert again.returncode == 0, again.stderr
+    # The second group may have been told and not yet kept when the process died.
+    first, second = (tmp_path / "timed").read_text().split()
+    assert first == ",".join(f"n{i}" for i in range(9))
+    left = second.split(",")
+    assert left in ([f"n{i}" for i in range(3, 9)], [f"n{i}" for i in range(6, 9)])
+    assert again.stdout.splitlines() == [f"{9 - len(left)} of 9 networks were timed before; going on", "9 False"]
 
 
 def test_it_is_made_once_and_then_read(worker: Worker, some) -> None:
@@ -99,19 +275,19 @@ def test_a_noisy_profile_says_so_and_is_not_stored(worker: Worker, some) -> None
 def test_disturbed_passes_are_left_out(paper, some) -> None:
     found = Worker(paper().law)({"networks": {n: g.to_yaml() for n, g in some.items()}, "rounds": 8})
     for record in found.values():
-        record["visits"][0] = [900.0, 5.0, 0.9]
+        record["visits"][0] = [900.0, 5.0, 0.9, *record["visits"][0][3:]]
         record["passes"][0] = [9.0] * len(record["passes"][0])
     profile = profiling.read_timings(local_device(1), some, found)
     assert not profile.noisy
     n = profile.networks[0]
     truth = paper().network(n.name, some[n.name])
-    assert [ms / n.ms for _, ms in n.layers] == pytest.approx([ms / truth.ms for _, ms in truth.layers])
+    assert [ms / n.ms for _, ms in n.kernels] == pytest.approx([ms / truth.ms for _, ms in truth.kernels])
 
 
 def test_networks_with_too_few_undisturbed_visits_are_left_out(paper, some) -> None:
     found = Worker(paper().law)({"networks": {n: g.to_yaml() for n, g in some.items()}, "rounds": 8})
     for name in list(some)[:3]:
-        found[name]["visits"][:6] = [[900.0, 5.0, 0.9]] * 6
+        found[name]["visits"][:6] = [[900.0, 5.0, 0.9, *found[name]["visits"][0][3:]]] * 6
     profile = profiling.read_timings(local_device(1), some, found)
     assert not profile.noisy
     assert [n.name for n in profile.networks] == list(some)[3:]
@@ -120,7 +296,7 @@ def test_networks_with_too_few_undisturbed_visits_are_left_out(paper, some) -> N
 def test_timings_that_contradict_each_other_are_noisy(paper, some) -> None:
     found = Worker(paper().law)({"networks": {n: g.to_yaml() for n, g in some.items()}, "rounds": 8})
     for i, record in enumerate(found.values()):
-        record["visits"] = [[ms * (i % 4 + 1), anchor, waited] for ms, anchor, waited in record["visits"]]
+        record["visits"] = [[ms * (i % 4 + 1), *rest] for ms, *rest in record["visits"]]
     profile = profiling.read_timings(local_device(1), some, found)
     assert profile.noisy
     assert "predict each other only within" in profile.why

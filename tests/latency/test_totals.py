@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from nasbench.genotype import Genotype, trace
-from nasbench.latency.layer_times import LayerTimes
-from nasbench.latency.predict import timings
+from nasbench.latency.layer_times import LayerTimes, apart
+from nasbench.latency.predict import fit, timings
 from nasbench.latency.signature import Signature, group, signatures, work
 from nasbench.latency.totals import Totals
 from nasbench.spaces import load_space
@@ -69,15 +69,13 @@ def test_prices_are_never_negative(paper) -> None:
 def test_another_device_helps_where_few_networks_were_timed(other: LayerTimes, count: int) -> None:
     few, others = told(drawn(count, 0), adapted, noise=0.01), told(drawn(20, 1000), adapted)
     alone, helped = errors(Totals(few), others), errors(Totals(few, other), others)
-    assert np.median(helped) < np.median(alone)
-    assert helped.max() < 0.12
+    assert np.median(helped) < 0.6 * np.median(alone)
+    assert np.median(helped) < 0.06
 
 
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("factor", [0.2, 3.0])
 def test_a_device_that_differs_by_one_factor_is_found_exactly(other: LayerTimes, fused: bool, factor: float) -> None:
-    from nasbench.latency.layer_times import apart
-
     networks = drawn(6, 0, fused)
     totals = Totals([(kernels, factor * float(apart(other, kernels).sum())) for kernels in networks], other)
     for kernels in drawn(5, 1000, fused):
@@ -85,8 +83,6 @@ def test_a_device_that_differs_by_one_factor_is_found_exactly(other: LayerTimes,
 
 
 def test_the_profiles_of_silent_devices_are_fitted_this_way(paper, some: dict[str, Genotype]) -> None:
-    from nasbench.latency.predict import fit
-
     silent, speaking = paper(silent=True).profile(some), paper().profile(some)
     assert isinstance(fit(silent.networks), Totals)
     assert isinstance(fit(speaking.networks), LayerTimes)
