@@ -141,5 +141,5 @@ def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(kept.os, "fsync", full)
-    with pytest.raises(DeviceError, match="No space left on device.*with some space left"):
+    with pytest.raises(DeviceError, match=r"No space left on device.*with some space left"):
         Kept(DEVICE).add(timed("a"))
