@@ -45,8 +45,9 @@ class Kept:
         line = json.dumps({**self._head, "group": self.groups, "networks": networks})
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with open(self.path, "a", encoding="utf-8") as file:
-                file.write(f"{line}\n")
+            # Lines that were of no use go with the first one; one that was torn must not take the next with it.
+            with open(self.path, "a" if self.groups else "w", encoding="utf-8") as file:
+                file.write(f"\n{line}\n")
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
@@ -85,4 +86,7 @@ def _whole(data: Mapping[str, Any]) -> bool:
 
 
 def _timed(network: Any) -> bool:
-    return isinstance(network, dict) and len(network.get("visits", ())) == len(network.get("passes", ())) > 0
+    if not isinstance(network, dict):
+        return False
+    visits, passes = network.get("visits"), network.get("passes")
+    return isinstance(visits, list) and isinstance(passes, list) and len(visits) == len(passes) > 0

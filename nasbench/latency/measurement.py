@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import median
@@ -89,11 +89,14 @@ class Speed:
 
     A process's anchor is up to a tenth faster or slower than another's, since its memory came to lie elsewhere, and stays so:
     within a process it tells how the speed changes, and only the median of several how fast the machine is.
+
+    Visits are in the order in which they were made. What is usual for a process is said by the rounds in which all of its group
+    took part: those that only some needed may have met another machine.
     """
 
     def __init__(self, visits: Sequence[Visit]) -> None:
-        undisturbed = _medians((v.seat, v.anchor_ms) for v in calm(visits))
-        self._seat = _medians((v.seat, v.anchor_ms) for v in visits) | undisturbed
+        shared = _shared_rounds(visits)
+        self._seat = _usual(visits) | _usual(calm(visits)) | _usual(calm(shared))
         group_of = {v.seat: v.group for v in visits}
         self._group = _medians((group_of[seat], ms) for seat, ms in self._seat.items())
         self.anchor_ms = median(self._group.values())
@@ -105,6 +108,26 @@ class Speed:
     def steady(self, visit: Visit) -> float:
         """Milliseconds of a visit at the session's usual speed."""
         return visit.ms / self.change(visit) * self.anchor_ms / self._group[visit.group]
+
+
+def _usual(visits: Iterable[Visit]) -> dict[int, float]:
+    """The anchor's usual time in each process."""
+    return _medians((v.seat, v.anchor_ms) for v in visits)
+
+
+def _shared_rounds(visits: Sequence[Visit]) -> list[Visit]:
+    """Of each process as many first visits as each of its group has."""
+    count = Counter(v.seat for v in visits)
+    fewest: dict[int, int] = {}
+    for v in visits:
+        fewest[v.group] = min(fewest.get(v.group, count[v.seat]), count[v.seat])
+    seen: Counter[int] = Counter()
+    found = []
+    for v in visits:
+        seen[v.seat] += 1
+        if seen[v.seat] <= fewest[v.group]:
+            found.append(v)
+    return found
 
 
 def _medians(pairs: Iterable[tuple[int, float]]) -> dict[int, float]:

@@ -1,4 +1,4 @@
-"""Medians of timings, how sure they are, and how the machine's own drift is taken out. No torch."""
+"""Medians of timings, and how sure they are. No torch."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from nasbench.genotype import Genotype, digest, trace
 from nasbench.latency.device import Device
 from nasbench.latency.predict import Predictor
 from nasbench.latency.profile import Profile, TimedNetwork
+from nasbench.latency.runtimes.registry import RUNTIMES
 from nasbench.latency.signature import Signature, signatures, work
 from nasbench.spaces import load_space
 
@@ -26,25 +27,35 @@ def law(s: Signature) -> float:
 
 
 class Paper:
-    """Times networks by `law`, with relative noise per layer and per network."""
+    """Times networks by `law`, with relative noise per kernel and per network; `silent` devices tell totals alone."""
 
-    def __init__(self, law: Law = law, layer_noise: float = 0.0, network_noise: float = 0.0, seed: int = 0) -> None:
-        self.law, self.layer_noise, self.network_noise = law, layer_noise, network_noise
+    def __init__(
+        self,
+        law: Law = law,
+        layer_noise: float = 0.0,
+        network_noise: float = 0.0,
+        seed: int = 0,
+        runtime: str = "eager",
+        silent: bool = False,
+    ) -> None:
+        self.law, self.layer_noise, self.network_noise, self.runtime, self.silent = law, layer_noise, network_noise, runtime, silent
         self.draw = np.random.default_rng(seed)
 
-    def layers(self, g: Genotype) -> list[tuple[Signature, float]]:
-        return [(s, self.law(s) * float(np.exp(self.layer_noise * self.draw.normal()))) for s in signatures(trace(g))]
+    def kernels(self, g: Genotype) -> list[tuple[Signature, float]]:
+        several = signatures(trace(g), RUNTIMES[self.runtime].fuses)
+        return [(s, self.law(s) * float(np.exp(self.layer_noise * self.draw.normal()))) for s in several]
 
     def network(self, name: str, g: Genotype) -> TimedNetwork:
         factor = float(np.exp(self.network_noise * self.draw.normal()))
-        layers = tuple((s, ms * factor) for s, ms in self.layers(g))
-        ms = sum(ms for _, ms in layers)
-        return TimedNetwork(name, digest(g), ms, ms, ms, 8, layers)
+        kernels = tuple((s, ms * factor) for s, ms in self.kernels(g))
+        ms = sum(ms for _, ms in kernels)
+        told = tuple((s, None if self.silent else ms) for s, ms in kernels)
+        return TimedNetwork(name, digest(g), ms, ms, ms, 8, told)
 
-    def profile(self, genotypes: Mapping[str, Genotype]) -> Profile:
-        device = Device("cpu", "Paper", versions={"torch": "2", "python": "3", "nasbench": "0"})
+    def profile(self, genotypes: Mapping[str, Genotype], base: Profile | None = None) -> Profile:
+        device = Device("cpu", "Paper", self.runtime, versions={"torch": "2", "python": "3", "nasbench": "0"})
         networks = tuple(self.network(name, g) for name, g in genotypes.items())
-        return Profile(device, 5.0, networks, "2026-01-01T00:00:00Z")
+        return Profile(device, 5.0, networks, "2026-01-01T00:00:00Z", base=base)
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ def test_a_slower_machine_is_corrected_and_said(paper, some, others, monkeypatch
     def slow(genotypes, *_: object, **__: object):
         draw = np.random.default_rng(0)
         return {
-            name: judge([Visit(2 * device.network(name, g).ms * s, 10.0 * s, 0.0) for s in draw.uniform(0.9, 1.1, 12)], 10.0)
+            name: judge([Visit(2 * device.network(name, g).ms * s, 10.0 * s, 0.0) for s in draw.uniform(0.9, 1.1, 12)]).at_speed(10.0)
             for name, g in genotypes.items()
         }
 

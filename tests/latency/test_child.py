@@ -23,6 +23,15 @@ def test_progress_is_passed_on_and_prints_are_passed_over() -> None:
     assert seen == [(1, 2)]
 
 
+def test_parts_are_passed_on_before_a_death() -> None:
+    parts: list[object] = []
+    code = 'import os; print(\'{"part": {"a": 1}}\', flush=True); print(\'{"done": 1, "of": 2}\', flush=True); os.abort()'
+    with pytest.raises(DeviceError, match="SIGABRT"):
+        run(code, on_part=parts.append)
+    assert parts == [{"a": 1}]
+    assert run("print('{\"part\": 3}'); print('{\"result\": 4}')") == 4  # nobody has to listen
+
+
 def test_threads_are_set_before_the_worker_starts() -> None:
     assert run("import os, json; print(json.dumps({'result': os.environ['OMP_NUM_THREADS']}))") == "3"
 

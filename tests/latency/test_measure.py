@@ -36,14 +36,15 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measurement]
 
 
 def test_one_network_under_two_names_is_as_fast(measured: dict[str, Measurement]) -> None:
+    """But for the tenth by which processes differ: intervals hold the visits of three of them, not of all that could be."""
     one, twin = measured["one"], measured["twin"]
-    assert one.low_ms <= twin.high_ms
-    assert twin.low_ms <= one.high_ms
+    assert one.low_ms <= 1.1 * twin.high_ms
+    assert twin.low_ms <= 1.1 * one.high_ms
 
 
 def test_a_network_with_a_hundred_times_the_work_is_slower(measured: dict[str, Measurement]) -> None:
     """The control for the test above."""
-    assert measured["large"].low_ms > measured["one"].high_ms
+    assert measured["large"].low_ms > 2 * measured["one"].high_ms
 
 
 def test_every_measurement_has_an_interval_and_its_visits(measured: dict[str, Measurement]) -> None:

@@ -5,15 +5,34 @@ import pytest
 from scipy.stats import spearmanr
 
 from nasbench.errors import DeviceError
-from nasbench.genotype import Block, Genotype, trace
-from nasbench.latency.predict import Predictor
-from nasbench.latency.signature import signatures, work
+from nasbench.genotype import Block, Genotype, Style, trace
+from nasbench.latency.predict import Prediction, Predictor
+from nasbench.latency.signature import work
 from nasbench.zoo import known
+
+# Convolutions wider than any of the space's, on smaller images.
+WIDE = Genotype(
+    "wide",
+    (3, 28, 28),
+    (Block("conv", {"width": 64, "kernel": 3, "stride": 2}), Block("conv", {"width": 1024, "kernel": 3, "stride": 2}, repeat=2)),
+    (),
+    (Block("gap"), Block("linear", {"width": 1000})),
+    Style(act="relu6"),
+)
 
 
 def errors(predictor: Predictor, paper, genotypes) -> np.ndarray:
     """Predicted over timed, less one, of networks that the predictor has not seen."""
     return np.array([predictor.predict(g).ms / paper.network(name, g).ms - 1 for name, g in genotypes.items()])
+
+
+def milliseconds(predictor: Predictor, genotypes) -> np.ndarray:
+    return np.array([p.ms for p in predictor.predict_many(genotypes.values())])
+
+
+def half_width(p: Prediction) -> float:
+    """Of the interval, relative."""
+    return p.high_ms / p.ms - 1
 
 
 def test_an_additive_device_is_predicted_exactly(exact, paper, others) -> None:
@@ -51,23 +70,26 @@ def test_timings_that_mean_nothing_predict_nothing(exact, paper, some, others) -
     """The control: the tests above must not pass by themselves."""
     draw = np.random.default_rng(0)
     device = paper(lambda s: float(draw.exponential()))
-    predicted = Predictor(device.profile(some)).predict_many(others.values())
+    predicted = milliseconds(Predictor(device.profile(some)), others)
     timed = [device.network(name, g).ms for name, g in others.items()]
-    assert np.median(np.abs(predicted / timed - 1)) > 0.05
+    assert np.median(np.abs(predicted / np.array(timed) - 1)) > 0.05
     truth = [paper().network(name, g).ms for name, g in others.items()]
-    right = exact.predict_many(others.values())
+    right = milliseconds(exact, others)
     assert spearmanr(right, truth).statistic > 0.999 > spearmanr(predicted, truth).statistic
 
 
-def test_intervals_hold_networks_that_were_not_profiled(paper, some, others) -> None:
+@pytest.mark.parametrize("silent", [False, True])
+@pytest.mark.parametrize("seeds", [8, pytest.param(40, marks=pytest.mark.slow)])
+def test_intervals_hold_networks_that_were_not_profiled(paper, some, others, silent: bool, seeds: int) -> None:
+    """On average over profiles: one of 16 networks may hold a third less, or all."""
     held = []
-    for seed in range(4):
-        predictor = Predictor(paper(network_noise=0.05, seed=seed).profile(some))
-        fresh = paper(network_noise=0.05, seed=100 + seed)
-        for name, g in others.items():
-            p = predictor.predict(g)
+    for seed in range(seeds):
+        noise = {"network_noise": 0.05, "layer_noise": 0.1, "silent": silent}
+        predictor = Predictor(paper(**noise, seed=seed).profile(some))
+        fresh = paper(**noise, seed=100 + seed)
+        for (name, g), p in zip(others.items(), predictor.predict_many(others.values()), strict=True):
             held.append(p.low_ms <= fresh.network(name, g).ms <= p.high_ms)
-    assert 0.8 <= np.mean(held) <= 0.99
+    assert 0.85 <= np.mean(held) <= 0.97
 
 
 def test_more_noise_makes_wider_intervals(paper, some) -> None:
@@ -77,13 +99,44 @@ def test_more_noise_makes_wider_intervals(paper, some) -> None:
     assert Predictor(profile, coverage=0.5).error < wide.error
 
 
-def test_many_are_one_by_one_and_a_trace_is_its_genotype(paper, some, others) -> None:
-    profile = paper(layer_noise=0.1).profile(dict(list(some.items())[:6]))
-    many = Predictor(profile).predict_many(others.values())
+@pytest.mark.parametrize("silent", [False, True])
+def test_many_are_one_by_one_and_a_trace_is_its_genotype(paper, some, others, silent: bool) -> None:
+    profile = paper(layer_noise=0.1, silent=silent).profile(dict(list(some.items())[:6]))
+    odd = {"squeezenet1_1": known("squeezenet1_1"), "wide": WIDE}
+    many = Predictor(profile).predict_many([*others.values(), *odd.values()])
     predictor = Predictor(profile)
-    assert many.tolist() == pytest.approx([predictor.predict(g).ms for g in others.values()])
+    for one, several in zip((predictor.predict(g) for g in (*others.values(), *odd.values())), many, strict=True):
+        assert one[:3] == pytest.approx(several[:3])
+        assert one.extrapolated == several.extrapolated
     g = others["other 0"]
     assert predictor.predict(trace(g)) == predictor.predict(g)
+    assert predictor.predict_many([]) == []
+
+
+def test_a_network_unlike_those_profiled_gets_a_wider_interval(paper, some, others) -> None:
+    """Kernels of groups that were timed, but of other sizes: there the folds' fits disagree."""
+    predictor = Predictor(paper(layer_noise=0.2).profile(some))
+    usual = [half_width(p) for p in predictor.predict_many(others.values())]
+    wide = predictor.predict(WIDE)
+    assert not any("never timed" in text for text in wide.extrapolated)
+    assert half_width(wide) > 1.5 * max(usual)
+    assert predictor.unsure(WIDE) > 2 * max(predictor.unsure(g) for g in others.values())
+
+
+def test_one_is_unsure_of_what_was_never_timed(exact, others) -> None:
+    usual = max(exact.unsure(g) for g in others.values())
+    for name in ("squeezenet1_1", "googlenet", "shufflenet_v2_x1_0"):
+        assert exact.unsure(known(name)) > usual + 0.02
+    g = known("squeezenet1_1")
+    assert exact.unsure(trace(g)) == exact.unsure(g)
+
+
+def test_sizes_far_from_those_timed_are_said(exact, paper) -> None:
+    p = exact.predict(WIDE)
+    low, high = exact.range_ms
+    assert low < p.ms < high  # its latency is as usual
+    assert any("of its time is in layers of sizes far from those timed" in text for text in p.extrapolated)
+    assert half_width(p) < 10  # said, and still a number
 
 
 def test_a_kind_that_was_never_timed_is_said_and_widens(exact, others) -> None:
@@ -116,14 +169,62 @@ def test_too_few_networks_and_a_senseless_coverage_are_refused(paper, some) -> N
         Predictor(paper().profile(some), coverage=90)
 
 
-def test_layers_are_asked_once(paper, some, others, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kernels_are_asked_once(paper, some, others, monkeypatch: pytest.MonkeyPatch) -> None:
     predictor = Predictor(paper().profile(dict(list(some.items())[:5])))
     g = others["other 1"]
     first = predictor.predict(g)
 
-    def refuse(signatures: object) -> None:
-        raise AssertionError("all of these layers are known by now")
+    def refuse(*_: object) -> None:
+        raise AssertionError("all of these kernels are known by now")
 
-    monkeypatch.setattr(predictor, "_layers", type("Known", (), {"__call__": refuse, "knows": lambda self, s: True})())
-    assert predictor.predict(g).ms == first.ms
-    assert len(predictor._known) >= len(set(signatures(trace(g))))
+    for law in (predictor._whole, *predictor._without):
+        monkeypatch.setattr(law, "times", refuse)
+    assert predictor.predict(g) == first
+    with pytest.raises(AssertionError, match="known by now"):  # the control
+        predictor.predict(known("squeezenet1_1"))
+
+
+def test_a_runtime_that_fuses_is_predicted_by_its_kernels(paper, some, others) -> None:
+    device = paper(runtime="onnxruntime")
+    predictor = Predictor(device.profile(some))
+    assert np.abs(errors(predictor, device, others)).max() < 0.01
+    apart = sum(paper().network(name, g).ms for name, g in others.items())
+    assert milliseconds(predictor, others).sum() < 0.9 * apart  # norms and activations are not paid for
+
+
+def test_a_runtime_that_tells_totals_alone_is_predicted(paper, some, others) -> None:
+    device = paper(runtime="compile", silent=True)
+    predictor = Predictor(device.profile(some))
+    assert np.abs(errors(predictor, device, others)).max() < 0.05
+    assert predictor.predict(others["other 0"]).extrapolated == ()
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_ten_networks_are_enough_with_another_devices_profile(paper, some, others, silent: bool) -> None:
+    """The other device is unlike in what its kernels cost; how they depend on sizes is alike."""
+
+    def uneven(s) -> float:
+        return work(s)[1] ** 0.8 / 1e5 * (1.0 if s.shape[0] % 16 == 0 else 2.0) + 0.01
+
+    few = dict(list(some.items())[:10])
+    new = paper(lambda s: 0.4 * uneven(s) + work(s)[4] / 1e7, runtime="compile", silent=silent, network_noise=0.01)
+    base = paper(uneven).profile(some)
+    adapted, alone = Predictor(new.profile(few, base)), Predictor(new.profile(few))
+    assert np.median(np.abs(errors(adapted, new, others))) < 0.05
+    if silent:
+        assert np.median(np.abs(errors(adapted, new, others))) < 0.7 * np.median(np.abs(errors(alone, new, others)))
+
+
+def test_a_kind_timed_on_the_other_device_alone_is_predicted_and_still_said(paper, some) -> None:
+    """There, squeezenet was timed too; here it was not."""
+
+    def costly(s) -> float:
+        return paper().law(s) * (20 if s.kind in ("concat", "pool") else 1)
+
+    strange = known("squeezenet1_1")
+    base = paper(costly).profile(some | {"squeezenet1_1": strange, "squeezenet1_0": known("squeezenet1_0")})
+    new = paper(lambda s: 3 * costly(s))
+    adapted, alone = Predictor(new.profile(some, base)).predict(strange), Predictor(new.profile(some)).predict(strange)
+    truth = new.network("squeezenet1_1", strange).ms
+    assert abs(adapted.ms / truth - 1) < 0.5 * abs(alone.ms / truth - 1)
+    assert {"concat was never timed", "pool max was never timed"} <= set(adapted.extrapolated) & set(alone.extrapolated)

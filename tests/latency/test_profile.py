@@ -27,8 +27,44 @@ def test_a_profile_survives_its_file(profile: Profile, path: Path, others) -> No
     assert again.device == profile.device
     assert again.anchor_ms == profile.anchor_ms
     assert [(n.name, n.digest, n.n) for n in again.networks] == [(n.name, n.digest, n.n) for n in profile.networks]
-    predicted = Predictor(profile).predict_many(others.values())
-    assert Predictor(again).predict_many(others.values()) == pytest.approx(predicted, rel=1e-3)
+    assert milliseconds(again, others) == pytest.approx(milliseconds(profile, others), rel=1e-3)
+
+
+def milliseconds(profile: Profile, genotypes) -> list[float]:
+    return [p.ms for p in Predictor(profile).predict_many(genotypes.values())]
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_kernels_with_tails_and_without_times_and_the_base_survive(paper, some, others, silent: bool, tmp_path: Path) -> None:
+    few = dict(list(some.items())[:6])
+    base = paper(layer_noise=0.1).profile(some)
+    profile = paper(runtime="onnxruntime", silent=silent).profile(few, base)
+    save_profile(profile, tmp_path / "p.json")
+    again = load_profile(tmp_path / "p.json")
+    assert again.fuses
+    assert not base.fuses
+    for mine, its in zip(profile.networks, again.networks, strict=True):
+        assert [s for s, _ in its.kernels] == [s for s, _ in mine.kernels]
+        assert its.in_place == mine.in_place == (not silent)
+    assert any("add" in s.tail for s, _ in again.networks[0].kernels)
+    assert {ms for _, ms in again.networks[0].kernels} == {None} or not silent
+    assert again.base is not None
+    assert again.base.base is None
+    assert (again.base.device, again.base.anchor_ms) == (base.device, base.anchor_ms)
+    assert [n.digest for n in again.base.networks] == [n.digest for n in base.networks]
+    assert milliseconds(again, others) == pytest.approx(milliseconds(profile, others), rel=1e-3)
+    assert milliseconds(replace(again, base=None), others) != pytest.approx(milliseconds(again, others), rel=1e-6) or not silent
+
+
+def test_one_kernel_without_a_time_makes_the_network_a_total(paper, some) -> None:
+    n = paper().network("one", some["sample 0"])
+    assert n.in_place
+    (signature, _), *rest = n.kernels
+    half = replace(n, kernels=((signature, None), *rest))
+    assert not half.in_place
+    slow = half.at_speed(2.0)
+    assert [ms for _, ms in slow.kernels] == [None, *(2 * ms for _, ms in rest)]
+    assert (slow.ms, slow.low_ms, slow.high_ms) == (2 * n.ms, 2 * n.low_ms, 2 * n.high_ms)
 
 
 def test_the_file_can_be_read_by_people(path: Path) -> None:
@@ -51,7 +87,11 @@ def damaged(path: Path, change: str) -> None:
         case "list":
             path.write_text("[1, 2]")
         case "older":
-            path.write_text(json.dumps(data | {"version": 0}))
+            path.write_text(json.dumps(data | {"version": 1}))
+        case "newer":
+            path.write_text(json.dumps(data | {"version": 3}))
+        case "of no version":
+            path.write_text(json.dumps({k: v for k, v in data.items() if k != "version"}))
         case "edited":
             data["networks"][0]["ms"] *= 0.5
             path.write_text(json.dumps(data))
@@ -65,7 +105,9 @@ def damaged(path: Path, change: str) -> None:
         ("binary", "is damaged"),
         ("foreign", "is no nasbench device profile"),
         ("list", "is no nasbench device profile"),
-        ("older", "reads version 1 .* is version 0"),
+        ("older", r"reads version 2 of device profiles; .*paper\.json is version 1;"),
+        ("newer", r"reads version 2 of device profiles; .*paper\.json is version 3;"),
+        ("of no version", "is version None"),
         ("edited", "its checksum differs"),
     ],
 )
@@ -76,7 +118,7 @@ def test_a_file_that_is_not_as_it_was_written_is_refused(path: Path, change: str
     assert "profile the device again" in str(error.value)
 
 
-@pytest.mark.parametrize("part", ["device", "anchor", "networks", "signatures"])
+@pytest.mark.parametrize("part", ["device", "anchor", "networks", "signatures", "base"])
 def test_a_file_that_lacks_a_part_is_refused(path: Path, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nasbench.latency.profile._checksum", lambda body: "same")
     data = json.loads(path.read_text()) | {"sha256": "same"}

@@ -7,32 +7,52 @@ import numpy as np
 import pytest
 
 from nasbench.errors import DeviceError
-from nasbench.genotype import Genotype, trace
+from nasbench.genotype import Genotype, inference, trace
 from nasbench.latency import profiling
 from nasbench.latency.device import local_device
+from nasbench.latency.kept import Kept
+from nasbench.latency.predict import Predictor
 from nasbench.latency.profile import load_profile, profile_path
 from nasbench.latency.profiling import load_or_profile, profile_device, uncovered
-from nasbench.latency.signature import signatures
+from nasbench.latency.signature import groups, signatures
 from nasbench.zoo import known
 
 
 class Worker:
-    """Answers profiling jobs by the paper device's law, on a machine of changing speed."""
+    """Answers profiling jobs by the paper device's law, on a machine of changing speed, two networks a group.
+
+    After `dies_after` groups, it dies.
+    """
 
     def __init__(self, law, waited: float = 0.0) -> None:
-        self.law, self.waited, self.jobs = law, waited, []
+        self.law, self.waited, self.jobs, self.first = law, waited, [], []
+        self.dies_after: int | None = None
+        self.silent = False
 
-    def __call__(self, job: dict[str, Any], **_: object) -> dict[str, Any]:
+    def __call__(self, job: dict[str, Any], *, on_part=None, on_progress=None, **_: object) -> dict[str, Any]:
         self.jobs.append(sorted(job["networks"]))
+        self.first.append(job.get("first_group", 0))
         draw = np.random.default_rng(0)
-        found = {}
-        for name, text in job["networks"].items():
-            layers = np.array([0.0, *map(self.law, signatures(trace(Genotype.from_yaml(text))))])
-            speeds = draw.uniform(1, 1.5, job["rounds"]).tolist()
-            found[name] = {
-                "visits": [[float(layers.sum()) * s, 5.0 * s, self.waited] for s in speeds],
-                "passes": [(layers * s * 1.1).tolist() for s in speeds],
-            }
+        found: dict[str, Any] = {}
+        names = list(job["networks"])
+        for group, pair in enumerate(names[i : i + 2] for i in range(0, len(names), 2)):
+            if group == self.dies_after:
+                raise DeviceError("the measuring process died: SIGKILL")
+            part = {}
+            speeds = draw.uniform(1, 1.5, job["rounds"]).tolist()  # of the group's rounds, in which all take their turn
+            for name in pair:
+                layers = np.array([0.0, *map(self.law, signatures(trace(Genotype.from_yaml(job["networks"][name]))))])
+                number = self.first[-1] + group
+                seat = 10 * number + pair.index(name)
+                part[name] = {
+                    "visits": [[float(layers.sum()) * s, 5.0 * s, self.waited, seat, number] for s in speeds],
+                    "passes": [None if self.silent else (layers * s * 1.1).tolist() for s in speeds],
+                }
+            if on_part:
+                on_part(part)
+            if on_progress:
+                on_progress(group + 1, -(-len(names) // 2))
+            found |= part
         return found
 
 
@@ -50,8 +70,105 @@ def test_layers_add_up_to_the_network_and_the_clock_and_drift_are_out(worker: Wo
     for n in profile.networks:
         truth = paper().network(n.name, some[n.name])
         assert n.ms == pytest.approx(truth.ms * factor)
-        assert [ms for _, ms in n.layers] == pytest.approx([ms * factor for _, ms in truth.layers])
-        assert [s for s, _ in n.layers] == [s for s, _ in truth.layers]
+        assert [ms for _, ms in n.kernels] == pytest.approx([ms * factor for _, ms in truth.kernels])
+        assert [s for s, _ in n.kernels] == [s for s, _ in truth.kernels]
+        assert n.in_place
+
+
+def test_kernels_of_a_runtime_that_fuses_are_timed_as_the_sum_of_their_layers(worker: Worker, paper, some) -> None:
+    profile = profile_device(local_device(1, runtime="onnxruntime"), some)
+    for n in profile.networks:
+        layers = inference(trace(some[n.name]))
+        truth = np.array([worker.law(s) for s in signatures(layers)])
+        sums = [truth[[i - 1 for i in members]].sum() for members in groups(layers)]
+        assert [ms / n.ms for _, ms in n.kernels] == pytest.approx(list(sums / truth.sum()))
+        assert [s for s, _ in n.kernels] == signatures(layers, fused=True)
+
+
+def test_a_runtime_that_does_not_tell_layers_gives_totals(worker: Worker, some) -> None:
+    worker.silent = True
+    profile = profile_device(local_device(1), some)
+    assert not profile.noisy
+    assert not any(n.in_place for n in profile.networks)
+    assert {ms for n in profile.networks for _, ms in n.kernels} == {None}
+
+
+def test_ten_networks_and_a_base_make_a_profile_that_holds_both(worker: Worker, paper, some, others) -> None:
+    worker.silent = True
+    base = paper().profile(some)
+    profile = profile_device(local_device(1), dict(list(others.items())[:10]), base=base)
+    assert profile.base == base
+    assert len(profile.networks) == 10
+    held_out = dict(list(others.items())[10:])
+    ratios = np.array([p.ms for p in Predictor(profile).predict_many(held_out.values())]) / [
+        paper().network(name, g).ms for name, g in held_out.items()
+    ]
+    assert ratios == pytest.approx(np.median(ratios), rel=0.05)
+
+
+def test_those_it_is_least_sure_of_are_timed_too(worker: Worker, some, others) -> None:
+    odd = {name: known(name) for name in ("squeezenet1_1", "googlenet")}
+    usual = dict(list(others.items())[:10])
+    pool = dict(list(usual.items())[:5]) | odd | dict(list(usual.items())[5:])
+    steps: list[tuple[int, int]] = []
+    profile = profile_device(local_device(1), some, pool=pool, more=2, progress=lambda *step: steps.append(step))
+    assert worker.jobs == [sorted(some), sorted(odd)]
+    assert {n.name for n in profile.networks} == {*some, *odd}
+    assert steps == sorted(steps)
+    assert steps[-1] == (18 * 6, 18 * 6)
+    assert worker.first == [0, 8]
+
+
+def test_of_the_pool_none_is_timed_twice_and_none_where_it_is_noisy(worker: Worker, some, others) -> None:
+    pool = dict(list(some.items())[:3]) | {"other 0": others["other 0"]}
+    profile_device(local_device(1), some, pool=pool, more=4)
+    assert worker.jobs == [sorted(some), ["other 0"]]
+    worker.jobs.clear()
+    worker.waited = 0.5
+    assert profile_device(local_device(1), some, pool=pool, more=4).noisy
+    assert worker.jobs == [sorted(some)]
+
+
+def test_what_was_timed_before_a_death_is_not_timed_again(worker: Worker, some) -> None:
+    device, said = local_device(1), []
+    worker.dies_after = 3
+    for _ in range(2):
+        with pytest.raises(DeviceError, match="SIGKILL"):
+            profile_device(device, some, say=said.append)
+    worker.dies_after = None
+    steps: list[tuple[int, int]] = []
+    profile = profile_device(device, some, say=said.append, progress=lambda *step: steps.append(step))
+    names = list(some)
+    assert worker.jobs == [sorted(names), sorted(names[6:]), sorted(names[12:])]
+    assert worker.first == [0, 3, 6]
+    assert said == [f"{n} of 16 networks were timed before; going on" for n in (6, 12)]
+    assert [n.name for n in profile.networks] == names
+    assert steps[0][0] > 12 * 6 > 0
+    assert not Kept(device).path.exists()
+    profile_device(device, some)  # the control: nothing is left of it, all are timed
+    assert worker.jobs[-1] == sorted(names)
+
+
+def test_a_death_among_those_it_was_least_sure_of_goes_on_there(worker: Worker, some, others) -> None:
+    pool = {name: known(name) for name in ("squeezenet1_1", "googlenet", "shufflenet_v2_x1_0")} | others
+    timed = worker.__call__
+
+    def dies_in_the_second_job(job: dict[str, Any], **keywords: object) -> dict[str, Any]:
+        worker.dies_after = 1 if worker.jobs else None
+        return timed(job, **keywords)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profiling, "run_job", dies_in_the_second_job)
+        with pytest.raises(DeviceError, match="SIGKILL"):
+            profile_device(local_device(1), some, pool=pool, more=3)
+    worker.dies_after = None
+    profile = profile_device(local_device(1), some, pool=pool, more=3)
+    first, second, third = worker.jobs
+    assert first == sorted(some)
+    assert len(second) == 3
+    assert len(third) == 1
+    assert set(third) < set(second)
+    assert {n.name for n in profile.networks} == {*first, *second}
 
 
 def test_it_is_made_once_and_then_read(worker: Worker, some) -> None:
@@ -99,19 +216,19 @@ def test_a_noisy_profile_says_so_and_is_not_stored(worker: Worker, some) -> None
 def test_disturbed_passes_are_left_out(paper, some) -> None:
     found = Worker(paper().law)({"networks": {n: g.to_yaml() for n, g in some.items()}, "rounds": 8})
     for record in found.values():
-        record["visits"][0] = [900.0, 5.0, 0.9]
+        record["visits"][0] = [900.0, 5.0, 0.9, *record["visits"][0][3:]]
         record["passes"][0] = [9.0] * len(record["passes"][0])
     profile = profiling.read_timings(local_device(1), some, found)
     assert not profile.noisy
     n = profile.networks[0]
     truth = paper().network(n.name, some[n.name])
-    assert [ms / n.ms for _, ms in n.layers] == pytest.approx([ms / truth.ms for _, ms in truth.layers])
+    assert [ms / n.ms for _, ms in n.kernels] == pytest.approx([ms / truth.ms for _, ms in truth.kernels])
 
 
 def test_networks_with_too_few_undisturbed_visits_are_left_out(paper, some) -> None:
     found = Worker(paper().law)({"networks": {n: g.to_yaml() for n, g in some.items()}, "rounds": 8})
     for name in list(some)[:3]:
-        found[name]["visits"][:6] = [[900.0, 5.0, 0.9]] * 6
+        found[name]["visits"][:6] = [[900.0, 5.0, 0.9, *found[name]["visits"][0][3:]]] * 6
     profile = profiling.read_timings(local_device(1), some, found)
     assert not profile.noisy
     assert [n.name for n in profile.networks] == list(some)[3:]
@@ -120,7 +237,7 @@ def test_networks_with_too_few_undisturbed_visits_are_left_out(paper, some) -> N
 def test_timings_that_contradict_each_other_are_noisy(paper, some) -> None:
     found = Worker(paper().law)({"networks": {n: g.to_yaml() for n, g in some.items()}, "rounds": 8})
     for i, record in enumerate(found.values()):
-        record["visits"] = [[ms * (i % 4 + 1), anchor, waited] for ms, anchor, waited in record["visits"]]
+        record["visits"] = [[ms * (i % 4 + 1), *rest] for ms, *rest in record["visits"]]
     profile = profiling.read_timings(local_device(1), some, found)
     assert profile.noisy
     assert "predict each other only within" in profile.why

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import quantile_test
 
-from nasbench.latency.statistics import interval_rank, median_interval, smallest_sample, spread
+from nasbench.latency.statistics import interval_rank, median_interval, middle_mean, smallest_sample, spread
 
 
 def holding(n: int, k: int) -> float:
@@ -46,6 +46,7 @@ def test_spread() -> None:
     assert spread([8.0, 9.0, 10.0, 11.0, 12.0]) == pytest.approx(0.2)
 
 
-def test_drift_common_to_sample_and_anchor_cancels() -> None:
-    speed = np.array([1.0, 1.4, 0.9, 2.0])
-    assert without_drift(list(20 * speed), list(5 * speed), 5.0) == pytest.approx([20.0] * 4)
+def test_the_middle_mean_is_deaf_to_a_quarter_at_each_end() -> None:
+    assert middle_mean([3.0]) == 3.0
+    assert middle_mean([1.0, 2.0, 3.0, 900.0]) == 2.5
+    assert middle_mean([4.0, 6.0, 5.0, 0.0, 900.0, 5.0, 7.0, -900.0]) == middle_mean([4.0, 6.0, 5.0, 5.0]) == 5.0
