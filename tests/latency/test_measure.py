@@ -30,8 +30,8 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measurement]
         one = network(48, 48, "in*2")
         networks = {"one": one, "twin": replace(one, name="other"), "large": network(128, 128)}
         steps: list[tuple[int, int]] = []
-        found = measure(networks, local_device(1), min_rounds=10, max_seconds=10, progress=lambda *step: steps.append(step))
-        assert steps[-1] == (10, 10)
+        found = measure(networks, local_device(1), min_rounds=12, max_seconds=10, progress=lambda *step: steps.append(step))
+        assert steps[-1] == (12, 12)
         return found
 
 

@@ -77,14 +77,21 @@ def test_a_profiling_that_goes_on_numbers_its_groups_and_seats_after_those_befor
     assert not seats[0] & seats[1]
 
 
-def test_what_is_measured_has_several_seats_that_take_turns() -> None:
-    found = worker.measure(job(7, rounds=6), ignore, ignore)
-    seats = {name: [v.seat for v in visits] for name, visits in found.items()}
-    for several in seats.values():
-        assert several == several[:3] * 2
-        assert len(set(several)) == worker.MEASURED_IN
-    assert len({seat for several in seats.values() for seat in several}) == 7 * worker.MEASURED_IN
-    assert [visits[0].group for visits in found.values()] == [0, 0, 0, 1, 1, 1, 2]
+def test_what_is_measured_is_visited_in_passes_through_all_each_in_seats_of_its_own() -> None:
+    found = worker.measure(job(12, rounds=6), ignore, ignore)
+    for visits in found.values():
+        seats = [v.seat for v in visits]
+        assert seats == sorted(seats)
+        assert [seats.count(seat) for seat in dict.fromkeys(seats)] == [2] * worker.MEASURED_IN
+    assert len({v.seat for visits in found.values() for v in visits}) == 12 * worker.MEASURED_IN
+    groups = [list(dict.fromkeys(v.group for v in visits)) for visits in found.values()]
+    assert groups == [[0, 2, 4]] * 10 + [[1, 3, 5]] * 2
+
+
+def test_only_what_is_noisy_gets_further_passes(chairs: type[Chair]) -> None:
+    chairs.waited = {"n1": 0.5}
+    found = worker.measure(job(3, rounds=6), ignore, ignore)
+    assert {name: len(visits) for name, visits in found.items()} == {"n0": 6, "n1": 6 * worker.MORE_ROUNDS, "n2": 6}
 
 
 def test_a_runtime_that_takes_long_to_load_is_measured_in_one_process() -> None:

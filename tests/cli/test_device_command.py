@@ -137,10 +137,33 @@ def test_another_machine_is_not_profiled_or_checked_here(call, mail: Path) -> No
         one_line(call("device", command, "--device", "mail.json", "--space", "tiny"), "only a device of this machine", "Abacus 9")
 
 
-def test_a_runtime_without_times_of_layers_is_not_profiled(call) -> None:
-    one_line(
-        call("device", "profile", "--runtime", "compile"), "a profile needs the times of layers", "use the runtime eager or onnxruntime"
-    )
+def test_a_runtime_without_times_of_layers_is_adapted_from_eager(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {}
+
+    def profile_device(device, genotypes, *, pool, more, base, **_: object):
+        asked.update(runtime=device.runtime, base=base, networks=len(genotypes) + more, pool=len(pool))
+        timed = tuple(replace(n, kernels=tuple((s, None) for s, _ in n.kernels)) for n in base.networks[:16])
+        return replace(base, device=device, networks=timed, base=base)
+
+    monkeypatch.setattr("nasbench.latency.profiling.profile_device", profile_device)
+    answer = call("device", "profile", "--runtime", "compile", "--json")
+    assert answer.returncode == 0, answer.stderr
+    assert asked["base"].device.runtime == "eager"
+    assert (asked["runtime"], asked["networks"], asked["pool"]) == ("compile", 16, 150)
+    stored = load_profile(Path(json.loads(answer.stdout)["file"]))
+    assert stored.base == asked["base"]
+    Path(json.loads(answer.stdout)["file"]).unlink()  # the cache is the session's
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--networks", "3"), "a profile takes 10 to 1000 networks; got 3"),
+        (("--from", "nothing.json"), "cannot read the device profile nothing.json"),
+    ],
+)
+def test_what_cannot_be_profiled_is_said_in_one_line(call, words: tuple[str, ...], said: str) -> None:
+    one_line(call("device", "profile", *words), said)
 
 
 def test_a_check_needs_a_profile(call) -> None:
