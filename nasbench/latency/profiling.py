@@ -93,6 +93,7 @@ class _Session:
         self.device, self.rounds, self.networks, self.progress, self.say = device, rounds, networks, progress, say
         self.each_s = NETWORK_S if max_seconds is None else max_seconds / networks
         self.kept = Kept(device)
+        self.resumed = self.kept.groups > 0
 
     def found(self, networks: Mapping[str, Genotype]) -> Found:
         return {name: self.kept.found[digest(g)] for name, g in networks.items()}
@@ -100,8 +101,9 @@ class _Session:
     def time(self, networks: Mapping[str, Genotype]) -> None:
         left = {name: g for name, g in networks.items() if digest(g) not in self.kept.found}
         done = len(networks) - len(left)
-        if done and self.kept.groups and self.say and left:
-            self.say(f"{done} of {self.networks} networks were timed before; going on")
+        if done and self.resumed and self.say:
+            self.say(f"{done} of {self.networks} networks were timed before this was stopped; going on")
+        self.resumed = False
         if not left:
             return
         job = {

@@ -121,8 +121,10 @@ def test_those_it_is_least_sure_of_are_timed_too(worker: Worker, some, others) -
 
 def test_of_the_pool_none_is_timed_twice_and_none_where_it_is_noisy(worker: Worker, some, others) -> None:
     pool = dict(list(some.items())[:3]) | {"other 0": others["other 0"]}
-    profile_device(local_device(1), some, pool=pool, more=4)
+    said: list[str] = []
+    profile_device(local_device(1), some, pool=pool, more=4, say=said.append)
     assert worker.jobs == [sorted(some), ["other 0"]]
+    assert said == []  # nothing was stopped
     worker.jobs.clear()
     worker.waited = 0.5
     assert profile_device(local_device(1), some, pool=pool, more=4).noisy
@@ -141,7 +143,7 @@ def test_what_was_timed_before_a_death_is_not_timed_again(worker: Worker, some) 
     names = list(some)
     assert worker.jobs == [sorted(names), sorted(names[6:]), sorted(names[12:])]
     assert worker.first == [0, 3, 6]
-    assert said == [f"{n} of 16 networks were timed before; going on" for n in (6, 12)]
+    assert said == [f"{n} of 16 networks were timed before this was stopped; going on" for n in (6, 12)]
     assert [n.name for n in profile.networks] == names
     assert steps[0][0] > 12 * 6 > 0
     assert not Kept(device).path.exists()

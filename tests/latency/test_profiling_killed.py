@@ -59,4 +59,4 @@ def test_a_profiling_that_is_killed_goes_on_and_times_what_is_left(tmp_path: Pat
     assert first == ",".join(f"n{i}" for i in range(9))
     left = second.split(",")
     assert left in ([f"n{i}" for i in range(3, 9)], [f"n{i}" for i in range(6, 9)])
-    assert again.stdout.splitlines() == [f"{9 - len(left)} of 9 networks were timed before; going on", "9 False"]
+    assert again.stdout.splitlines() == [f"{9 - len(left)} of 9 networks were timed before this was stopped; going on", "9 False"]
