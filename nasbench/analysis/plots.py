@@ -44,8 +44,9 @@ class FrontPicture(NamedTuple):
 
     Attributes:
         search, random: trained trials of the two arms; front: of the search's, by latency.
-        finals: (name, measured latency_ms, mean accuracy, is winner) of the last round.
-        target_ms: the budget, or None; device: what was measured.
+        finals: (name, latency_ms, mean accuracy, is winner) of the last round.
+        target_ms: the budget, or None; device: whose latencies they are.
+        how: those of the last round are `measured`, or `predicted` for a device that is elsewhere.
     """
 
     search: list[tuple[float, float]]
@@ -54,6 +55,7 @@ class FrontPicture(NamedTuple):
     finals: list[tuple[str, float, float, bool]]
     target_ms: float | None
     device: str
+    how: str = "measured"
 
 
 def front_picture(trials: pd.DataFrame, summary: Sequence[Mapping[str, Any]], target_ms: float | None, device: str = "") -> FrontPicture:
@@ -66,7 +68,8 @@ def front_picture(trials: pd.DataFrame, summary: Sequence[Mapping[str, Any]], ta
     found = points("search")
     front = [found[i] for i in pareto.front(pareto.signed(found, [False, True]))]
     finals = [(str(r["network"]), float(r["latency_ms"]), float(r["accuracy"]), bool(r["winner"])) for r in summary]
-    return FrontPicture(found, points("random"), front, finals, target_ms, device)
+    how = "measured" if all(r.get("measured", True) for r in summary) else "predicted"
+    return FrontPicture(found, points("random"), front, finals, target_ms, device, how)
 
 
 def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
@@ -95,7 +98,7 @@ def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
         if rows:
             ax.scatter(
                 [r[1] for r in rows], [percent * r[2] for r in rows], s=size, color=color, marker=marker,
-                edgecolor="black", linewidth=0.7, zorder=3, label=f"{kind}, measured",
+                edgecolor="black", linewidth=0.7, zorder=3, label=f"{kind}, {picture.how}",
             )  # fmt: skip
         for name, latency, accuracy, _ in rows if shown == "known" else ():
             # Right of the middle the name stands to the left, where it cannot leave the picture.
@@ -114,12 +117,13 @@ def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
                 color=red,
                 edgecolor="black",
                 zorder=4,
-                label=f"winner ({name}), measured",
+                label=f"winner ({name}), {picture.how}",
             )
     if picture.target_ms is not None:
         ax.axvline(picture.target_ms, color="0.35", ls="--", lw=1.1, label=f"budget {picture.target_ms:g} ms")
     ax.set_xlabel(
-        f"{METRICS['latency_ms'].label}: small marks predicted, large measured" + (f"\n{picture.device}" if picture.device else "")
+        f"{METRICS['latency_ms'].label}: small marks predicted, or measured where that could not tell"
+        + (f"\n{picture.device}" if picture.device else "")
     )
     ax.set_ylabel(METRICS["accuracy"].label)
     ax.grid(alpha=0.25)

@@ -46,13 +46,16 @@ class Study:
             return ledger.records(phase)
 
     def trials(self, phase: str | None = None) -> pd.DataFrame:
-        """One row per trial: phase, number, status, accuracy, latency_ms (predicted), macs, params_count, reward, seconds and more."""
+        """One row per trial: phase, number, status, accuracy, latency_ms, macs, params_count, reward, seconds and more.
+
+        Latencies are predicted; measured where the prediction was too near the limit to tell.
+        """
         names = [f.name for f in fields(Trial) if f.name not in _NESTED]
         rows = [{name: getattr(t, name) for name in names} | {"genotype": t.genotype} for t in self.records(phase)]
         return pd.DataFrame(rows, columns=[*names, "genotype"])
 
     def front(self) -> pd.DataFrame:
-        """The search's trials that none of them beats in accuracy and predicted latency."""
+        """The search's trials that none of them beats in accuracy and latency."""
         df = self.trials("search")
         inside = df[(df["status"] == "ok") & df["accuracy"].notna() & df["latency_ms"].notna()]
         return pareto_front(inside, minimize=["latency_ms"], maximize=["accuracy"])

@@ -7,40 +7,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nasbench.cli.options import DeviceOptions, Space, expanded
 from nasbench.cli.progress import Reporter
-from nasbench.cli.shared import (
-    JSON,
-    Batch,
-    DeviceName,
-    MemoryFormatName,
-    PrecisionName,
-    RuntimeName,
-    Threads,
-    console,
-    device_choice,
-    say,
-    show_json,
-    table,
-)
+from nasbench.cli.shared import JSON, console, say, show_json, table
 from nasbench.errors import DeviceError, nearest
 
 if TYPE_CHECKING:
     from nasbench.latency import CheckReport, Device, Predictor, Profile
 
-Space = Annotated[str, typer.Option("--space", help="A space (see `nasbench spaces`) or its .yaml file.")]
-
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Profile a device.\n\nExample: nasbench device profile --space mbconv")
 
 
 @app.command()
+@expanded
 def profile(
+    device: DeviceOptions,
     space: Space = "mbconv",
-    device: DeviceName = "cpu",
-    runtime: RuntimeName = None,
-    threads: Threads = None,
-    batch: Batch = None,
-    precision: PrecisionName = None,
-    memory_format: MemoryFormatName = None,
     again: Annotated[bool, typer.Option(help="Measure again even if a profile is stored.")] = False,
     base: Annotated[Path | None, typer.Option("--from", help="Adapt this profile of another device, with few measurements.")] = None,
     networks: Annotated[int | None, typer.Option(help="Networks to measure for a new profile; 33, or 16 to adapt one.")] = None,
@@ -53,7 +35,7 @@ def profile(
     from nasbench.spaces import load_space
 
     where = load_space(space)
-    wanted, _ = device_choice(device, runtime, threads, batch, precision, memory_format).resolve()
+    wanted, _ = device.choice().resolve()
     from nasbench.latency import Predictor, load_profile, profile_path
     from nasbench.search.profiling import obtain_profile
 
@@ -109,17 +91,13 @@ def show(
 
 
 @app.command()
+@expanded
 def check(
+    device: DeviceOptions,
     space: Space = "mbconv",
     networks: Annotated[int, typer.Option("--networks", help="Held-out networks of the space.", min=3, max=1000)] = 20,
     known: Annotated[int, typer.Option("--known", help="Known networks beside them, as far as the profile reaches.", min=0)] = 5,
     seed: Annotated[int, typer.Option("--seed", help="Of the networks.")] = 1,
-    device: DeviceName = "cpu",
-    runtime: RuntimeName = None,
-    threads: Threads = None,
-    batch: Batch = None,
-    precision: PrecisionName = None,
-    memory_format: MemoryFormatName = None,
     as_json: bool = JSON,
 ) -> None:
     """Measure networks that were not profiled, and say how well they were predicted.
@@ -130,7 +108,7 @@ def check(
     from nasbench.spaces import load_space
 
     where = load_space(space)
-    wanted, stored = device_choice(device, runtime, threads, batch, precision, memory_format).resolve()
+    wanted, stored = device.choice().resolve()
     check_local(wanted)
     from nasbench.latency import check as compare
     from nasbench.latency import load_profile, profile_path

@@ -3,53 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nasbench.cli.options import DeviceOptions, expanded
 from nasbench.cli.progress import Reporter
-from nasbench.cli.shared import (
-    JSON,
-    MISSED,
-    Batch,
-    DeviceName,
-    MemoryFormatName,
-    PrecisionName,
-    RuntimeName,
-    Threads,
-    device_choice,
-    say,
-    show_json,
-    table,
-)  # fmt: skip
+from nasbench.cli.search_options import SearchOptions
+from nasbench.cli.shared import JSON, MISSED, say, show_json, table
 from nasbench.cli.study_text import show_outcome, show_plan, show_summary
-from nasbench.errors import NasbenchError, StudyError
-from nasbench.genotype.units import parse_count, parse_duration, parse_latency, parse_memory, show_count
+from nasbench.genotype.units import show_count
 
 if TYPE_CHECKING:
-    from nasbench.latency import DeviceChoice, Profile
+    from nasbench.latency import Profile
     from nasbench.search.request import Request
 
-Space = Annotated[str, typer.Option("--space", help="A space (see `nasbench spaces`) or its .yaml file.")]
-Latency = Annotated[str | None, typer.Option("--latency", help="Limit at the network's own input size on the device, such as 20ms.")]
-Macs = Annotated[str | None, typer.Option("--macs", help="Limit on multiply-adds, such as 300M.")]
-Params = Annotated[str | None, typer.Option("--params", help="Limit on parameters, such as 5M.")]
-Memory = Annotated[str | None, typer.Option("--memory", help="Limit on memory to run, float32 at batch 1, such as 64MiB.")]
-Size = Annotated[str | None, typer.Option("--size", help="Limit on the model's size at the device's precision, such as 4MiB.")]
-Data = Annotated[str, typer.Option("--data", help="embedded, fashion-mnist, mnist, cifar10, cifar100, or a folder of class folders.")]
-DataRoot = Annotated[str | None, typer.Option("--data-root", help="Where downloaded data sets are kept.")]
-StrategyName = Annotated[str, typer.Option("--strategy", help="random, evolution or tpe.")]
-Reward = Annotated[str, typer.Option("--reward", help="hard or soft (MnasNet), or pareto (accuracy and latency).")]
-Seed = Annotated[int, typer.Option("--seed", help="Of every random choice.")]
-Trials = Annotated[int | None, typer.Option("--trials", help="Networks to train, and as many at random; --time decides without it.")]
-Time = Annotated[str, typer.Option("--time", help="Time for the whole search, such as 8min.")]
-Workers = Annotated[int | None, typer.Option("--workers", help="Trainings at a time, one thread each; all cores without it.")]
-Known = Annotated[str | None, typer.Option("--known", help="Known networks to compare with, separated by commas.")]
-RecipeFile = Annotated[Path | None, typer.Option("--recipe", help="JSON file with fields of the training recipe.")]
 Folder = Annotated[Path, typer.Argument(help="The study's folder, such as runs/mbconv-20ms.")]
 
 
@@ -58,61 +29,19 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def plan(
-    space: Space = "mbconv",
-    latency: Latency = None,
-    macs: Macs = None,
-    params: Params = None,
-    memory: Memory = None,
-    size: Size = None,
-    data: Data = "embedded",
-    data_root: DataRoot = None,
-    strategy: StrategyName = "evolution",
-    reward: Reward = "hard",
-    seed: Seed = 0,
-    trials: Trials = None,
-    time_limit: Time = "8min",
-    workers: Workers = None,
-    device: DeviceName = "cpu",
-    runtime: RuntimeName = None,
-    threads: Threads = None,
-    batch: Batch = None,
-    precision: PrecisionName = None,
-    memory_format: MemoryFormatName = None,
-    known: Known = None,
-    recipe: RecipeFile = None,
-    as_json: bool = JSON,
-) -> None:
+@expanded
+def plan(asked: SearchOptions, device: DeviceOptions, as_json: bool = JSON) -> None:
     """Say what a search would do and how long it would take.
 
     Example: nasbench plan --space mbconv --latency 20ms
     """
-    choice = device_choice(device, runtime, threads, batch, precision, memory_format)
-    request = _request(
-        space,
-        latency,
-        macs,
-        params,
-        memory,
-        size,
-        data,
-        data_root,
-        strategy,
-        reward,
-        seed,
-        trials,
-        time_limit,
-        workers,
-        choice,
-        known,
-        recipe,
-    )
+    request = asked.request(device)
     from nasbench.search.profiling import obtain_profile
     from nasbench.search.run import plan as make
     from nasbench.search.task import prepare
 
-    device_, profile = choice.resolve()
-    task = prepare(request, device_)
+    wanted, profile = request.device.resolve()
+    task = prepare(request, wanted)
     with Reporter() as reporter:
         task = task.predicting(profile or obtain_profile(task.device, task.space, reporter))
         made = make(task, reporter)
@@ -122,29 +51,10 @@ def plan(
         show_plan(task, made)
 
 
+@expanded
 def search(
-    space: Space = "mbconv",
-    latency: Latency = None,
-    macs: Macs = None,
-    params: Params = None,
-    memory: Memory = None,
-    size: Size = None,
-    data: Data = "embedded",
-    data_root: DataRoot = None,
-    strategy: StrategyName = "evolution",
-    reward: Reward = "hard",
-    seed: Seed = 0,
-    trials: Trials = None,
-    time_limit: Time = "8min",
-    workers: Workers = None,
-    device: DeviceName = "cpu",
-    runtime: RuntimeName = None,
-    threads: Threads = None,
-    batch: Batch = None,
-    precision: PrecisionName = None,
-    memory_format: MemoryFormatName = None,
-    known: Known = None,
-    recipe: RecipeFile = None,
+    asked: SearchOptions,
+    device: DeviceOptions,
     name: Annotated[str | None, typer.Option("--name", help="Of the study; made from the command without it.")] = None,
     runs: Annotated[Path, typer.Option("--runs", help="Where studies are kept.")] = Path("runs"),
     as_json: bool = JSON,
@@ -155,26 +65,7 @@ def search(
 
     Example: nasbench search --space mbconv --latency 20ms
     """
-    choice = device_choice(device, runtime, threads, batch, precision, memory_format)
-    request = _request(
-        space,
-        latency,
-        macs,
-        params,
-        memory,
-        size,
-        data,
-        data_root,
-        strategy,
-        reward,
-        seed,
-        trials,
-        time_limit,
-        workers,
-        choice,
-        known,
-        recipe,
-    )
+    request = asked.request(device)
     from nasbench.search.folder import study_path
 
     return _search(request, study_path(runs, name or request.name()), as_json)
@@ -221,7 +112,7 @@ def status(path: Folder, as_json: bool = JSON) -> None:
 
 
 def front(path: Folder, as_json: bool = JSON) -> None:
-    """Show a study's Pareto front of accuracy and predicted latency, and write front.csv and front.png.
+    """Show a study's Pareto front of accuracy and latency, and write front.csv and front.png.
 
     Example: nasbench front runs/mbconv-20ms
     """
@@ -238,58 +129,10 @@ def front(path: Folder, as_json: bool = JSON) -> None:
         return
     rows = zip(df["number"], df["accuracy"], df["latency_ms"], df["macs"], df["params_count"], strict=True)
     table(
-        (">trial", ">accuracy", ">latency (predicted)", ">MACs", ">params"),
+        (">trial", ">accuracy", ">latency", ">MACs", ">params"),
         ((n, f"{a:.1%}", f"{ms:.1f} ms", show_count(m), show_count(p)) for n, a, ms, m, p in rows),
     )
     say(f"wrote {study.write_front()} and {save_front(study)}")
-
-
-def _request(
-    space: str, latency: str | None, macs: str | None, params: str | None, memory: str | None, size: str | None, data: str,
-    data_root: str | None, strategy: str, reward: str, seed: int, trials: int | None, time_limit: str, workers: int | None,
-    choice: DeviceChoice, known: str | None, recipe: Path | None,
-) -> Request:  # fmt: skip
-    """The options as a request; quantities and names are checked before torch is loaded."""
-    from nasbench.spaces import load_space
-
-    limits = {
-        "latency_ms": parse_latency(latency) if latency is not None else None,
-        "macs": parse_count(macs) if macs is not None else None,
-        "params": parse_count(params) if params is not None else None,
-        "memory_bytes": parse_memory(memory) if memory is not None else None,
-        "size_bytes": parse_memory(size) if size is not None else None,
-    }
-    load_space(space)
-    seconds = parse_duration(time_limit)
-    from nasbench.search.limits import Limits
-    from nasbench.search.request import KNOWN, Request
-    from nasbench.training.recipe import PROXY, Recipe
-
-    return Request(
-        space=space,
-        limits=Limits(**limits),  # type: ignore[arg-type] # a mapping of mixed numbers
-        data=data,
-        data_root=data_root,
-        strategy=strategy,
-        mode=reward,  # type: ignore[arg-type] # checked by Request
-        seed=seed,
-        trials=trials,
-        time_s=seconds,
-        workers=len(os.sched_getaffinity(0)) if workers is None else workers,
-        device=choice,
-        known=tuple(known.split(",")) if known else KNOWN,
-        recipe=PROXY if recipe is None else Recipe.from_dict(_read_json(recipe)),
-    )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise NasbenchError(f"a recipe is a JSON file with fields such as epochs and lr; {path}: {error}") from None
-    if not isinstance(found, dict):
-        raise NasbenchError(f"a recipe is a JSON mapping of fields such as epochs and lr; {path} holds {type(found).__name__}")
-    return found
 
 
 def _search(request: Request, path: Path, as_json: bool) -> int:
@@ -329,6 +172,3 @@ def _kept_profile(request: Request, path: Path) -> Profile | None:
 
 def _as_interrupt(*_: object) -> None:
     raise KeyboardInterrupt
-
-
-__all__ = ["MISSED", "StudyError", "register"]

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -17,20 +17,7 @@ from nasbench.genotype import Genotype, adapt
 from nasbench.genotype.yaml import write_genotype
 from nasbench.zoo import known
 
-if TYPE_CHECKING:
-    from nasbench.latency import DeviceChoice
-
 MISSED = 3  # the exit code of a latency limit that was not kept
-
-# The options that choose a device, for every command that needs one; `device_choice` reads them.
-DeviceName = Annotated[str, typer.Option("--device", metavar="cpu|cuda|FILE", help="This machine's CPU or GPU, or a profile's file.")]
-RuntimeName = Annotated[
-    str | None, typer.Option("--runtime", help="eager, compile, onnxruntime (CPU) or cudagraphs (cuda); eager without it.")
-]
-Threads = Annotated[int | None, typer.Option("--threads", help="Threads of the runtime on a CPU; all cores without it.")]
-Batch = Annotated[int | None, typer.Option("--batch", help="Images a run; 1 without it.")]
-PrecisionName = Annotated[str | None, typer.Option("--precision", help="fp32, bf16 or fp16; fp32 without it.")]
-MemoryFormatName = Annotated[str | None, typer.Option("--memory-format", help="contiguous or channels_last; contiguous without it.")]
 
 JSON = typer.Option(False, "--json", help="Print JSON.")
 NAME = typer.Argument(help="A known network (see `nasbench known`) or a genotype's .yaml file.")
@@ -72,19 +59,6 @@ def winner_of(study: Path) -> Genotype:
             raise
         load_kept(study)
         return Genotype.from_yaml(best)
-
-
-def device_choice(
-    device: str, runtime: str | None, threads: int | None, batch: int | None, precision: str | None, memory_format: str | None
-) -> DeviceChoice:
-    """The device that the options of a command choose.
-
-    Raises:
-        DeviceError: an unknown word, or a combination that the runtime does not run.
-    """
-    from nasbench.latency import DeviceChoice
-
-    return DeviceChoice(device, runtime, threads, batch, precision, memory_format)
 
 
 def say(*lines: str) -> None:

@@ -82,3 +82,12 @@ def test_verdicts_compare_within_the_budget_only():
 def test_verdicts_say_when_there_is_nothing_to_compare():
     assert verdicts([row("search 1", 15.0, 0.9, winner=True)], 20.0)[0].endswith("no network within the budget")
     assert verdicts([row("known a", 15.0, 0.9)], 20.0) == []
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_latencies_of_a_device_elsewhere_are_not_called_measured(measured: bool) -> None:
+    from matplotlib.figure import Figure
+
+    ax = plot_front(front_picture(TRIALS, [row("search 1", 12.5, 0.8, winner=True) | {"measured": measured}], 20.0), Figure().subplots())
+    said = [text for text in ax.get_legend_handles_labels()[1] if text.startswith("winner")]
+    assert said == [f"winner (search 1), {'measured' if measured else 'predicted'}"]

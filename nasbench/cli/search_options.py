@@ -1,0 +1,90 @@
+"""What is asked of a search: the options of plan and search."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nasbench.cli.options import DeviceOptions, Space
+from nasbench.errors import NasbenchError
+from nasbench.genotype.units import parse_count, parse_duration, parse_latency, parse_memory
+
+if TYPE_CHECKING:
+    from nasbench.search.request import Request
+
+Words = str | None
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """All but the device."""
+
+    space: Space = "mbconv"
+    latency: Annotated[Words, typer.Option(help="Limit at the network's own input size on the device, such as 20ms.")] = None
+    macs: Annotated[Words, typer.Option(help="Limit on multiply-adds, such as 300M.")] = None
+    params: Annotated[Words, typer.Option(help="Limit on parameters, such as 5M.")] = None
+    memory: Annotated[Words, typer.Option(help="Limit on memory to run, float32 at batch 1, such as 64MiB.")] = None
+    size: Annotated[Words, typer.Option(help="Limit on the model's size at the device's precision, such as 4MiB.")] = None
+    data: Annotated[str, typer.Option(help="embedded, fashion-mnist, mnist, cifar10, cifar100, or a folder of class folders.")] = "embedded"
+    data_root: Annotated[Words, typer.Option(help="Where downloaded data sets are kept.")] = None
+    strategy: Annotated[str, typer.Option(help="random, evolution or tpe.")] = "evolution"
+    reward: Annotated[str, typer.Option(help="hard or soft (MnasNet), or pareto (accuracy and latency).")] = "hard"
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0
+    trials: Annotated[int | None, typer.Option(help="Networks to train, and as many at random; --time decides without it.")] = None
+    time: Annotated[str, typer.Option(help="Time for the whole search, such as 8min.")] = "8min"
+    workers: Annotated[int | None, typer.Option(help="Trainings at a time, one thread each; all cores without it.")] = None
+    known: Annotated[Words, typer.Option(help="Known networks to compare with, separated by commas.")] = None
+    recipe: Annotated[Path | None, typer.Option(help="JSON file with fields of the training recipe.")] = None
+
+    def request(self, device: DeviceOptions) -> Request:
+        """As a request; quantities and names are checked before torch is loaded.
+
+        Raises:
+            NasbenchError: a quantity, name, file or device that cannot be.
+        """
+        from nasbench.spaces import load_space
+
+        choice = device.choice()
+        limits = {
+            "latency_ms": None if self.latency is None else parse_latency(self.latency),
+            "macs": None if self.macs is None else parse_count(self.macs),
+            "params": None if self.params is None else parse_count(self.params),
+            "memory_bytes": None if self.memory is None else parse_memory(self.memory),
+            "size_bytes": None if self.size is None else parse_memory(self.size),
+        }
+        load_space(self.space)
+        seconds = parse_duration(self.time)
+        from nasbench.search.limits import Limits
+        from nasbench.search.request import KNOWN, Request
+        from nasbench.training.recipe import PROXY, Recipe
+
+        return Request(
+            space=self.space,
+            limits=Limits(**limits),  # type: ignore[arg-type] # a mapping of mixed numbers
+            data=self.data,
+            data_root=self.data_root,
+            strategy=self.strategy,
+            mode=self.reward,  # type: ignore[arg-type] # checked by Request
+            seed=self.seed,
+            trials=self.trials,
+            time_s=seconds,
+            workers=len(os.sched_getaffinity(0)) if self.workers is None else self.workers,
+            device=choice,
+            known=tuple(self.known.split(",")) if self.known else KNOWN,
+            recipe=PROXY if self.recipe is None else Recipe.from_dict(_read_json(self.recipe)),
+        )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise NasbenchError(f"a recipe is a JSON file with fields such as epochs and lr; {path}: {error}") from None
+    if not isinstance(found, dict):
+        raise NasbenchError(f"a recipe is a JSON mapping of fields such as epochs and lr; {path} holds {type(found).__name__}")
+    return found
