@@ -68,7 +68,7 @@ class Seat:
         self._receive()
 
     def visit(self, ms: float = VISIT_MS, layers: bool = False) -> Timing:
-        """As many runs as take about `ms`; with `layers`, each followed by a pass layer by layer.
+        """As many runs as take about `ms`; with `layers`, then about half as many layer by layer.
 
         Raises:
             DeviceError: its process died.

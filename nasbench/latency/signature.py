@@ -16,21 +16,21 @@ from nasbench.genotype.layer import Shape
 
 # The attributes that change a layer's time, by kind; the others, such as a norm's eps, do not.
 TIMED: dict[str, tuple[str, ...]] = {
-    "conv": ("kernel", "stride", "groups", "bias"),
+    "conv": ("kernel", "stride", "groups", "bias", "dilation"),
     "act": ("act",),
     "pool": ("mode", "kernel", "stride"),
     "gap": ("size",),
     "lrn": ("size",),
     "interleave": ("groups",),
 }
-
+USUAL = {"dilation": 1}  # of attributes that a layer has only where they are another
 
 HEADS = ("conv", "linear")  # layers that others are fused into
 TAILS = ("norm", "act", "add")  # layers that are
 ODD = ", odd channels"  # ends the name of a group
 CHEAP = ("norm", "add", "relu", "relu6")  # tails without a curve to compute
 
-SIZES = 7  # the first of `features`, logarithms
+SIZES = 8  # the first of `features`, logarithms
 
 _new = tuple.__new__  # makes a Signature in a third of the time of calling it
 
@@ -118,7 +118,7 @@ def groups(layers: Sequence[Layer]) -> list[tuple[int, ...]]:
 
 def _signature(layers: Sequence[Layer], members: tuple[int, ...]) -> Signature:
     kind, inputs, shape, attrs = layers[members[0]][:4]
-    values = tuple([attrs[name] for name in TIMED[kind]]) if kind in TIMED else ()
+    values = tuple([attrs[name] if name in attrs else USUAL[name] for name in TIMED[kind]]) if kind in TIMED else ()
     tail = tuple([_tail(layers[i]) for i in members[1:]])
     return _new(Signature, (kind, tuple([layers[i].shape for i in inputs]), shape, values, tail))
 
@@ -148,7 +148,7 @@ def group(s: Signature) -> str:
 
 
 def _form(s: Signature) -> str:
-    kernel, _, groups, _ = s.attrs
+    kernel, _, groups, *_ = s.attrs
     if groups > 1:
         return "depthwise convolution" if groups == s.reads[0][0] else "grouped convolution"
     if s.shape[1:] == (1, 1):
@@ -172,7 +172,7 @@ def work(s: Signature) -> tuple[float, ...]:
     curved = written * sum(name not in CHEAP for name in s.tail) if s.tail else 0
     summed = written * s.tail.count("add") if s.tail else 0
     if s.kind == "conv":
-        (kh, kw), _, groups, _ = s.attrs
+        (kh, kw), _, groups, *_ = s.attrs
         cin, (cout, h, w) = s.reads[0][0] // groups, s.shape
         full = kh * kw * h * w * -(-cout // 16) * 16
         return (
@@ -193,9 +193,9 @@ def work(s: Signature) -> tuple[float, ...]:
 def features(s: Signature) -> tuple[float, ...]:
     """What makes a kernel faster or slower than its work says: sizes, and whether channels fill vector registers."""
     (cin, h, w), (cout, oh, ow) = s.reads[0], s.shape
-    area, groups, stride = 1, 1, 1
+    area, groups, stride, dilation = 1, 1, 1, 1
     if s.kind == "conv":
-        (kh, kw), stride, groups, _ = s.attrs
+        (kh, kw), stride, groups, _, dilation = s.attrs
         area = kh * kw
     return (
         math.log(cin),
@@ -205,6 +205,7 @@ def features(s: Signature) -> tuple[float, ...]:
         math.log(area),
         math.log(stride),
         math.log(groups),
+        math.log(dilation),
         *(float(c % n == 0) for c in (cin, cout) for n in (4, 8, 16)),
         float(ow % 4 == 0),
         float(ow % 8 == 0),

@@ -83,7 +83,6 @@ def take_turns(
     groups = list(grouped(job["networks"], PROCESSES[device.kind]))
     mix = random.Random(0)
     left = job["max_seconds"]
-    prepare(device)
     first = job.get("first_group", 0)
     for i, group in enumerate(groups):
         found: dict[str, list[Timing]] = {}
@@ -145,6 +144,7 @@ def main() -> None:
         for plugin in job.get("plugins", ()):
             use_plugin(Plugin(*plugin))
         run = TASKS[job["task"]]
+        prepare(Device.from_json(job["device"]))
         send({"result": run(job, lambda done, of: send({"done": done, "of": of}), lambda part: send({"part": part}))})
     except NasbenchError as error:
         send({"error": str(error)})

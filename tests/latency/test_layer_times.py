@@ -12,7 +12,7 @@ from nasbench.zoo import known
 
 
 def conv(cin: int, cout: int, size: int = 14, kernel: int = 1, groups: int = 1, tail: tuple[str, ...] = ()) -> Signature:
-    return Signature("conv", ((cin, size, size),), (cout, size, size), ((kernel, kernel), 1, groups, False), tail)
+    return Signature("conv", ((cin, size, size),), (cout, size, size), ((kernel, kernel), 1, groups, False, 1), tail)
 
 
 WIDTHS = (16, 24, 32, 48, 64, 96, 128)

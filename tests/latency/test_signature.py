@@ -22,13 +22,13 @@ def test_work_of_convolutions_and_linear_layers_is_the_traces() -> None:
 
 
 def test_weights_and_elements() -> None:
-    s = Signature("conv", ((8, 10, 12),), (16, 5, 6), ((3, 3), 2, 4, False))
+    s = Signature("conv", ((8, 10, 12),), (16, 5, 6), ((3, 3), 2, 4, False, 1))
     written = 16 * 30
     assert work(s) == (1.0, 9 * 2 * 16 * 30, 9 * 2 * 16 * 30, 8 * 120, written, 9 * 2 * 16, 0, 0)
     assert work(Signature("add", ((4, 3, 3), (4, 3, 3)), (4, 3, 3))) == (1.0, 0.0, 0.0, 72, 36, 0.0, 0, 0)
     # Registers of 16 channels are computed whole; images, with 3 or fewer, are not padded.
-    assert work(Signature("conv", ((20, 4, 4),), (24, 4, 4), ((1, 1), 1, 1, False)))[1:3] == (20 * 24 * 16, 32 * 32 * 16)
-    assert work(Signature("conv", ((3, 4, 4),), (24, 4, 4), ((1, 1), 1, 1, False)))[1:3] == (3 * 24 * 16, 3 * 32 * 16)
+    assert work(Signature("conv", ((20, 4, 4),), (24, 4, 4), ((1, 1), 1, 1, False, 1)))[1:3] == (20 * 24 * 16, 32 * 32 * 16)
+    assert work(Signature("conv", ((3, 4, 4),), (24, 4, 4), ((1, 1), 1, 1, False, 1)))[1:3] == (3 * 24 * 16, 3 * 32 * 16)
     # Of the tail, curves and sums cost something; norms and bounds do not.
     assert work(s._replace(tail=("norm", "relu6"))) == work(s)
     assert work(s._replace(tail=("norm", "silu", "add"))) == (*work(s)[:6], written, written)
@@ -47,8 +47,21 @@ def test_every_layer_of_every_known_network_survives_a_file() -> None:
     found = {s for name in known() for fused in (False, True) for s in signatures(trace(known(name)), fused)}
     assert {s.tail for s in found} >= {(), ("norm", "relu6"), ("norm", "add")}
     assert {Signature.from_json(json.loads(json.dumps(s.to_json()))) for s in found} == found
-    assert {len(features(s)) for s in found} == {17}
+    assert {len(features(s)) for s in found} == {18}
     assert {len(work(s)) for s in found} == {8}
+
+
+def test_dilated_convolutions_are_others() -> None:
+    """The separable and the dilated one of a DARTS cell have the same shapes, weights and multiply-adds."""
+
+    def depthwise(op: str) -> Signature:
+        cell = Block("cell", {"width": 8, "nodes": ((op, 0, "identity", 1),)})
+        return next(s for s in signatures(trace(Genotype("g", (8, 16, 16), (cell,)))) if group(s) == "depthwise convolution")
+
+    plain, dilated = depthwise("sep3"), depthwise("dil3")
+    assert (plain.attrs[-1], dilated.attrs[-1]) == (1, 2)
+    assert work(plain) == work(dilated)
+    assert features(plain) != features(dilated)
 
 
 def test_only_what_changes_the_time_is_kept() -> None:
@@ -63,7 +76,7 @@ def test_only_what_changes_the_time_is_kept() -> None:
     "change", [{"reads": [[0, 3, 3]]}, {"reads": [[3, 3]]}, {"reads": None}, {"shape": "wide"}, {"attrs": {}}, {"attrs": None}]
 )
 def test_missing_and_impossible_parts_are_refused(change: dict[str, object]) -> None:
-    good = Signature("conv", ((8, 10, 12),), (16, 5, 6), ((3, 3), 2, 4, False)).to_json()
+    good = Signature("conv", ((8, 10, 12),), (16, 5, 6), ((3, 3), 2, 4, False, 1)).to_json()
     with pytest.raises(DeviceError, match="a layer has a kind, reads, shape and attrs"):
         Signature.from_json(good | change)
 
@@ -154,12 +167,12 @@ def test_groups_share_out_the_layers_of_inference_and_parts_are_those_layers(g: 
 
 def test_channels_that_fill_no_registers_are_a_group_of_their_own() -> None:
     def of(cin: int, cout: int, groups: int = 1) -> str:
-        return group(Signature("conv", ((cin, 8, 8),), (cout, 8, 8), ((1, 1), 1, groups, False)))
+        return group(Signature("conv", ((cin, 8, 8),), (cout, 8, 8), ((1, 1), 1, groups, False, 1)))
 
     assert of(8, 24) == of(3, 24) == of(1, 8) == "pointwise convolution"
     assert of(8, 22) == of(9, 24) == of(3, 5) == "pointwise convolution" + ODD
     assert of(24, 24, 24) == "depthwise convolution"
     assert of(22, 22, 22) == "depthwise convolution" + ODD
     assert of(24, 24, 4) == "grouped convolution" + ODD  # six channels each
-    fused = Signature("conv", ((8, 8, 8),), (24, 8, 8), ((1, 1), 1, 1, False), ("norm", "relu"))
+    fused = Signature("conv", ((8, 8, 8),), (24, 8, 8), ((1, 1), 1, 1, False, 1), ("norm", "relu"))
     assert group(fused) == of(8, 24)
