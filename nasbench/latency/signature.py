@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from nasbench.errors import DeviceError
+from nasbench.errors import DeviceError, short
 from nasbench.genotype import Layer, inference
 from nasbench.genotype.layer import Shape
 
@@ -69,11 +69,11 @@ class Signature(NamedTuple):
         """
         try:
             kind, attrs = str(data["kind"]), data["attrs"]
-            values = tuple(_plain(attrs[name]) for name in TIMED.get(kind, ()))
+            values = tuple(_plain(attrs[name] if name in attrs else USUAL[name]) for name in TIMED.get(kind, ()))
             reads = tuple(_shape(s) for s in data["reads"])
             return cls(kind, reads, _shape(data["shape"]), values, tuple(str(name) for name in data.get("tail", ())))
         except (KeyError, TypeError, ValueError) as error:
-            raise DeviceError(f"a layer has a kind, reads, shape and attrs; got {data!r}; profile the device again") from error
+            raise DeviceError(f"a layer has a kind, reads, shape and attrs; got {short(data)}; profile the device again") from error
 
 
 def signatures(layers: Sequence[Layer], fused: bool = False) -> list[Signature]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasbench.errors import NasbenchError, StudyError
+from nasbench.errors import BudgetError, NasbenchError, StudyError
 from nasbench.files import write_atomic
 from nasbench.latency import load_profile, save_profile
 from nasbench.search.arms import Arm, Listener, work
@@ -26,7 +26,7 @@ from nasbench.search.request import MAY_CHANGE
 from nasbench.search.reward import directions
 from nasbench.search.screen import Screen
 from nasbench.search.strategies import strategy
-from nasbench.search.survey import survey
+from nasbench.search.survey import Survey, survey
 from nasbench.search.task import Task
 
 UNTIL_LATE = 1_000_000
@@ -61,6 +61,7 @@ def plan(task: Task, listener: Listener, elapsed_s: float = 0.0) -> Plan:
     """
     listener.stage("looking at the space")
     found = survey(task.space, task.decode, task.request.limits, task.figures, task.request.seed)
+    _see_fastest(task, found, listener)
     listener.stage("timing the trainer")
     r = task.request
     return make_plan(
@@ -74,6 +75,24 @@ def plan(task: Task, listener: Listener, elapsed_s: float = 0.0) -> Plan:
         workers=r.workers,
         time_left_s=r.time_s - elapsed_s,
     )
+
+
+def _see_fastest(task: Task, found: Survey, listener: Listener) -> None:
+    """Measure the fastest network where no sample is surely inside: a limit that cannot be met is said before the search.
+
+    Raises:
+        BudgetError: it is not.
+    """
+    limit, run = task.request.limits.latency_ms, task.measurer(listener.say)
+    if limit is None or found.inside or run is None or task.predictor is None:
+        return
+    listener.say(f"no sample is surely within {limit:g} ms: measuring the fastest network that was found")
+    m = run({"fastest": found.fastest})["fastest"].at_speed(task.predictor.profile.anchor_ms)
+    if m.low_ms > limit:
+        raise BudgetError(
+            f"{limit:g} ms cannot be met in {task.space.name}: the fastest network that was found takes {m.median_ms:.3g} ms "
+            f"[{m.low_ms:.3g}, {m.high_ms:.3g}], measured; allow at least that, or choose a space with smaller networks"
+        )
 
 
 def search(task: Task, path: Path, listener: Listener, show_plan: Callable[[Task, Plan], None], elapsed_s: float = 0.0) -> Outcome:

@@ -18,6 +18,7 @@ from nasbench.spaces import Decisions
 REJECTED = 3000  # draws in a row outside the limits before an arm gives up
 TOGETHER = 4  # unsure networks that are worth a session of measuring, which takes seconds to start
 PATIENCE = 50  # draws that one of them waits at most
+FRUITLESS = 8  # sessions in a row that let nothing through, after which an arm gives up
 NOT_HERE = "measuring would tell, but the device is elsewhere"
 
 
@@ -57,14 +58,19 @@ class Screen:
         """The next network to train, or None when there is no other; `needed` are still to be trained.
 
         Raises:
-            BudgetError: `REJECTED` draws in a row were outside, and none was ever inside.
+            BudgetError: too many in a row were outside, drawn or measured, and none was ever inside.
             DeviceError: measuring failed.
         """
+        sessions = 0
         for _ in range(REJECTED):
             if self._ready:
                 return self._ready.pop(0)
+            if sessions == FRUITLESS:
+                self._give_up("sessions", sessions, "measured nothing within")
+                return None
             if self._due(needed):
                 self._settle()
+                sessions += 1
                 continue
             asked = self._next()
             if asked is None and not self._waiting:
@@ -73,12 +79,18 @@ class Screen:
                 self._settle()
             elif self._look(asked):
                 return asked
-        if any(trial.feasible for trial in self._phase.records()):
-            self._say(f"{self._phase.name}: {REJECTED} draws in a row were outside {self._limits.describe()}; it draws no more")
-            return None
-        raise BudgetError(
-            f"{REJECTED} draws of {self._phase.name} in a row were outside {self._limits.describe()}; allow more, or choose another space"
-        )
+        self._give_up("draws", REJECTED, "were outside")
+        return None
+
+    def _give_up(self, of: str, count: int, why: str) -> None:
+        """
+        Raises:
+            BudgetError: nothing was ever inside.
+        """
+        why = f"{count} {of} of {self._phase.name} in a row {why} {self._limits.describe()}"
+        if not any(trial.feasible for trial in self._phase.records()):
+            raise BudgetError(f"{why}; allow more, or choose another space")
+        self._say(f"{why}; it draws no more")
 
     def figures(self, asked: Asked) -> Figures:
         """With what a network was let through."""

@@ -29,6 +29,7 @@ class Survey:
         median_ms: of the samples.
         inside, unsure, outside: shares of the samples; the unsure are too near the latency limit for their prediction to tell.
         examples: sampled networks inside or unsure, by latency.
+        fastest: the network of `fastest_ms`.
     """
 
     count: int
@@ -40,6 +41,7 @@ class Survey:
     unsure: float
     outside: float
     examples: tuple[Genotype, ...]
+    fastest: Genotype
 
 
 Seen = tuple[Figures, Genotype, Decisions]
@@ -82,6 +84,7 @@ def survey(
         shares.get("unsure", 0.0),
         shares.get("outside", 0.0),
         tuple(allowed),
+        fastest[1],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from paper_search import PAPER, Silent, Stopwatch, profile, run, task, true_ms
@@ -170,6 +171,35 @@ def test_a_budget_that_cannot_be_met_leaves_nothing_behind(tmp_path):
     with pytest.raises(BudgetError, match="cannot be met in tiny: the fastest"):
         run(path, task(Stopwatch(), limits=Limits(latency_ms=0.01)))
     assert not path.exists()
+
+
+class Unsure:
+    """A predictor whose profile reaches none of the networks."""
+
+    def __init__(self, sure):
+        self.profile = sure.profile
+        self._sure = sure
+
+    def predict(self, network):
+        return self._sure.predict(network)._replace(extrapolated=("far outside the profile",))
+
+
+def test_a_budget_that_predictions_cannot_refuse_is_refused_by_one_measurement(tmp_path):
+    watch, path = Stopwatch(speed=1.4), tmp_path / "study"
+    made = task(watch, limits=Limits(latency_ms=TIMES[0] * 0.9))
+    with pytest.raises(BudgetError, match=f"cannot be met in tiny: the fastest network that was found takes {TIMES[0]:.3g} ms .*measured"):
+        run(path, replace(made, predictor=Unsure(made.predictor)))
+    assert watch.sessions == [["fastest"]]
+    assert not path.exists()
+
+
+def test_a_budget_that_can_be_met_is_not_refused(tmp_path):
+    """The control: a quarter of the space is inside."""
+    watch = Stopwatch()
+    made = task(watch, limits=Limits(latency_ms=TIMES[64]))
+    outcome = run(tmp_path / "study", replace(made, predictor=Unsure(made.predictor)))
+    assert watch.sessions[0] == ["fastest"]
+    assert true_ms(Genotype.from_yaml(outcome.winner.finalist.genotype)) <= TIMES[64]
 
 
 @pytest.mark.parametrize(("mode", "limits"), [("soft", Limits(macs=1)), ("hard", Limits())])

@@ -18,7 +18,7 @@ from nasbench.search.folder import StudyFolder
 from nasbench.search.ledger import Ledger
 from nasbench.search.limits import Figures, Limits
 from nasbench.search.measuring import Measurements
-from nasbench.search.screen import TOGETHER, Screen, as_record
+from nasbench.search.screen import FRUITLESS, TOGETHER, Screen, as_record
 from nasbench.search.strategies import strategy
 from nasbench.spaces import load_space
 
@@ -246,3 +246,26 @@ def test_a_kill_changes_nothing(tmp_path, undisturbed, kill):
         assert sum(row[1] == "ok" for row in after) == TRAINED
     else:
         assert after == undisturbed
+
+
+def far(g):
+    """A prediction that is none: everything has to be measured."""
+    f = describe(g)
+    return replace(f, predicted=f.predicted._replace(extrapolated=("far outside the profile",)))
+
+
+def test_an_arm_whose_sessions_let_nothing_through_gives_up(arm):
+    watch = Stopwatch()
+    with pytest.raises(BudgetError, match=rf"{FRUITLESS} sessions of search in a row measured nothing within latency 0\.01 ms; allow more"):
+        arm(watch, how=far, limit=0.01, name="random").train(4)
+    assert len(watch.sessions) == FRUITLESS
+
+
+def test_an_arm_that_found_something_before_ends_with_that(arm):
+    """From the third session on the machine is so slow that nothing fits."""
+    watch = Stopwatch(drift=lambda sessions: 1.0 if len(sessions) < 3 else 100.0)
+    one = arm(watch, how=far, name="random")
+    kept = sum(t.status == "ok" for t in one.train(TRAINED))
+    assert 0 < kept < TRAINED
+    assert len(watch.sessions) == 2 + FRUITLESS
+    assert one.said[-1].endswith("it draws no more")
