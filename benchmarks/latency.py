@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from lone_layers import sums
+from side_by_side import Quiet
 
 from nasbench.genotype import Genotype, adapt, cost, trace
 from nasbench.latency import Device, Measurement, Predictor, Profile, load_profile, local_device, measure, profile_path
@@ -34,25 +35,6 @@ KNOWN = (
 )  # fmt: skip
 SEED = 20_000  # not the profile's
 MANY = 10_000
-
-
-class Quiet:
-    """Says what is going on, on one line each."""
-
-    def stage(self, name: str, total: int | None = None) -> None:
-        print(f"# {name}", flush=True)
-
-    def say(self, message: str) -> None:
-        print(f"# {message}", flush=True)
-
-    def rounds(self, done: int, total: int) -> None:
-        pass
-
-    def step(self, message: str | None = None) -> None:
-        pass
-
-    def expect(self, total: int, left_s: float) -> None:
-        pass
 
 
 def main() -> None:

@@ -24,6 +24,25 @@ NETWORKS = (
 )  # fmt: skip
 
 
+class Quiet:
+    """A listener that says what is going on, a line each."""
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        print(f"# {name}", flush=True)
+
+    def say(self, message: str) -> None:
+        print(f"# {message}", flush=True)
+
+    def rounds(self, done: int, total: int) -> None:
+        pass
+
+    def step(self, message: str | None = None) -> None:
+        pass
+
+    def expect(self, total: int, left_s: float) -> None:
+        pass
+
+
 def seconds(call: Callable[[], Any], repeat: int = 1) -> float:
     """Mean seconds of a call."""
     start = time.perf_counter()

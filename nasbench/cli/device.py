@@ -164,7 +164,6 @@ def _show_profile(found: Profile, predictor: Predictor, path: Path, as_json: boo
                 "file": str(path),
                 "device": device.to_json(),
                 "made": found.made,
-                "noisy": found.why if found.noisy else None,
                 "anchor_ms": found.anchor_ms,
                 "error": predictor.error,
                 "networks": networks,
@@ -179,7 +178,7 @@ def _show_profile(found: Profile, predictor: Predictor, path: Path, as_json: boo
         "speed": f"the anchor network took {found.anchor_ms:.3g} ms",
         "networks": f"{len(found.networks)}, from {fastest:.3g} ms to {slowest:.3g} ms",
         "error": f"{predictor.error:.0%} either way for 90 % of networks it has not seen",
-        "file": "not stored, the machine was busy" if found.noisy else str(path),
+        "file": str(path),
     }
     table(("figure", "value"), rows.items())
 

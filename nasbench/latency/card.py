@@ -17,7 +17,7 @@ from nasbench.latency.measurement import Measurement
 from nasbench.latency.predict import Prediction
 
 FORMAT = "nasbench card"
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class CheckReport:
         median_error: median of the relative errors without their signs.
         slowdown: how much slower the machine was than when it was profiled; measurements are corrected for it.
         noise: median half-width of the measurements' own intervals, relative: errors below it mean nothing.
-        noisy: measurements that could not be trusted; they are in `rows`, and in the numbers.
+        noisy: measurements whose interval is wide; they are in `rows`, and in the numbers.
         rows: network by network.
     """
 
@@ -64,8 +64,11 @@ def check(
 ) -> CheckReport:
     """Measure the networks and compare. Networks of the profile itself would flatter it, and are refused.
 
+    Networks during whose measurement other work had the cores are left out.
+
     Raises:
-        DeviceError: fewer than 3 networks, one that was profiled, or the device cannot be measured here.
+        DeviceError: fewer than 3 networks, or fewer than half of them undisturbed; one that was profiled; or the device cannot be
+            measured here.
     """
     seen = {n.digest for n in profile.networks}
     known = [name for name, g in genotypes.items() if digest(g) in seen]
@@ -76,8 +79,14 @@ def check(
     predictor = Predictor(profile)
     seconds = 3.0 * len(genotypes)
     measured = measure(genotypes, profile.device, max_seconds=seconds, progress=progress, say=say)
+    calm = {name: m for name, m in measured.items() if not m.disturbed}
+    if len(calm) < max(3, len(measured) / 2):
+        why = next(m.why for m in measured.values() if m.disturbed)
+        raise DeviceError(f"a check needs a quiet machine; {why}; stop other work and check again")
+    if len(calm) < len(measured) and say:
+        say(f"{len(measured) - len(calm)} of {len(measured)} networks are left out: other work had the cores while they were measured")
     return compare(
-        [Row(name, predictor.predict(g), measured[name].at_speed(profile.anchor_ms)) for name, g in genotypes.items()],
+        [Row(name, predictor.predict(genotypes[name]), m.at_speed(profile.anchor_ms)) for name, m in calm.items()],
         next(iter(measured.values())).anchor_ms / profile.anchor_ms,
     )
 

@@ -59,6 +59,11 @@ class Measurement:
     noisy: bool
     why: str = ""
 
+    @property
+    def disturbed(self) -> bool:
+        """Whether other work had our cores too long: then nothing is known, whatever the interval says."""
+        return self.waited is not None and self.waited > MAX_WAITED
+
     def within(self, target_ms: float) -> bool:
         """Whether the median is inside a budget; of a noisy measurement, the whole interval must be."""
         return (self.high_ms if self.noisy else self.median_ms) <= target_ms
@@ -154,7 +159,7 @@ def judge(visits: Sequence[Visit], speed: Speed | None = None) -> Measurement:
     reasons = []
     if len(used) < smallest_sample():
         reasons.append(f"{len(used)} visits, at least {smallest_sample()} are needed")
-    if waited is not None and waited > MAX_WAITED:
+    if waited is not None and waited > MAX_WAITED:  # see `disturbed`
         reasons.append(f"other work kept the cores {waited:.0%} of the time")
     if drift > MAX_DRIFT:
         reasons.append(f"the machine's speed varied by {drift:.0%}")

@@ -18,7 +18,7 @@ from nasbench.latency.runtimes.registry import RUNTIMES
 from nasbench.latency.signature import Signature
 
 FORMAT = "nasbench device profile"
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """A seat: one network in a process of its own, with the anchor beside it, that runs when it is told to.
 
-A process has a memory of what ran in it: after one large network, the C library keeps pages that a small one would else
-ask the kernel for in every run, which is up to a tenth of its time. Networks that share a process flatter each other;
-whoever runs one alone would not see the latency that was measured.
+A process has a memory of what ran in it: where its memory came to lie, what its caches and its C library hold. Networks that
+share a process flatter each other; whoever runs one alone would not see the latency that was measured.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from nasbench.latency.anchor import ANCHOR
 from nasbench.latency.child import cause_of_death
 from nasbench.latency.device import Device
 from nasbench.latency.measurement import Visit
+from nasbench.latency.memory import keep_freed_memory
 from nasbench.latency.processor import one_cpu_a_core
 from nasbench.latency.runtimes import Loaded, load
 from nasbench.latency.statistics import middle_mean
@@ -101,9 +101,11 @@ def prepare(device: Device) -> None:
 
     For a CPU, binds this process and its seats to one set of cores: others may be slowed by other neighbours, and the anchor
     would not feel it. Loads what torch loads when a first network is built; on one thread, since threads do not survive a fork.
+    See `keep_freed_memory` for what is set besides.
     """
     if device.kind == "cuda":  # its seats load torch themselves, and the driver's threads need cores too
         return
+    keep_freed_memory()
     cpus = one_cpu_a_core()
     if device.threads <= len(cpus) and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cpus[: device.threads])

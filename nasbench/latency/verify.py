@@ -34,7 +34,7 @@ class Verified:
 
     @property
     def answer(self) -> Answer:
-        """`unsure` where the measurement is noisy and its interval holds the target."""
+        """`unsure` where the measurement is noisy and its interval holds the target, or where other work had the cores."""
         return judged(self.judged, self.card.target_ms)
 
     def to_json(self) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class Verified:
 
 def judged(m: Measurement, target_ms: float) -> Answer:
     """What a measurement says about a target: of a noisy one, the whole interval must lie on one side."""
-    if m.noisy and m.low_ms <= target_ms < m.high_ms:
+    if m.disturbed or (m.noisy and m.low_ms <= target_ms < m.high_ms):
         return "unsure"
     return "kept" if m.within(target_ms) else "missed"
 

@@ -5,26 +5,28 @@ from __future__ import annotations
 import json
 import math
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from nasbench.errors import StudyError
+from nasbench.errors import DeviceError, StudyError
 from nasbench.genotype import Genotype
 from nasbench.latency import Device, Measurement, measure
 
 MEASUREMENTS_FILE = "measurements.jsonl"
 SECONDS_EACH, LEAST_S, MOST_S = 6.0, 12.0, 40.0  # for the visits of one session
-REPEATS = 1
+REPEATS = 1  # of what is noisy
+WAITS_S = (10.0, 30.0, 60.0, 120.0, 240.0)  # before what other work disturbed is measured again
 PRIOR = 2  # measurements that say the predictor is right, before any was made
 
 Measure = Callable[[Mapping[str, Genotype]], Mapping[str, Measurement]]
 
 
 def measurer(device: Device, say: Callable[[str], None]) -> Measure:
-    """Measures networks on a device while nothing else of ours runs; what comes out noisy is measured once more."""
+    """Measures networks on a device while nothing else of ours runs; see `repeating`."""
 
     def session(networks: Mapping[str, Genotype]) -> dict[str, Measurement]:
         return measure(networks, device, max_seconds=min(MOST_S, max(LEAST_S, SECONDS_EACH * len(networks))), say=say)
@@ -32,8 +34,12 @@ def measurer(device: Device, say: Callable[[str], None]) -> Measure:
     return repeating(session, say)
 
 
-def repeating(session: Measure, say: Callable[[str], None]) -> Measure:
-    """The same, with noisy measurements made once more."""
+def repeating(session: Measure, say: Callable[[str], None], wait: Callable[[float], None] = time.sleep) -> Measure:
+    """The same, with noisy measurements made once more; while other work has the cores, it is waited for.
+
+    Raises (when run):
+        DeviceError: the other work does not end; no measurement that it disturbed is ever returned.
+    """
 
     def run(networks: Mapping[str, Genotype]) -> dict[str, Measurement]:
         found = dict(session(networks))
@@ -43,6 +49,15 @@ def repeating(session: Measure, say: Callable[[str], None]) -> Measure:
                 break
             say(f"{len(noisy)} of {len(networks)} measurements are noisy ({found[next(iter(noisy))].why}): measuring those again")
             found |= session(noisy)
+        for seconds in WAITS_S:
+            disturbed = {name: networks[name] for name, m in found.items() if m.disturbed}
+            if not disturbed:
+                return found
+            say(f"{found[next(iter(disturbed))].why}: measuring {len(disturbed)} networks again in {seconds:g} s")
+            wait(seconds)
+            found |= session(disturbed)
+        if why := next((m.why for m in found.values() if m.disturbed), ""):
+            raise DeviceError(f"measuring needs a quiet machine; {why}; stop other work, then give the same command again: it goes on")
         return found
 
     return run

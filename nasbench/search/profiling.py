@@ -43,7 +43,7 @@ def obtain_profile(
         networks: how many to time for a new profile.
 
     Raises:
-        DeviceError: the device cannot be measured, or too few networks.
+        DeviceError: the device cannot be measured, the machine was too busy, or too few networks.
     """
     if base is None and not RUNTIMES[device.runtime].layers:
         eager = local_device(device.threads, device.batch, "eager", device.precision, device.memory_format, device.kind)
@@ -53,15 +53,12 @@ def obtain_profile(
     first, pool, more = _to_time(space, count, FAMILIAR if base is None else FAMILIAR[: count // 4])
     listener.stage(f"profile of {device}")
     told: dict[str, Any] = {"pool": pool, "more": more, "base": base, "progress": listener.rounds, "say": listener.say}
-    if again or networks is not None:
-        found = profile_device(device, first, **told)
-        if found.noisy:
-            raise DeviceError(f"a profile needs a quiet machine; {found.why}; stop other work and profile again")
-        save_profile(found, profile_path(device))
-        return found
-    found = load_or_profile(device, first, **told)
+    anew = again or networks is not None
+    found = profile_device(device, first, **told) if anew else load_or_profile(device, first, **told)
     if found.noisy:
-        listener.say(f"the machine was busy while it was profiled ({found.why}): predictions are rough, and the profile is not stored")
+        raise DeviceError(f"a profile needs a quiet machine; {found.why}; stop other work, then give the same command again")
+    if anew:
+        save_profile(found, profile_path(device))
     return found
 
 

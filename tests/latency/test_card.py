@@ -59,9 +59,9 @@ def test_a_target_is_met_by_a_trustworthy_median(one: Card, met: bool | None, su
         (json.dumps(card().to_json())[:-300], "is damaged"),
         ("[]", "is no nasbench card"),
         ('{"format": "nasbench device profile", "version": 1}', "is no nasbench card"),
-        ('{"format": "nasbench card", "version": 1}', "reads version 2 of cards; .* is version 1; .* search again"),
+        ('{"format": "nasbench card", "version": 1}', "reads version 3 of cards; .* is version 1; .* search again"),
         ('{"format": "nasbench card", "version": 9}', "is version 9"),
-        ('{"format": "nasbench card", "version": 2}', "its checksum differs"),
+        ('{"format": "nasbench card", "version": 3}', "its checksum differs"),
         (json.dumps(card().to_json() | {"target_ms": 30.0}), "was changed after it was written: its checksum differs"),
     ],
 )

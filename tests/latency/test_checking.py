@@ -46,6 +46,28 @@ def test_a_slower_machine_is_corrected_and_said(paper, some, others, monkeypatch
     assert len(report.rows) == 10
 
 
+def test_what_other_work_disturbed_is_left_out(paper, some, others, monkeypatch: pytest.MonkeyPatch) -> None:
+    device, held_out = paper(), dict(list(others.items())[:10])
+
+    def disturbed(count: int) -> None:
+        def measure(genotypes, *_: object, **__: object):
+            return {
+                name: judge([Visit(device.network(name, g).ms * (3 if i < count else 1), 5.0, 0.5 if i < count else 0.0)] * 8)
+                for i, (name, g) in enumerate(genotypes.items())
+            }
+
+        monkeypatch.setattr(checking, "measure", measure)
+
+    said: list[str] = []
+    disturbed(5)
+    report = check(device.profile(some), held_out, say=said.append)
+    assert (len(report.rows), report.within5) == (5, 1.0)
+    assert said == ["5 of 10 networks are left out: other work had the cores while they were measured"]
+    disturbed(6)
+    with pytest.raises(DeviceError, match="a check needs a quiet machine; other work kept the cores 50% of the time"):
+        check(device.profile(some), held_out)
+
+
 def test_profiled_networks_would_flatter_and_are_refused(paper, some, others) -> None:
     with pytest.raises(DeviceError, match="not profiled; sample 3 was"):
         check(paper().profile(some), {"sample 3": some["sample 3"], **others})

@@ -89,7 +89,7 @@ def damaged(path: Path, change: str) -> None:
         case "older":
             path.write_text(json.dumps(data | {"version": 1}))
         case "newer":
-            path.write_text(json.dumps(data | {"version": 3}))
+            path.write_text(json.dumps(data | {"version": 4}))
         case "of no version":
             path.write_text(json.dumps({k: v for k, v in data.items() if k != "version"}))
         case "edited":
@@ -105,8 +105,8 @@ def damaged(path: Path, change: str) -> None:
         ("binary", "is damaged"),
         ("foreign", "is no nasbench device profile"),
         ("list", "is no nasbench device profile"),
-        ("older", r"reads version 2 of device profiles; .*paper\.json is version 1;"),
-        ("newer", r"reads version 2 of device profiles; .*paper\.json is version 3;"),
+        ("older", r"reads version 3 of device profiles; .*paper\.json is version 1;"),
+        ("newer", r"reads version 3 of device profiles; .*paper\.json is version 4;"),
         ("of no version", "is version None"),
         ("edited", "its checksum differs"),
     ],

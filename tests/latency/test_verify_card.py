@@ -46,6 +46,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> list[Measurement]:
         (timed(20.0, noise=0.3), "unsure"),
         (timed(10.0, noise=0.3), "kept"),  # noisy, but all of its interval is inside
         (timed(40.0, noise=0.3), "missed"),
+        (replace(timed(10.0), waited=0.4, noisy=True), "unsure"),  # other work had the cores: no number at all
+        (replace(timed(40.0), waited=0.4, noisy=True), "unsure"),
     ],
 )
 def test_the_answer_is_at_the_cards_speed(machine: list[Measurement], now: Measurement, answer: str) -> None:

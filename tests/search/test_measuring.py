@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from paper_search import ANCHOR_MS, Stopwatch, measurement
 
-from nasbench.errors import StudyError
+from nasbench.errors import DeviceError, StudyError
 from nasbench.genotype import Block, Genotype
-from nasbench.search.measuring import Measured, Measurements, repeating
+from nasbench.search.measuring import WAITS_S, Measured, Measurements, repeating
 
 G = Genotype("toy", (3, 16, 16), stages=((Block("conv", {"width": 8, "kernel": 3}),),), head=(Block("gap"), Block("linear", {"width": 10})))
 
@@ -82,3 +84,31 @@ def test_noisy_ones_are_measured_once_more_and_no_more():
     calm = Stopwatch()
     repeating(calm, said.append)({"a": G})
     assert len(calm.sessions) == 1
+
+
+def test_what_other_work_disturbed_is_measured_again_later_and_never_returned():
+    watch = Stopwatch()
+
+    def session(networks):
+        """b is disturbed three times."""
+        found = dict(watch(networks))
+        if len(watch.sessions) <= 3:
+            found["b"] = replace(found["b"], waited=0.4, noisy=True, why="other work kept the cores 40% of the time")
+        return found
+
+    said, waits = [], []
+    found = repeating(session, said.append, waits.append)({"a": G, "b": G})
+    assert watch.sessions == [["a", "b"], ["b"], ["b"], ["b"]]
+    assert waits == [10.0, 30.0]
+    assert not any(m.disturbed for m in found.values())
+    assert "other work kept the cores 40% of the time: measuring 1 networks again in 10 s" in said
+
+
+def test_other_work_that_does_not_end_is_an_error():
+    def session(networks):
+        return {name: replace(m, waited=0.4, noisy=True, why="other work") for name, m in Stopwatch()(networks).items()}
+
+    waits = []
+    with pytest.raises(DeviceError, match="measuring needs a quiet machine; other work; stop other work, then give the same command"):
+        repeating(session, lambda _: None, waits.append)({"a": G})
+    assert waits == list(WAITS_S)
