@@ -41,10 +41,13 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=24, help="of each search, and as many of its random arm")
     parser.add_argument("--device", type=Path, metavar="PROFILE", help="a device profile, else one is made")
     parser.add_argument("--runs", type=Path, metavar="FOLDER", help="keep the studies here, and go on with those that are there")
+    parser.add_argument("--search-only", action="store_true", help="another run with the same --runs verifies")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nasbench-bench-") as folder:
         figures = run(asked, asked.runs or Path(folder))
+    if asked.search_only:
+        return
     show(figures)
     if asked.json:
         asked.json.write_text(json.dumps(figures, indent=1) + "\n")
@@ -58,7 +61,7 @@ def run(asked: argparse.Namespace, runs: Path) -> dict[str, Any]:
     rows = []
     for seed in range(asked.searches):
         rows.append(searched(replace(task.predicting(profile), request=wanted(asked, limit_ms, seed), evaluate=by_size), runs / str(seed)))
-    for row in rows:
+    for row in [] if asked.search_only else rows:
         if row["card"]:
             found = verify_card(load_card(Path(row.pop("card"))))
             row |= {
@@ -81,8 +84,8 @@ def run(asked: argparse.Namespace, runs: Path) -> dict[str, Any]:
         "trials": asked.trials,
         "handed_over": len(won),
         "inside_again": sum(row["again_ms"] <= limit_ms for row in won),
-        "used_mean": mean(row["again_ms"] for row in won) / limit_ms,
-        "used_least": min(row["again_ms"] for row in won) / limit_ms,
+        "used_mean": mean(row["again_ms"] for row in won) / limit_ms if won else None,
+        "used_least": min(row["again_ms"] for row in won) / limit_ms if won else None,
         "seconds_each": median(row["seconds"] for row in rows),
         "rows": rows,
     }
@@ -96,9 +99,11 @@ def wanted(asked: argparse.Namespace, limit_ms: float, seed: int) -> Request:
 
 
 def searched(task: Task, path: Path) -> dict[str, Any]:
-    start = time.monotonic()
+    start, took = time.monotonic(), path / "took.json"
     outcome = search(task, path, Quiet(), lambda task, made: None)
-    row: dict[str, Any] = {"seed": task.request.seed, "seconds": time.monotonic() - start, "card": None}
+    if not took.exists():  # else a benchmark that was stopped goes on
+        took.write_text(json.dumps(time.monotonic() - start))
+    row: dict[str, Any] = {"seed": task.request.seed, "seconds": json.loads(took.read_text()), "card": None}
     if outcome.winner is not None and outcome.winner.again is not None:
         f, again = outcome.winner.finalist, outcome.winner.again
         row |= {"network": f.origin, "predicted_ms": f.predicted.ms, "promised_ms": again.median_ms, "promised_high_ms": again.high_ms}

@@ -25,7 +25,7 @@ def profile(
     space: Space = "mbconv",
     again: Annotated[bool, typer.Option(help="Measure again even if a profile is stored.")] = False,
     base: Annotated[Path | None, typer.Option("--from", help="Adapt this profile of another device, with few measurements.")] = None,
-    networks: Annotated[int | None, typer.Option(help="Networks to measure for a new profile; 33, or 16 to adapt one.")] = None,
+    networks: Annotated[int | None, typer.Option(help="Networks to measure for a new profile; 56, or 16 to adapt one.")] = None,
     as_json: bool = JSON,
 ) -> None:
     """Measure how long layers and networks take on this machine; `search` does it when needed. After a kill it goes on.

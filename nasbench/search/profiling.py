@@ -24,7 +24,7 @@ from nasbench.search.arms import Listener
 from nasbench.spaces import Space
 from nasbench.zoo import known
 
-NETWORKS = 33  # of a profile: about a minute and a half
+NETWORKS = 56  # of a profile: one to two minutes
 ADAPTED = 16  # of one that is adapted from another device's
 POOL = 150  # samples among which the predictor finds those that it is least sure of
 FAMILIAR = ("mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0", "mnasnet_a1", "mobilenet_v3_large", "shufflenet_v2_x1_0", "resnet18")
