@@ -23,7 +23,8 @@ from by_size import by_size
 from side_by_side import Quiet
 
 from nasbench.genotype.units import parse_latency
-from nasbench.latency import DeviceChoice, load_card, load_profile, verify_card
+from nasbench.latency import DeviceChoice, load_card, load_profile
+from nasbench.latency.verify import verify_card
 from nasbench.search.limits import Limits
 from nasbench.search.profiling import obtain_profile
 from nasbench.search.request import Request
