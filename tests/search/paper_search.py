@@ -12,7 +12,7 @@ from nasbench.genotype import Genotype, digest, trace
 from nasbench.latency import Device, Measurement, Predictor, Profile
 from nasbench.latency.profile import TimedNetwork
 from nasbench.latency.signature import signatures
-from nasbench.search.engines.local import Finished
+from nasbench.search.engines.engine import Finished
 from nasbench.search.limits import Limits
 from nasbench.search.request import Request
 from nasbench.search.run import search
@@ -107,8 +107,8 @@ def task(measure=None, predicted=None, space="tiny", trials=6, workers=2, **more
 class Inline:
     """An engine that works in this process: a fork server that other tests started would load torch for every trial."""
 
-    def __init__(self, workers, **_) -> None:
-        self.workers, self._waiting = workers, []
+    def __init__(self, request, evaluate, say) -> None:
+        self.workers, self.time_limit_s, self._waiting = request.workers, None, []
 
     free = property(lambda self: self.workers - len(self._waiting))
     running = property(lambda self: [key for key, _, _ in self._waiting])
@@ -128,5 +128,5 @@ class Inline:
 
 
 def run(path, made: Task, listener=None, engine=Inline):
-    with patch("nasbench.search.run.LocalEngine", engine), patch("nasbench.search.plan.LocalEngine", engine):
+    with patch("nasbench.search.run.open_engine", engine):
         return search(made, path, listener or Silent(), lambda task, plan: None)
