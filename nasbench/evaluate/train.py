@@ -14,6 +14,7 @@ from safetensors.torch import save
 from torch import nn
 
 from nasbench.errors import GenotypeError
+from nasbench.evaluate.claim import claimed
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, adapt
 from nasbench.genotype.plugins import Plugin, use_plugin
@@ -78,9 +79,11 @@ def evaluate_training(task: TrainTask) -> dict[str, Any]:
     """
     for plugin in task.plugins:
         use_plugin(plugin)
-    folder = Path(task.folder)
-    if done := _finished(folder / RESULT, task.identity()):
-        return done
+    with claimed(Path(task.folder)):
+        return _finished(Path(task.folder) / RESULT, task.identity()) or _evaluated(task, Path(task.folder))
+
+
+def _evaluated(task: TrainTask, folder: Path) -> dict[str, Any]:
     torch.set_num_threads(task.threads)
     recipe = Recipe.from_dict(task.recipe)
     images = load_images(task.data, Path(task.root) if task.root else None, size=recipe.decoded_size)

@@ -98,10 +98,10 @@ def measurement(ms, width=0.01, anchor_ms=ANCHOR_MS, noisy=False) -> Measurement
 
 
 def task(measure=None, predicted=None, space="tiny", trials=6, workers=2, **more) -> Task:
-    limits = more.pop("limits", Limits(latency_ms=1.0))
-    request = Request(space=space, limits=limits, trials=trials, workers=workers, known=KNOWN, final_seeds=1, **more)
+    limits, evaluate = more.pop("limits", Limits(latency_ms=1.0)), more.pop("evaluate", by_size)
+    request = Request(space=space, limits=limits, trials=trials, workers=workers, known=KNOWN, **{"final_seeds": 1, **more})
     predictor = Predictor(profile(space) if predicted is None else predicted)
-    return Task(request, load_space(space), 10, 100, "no images", PAPER, predictor, evaluate=by_size, measure=measure)
+    return Task(request, load_space(space), 10, 100, "no images", PAPER, predictor, evaluate=evaluate, measure=measure)
 
 
 class Inline:

@@ -34,8 +34,9 @@ SETTINGS = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": str(10**9),
 }
-# A cluster of our own is for this machine alone: with this every listener binds to 127.0.0.1.
+# A cluster of our own is for this machine alone: with the first, every listener binds to 127.0.0.1.
 ALONE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+OWN_SETTINGS = {ALONE: "0", "RAY_worker_niceness": "0"}
 
 
 @contextmanager
@@ -54,7 +55,7 @@ def connected(address: str | None, gpus: float, store_bytes: int = 0) -> Iterato
     os.environ.update(SETTINGS)
     mine = address is None
     if mine:
-        os.environ[ALONE] = "0"
+        os.environ.update(OWN_SETTINGS)
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # in no file; Ray wants it of whoever connects
     import ray
 
@@ -73,7 +74,7 @@ def connected(address: str | None, gpus: float, store_bytes: int = 0) -> Iterato
             "num_gpus": len(visible_gpus()) if gpus else 0,
             "object_store_memory": STORE_BYTES + store_bytes,
             "include_dashboard": False,
-            "_temp_dir": str(folder),
+            "_temp_dir": str(folder / "ray"),  # Ray opens this one to everybody
         }
     try:
         with _own_signals():

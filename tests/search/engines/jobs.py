@@ -89,3 +89,35 @@ def sleep(task):
     tell_pids(file, os.getpid())
     time.sleep(seconds)
     return "slept"
+
+
+def variable(name):
+    return os.environ.get(name)
+
+
+def process(_):
+    return os.getpid()
+
+
+def spoil(_):
+    """What one trial may leave behind in a process that others use after it."""
+    import torch
+
+    torch.set_num_threads(2)
+    torch.manual_seed(99)
+    torch.rand(1000)
+    torch.backends.cudnn.benchmark = True
+    os.umask(0o077)
+    return torch.get_num_threads()
+
+
+def nowhere(_):
+    return float("nan"), float("inf"), {"nested/name": [None, (1, 2)]}
+
+
+def train(task):
+    """A short training; the seconds differ, all else must not."""
+    from nasbench.evaluate.train import evaluate_training
+
+    told = evaluate_training(task)
+    return {k: v for k, v in told.items() if "second" not in k}
