@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,16 @@ class TrainTask:
         if own := fields.pop("plugins"):
             fields["plugins"] = [plugin.sha256 for plugin in own]  # not where they lie
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def folder_of(task: TrainTask) -> str:
+    """Where a task leaves its files."""
+    return task.folder
+
+
+def in_folder(task: TrainTask, folder: str) -> TrainTask:
+    """The task, to be done elsewhere."""
+    return replace(task, folder=folder)
 
 
 def evaluate_training(task: TrainTask) -> dict[str, Any]:

@@ -67,6 +67,11 @@ class Request:
                 "the hard reward needs a limit; give --latency, such as --latency 20ms, or --macs, --params, --memory or --size, "
                 "or --reward pareto"
             )
+        if self.engine.measure_on is not None and not self.device.is_file:
+            raise StudyError(
+                f"--measure-on is for a device elsewhere, which its profile describes; got --device {self.device.device}; "
+                "run nasbench device profile there, then give its file: --device FILE"
+            )
         for name, value, low, high in (
             ("--trials", self.trials, 1, 1_000_000),
             ("--jobs", self.workers, 1, 1024),

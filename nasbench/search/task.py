@@ -51,11 +51,21 @@ class Task:
         """The same, with latency predicted from a profile of the device."""
         return replace(self, predictor=Predictor(profile))
 
+    @property
+    def measurable(self) -> bool:
+        """Whether networks can be measured: the device is here, or a node of the cluster."""
+        return self.measure is not None or self.request.engine.measure_on is not None or is_local(self.device)
+
     def measurer(self, say: Callable[[str], None]) -> Measure | None:
         """What measures; None where the device is elsewhere."""
-        if self.measure is not None:
+        if self.measure is not None or not self.measurable:
             return self.measure
-        return measurer(self.device, say) if is_local(self.device) else None
+        engine = self.request.engine
+        if engine.measure_on is None:
+            return measurer(self.device, say)
+        from nasbench.search.measuring_there import session_on
+
+        return measurer(self.device, say, session_on(engine.measure_on, engine.address, say))
 
     def decode(self, choose: Choose) -> Genotype:
         return adapt(self.space.decode(choose), classes=self.classes)

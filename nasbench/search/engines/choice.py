@@ -55,6 +55,13 @@ class EngineChoice:
         """The kind of device that trials train on."""
         return "cuda" if self.gpus else "cpu"
 
+    def words(self) -> str:
+        """What is not as usual: ` by Ray, 0.25 GPU each`."""
+        usual = EngineChoice()
+        said = f" by Ray{f' at {self.address}' if self.address else ''}" if self.name == "ray" else ""
+        said += f", {self.cpus:g} CPUs each" if self.cpus != usual.cpus else ""
+        return said + (f", {self.gpus:g} GPU each" if self.gpus else "")
+
     def to_json(self) -> dict[str, Any]:
         """Plain data; `from_json` reads it back."""
         return asdict(self)

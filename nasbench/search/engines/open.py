@@ -49,6 +49,8 @@ def open_engine(request: Request, evaluate: Callable[[Any], Any], say: Callable[
         from nasbench.search.engines.local import LocalEngine
 
         return LocalEngine(request.workers, preload=modules, gpus=GpuSlots(visible_gpus(), choice.gpus) if choice.gpus else None)
+    from nasbench.evaluate.train import folder_of, in_folder
+    from nasbench.search.engines.carry import Carrier
     from nasbench.search.engines.ray_engine import RayEngine
     from nasbench.training.data import load_images
     from nasbench.training.given import give_images, pack
@@ -64,5 +66,6 @@ def open_engine(request: Request, evaluate: Callable[[Any], Any], say: Callable[
         address=choice.address,
         prepare=(give_images, packed),
         prepare_bytes=packed.bytes,
+        carrier=Carrier(folder_of, in_folder),
         say=say,
     )

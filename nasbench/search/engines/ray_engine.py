@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import atexit
-import os
 import pickle
 import shutil
-import sys
 import tempfile
 import threading
 import time
@@ -18,15 +16,14 @@ from typing import Any, Self
 
 from nasbench.errors import StudyError
 from nasbench.search.engines.calls import describe
+from nasbench.search.engines.carry import Carrier, pack
 from nasbench.search.engines.engine import MAX_WORKERS, Engine, Finished, check_engine
 from nasbench.search.engines.ray_cluster import connected, other_hosts, room, seats
 from nasbench.search.engines.ray_desk import Desk
-from nasbench.search.lock import start_ticks
 
 LOOK_S = 1.0  # between two looks at whether Tune and the cluster are still there
 LOST_S = 60.0  # for a node to come back when none is left that can run a trial
 LEAVING_S = 30.0  # for Tune to end
-INHERITED = ("NASBENCH_CACHE", "XDG_CACHE_HOME")  # where the machine's measurement lock lies
 
 
 class RayEngine(Engine):
@@ -42,6 +39,7 @@ class RayEngine(Engine):
         prepare: a function that each worker calls once before its first call, and the data for it, which are put into the
             object store once; None for nothing.
         prepare_bytes: how large the data are.
+        carrier: how an argument names its folder, whose files travel to machines that do not see it; None if it has none.
         say: told what the user should know of the cluster.
 
     Raises:
@@ -59,12 +57,14 @@ class RayEngine(Engine):
         address: str | None = None,
         prepare: tuple[Callable[[Any], None], Any] | None = None,
         prepare_bytes: int = 0,
+        carrier: Carrier | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         check_engine(workers, time_limit_s)
         self.workers, self.time_limit_s = workers, time_limit_s
         self._cpus, self._gpus, self._address, self._say = cpus, gpus, address, say
         self._preload, self._prepare, self._prepare_bytes = tuple(preload), prepare, prepare_bytes
+        self._carrier = carrier
         self._desk = Desk()
         self._numbers = 0
         self._thread: threading.Thread | None = None
@@ -92,11 +92,12 @@ class RayEngine(Engine):
             payload = _pickled(function, argument)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise StudyError(f"a trial runs a module's function on plain data; {describe(error)}") from error
-        self._numbers += 1
-        call = Call(self._numbers, payload, None if log is None else log.absolute(), self.time_limit_s)
-        self._desk.leave(key, call, self.time_limit_s)
         if self._thread is None:
             self._begin()
+        self._numbers += 1
+        luggage = pack(Path(self._carrier.folder(argument))) if self._carrier and self._address else None  # our own cluster is all here
+        call = Call(self._numbers, payload, None if log is None else log.absolute(), self.time_limit_s, self._carrier, luggage)
+        self._desk.leave(key, call, self.time_limit_s)
 
     def wait(self, timeout: float | None = None) -> list[Finished]:
         """Wait until at least one call ends, at most `timeout` seconds; an empty list when none did.
@@ -151,14 +152,12 @@ class RayEngine(Engine):
     def _tune(self) -> None:
         """What the second thread does."""
         from nasbench.search.engines.ray_tuner import run_tuner
-        from nasbench.search.engines.ray_worker import Driver, Host
+        from nasbench.search.engines.ray_worker import Driver
 
-        environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        driver = Driver(Host.here(), os.getpid(), start_ticks(os.getpid()), os.getcwd(), _umask(), tuple(sys.path), environment)
         folder = Path(tempfile.mkdtemp(prefix="nasbench-tune-"))
         resources = {"cpu": self._cpus, "gpu": self._gpus}
         try:
-            run_tuner(self._desk, self.workers, resources, folder, driver=driver, preload=self._preload, prepare=self._prepare)
+            run_tuner(self._desk, self.workers, resources, folder, driver=Driver.here(), preload=self._preload, prepare=self._prepare)
         except BaseException as error:  # noqa: BLE001 -- the driver's thread says it
             self._failure = error
         finally:
@@ -191,9 +190,3 @@ def _pickled(function: Callable[[Any], Any], argument: Any) -> bytes:
         packed: bytes = cloudpickle.dumps(call)  # type: ignore[no-untyped-call]
         return packed
     return pickle.dumps(call)
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

@@ -5,7 +5,9 @@ Tune keeps nothing for us: its folder is thrown away and never restored from.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from ray.tune import Callback, FailureConfig, RunConfig, TuneConfig, Tuner
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
+from nasbench.errors import NasbenchError
+from nasbench.search.engines.carry import forget, unload
 from nasbench.search.engines.ray_desk import Desk
 from nasbench.search.engines.ray_worker import ANSWER, CALL, Driver, Seat
 
@@ -85,12 +89,28 @@ class Answers(Callback):
         self._desk.started(trial.config[CALL].number, trial.temporary_state.ray_actor)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
-        answer = (trial.last_result or {}).pop(ANSWER, None)  # Tune keeps results to its end, and has no use for this one
-        if answer is not None:
-            self._desk.answered(trial.config[CALL].number, *answer)
+        found = (trial.last_result or {}).pop(ANSWER, None)  # Tune keeps results to its end, and has no use for this one
+        if found is None:
+            return
+        call, (answer, seconds, files) = trial.config[CALL], found
+        try:
+            if files is not None:
+                unload(call.luggage, files)
+        except NasbenchError as error:
+            answer = pickle.dumps(("error", str(error), ""))
+        self._leave(trial)
+        self._desk.answered(call.number, answer, seconds)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        self._leave(trial)
         self._desk.died(trial.config[CALL].number, _reason(trial.error_file))
+
+    def _leave(self, trial: Any) -> None:
+        """Let go of what a call carried: Tune keeps its trials to the end."""
+        call = trial.config[CALL]
+        if call.luggage is not None:
+            forget(call.luggage)
+        trial.config[CALL] = replace(call, payload=b"", luggage=None)
 
 
 class Closed(Stopper):

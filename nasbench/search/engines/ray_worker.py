@@ -22,9 +22,11 @@ from typing import Any
 from ray import tune
 
 from nasbench.search.engines.calls import answered, describe
+from nasbench.search.engines.carry import Carrier, Luggage, at_hand
 from nasbench.search.lock import start_ticks
 
 CALL, ANSWER = "call", "answer"  # of a trial's configuration and of its result
+INHERITED = ("NASBENCH_CACHE", "XDG_CACHE_HOME")  # where the machine's measurement lock lies
 Prepare = Callable[[Any], None]
 
 
@@ -59,6 +61,14 @@ class Driver:
     path: tuple[str, ...]
     environment: dict[str, str]
 
+    @classmethod
+    def here(cls) -> Driver:
+        """This process."""
+        mask = os.umask(0o077)
+        os.umask(mask)
+        environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        return cls(Host.here(), os.getpid(), start_ticks(os.getpid()), os.getcwd(), mask, tuple(sys.path), environment)
+
     @property
     def near(self) -> bool:
         """Whether this process is on the driver's machine."""
@@ -73,6 +83,8 @@ class Call:
     payload: bytes  # the pickled function and argument
     log: Path | None
     limit_s: float | None
+    carrier: Carrier | None = None
+    luggage: Luggage | None = None
 
     def __repr__(self) -> str:
         return f"call {self.number}"
@@ -87,7 +99,7 @@ class Seat(tune.Trainable):
         self._call: Call = config[CALL]
         self._wrong = ""
         try:
-            _settle(driver)
+            settle(driver)
             for module in preload:
                 importlib.import_module(module)
             if prepare is not None:
@@ -102,14 +114,22 @@ class Seat(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         started = time.monotonic()
-        answer = pickle.dumps(("error", self._wrong, "")) if self._wrong else self._answer()
-        return {ANSWER: (answer, time.monotonic() - started), "done": True}
+        answer, files = (pickle.dumps(("error", self._wrong, "")), None) if self._wrong else self._answer()
+        return {ANSWER: (answer, time.monotonic() - started, files), "done": True}
 
-    def _answer(self) -> bytes:
+    def _answer(self) -> tuple[bytes, dict[str, bytes] | None]:
+        call = self._call
+        files: dict[str, bytes] = {}
+
+        def run(payload: bytes) -> Any:
+            function, argument = pickle.loads(payload)  # noqa: S301 -- from our own driver
+            with at_hand(call.luggage, call.carrier, argument, files) as placed:
+                return function(placed)
+
         try:
             # The kernel ends the process when its time is over, whatever it is busy with.
-            signal.setitimer(signal.ITIMER_REAL, self._call.limit_s or 0.0)
-            return answered(_unpacked, self._call.payload, self._call.log)
+            signal.setitimer(signal.ITIMER_REAL, call.limit_s or 0.0)
+            return answered(run, call.payload, call.log), files or None
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             _tidy()
@@ -121,12 +141,7 @@ class Seat(tune.Trainable):
         """Nothing."""
 
 
-def _unpacked(payload: bytes) -> Any:
-    function, argument = pickle.loads(payload)  # noqa: S301 -- from our own driver
-    return function(argument)
-
-
-def _settle(driver: Driver) -> None:
+def settle(driver: Driver) -> None:
     """Make this process like one of the local engine: it shares folder and environment with the driver, and dies with it."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     if not driver.near:

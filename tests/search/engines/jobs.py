@@ -8,6 +8,8 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 
 def double(x):
@@ -121,3 +123,27 @@ def train(task):
 
     told = evaluate_training(task)
     return {k: v for k, v in told.items() if "second" not in k}
+
+
+@dataclass(frozen=True)
+class Step:
+    """Work in a folder, which knows where it is."""
+
+    folder: str
+
+
+def own_folder(task):
+    return task.folder
+
+
+def with_folder(task, folder):
+    return replace(task, folder=folder)
+
+
+def step(task):
+    """Goes on from a checkpoint, and leaves a result."""
+    folder = Path(task.folder)
+    (folder / "weights").write_bytes((folder / "checkpoint.bin").read_bytes() * 2)
+    (folder / "result.json").write_text("{}")
+    (folder / "checkpoint.bin").unlink()
+    return task.folder

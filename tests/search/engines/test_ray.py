@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import jobs
@@ -15,7 +16,9 @@ import pytest
 
 from nasbench.errors import StudyError
 from nasbench.evaluate.train import TrainTask
-from nasbench.search.engines import ray_cluster
+from nasbench.search.engines import ray_cluster, ray_engine
+from nasbench.search.engines.carry import Carrier
+from nasbench.search.engines.carry import pack as pack_folder
 from nasbench.search.engines.local import LocalEngine
 from nasbench.search.engines.ray_cluster import PREFIX, connected
 from nasbench.search.engines.ray_desk import Desk
@@ -153,6 +156,26 @@ def test_a_share_of_a_gpu_is_the_gpu(cluster):
     with RayEngine(4, cpus=0.25, gpus=0.25) as engine:
         assert call(engine, jobs.variable, "CUDA_VISIBLE_DEVICES").result == "0"
         assert engine.workers == 4
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_trial_where_nobody_sees_the_drivers_disk(cluster, seen, tmp_path, monkeypatch):
+    """A folder with another mark is another disk's: then its files come along, and what is made of them comes back."""
+
+    def elsewhere(folder):
+        luggage = pack_folder(folder)
+        return luggage if seen else replace(luggage, mark="another")
+
+    monkeypatch.setattr(ray_engine, "pack", elsewhere)
+    (tmp_path / "checkpoint.bin").write_bytes(b"1")
+    with RayEngine(1, address="auto", carrier=Carrier(jobs.own_folder, jobs.with_folder)) as engine:
+        place = call(engine, jobs.step, jobs.Step(str(tmp_path))).result
+        assert (place == str(tmp_path)) == seen
+        assert not seen or Path(place).exists()
+        assert call(engine, jobs.fail, jobs.Step(str(tmp_path))).end == "error"
+    left = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert left == {"result.json": b"{}", "weights": b"11"}, "the mark has gone, the checkpoint was used and removed"
+    assert Path(place).exists() == seen
 
 
 @pytest.mark.parametrize(
