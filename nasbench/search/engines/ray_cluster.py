@@ -10,7 +10,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,8 @@ SETTINGS = {
 }
 # A cluster of our own is for this machine alone: with the first, every listener binds to 127.0.0.1.
 ALONE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-OWN_SETTINGS = {ALONE: "0", "RAY_worker_niceness": "0"}
+# The token, which Ray wants of whoever connects, is in no file. Ray reads it once in a process.
+OWN_SETTINGS = {ALONE: "0", "RAY_worker_niceness": "0", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
 @contextmanager
@@ -53,10 +54,15 @@ def connected(address: str | None, gpus: float, store_bytes: int = 0) -> Iterato
         )
     _check_version()
     os.environ.update(SETTINGS)
-    mine = address is None
-    if mine:
-        os.environ.update(OWN_SETTINGS)
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # in no file; Ray wants it of whoever connects
+    with ExitStack() as stack:
+        if address is None:
+            stack.enter_context(_set(OWN_SETTINGS))
+        stack.enter_context(_joined(address, gpus, store_bytes))
+        yield
+
+
+@contextmanager
+def _joined(address: str | None, gpus: float, store_bytes: int) -> Iterator[None]:
     import ray
 
     for name in ("ray", "ray.tune", "ray.data", "ray.train"):
@@ -64,7 +70,7 @@ def connected(address: str | None, gpus: float, store_bytes: int = 0) -> Iterato
     if ray.is_initialized():
         yield
         return
-    folder = _own_folder() if mine else None
+    folder = _own_folder() if address is None else None
     where: dict[str, Any] = {"address": address}
     if folder is not None:
         cpus = len(os.sched_getaffinity(0))
@@ -79,10 +85,12 @@ def connected(address: str | None, gpus: float, store_bytes: int = 0) -> Iterato
     try:
         with _own_signals():
             try:
-                _set_inside(ray, alone=mine)
+                ray._private.worker._worker_logs_enabled = False  # else Ray prints the death of a worker, to standard output
+                # What ALONE says is read when Ray is imported, which another may have done before us.
+                ray._private.ray_constants.ENABLE_RAY_CLUSTER = os.environ.get(ALONE) != "0"
                 ray.init(**where, log_to_driver=False, logging_level=logging.CRITICAL, configure_logging=False)
             except Exception as error:
-                what = "a Ray cluster on this machine cannot be started" if mine else f"no Ray cluster answers at --address {address}"
+                what = "a Ray cluster on this machine cannot be started" if folder else f"no Ray cluster answers at --address {address}"
                 raise StudyError(f"{what}: {' '.join(str(error).split())[:300]}; --engine local needs none") from error
         yield
     finally:
@@ -92,11 +100,19 @@ def connected(address: str | None, gpus: float, store_bytes: int = 0) -> Iterato
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _set_inside(ray: Any, *, alone: bool) -> None:
-    """What has no public setting, or one that is read only when Ray is imported, which another may have done before us."""
-    ray._private.worker._worker_logs_enabled = False  # else Ray prints the death of a worker, to standard output
-    if alone:
-        ray._private.ray_constants.ENABLE_RAY_CLUSTER = False
+@contextmanager
+def _set(variables: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables, for as long as it lasts: a cluster that this process joins later is not for it alone."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def room(cpus: float, gpus: float) -> int:
