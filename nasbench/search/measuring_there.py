@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -66,6 +67,8 @@ def _measured(
     from nasbench.search.engines.ray_worker import settle
 
     settle(driver)
+    if os.environ.get("CUDA_VISIBLE_DEVICES") == "":  # Ray hides GPUs from who asks for none, as we must: waiting trials keep theirs
+        del os.environ["CUDA_VISIBLE_DEVICES"]
     try:
         for plugin in plugins:
             use_plugin(plugin)

@@ -135,24 +135,55 @@ def test_workers_killed_at_five_random_moments(engine, tmp_path):
     assert all(len(begun(folder, t)) == (2 if f"{t.phase}-{t.number:04d}" in again else 1) for t in found if t.status == "ok")
 
 
-def test_a_node_dies_under_a_search(tmp_path):
-    """Three nodes in one machine; the driver's own has no room for trials."""
-    cluster = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("three_nodes.py"))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        address = cluster.stdout.readline().strip()
-        folder, wanted = tmp_path / "study", 16
-        process = start(folder, "ray", 2, wanted, address)
-        for _ in range(6):
-            assert process.stdout.readline(), process.stderr.read()
-        before = ended(folder)
-        print("kill", file=cluster.stdin, flush=True)
-        assert cluster.stdout.readline().strip() == "killed"
-        finish(process)
-    finally:
-        cluster.communicate("end\n", timeout=60)
+@pytest.fixture
+def nodes():
+    """A cluster of three nodes in this machine, where the driver's own has no room for trials."""
+    command = [sys.executable, str(Path(__file__).with_name("three_nodes.py"))]
+    cluster = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    cluster.address = cluster.stdout.readline().strip()
+    yield cluster
+    cluster.communicate("end\n", timeout=60)
+
+
+def test_a_node_dies_under_a_search(nodes, tmp_path):
+    folder, wanted = tmp_path / "study", 16
+    process = start(folder, "ray", 2, wanted, nodes.address)
+    for _ in range(6):
+        assert process.stdout.readline(), process.stderr.read()
+    before = ended(folder)
+    print("kill", file=nodes.stdin, flush=True)
+    assert nodes.stdout.readline().strip() == "killed"
+    finish(process)
     found = check_complete(folder, wanted)
     assert before.items() <= {(t.phase, t.number): t for t in found}.items()
     again = [t for t in found if t.status == "ok" and t.more["attempts"] == 2]
     assert 1 <= len(again) <= 2, "what ran on the lost node ran once more"
+
+
+MEASURE = """
+import sys
+from dataclasses import replace
+from nasbench.errors import NasbenchError
+from nasbench.latency import local_device
+from nasbench.search.measuring_there import session_on
+from nasbench.spaces import load_space
+
+device = local_device()
+for resource, wanted in (("target", device), ("telescope", device), ("target", replace(device, name="Another"))):
+    try:
+        found = session_on(resource, sys.argv[1], print)({"one": load_space("tiny").sample(0)}, wanted, max_seconds=3.0)
+        print(sorted(found), found["one"].median_ms > 0)
+    except NasbenchError as error:
+        print(error)
+"""
+
+
+def test_latency_is_measured_on_the_node_that_is_the_device(nodes):
+    """And nowhere else: a node without the resource, or one that is another device, measures nothing."""
+    ran = subprocess.run([sys.executable, "-c", MEASURE, nodes.address], capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 0, ran.stderr
+    measured, lacking, other = ran.stdout.splitlines()
+    assert measured == "['one'] True"
+    assert lacking.startswith("latencies are measured on the node that has --measure-on telescope; no node of the cluster has it")
+    assert "target" in lacking
+    assert other.startswith("on the node with target: ")

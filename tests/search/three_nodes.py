@@ -1,4 +1,7 @@
-"""A Ray cluster of three nodes in this machine: says its address; `kill` on standard input ends one node that runs trials, `end` all."""
+"""A Ray cluster of three nodes in this machine, one with the resource `target`: says its address.
+
+`kill` on standard input ends one that runs trials, `end` all.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ os.environ["RAY_AUTH_MODE"] = "disabled"
 from ray.cluster_utils import Cluster
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+nodes = [cluster.add_node(num_cpus=1, resources={"target": 1} if i == 0 else {}) for i in range(2)]
 print(cluster.address, flush=True)
 for line in sys.stdin:
     if line.strip() == "kill":

@@ -41,6 +41,10 @@ class GpuSlots:
         Raises:
             StudyError: fewer seats than workers.
         """
+        if not self.devices:
+            raise StudyError(
+                f"a trial with {self.share:g} GPU needs one that torch sees, and here is none; --gpus-per-trial 0 trains on the CPU"
+            )
         if self.seats < workers:
             raise StudyError(
                 f"{workers} trials at a time with {self.share:g} GPU each need more than there is: {len(self.devices)} GPUs have room for "
