@@ -109,19 +109,18 @@ def optuna_search(trials: int, seconds: float, folder: Path, *, reuse: bool = Fa
             def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
                 ends.append(time.perf_counter() - start)
 
-        class Nap(tune.Trainable):
-            def step(self) -> dict[str, Any]:
-                return {"accuracy": nap((seconds, str(self.config))), "done": True}
-
-            def reset_config(self, new_config: dict[str, Any]) -> bool:
-                return True
+        def work(drawn: dict[str, Any]) -> None:
+            time.sleep(seconds)  # Tune does not take the module of `nap` along
+            tune.report({"accuracy": len(str(drawn)) / 1000})
 
         space = {f"{i}.width": optuna.distributions.CategoricalDistribution([4, 8, 12, 16]) for i in range(OPTIONS)}
         storage = optuna.storages.RDBStorage(f"sqlite:///{folder}/study.db")
         search = OptunaSearch(space=space, metric="accuracy", mode="max", sampler=optuna.samplers.RandomSampler(seed=0), storage=storage)
         config = tune.TuneConfig(search_alg=search, num_samples=trials, max_concurrent_trials=WORKERS, reuse_actors=reuse)
         run = tune.RunConfig(storage_path=str(folder), callbacks=[Note()], verbose=0)
-        tune.Tuner(tune.with_resources(Nap, {"cpu": 1}), tune_config=config, run_config=run).fit()
+        results = tune.Tuner(tune.with_resources(work, {"cpu": 1}), tune_config=config, run_config=run).fit()
+        if results.errors:
+            raise results.errors[0]
     return ends
 
 

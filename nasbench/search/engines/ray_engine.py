@@ -89,14 +89,14 @@ class RayEngine(Engine):
         from nasbench.search.engines.ray_worker import Call
 
         try:
-            payload = _pickled(function, argument)
+            payload = _pickled(function, argument, self._carrier)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise StudyError(f"a trial runs a module's function on plain data; {describe(error)}") from error
         if self._thread is None:
             self._begin()
         self._numbers += 1
         luggage = pack(Path(self._carrier.folder(argument))) if self._carrier and self._address else None  # our own cluster is all here
-        call = Call(self._numbers, payload, None if log is None else log.absolute(), self.time_limit_s, self._carrier, luggage)
+        call = Call(self._numbers, payload, None if log is None else log.absolute(), self.time_limit_s, luggage)
         self._desk.leave(key, call, self.time_limit_s)
 
     def wait(self, timeout: float | None = None) -> list[Finished]:
@@ -182,8 +182,8 @@ class RayEngine(Engine):
         self.close()
 
 
-def _pickled(function: Callable[[Any], Any], argument: Any) -> bytes:
-    call = (function, argument)
+def _pickled(function: Callable[[Any], Any], argument: Any, carrier: Carrier | None) -> bytes:
+    call = (function, argument, carrier)
     if getattr(function, "__module__", None) == "__main__":  # a worker has another main module
         from ray import cloudpickle
 

@@ -136,6 +136,7 @@ def _reason(file: str | None) -> str:
         text = Path(file).read_text() if file else ""
     except OSError:
         text = ""
-    line = next((line for line in reversed(text.splitlines()) if "Worker exit detail:" in line or "node" in line.lower()), "")
-    detail = " ".join(line.partition("Worker exit detail:")[2].split() or line.split())
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    line = next((line for line in lines if "Worker exit detail:" in line), lines[-1] if lines else "")
+    detail = line.partition("Worker exit detail: ")[2] or line
     return detail.split(" Some common causes")[0][:300] or "Ray does not say why"

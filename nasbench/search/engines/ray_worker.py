@@ -22,7 +22,7 @@ from typing import Any
 from ray import tune
 
 from nasbench.search.engines.calls import answered, describe
-from nasbench.search.engines.carry import Carrier, Luggage, at_hand
+from nasbench.search.engines.carry import Luggage, at_hand
 from nasbench.search.lock import start_ticks
 
 CALL, ANSWER = "call", "answer"  # of a trial's configuration and of its result
@@ -80,10 +80,9 @@ class Call:
     """A call on its way: Tune sees nothing of it but its number."""
 
     number: int
-    payload: bytes  # the pickled function and argument
+    payload: bytes  # the pickled function, argument and carrier: a worker knows where modules are only when it has begun
     log: Path | None
     limit_s: float | None
-    carrier: Carrier | None = None
     luggage: Luggage | None = None
 
     def __repr__(self) -> str:
@@ -122,8 +121,8 @@ class Seat(tune.Trainable):
         files: dict[str, bytes] = {}
 
         def run(payload: bytes) -> Any:
-            function, argument = pickle.loads(payload)  # noqa: S301 -- from our own driver
-            with at_hand(call.luggage, call.carrier, argument, files) as placed:
+            function, argument, carrier = pickle.loads(payload)  # noqa: S301 -- from our own driver
+            with at_hand(call.luggage, carrier, argument, files) as placed:
                 return function(placed)
 
         try:

@@ -172,7 +172,8 @@ def test_a_trial_where_nobody_sees_the_drivers_disk(cluster, seen, tmp_path, mon
         place = call(engine, jobs.step, jobs.Step(str(tmp_path))).result
         assert (place == str(tmp_path)) == seen
         assert not seen or Path(place).exists()
-        assert call(engine, jobs.fail, jobs.Step(str(tmp_path))).end == "error"
+        failed = call(engine, jobs.fail, jobs.Step(str(tmp_path)))
+        assert failed.end == "error", failed
     left = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     assert left == {"result.json": b"{}", "weights": b"11"}, "the mark has gone, the checkpoint was used and removed"
     assert Path(place).exists() == seen
