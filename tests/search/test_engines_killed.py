@@ -77,7 +77,8 @@ def undisturbed(tmp_path_factory):
 def test_one_worker_and_one_seed_give_one_front(undisturbed, tmp_path):
     finish(start(tmp_path / "study", "ray", 1))
     assert told(check_complete(tmp_path / "study")) == told(check_complete(undisturbed))
-    assert open_study(tmp_path / "study").front().equals(open_study(undisturbed).front())
+    fronts = [open_study(folder).front()[["number", "digest", "accuracy", "latency_ms"]] for folder in (tmp_path / "study", undisturbed)]
+    assert fronts[0].equals(fronts[1])
     assert open_study(tmp_path / "study").summary() == open_study(undisturbed).summary()
 
 
