@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,7 +36,16 @@ class SearchOptions:
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0
     trials: Annotated[int | None, typer.Option(help="Networks to train, and as many at random; --time decides without it.")] = None
     time: Annotated[str, typer.Option(help="Time for the whole search, such as 8min.")] = "8min"
-    workers: Annotated[int | None, typer.Option(help="Trainings at a time, one thread each; all cores without it.")] = None
+    engine: Annotated[str, typer.Option(help="What runs the trials: local (a process each) or ray (Ray Tune, on one machine or many).")] = (
+        "local"
+    )
+    jobs: Annotated[int | None, typer.Option("--jobs", "--workers", help="Trials at a time; as many as there is room for without it.")] = (
+        None
+    )
+    cpus_per_trial: Annotated[float, typer.Option(help="Threads of a trial, and CPUs that Ray sets aside for it.")] = 1.0
+    gpus_per_trial: Annotated[float, typer.Option(help="GPUs of a trial: 0 trains on the CPU, 0.25 shares one between four.")] = 0.0
+    address: Annotated[Words, typer.Option(help="Of a Ray cluster: auto, or HOST:PORT of its head; ray starts one here without it.")] = None
+    measure_on: Annotated[Words, typer.Option(help="Ray's resource of the node that latencies are measured on, see --device FILE.")] = None
     known: Annotated[Words, typer.Option(help="Known networks to compare with, separated by commas.")] = None
     recipe: Annotated[Path | None, typer.Option(help="JSON file with fields of the training recipe.")] = None
 
@@ -59,10 +67,15 @@ class SearchOptions:
         }
         load_space(self.space)
         seconds = parse_duration(self.time)
+        from nasbench.search.engines.choice import EngineChoice
+        from nasbench.search.engines.open import room_for
         from nasbench.search.limits import Limits
         from nasbench.search.request import KNOWN, Request
         from nasbench.training.recipe import PROXY, Recipe
 
+        engine = EngineChoice(
+            name=self.engine, cpus=self.cpus_per_trial, gpus=self.gpus_per_trial, address=self.address, measure_on=self.measure_on
+        )
         return Request(
             space=self.space,
             limits=Limits(**limits),  # type: ignore[arg-type] # a mapping of mixed numbers
@@ -73,8 +86,9 @@ class SearchOptions:
             seed=self.seed,
             trials=self.trials,
             time_s=seconds,
-            workers=len(os.sched_getaffinity(0)) if self.workers is None else self.workers,
+            workers=room_for(engine) if self.jobs is None else self.jobs,
             device=choice,
+            engine=engine,
             known=tuple(self.known.split(",")) if self.known else KNOWN,
             recipe=PROXY if self.recipe is None else Recipe.from_dict(_read_json(self.recipe)),
         )

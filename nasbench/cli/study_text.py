@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 
 def show_plan(task: Task, made: Plan) -> None:
-    from nasbench.latency import is_local
-
     request = task.request
     about = "" if request.trials is not None else "about "
     unsure = f", {made.unsure:.0%} unsure" if made.unsure else ""
@@ -32,12 +30,13 @@ def show_plan(task: Task, made: Plan) -> None:
             ("latency", f"{made.fastest_ms:.1f} ms fastest, {made.median_ms:.1f} ms median, {made.slowest_ms:.1f} ms slowest (predicted)"),
             ("limits", f"{request.limits.describe()}: {made.verdict}" if request.limits.any else "none"),
             ("within them", f"{made.inside:.0%} surely{unsure}, {made.outside:.0%} outside; of {which}"),
-            *([("", "the unsure are measured before they are trained")] if made.unsure and is_local(task.device) else []),
-            *([("", "the device is elsewhere: the unsure count as outside")] if made.unsure and not is_local(task.device) else []),
+            *([("", "the unsure are measured before they are trained")] if made.unsure and task.measurable else []),
+            *([("", "the device is elsewhere: the unsure count as outside")] if made.unsure and not task.measurable else []),
             ("data", f"{task.images}; {task.train_images} to train, the rest to validate"),
             (
                 "trials",
-                f"{about}{made.trials} by {request.strategy}, as many at random, {made.final_runs} at last; {made.workers} at a time",
+                f"{about}{made.trials} by {request.strategy}, as many at random, {made.final_runs} at last; {made.workers} at a time"
+                f"{request.engine.words()}",
             ),
             ("a trial takes", f"about {show_duration(made.seconds_per_trial)}"),
             ("expected", f"about {made.expected_s / 60:.1f} minutes"),

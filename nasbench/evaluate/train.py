@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from safetensors.torch import save
 from torch import nn
 
 from nasbench.errors import GenotypeError
+from nasbench.evaluate.claim import claimed
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, adapt
 from nasbench.genotype.plugins import Plugin, use_plugin
@@ -66,6 +67,16 @@ class TrainTask:
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
+def folder_of(task: TrainTask) -> str:
+    """Where a task leaves its files."""
+    return task.folder
+
+
+def in_folder(task: TrainTask, folder: str) -> TrainTask:
+    """The task, to be done elsewhere."""
+    return replace(task, folder=folder)
+
+
 def evaluate_training(task: TrainTask) -> dict[str, Any]:
     """Train as `task` says; write `metrics.jsonl` (a line an epoch), then `result.json`, and return what that holds.
 
@@ -78,9 +89,11 @@ def evaluate_training(task: TrainTask) -> dict[str, Any]:
     """
     for plugin in task.plugins:
         use_plugin(plugin)
-    folder = Path(task.folder)
-    if done := _finished(folder / RESULT, task.identity()):
-        return done
+    with claimed(Path(task.folder)):
+        return _finished(Path(task.folder) / RESULT, task.identity()) or _evaluated(task, Path(task.folder))
+
+
+def _evaluated(task: TrainTask, folder: Path) -> dict[str, Any]:
     torch.set_num_threads(task.threads)
     recipe = Recipe.from_dict(task.recipe)
     images = load_images(task.data, Path(task.root) if task.root else None, size=recipe.decoded_size)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from nasbench.evaluate.train import TrainTask
-from nasbench.search.engines.local import Finished, LocalEngine
+from nasbench.search.engines.engine import Engine, Finished
 from nasbench.search.phase import Asked, Phase
 from nasbench.search.records import Trial
 
@@ -79,9 +79,7 @@ class Arm:
 Evaluate = Callable[[TrainTask], dict[str, Any]]  # a module's function, which travels to another process
 
 
-def work(
-    engine: LocalEngine, arms: Sequence[Arm], evaluate: Evaluate, told: Callable[[Arm, Trial], None], stop: Callable[[], bool]
-) -> None:
+def work(engine: Engine, arms: Sequence[Arm], evaluate: Evaluate, told: Callable[[Arm, Trial], None], stop: Callable[[], bool]) -> None:
     """Keep the workers busy until every arm is done, or `stop` says that no new trial may begin."""
     jobs: dict[Hashable, tuple[Arm, Asked, int]] = {}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from nasbench.genotype import Genotype
 from nasbench.search.arms import Arm, Listener, work
-from nasbench.search.engines.local import LocalEngine
+from nasbench.search.engines.engine import Engine
 from nasbench.search.finals import Finalist, Standing, choose_finalists, load_finalists, save_finalists, standings
 from nasbench.search.folder import StudyFolder
 from nasbench.search.ledger import Ledger
@@ -50,7 +50,7 @@ class LastRound:
         """Whether the finalists were chosen by an earlier run."""
         return load_finalists(self._file) is not None
 
-    def hold(self, engine: LocalEngine) -> tuple[list[Standing], Promise]:
+    def hold(self, engine: Engine) -> tuple[list[Standing], Promise]:
         """All finalists after their training, best first, and the winner.
 
         Where none of the search keeps the limit when measured again, its next best take their place.
@@ -83,7 +83,7 @@ class LastRound:
         task = self.task
         return choose_finalists(ranked, known, task.figures, task.request.limits, self.run, self.kept, self.listener.say)
 
-    def _train(self, engine: LocalEngine, finalists: list[Finalist]) -> list[Standing]:
+    def _train(self, engine: Engine, finalists: list[Finalist]) -> list[Standing]:
         """Train every finalist with fresh seeds; trial n is seed n % seeds of finalist n // seeds."""
         seeds = self.task.request.final_seeds
         phase = self.ledger.phase("final", ("maximize",), None, self.task.request.seed + 1)

@@ -59,7 +59,7 @@ class DriverLock:
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "start": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "ticks": _start_ticks(os.getpid()),
+            "ticks": start_ticks(os.getpid()),
         }
         try:
             os.ftruncate(fd, 0)
@@ -109,10 +109,10 @@ def _alive(found: dict[str, object]) -> bool:
     except PermissionError:
         pass
     # A pid may have been given to another process since; the start time tells them apart.
-    return found.get("ticks") in (None, _start_ticks(pid))
+    return found.get("ticks") in (None, start_ticks(pid))
 
 
-def _start_ticks(pid: int) -> int | None:
+def start_ticks(pid: int) -> int | None:
     """When a process started, in clock ticks since boot (field 22 of /proc/PID/stat), or None off Linux."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()

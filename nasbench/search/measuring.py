@@ -25,11 +25,14 @@ PRIOR = 2  # measurements that say the predictor is right, before any was made
 Measure = Callable[[Mapping[str, Genotype]], Mapping[str, Measurement]]
 
 
-def measurer(device: Device, say: Callable[[str], None]) -> Measure:
-    """Measures networks on a device while nothing else of ours runs; see `repeating`."""
+def measurer(device: Device, say: Callable[[str], None], measured: Callable[..., dict[str, Measurement]] = measure) -> Measure:
+    """Measures networks on a device while nothing else of ours runs there; see `repeating`.
+
+    `measured` does it: `measure` on this machine, or a session on another (see measuring_there.py).
+    """
 
     def session(networks: Mapping[str, Genotype]) -> dict[str, Measurement]:
-        return measure(networks, device, max_seconds=min(MOST_S, max(LEAST_S, SECONDS_EACH * len(networks))), say=say)
+        return measured(networks, device, max_seconds=min(MOST_S, max(LEAST_S, SECONDS_EACH * len(networks))), say=say)
 
     return repeating(session, say)
 

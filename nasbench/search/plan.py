@@ -15,7 +15,7 @@ from nasbench.errors import StudyError
 from nasbench.evaluate.train import TrainTask
 from nasbench.genotype import Genotype
 from nasbench.search.arms import Arm, Evaluate, answer
-from nasbench.search.engines.local import LocalEngine
+from nasbench.search.engines.engine import Engine
 from nasbench.search.records import Trial
 from nasbench.search.request import Request
 from nasbench.search.survey import Survey
@@ -93,15 +93,16 @@ def make_plan(
     task: Callable[[Genotype, str], TrainTask],
     train_images: int,
     evaluate: Evaluate,
+    engine: Engine,
     *,
     trials: int | None,
     final_seeds: int,
-    workers: int,
     time_left_s: float,
 ) -> Plan:
     """Time the trainer on a few networks, then see how many trials fit into `time_left_s`; a given `trials` is kept."""
     middle = [found.examples[int(q * (len(found.examples) - 1))] for q in (0.5, 0.9)]
-    own, theirs = _time_training([*middle, *known], len(middle), task, train_images, evaluate, workers)
+    own, theirs = _time_training([*middle, *known], len(middle), task, train_images, evaluate, engine)
+    workers = engine.workers  # a cluster may have room for fewer than were asked for
     final_runs = (FINALISTS + RIVALS) * final_seeds
     known_runs = len(known) * final_seeds
     last = (final_runs * own + known_runs * theirs) / workers + MEASURING_S
@@ -132,11 +133,11 @@ def _time_training(
     task: Callable[[Genotype, str], TrainTask],
     train_images: int,
     evaluate: Evaluate,
-    workers: int,
+    engine: Engine,
 ) -> tuple[float, float]:
     """Seconds that one training of the space's networks takes, and one of the known, with all workers busy."""
     seconds: dict[int, float] = {}
-    with tempfile.TemporaryDirectory(prefix="nasbench-plan-") as folder, LocalEngine(workers, preload=preload(evaluate)) as engine:
+    with tempfile.TemporaryDirectory(prefix="nasbench-plan-") as folder:
         waiting = list(enumerate(networks))
         records: dict[Any, dict[str, Any]] = {}
         while waiting or engine.running:
@@ -205,11 +206,6 @@ class Pace:
         known = len(self._request.known) * self._request.final_seeds
         last = one * (made.final_runs - known + known * made.seconds_per_known / made.seconds_per_trial) / made.workers
         return one, last + MEASURING_S
-
-
-def preload(evaluate: Evaluate) -> tuple[str, ...]:
-    """What the engine's server imports once for all trials."""
-    return "torch", "nasbench.evaluate.train", evaluate.__module__
 
 
 def shorter(task: TrainTask) -> TrainTask:

@@ -10,6 +10,7 @@ from typing import Any
 from nasbench.errors import BudgetError, StudyError
 from nasbench.genotype.units import show_count, show_memory
 from nasbench.latency import DeviceChoice
+from nasbench.search.engines.choice import EngineChoice
 from nasbench.search.limits import Limits
 from nasbench.search.reward import Mode, check_mode
 from nasbench.spaces import Space
@@ -19,7 +20,7 @@ VALIDATION = 0.2  # share of the training images kept aside; the same for every 
 KNOWN = ("mobilenet_v3_small", "mobilenet_v2", "mnasnet_a1")
 
 # They change how long a study takes and how much of it is done, not what any trial gives.
-MAY_CHANGE = ("workers", "time_s")
+MAY_CHANGE = ("workers", "time_s", "engine")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,7 @@ class Request:
         known: networks to compare with; at least three.
         workers: trials at a time.
         device: that the latency limit is meant for.
+        engine: what runs the trials, and what each trial is given.
     """
 
     space: str
@@ -53,6 +55,7 @@ class Request:
     known: tuple[str, ...] = KNOWN
     workers: int = 1
     device: DeviceChoice = field(default_factory=DeviceChoice)
+    engine: EngineChoice = field(default_factory=EngineChoice)
     recipe: Recipe = PROXY
 
     def __post_init__(self) -> None:
@@ -64,9 +67,14 @@ class Request:
                 "the hard reward needs a limit; give --latency, such as --latency 20ms, or --macs, --params, --memory or --size, "
                 "or --reward pareto"
             )
+        if self.engine.measure_on is not None and not self.device.is_file:
+            raise StudyError(
+                f"--measure-on is for a device elsewhere, which its profile describes; got --device {self.device.device}; "
+                "run nasbench device profile there, then give its file: --device FILE"
+            )
         for name, value, low, high in (
             ("--trials", self.trials, 1, 1_000_000),
-            ("--workers", self.workers, 1, 1024),
+            ("--jobs", self.workers, 1, 1024),
             ("--final-seeds", self.final_seeds, 1, 100),
         ):
             if value is not None and not low <= value <= high:
@@ -97,7 +105,15 @@ class Request:
             "recipe": self.recipe.to_dict(),
             "workers": self.workers,
             "time_s": self.time_s,
+            "engine": self.engine.to_json(),
+            **self._trained(),
         }
+
+    def _trained(self) -> dict[str, Any]:
+        """What of the engine decides a trial's result to the bit: studies of older versions, which had no choice, say nothing."""
+        usual = EngineChoice()
+        own = {"threads": self.engine.threads, "trains_on": self.engine.trains_on}
+        return {name: value for name, value in own.items() if value != getattr(usual, name)}
 
     @classmethod
     def from_command(cls, command: Mapping[str, Any]) -> Request:
@@ -109,6 +125,7 @@ class Request:
             mode=command["reward"],
             known=tuple(command["known"]),
             device=DeviceChoice.from_json(command.get("device_choice", {})),  # studies of older versions have none, and are refused later
+            engine=EngineChoice.from_json(command.get("engine", {})),
             recipe=Recipe.from_dict(command["recipe"]),
             **{k: command[k] for k in same},
         )

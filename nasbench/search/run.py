@@ -10,14 +10,15 @@ from nasbench.errors import BudgetError, NasbenchError, StudyError
 from nasbench.files import write_atomic
 from nasbench.latency import load_profile, save_profile
 from nasbench.search.arms import Arm, Listener, work
-from nasbench.search.engines.local import LocalEngine
+from nasbench.search.engines.engine import Engine
+from nasbench.search.engines.open import open_engine
 from nasbench.search.finals import Standing
 from nasbench.search.folder import StudyFolder
 from nasbench.search.last_round import LastRound
 from nasbench.search.ledger import Ledger
 from nasbench.search.measuring import MEASUREMENTS_FILE, Measure, Measurements
 from nasbench.search.phase import Phase
-from nasbench.search.plan import Clock, Pace, Plan, make_plan, preload
+from nasbench.search.plan import Clock, Pace, Plan, make_plan
 from nasbench.search.plugins import keep, named
 from nasbench.search.profiling import obtain_profile
 from nasbench.search.promise import Promise, deliver
@@ -58,7 +59,13 @@ def plan(task: Task, listener: Listener, elapsed_s: float = 0.0) -> Plan:
 
     Raises:
         BudgetError: the limits cannot be met.
+        StudyError: the engine cannot run a trial.
     """
+    with open_engine(task.request, task.evaluate, listener.say) as engine:
+        return _plan(task, engine, listener, elapsed_s)
+
+
+def _plan(task: Task, engine: Engine, listener: Listener, elapsed_s: float) -> Plan:
     listener.stage("looking at the space")
     found = survey(task.space, task.decode, task.request.limits, task.figures, task.request.seed)
     _see_fastest(task, found, listener)
@@ -70,9 +77,9 @@ def plan(task: Task, listener: Listener, elapsed_s: float = 0.0) -> Plan:
         task.training,
         task.train_images,
         task.evaluate,
+        engine,
         trials=r.trials,
         final_seeds=r.final_seeds,
-        workers=r.workers,
         time_left_s=r.time_s - elapsed_s,
     )
 
@@ -107,33 +114,36 @@ def search(task: Task, path: Path, listener: Listener, show_plan: Callable[[Task
     plugins = named(path, task.plugins)
     command = task.request.command(task.space, task.device.key, task.images, {name: p.sha256 for name, p in plugins.items()})
     more = {"plugin_paths": {name: str(Path(p.path).resolve()) for name, p in plugins.items()}} if plugins else {}
-    with StudyFolder.create(path, command, may_change=MAY_CHANGE, more=more) as folder:
+    with (
+        StudyFolder.create(path, command, may_change=MAY_CHANGE, more=more) as folder,
+        open_engine(task.request, task.evaluate, listener.say) as engine,
+    ):
         try:
-            task, made = _planned(task, folder, listener, clock)
+            task, made = _planned(task, folder, engine, listener, clock)
         except NasbenchError:
             folder.discard()  # nothing was done yet: leave nothing behind
             raise
         keep(folder.path, plugins)
         show_plan(task, made)
         with Ledger.open(folder) as ledger:
-            return _run(task, folder, ledger, made, listener, clock)
+            return _run(task, folder, ledger, engine, made, listener, clock)
 
 
-def _planned(task: Task, folder: StudyFolder, listener: Listener, clock: Clock) -> tuple[Task, Plan]:
+def _planned(task: Task, folder: StudyFolder, engine: Engine, listener: Listener, clock: Clock) -> tuple[Task, Plan]:
     """The task with its device profiled, and the plan; a study that goes on predicts and does as it began."""
     profile, stored = folder.path / "profile.json", folder.path / "plan.json"
     if stored.exists():
         return task.predicting(load_profile(profile)), Plan.from_json(stored)
     if task.predictor is None:  # else the device came with its profile
         task = task.predicting(obtain_profile(task.device, task.space, listener))
-    made = plan(task, listener, clock())
+    made = _plan(task, engine, listener, clock())
     if task.predictor is not None:
         save_profile(task.predictor.profile, profile)
     write_atomic(stored, made.to_json())
     return task, made
 
 
-def _run(task: Task, folder: StudyFolder, ledger: Ledger, made: Plan, listener: Listener, clock: Clock) -> Outcome:
+def _run(task: Task, folder: StudyFolder, ledger: Ledger, engine: Engine, made: Plan, listener: Listener, clock: Clock) -> Outcome:
     """The arms, the measuring, the last round, the promise."""
     if task.predictor is None:
         raise StudyError("a search needs a predictor; give the task a profile with `predicting`")
@@ -143,17 +153,17 @@ def _run(task: Task, folder: StudyFolder, ledger: Ledger, made: Plan, listener: 
     pace = Pace(made, task.request, clock, sum(t.seconds or 0.0 for arm in arms for t in arm.phase.records()))
     last = LastRound(task, folder, ledger, arms[0].phase, arms[1].phase, run, kept, listener)
 
-    with LocalEngine(task.request.workers, time_limit_s=max(300.0, 20 * made.seconds_per_trial), preload=preload(task.evaluate)) as engine:
-        listener.stage("training", pace.outlook(arms)[0])
-        for _ in range(sum(arm.done for arm in arms)):
-            listener.step()
-        if not last.begun():
-            work(engine, arms, task.evaluate, teller(listener, lambda: pace.outlook(arms), pace.note), lambda: pace.late(arms))
-            for screen in screens:
-                screen.end()
-            if not any(t.feasible for t in arms[0].phase.records()):
-                raise StudyError(_all_failed(arms[0].phase, folder.path))
-        ranked, found = last.hold(engine)
+    engine.time_limit_s = max(300.0, 20 * made.seconds_per_trial)
+    listener.stage("training", pace.outlook(arms)[0])
+    for _ in range(sum(arm.done for arm in arms)):
+        listener.step()
+    if not last.begun():
+        work(engine, arms, task.evaluate, teller(listener, lambda: pace.outlook(arms), pace.note), lambda: pace.late(arms))
+        for screen in screens:
+            screen.end()
+        if not any(t.feasible for t in arms[0].phase.records()):
+            raise StudyError(_all_failed(arms[0].phase, folder.path))
+    ranked, found = last.hold(engine)
     complete = task.request.trials is None or all(arm.left == 0 for arm in arms)
     best = found.winner
     weights = folder.trial_folder("final", best.trial) / "weights.safetensors" if best else None

@@ -14,6 +14,7 @@ from nasbench.genotype import Genotype, adapt
 from nasbench.genotype.plugins import Plugin, loaded_plugins
 from nasbench.latency import Device, Predictor, Profile, is_local
 from nasbench.search.arms import Evaluate
+from nasbench.search.engines.open import check_room
 from nasbench.search.limits import Figures, figures
 from nasbench.search.measuring import Measure, measurer
 from nasbench.search.request import VALIDATION, Request
@@ -50,11 +51,21 @@ class Task:
         """The same, with latency predicted from a profile of the device."""
         return replace(self, predictor=Predictor(profile))
 
+    @property
+    def measurable(self) -> bool:
+        """Whether networks can be measured: the device is here, or a node of the cluster."""
+        return self.measure is not None or self.request.engine.measure_on is not None or is_local(self.device)
+
     def measurer(self, say: Callable[[str], None]) -> Measure | None:
         """What measures; None where the device is elsewhere."""
-        if self.measure is not None:
+        if self.measure is not None or not self.measurable:
             return self.measure
-        return measurer(self.device, say) if is_local(self.device) else None
+        engine = self.request.engine
+        if engine.measure_on is None:
+            return measurer(self.device, say)
+        from nasbench.search.measuring_there import session_on
+
+        return measurer(self.device, say, session_on(engine.measure_on, engine.address, say))
 
     def decode(self, choose: Choose) -> Genotype:
         return adapt(self.space.decode(choose), classes=self.classes)
@@ -105,7 +116,8 @@ class Task:
             seed=seed % 2**31,
             split_seed=r.seed,
             validation=VALIDATION,
-            threads=1,
+            threads=r.engine.threads,
+            device=r.engine.trains_on,
             save_weights=final,
             test=final,
             plugins=self.plugins,
@@ -116,8 +128,9 @@ def prepare(request: Request, device: Device) -> Task:
     """Load what the request names; the predictor comes later, since profiling takes longest.
 
     Raises:
-        NasbenchError: an unknown space, network, strategy or data set.
+        NasbenchError: an unknown space, network, strategy or data set; a machine that lacks what a trial asks for.
     """
+    check_room(request.engine, request.workers)
     space = load_space(request.space)
     strategy(request.strategy, request.seed, **request.options)
     images = load_images(request.data, Path(request.data_root) if request.data_root else None, size=request.recipe.decoded_size)

@@ -11,6 +11,7 @@ from nasbench.files import cache_folder
 from nasbench.training.downloads import SOURCES, load_named
 from nasbench.training.embedded import load_embedded
 from nasbench.training.folder import load_folder
+from nasbench.training.given import given_images
 from nasbench.training.images import Images
 
 NAMES = ("embedded", *SOURCES)
@@ -25,6 +26,8 @@ def load_images(
 ) -> Images:
     """The data set of that name (NAMES), else the folder of that path (see folder.py); `./mnist` is a folder.
 
+    A process that was given these images (see given.py) reads no files.
+
     Args:
         root: where named sets are kept and downloaded to; by default `data` in nasbench's cache folder.
         size: pixels a side at which a folder's images are decoded; named sets have their own.
@@ -35,6 +38,8 @@ def load_images(
     """
     if not 8 <= size <= 1024:
         raise DataError(f"images are decoded at 8 to 1024 pixels a side; got {size}; try 64")
+    if (images := given_images((name_or_path, None if root is None else str(root), size))) is not None:
+        return images
     if name_or_path == "embedded":
         return load_embedded()
     if name_or_path in SOURCES:

@@ -12,7 +12,7 @@ from nasbench.genotype import Genotype, digest, trace
 from nasbench.latency import Device, Measurement, Predictor, Profile
 from nasbench.latency.profile import TimedNetwork
 from nasbench.latency.signature import signatures
-from nasbench.search.engines.local import Finished
+from nasbench.search.engines.engine import Finished
 from nasbench.search.limits import Limits
 from nasbench.search.request import Request
 from nasbench.search.run import search
@@ -98,17 +98,17 @@ def measurement(ms, width=0.01, anchor_ms=ANCHOR_MS, noisy=False) -> Measurement
 
 
 def task(measure=None, predicted=None, space="tiny", trials=6, workers=2, **more) -> Task:
-    limits = more.pop("limits", Limits(latency_ms=1.0))
-    request = Request(space=space, limits=limits, trials=trials, workers=workers, known=KNOWN, final_seeds=1, **more)
+    limits, evaluate = more.pop("limits", Limits(latency_ms=1.0)), more.pop("evaluate", by_size)
+    request = Request(space=space, limits=limits, trials=trials, workers=workers, known=KNOWN, **{"final_seeds": 1, **more})
     predictor = Predictor(profile(space) if predicted is None else predicted)
-    return Task(request, load_space(space), 10, 100, "no images", PAPER, predictor, evaluate=by_size, measure=measure)
+    return Task(request, load_space(space), 10, 100, "no images", PAPER, predictor, evaluate=evaluate, measure=measure)
 
 
 class Inline:
     """An engine that works in this process: a fork server that other tests started would load torch for every trial."""
 
-    def __init__(self, workers, **_) -> None:
-        self.workers, self._waiting = workers, []
+    def __init__(self, request, evaluate, say) -> None:
+        self.workers, self.time_limit_s, self._waiting = request.workers, None, []
 
     free = property(lambda self: self.workers - len(self._waiting))
     running = property(lambda self: [key for key, _, _ in self._waiting])
@@ -128,5 +128,5 @@ class Inline:
 
 
 def run(path, made: Task, listener=None, engine=Inline):
-    with patch("nasbench.search.run.LocalEngine", engine), patch("nasbench.search.plan.LocalEngine", engine):
+    with patch("nasbench.search.run.open_engine", engine):
         return search(made, path, listener or Silent(), lambda task, plan: None)

@@ -12,7 +12,7 @@ from nasbench.analysis.study import open_study
 from nasbench.errors import BudgetError
 from nasbench.genotype import Genotype, cost
 from nasbench.search.draws import every
-from nasbench.search.engines.local import LocalEngine
+from nasbench.search.engines.open import open_engine
 from nasbench.search.limits import Limits
 from nasbench.search.reward import reward
 from nasbench.spaces import load_space
@@ -162,7 +162,7 @@ def test_a_budget_without_latency(tmp_path, mode):
 
 @pytest.mark.slow
 def test_an_evaluator_of_ones_own_travels_to_its_processes(done, tmp_path):
-    run(tmp_path / "study", done[1], engine=LocalEngine)
+    run(tmp_path / "study", done[1], engine=open_engine)
     assert said_of(tmp_path / "study") == said_of(done[0])
 
 

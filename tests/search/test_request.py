@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from nasbench.errors import StudyError
 from nasbench.latency import DeviceChoice
+from nasbench.search.engines.choice import EngineChoice
 from nasbench.search.limits import Limits
-from nasbench.search.request import Request
+from nasbench.search.request import MAY_CHANGE, Request
 from nasbench.spaces import load_space
 
 
@@ -38,3 +42,28 @@ def test_another_device_is_another_command() -> None:
     commands = [request_for(device).command(space, "key", "images") for device, _ in CHOICES]
     assert commands[0] == commands[1]
     assert all(one != commands[0] for one in commands[2:])
+
+
+def test_the_engine_may_change_but_not_what_trials_train_on() -> None:
+    def command(**engine: Any) -> dict[str, Any]:
+        request = Request(space="tiny", limits=Limits(latency_ms=20.0), engine=EngineChoice(**engine))
+        found = request.command(load_space("tiny"), "key", "images")
+        assert Request.from_command(found) == request
+        return {name: value for name, value in found.items() if name not in MAY_CHANGE}
+
+    usual = command()
+    assert command(name="ray", address="auto") == command(cpus=0.5) == usual
+    assert command(gpus=0.25) == command(gpus=2, name="ray") != usual
+    assert command(cpus=2) not in (usual, command(cpus=4))
+
+
+def test_a_study_of_before_there_were_engines_goes_on() -> None:
+    found = request_for(DeviceChoice()).command(load_space("tiny"), "key", "images")
+    del found["engine"]
+    assert Request.from_command(found) == request_for(DeviceChoice())
+
+
+def test_measuring_elsewhere_needs_a_profile_of_there() -> None:
+    choice = EngineChoice(name="ray", address="auto", measure_on="phone")
+    with pytest.raises(StudyError, match=r"--measure-on is for a device elsewhere, .*; got --device cpu"):
+        Request(space="tiny", limits=Limits(latency_ms=20.0), engine=choice)

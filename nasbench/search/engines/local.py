@@ -17,32 +17,15 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from nasbench.errors import StudyError
-from nasbench.search.engines.worker import MAX_ANSWER, describe, run
+from nasbench.search.engines.calls import MAX_ANSWER, describe, finished, read_answer, too_long
+from nasbench.search.engines.engine import Engine, Finished, check_engine
+from nasbench.search.engines.gpus import GpuSlots
+from nasbench.search.engines.worker import run
 
 LEAVING_S = 5.0  # for a process to end after it has sent its answer
-
-
-@dataclass(frozen=True)
-class Finished:
-    """How a submitted call ended.
-
-    Attributes:
-        end: `result`; `error` (the function raised, or its result could not be sent); `died` (killed, or crashed);
-            `timeout`. The last two may be worth another try.
-        reason: one line, where there is no result; traceback: of an error.
-        seconds: wall time of the process, by a clock that does not jump.
-    """
-
-    key: Hashable
-    end: Literal["result", "error", "died", "timeout"]
-    result: Any = None
-    reason: str | None = None
-    traceback: str = ""
-    exit_code: int | None = None
-    seconds: float = 0.0
 
 
 @dataclass
@@ -51,12 +34,13 @@ class _Running:
     receiver: Connection
     started: float
     deadline: float | None
+    limit_s: float | None
     answer: tuple[Any, ...] | None = None
     timed_out: bool = False
 
 
-class LocalEngine:
-    """Runs calls `function(argument)` side by side, each in a process of its own, and ends with them on `close`.
+class LocalEngine(Engine):
+    """Runs calls side by side, each in a process of its own, and ends with them on `close`.
 
     Functions and arguments are pickled, so a function is a module's. A killed, hanging or exhausted process stays in its
     call and comes back as a reason. Children never see ^C: the driver decides what becomes of them. They die with it.
@@ -65,15 +49,21 @@ class LocalEngine:
         workers: calls at a time.
         time_limit_s: after which a call's process group is killed; None for no limit.
         preload: modules that the server imports once, such as torch and the evaluator's; they must not compute on import.
+        gpus: seats on GPUs, of which each call takes one: its process sees no other GPU.
+
+    Raises:
+        StudyError: impossible numbers, or fewer seats on GPUs than workers.
     """
 
-    def __init__(self, workers: int = 1, *, time_limit_s: float | None = None, preload: Sequence[str] = ()) -> None:
-        if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= 1024:
-            raise StudyError(f"an engine has 1 to 1024 workers; got {workers!r}")
-        if time_limit_s is not None and not time_limit_s > 0:
-            raise StudyError(f"a trial's time limit is above 0 seconds; got {time_limit_s!r}")
+    def __init__(
+        self, workers: int = 1, *, time_limit_s: float | None = None, preload: Sequence[str] = (), gpus: GpuSlots | None = None
+    ) -> None:
+        check_engine(workers, time_limit_s)
+        if gpus is not None:
+            gpus.check(workers)
         self.workers = workers
-        self._time_limit_s = time_limit_s
+        self.time_limit_s = time_limit_s
+        self._gpus = gpus
         self._preload = ["nasbench.search.engines.worker", *preload]
         self._context = multiprocessing.get_context("forkserver")
         self._running: dict[Hashable, _Running] = {}
@@ -95,22 +85,25 @@ class LocalEngine:
         if key in self._running or self.free < 1:
             raise RuntimeError(f"submit needs a new key and a free worker; got {key!r}, {self.free} of {self.workers} free")
         _start_server(self._preload)
+        environment = {} if self._gpus is None else self._gpus.take(key)
         receiver, sender = self._context.Pipe(duplex=False)
-        process = self._context.Process(target=run, args=(sender, function, argument, log), name=f"trial {key}")
+        process = self._context.Process(target=run, args=(sender, function, argument, log, environment), name=f"trial {key}")
         try:
             with _main_hidden(function):
                 process.start()
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             receiver.close()
+            self._give_back(key)
             raise StudyError(f"a trial runs a module's function on plain data; {describe(error)}") from error
         except BaseException:
             receiver.close()
+            self._give_back(key)
             raise
         finally:
             sender.close()  # the child's copy alone is left, so that its death is the end of the pipe
         started = time.monotonic()  # the server answers once it has loaded its modules; that is not the trial's time
-        deadline = None if self._time_limit_s is None else started + self._time_limit_s
-        self._running[key] = _Running(process, receiver, started, deadline)
+        deadline = None if self.time_limit_s is None else started + self.time_limit_s
+        self._running[key] = _Running(process, receiver, started, deadline, self.time_limit_s)
 
     def wait(self, timeout: float | None = None) -> list[Finished]:
         """Wait until at least one call ends, at most `timeout` seconds; an empty list when none did."""
@@ -132,6 +125,7 @@ class LocalEngine:
     def cancel(self, key: Hashable) -> None:
         """Kill a call; nothing of it comes back."""
         call = self._running.pop(key)
+        self._give_back(key)
         _kill(call.process)
         call.process.join()
         call.process.close()
@@ -160,6 +154,7 @@ class LocalEngine:
 
     def _collect(self, key: Hashable) -> Finished:
         call = self._running.pop(key)
+        self._give_back(key)
         code = call.process.exitcode
         if code != 0:
             _kill(call.process)  # what it left in its group
@@ -167,14 +162,14 @@ class LocalEngine:
         call.process.close()
         call.receiver.close()
         if call.answer:
-            kind, value, *trace = call.answer
-            if kind == "result":
-                return Finished(key, "result", value, exit_code=code, seconds=seconds)
-            return Finished(key, "error", reason=value, traceback=trace[0], exit_code=code, seconds=seconds)
+            return finished(key, call.answer, seconds, code)
         if call.timed_out:
-            reason = f"a trial has {self._time_limit_s:g} s; it was killed after {seconds:.1f} s"
-            return Finished(key, "timeout", reason=reason, exit_code=code, seconds=seconds)
+            return too_long(key, call.limit_s, seconds, code)
         return Finished(key, "died", reason=_cause(code), exit_code=code, seconds=seconds)
+
+    def _give_back(self, key: Hashable) -> None:
+        if self._gpus is not None:
+            self._gpus.give_back(key)
 
     def __enter__(self) -> Self:
         return self
@@ -189,11 +184,7 @@ def _receive(receiver: Connection) -> tuple[Any, ...]:
         message = receiver.recv_bytes(MAX_ANSWER + 1)
     except (EOFError, OSError):
         return ()
-    try:
-        answer: tuple[Any, ...] = pickle.loads(message)  # noqa: S301 -- from our own child, through our own pipe
-    except Exception as error:  # noqa: BLE001 -- its class cannot be imported here, or its constructor raises
-        return ("error", f"a trial's result has to be readable by the driver; {describe(error)}", "")
-    return answer
+    return read_answer(message)
 
 
 def _start_server(preload: Sequence[str]) -> None:

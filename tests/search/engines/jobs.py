@@ -8,6 +8,8 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 
 def double(x):
@@ -89,3 +91,59 @@ def sleep(task):
     tell_pids(file, os.getpid())
     time.sleep(seconds)
     return "slept"
+
+
+def variable(name):
+    return os.environ.get(name)
+
+
+def process(_):
+    return os.getpid()
+
+
+def spoil(_):
+    """What one trial may leave behind in a process that others use after it."""
+    import torch
+
+    torch.set_num_threads(2)
+    torch.manual_seed(99)
+    torch.rand(1000)
+    torch.backends.cudnn.benchmark = True
+    os.umask(0o077)
+    return torch.get_num_threads()
+
+
+def nowhere(_):
+    return float("nan"), float("inf"), {"nested/name": [None, (1, 2)]}
+
+
+def train(task):
+    """A short training; the seconds differ, all else must not."""
+    from nasbench.evaluate.train import evaluate_training
+
+    told = evaluate_training(task)
+    return {k: v for k, v in told.items() if "second" not in k}
+
+
+@dataclass(frozen=True)
+class Step:
+    """Work in a folder, which knows where it is."""
+
+    folder: str
+
+
+def own_folder(task):
+    return task.folder
+
+
+def with_folder(task, folder):
+    return replace(task, folder=folder)
+
+
+def step(task):
+    """Goes on from a checkpoint, and leaves a result."""
+    folder = Path(task.folder)
+    (folder / "weights").write_bytes((folder / "checkpoint.bin").read_bytes() * 2)
+    (folder / "result.json").write_text("{}")
+    (folder / "checkpoint.bin").unlink()
+    return task.folder

@@ -1,0 +1,190 @@
+"""What an engine costs a trial, side by side in one run. `python benchmarks/engine.py [--help]`.
+
+The same jobs, 40 that do nothing and 40 that sleep for 2 s, two at a time, through our two engines, each with a ledger of ours that
+is asked before and told after every trial by one driver; through Optuna alone with `n_jobs=2` (threads in one process: nothing
+isolates a trial); and through Ray Tune with its OptunaSearch, as it comes and with `reuse_actors`. Optuna's storage is SQLite in all of
+them. The overhead of a trial is what the run took beyond the jobs themselves, from the first submission to the last answer, over the
+number of trials; after the first result: the same from the first answer on, without what starting takes. Both are of the wall
+clock, with two trials at a time; nothing is subtracted but the sleep. Rounds take turns, medians and ranges are over rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from naps import nap
+
+from nasbench.genotype import Block, Genotype
+from nasbench.latency.processor import cpu_name
+from nasbench.search.engines.engine import Engine
+from nasbench.search.engines.local import LocalEngine
+from nasbench.search.engines.ray_engine import RayEngine
+from nasbench.search.folder import StudyFolder
+from nasbench.search.ledger import Ledger
+from nasbench.search.strategies import strategy
+
+WORKERS = 2
+OPTIONS = 10  # questions of the space, as many for Optuna's own
+
+
+def chain(choose: Callable[..., Any]) -> Genotype:
+    """A space of 4^10 networks that are traced in no time."""
+    rows = tuple(Block("conv", {"width": choose(f"{i}.width", [4, 8, 12, 16])}) for i in range(OPTIONS))
+    return Genotype("chain", (3, 16, 16), stages=(rows,), head=(Block("gap"), Block("linear", {"width": 10})))
+
+
+def ours(make: Callable[[], Engine], trials: int, seconds: float, folder: Path) -> list[float]:
+    """When each answer came, from the first submission on, with the ledger told of every one."""
+    with StudyFolder.create(folder / "study", {"space": "chain"}) as study, Ledger.open(study) as ledger, make() as engine:
+        phase = ledger.phase("search", ("maximize",), strategy("random", 0), 0)
+        begun, ends = 0, []
+        start = time.perf_counter()
+        while len(ends) < trials:
+            while begun < trials and engine.free:
+                asked = phase.ask(chain)
+                if asked is None:
+                    raise RuntimeError("the space is exhausted")
+                engine.submit(asked.number, nap, (seconds, asked.genotype.to_yaml()))
+                begun += 1
+            for finished in engine.wait():
+                if finished.end != "result":
+                    raise RuntimeError(finished.reason)
+                phase.tell(
+                    int(str(finished.key)), {"status": "ok", "values": [finished.result], "accuracy": finished.result, "seconds": 0.0}
+                )
+                ends.append(time.perf_counter() - start)
+    return ends
+
+
+def local(trials: int, seconds: float, folder: Path) -> list[float]:
+    return ours(lambda: LocalEngine(WORKERS, preload=("torch",)), trials, seconds, folder)
+
+
+def ray(trials: int, seconds: float, folder: Path) -> list[float]:
+    return ours(lambda: RayEngine(WORKERS, preload=("torch",)), trials, seconds, folder)
+
+
+def optuna_alone(trials: int, seconds: float, folder: Path) -> list[float]:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(storage=f"sqlite:///{folder}/study.db", sampler=optuna.samplers.RandomSampler(seed=0), direction="maximize")
+    ends = []
+    start = time.perf_counter()
+
+    def objective(trial: Any) -> float:
+        words = [trial.suggest_categorical(f"{i}.width", [4, 8, 12, 16]) for i in range(OPTIONS)]
+        return nap((seconds, str(words)))
+
+    study.optimize(objective, n_trials=trials, n_jobs=WORKERS, callbacks=[lambda *_: ends.append(time.perf_counter() - start)])
+    return ends
+
+
+def optuna_search(trials: int, seconds: float, folder: Path, *, reuse: bool = False) -> list[float]:
+    """Tune with OptunaSearch, in the Ray cluster that our engine would start."""
+    from nasbench.search.engines.ray_cluster import connected
+
+    with connected(None, 0.0):
+        import optuna
+        from ray import tune
+        from ray.tune.search.optuna import OptunaSearch
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        ends: list[float] = []
+        start = time.perf_counter()
+
+        class Note(tune.Callback):
+            def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+                ends.append(time.perf_counter() - start)
+
+        def work(drawn: dict[str, Any]) -> None:
+            time.sleep(seconds)  # Tune does not take the module of `nap` along
+            tune.report({"accuracy": len(str(drawn)) / 1000})
+
+        space = {f"{i}.width": optuna.distributions.CategoricalDistribution([4, 8, 12, 16]) for i in range(OPTIONS)}
+        storage = optuna.storages.RDBStorage(f"sqlite:///{folder}/study.db")
+        search = OptunaSearch(space=space, metric="accuracy", mode="max", sampler=optuna.samplers.RandomSampler(seed=0), storage=storage)
+        config = tune.TuneConfig(search_alg=search, num_samples=trials, max_concurrent_trials=WORKERS, reuse_actors=reuse)
+        run = tune.RunConfig(storage_path=str(folder), callbacks=[Note()], verbose=0)
+        results = tune.Tuner(tune.with_resources(work, {"cpu": 1}), tune_config=config, run_config=run).fit()
+        if results.errors:
+            raise results.errors[0]
+    return ends
+
+
+WAYS: dict[str, Callable[[int, float, Path], list[float]]] = {
+    "nasbench, local": local,
+    "nasbench, ray": ray,
+    "Optuna alone, n_jobs=2": optuna_alone,
+    "Tune + OptunaSearch": optuna_search,
+    "Tune + OptunaSearch, actors used again": lambda trials, seconds, folder: optuna_search(trials, seconds, folder, reuse=True),
+}
+
+
+def overhead(ends: list[float], seconds: float) -> dict[str, float]:
+    """Milliseconds a trial that the jobs do not explain."""
+    if len(ends) % WORKERS:
+        raise ValueError(f"{len(ends)} trials do not fill {WORKERS} workers")
+    ends = sorted(ends)
+    trials = len(ends)
+    whole = ends[-1] - seconds * trials / WORKERS
+    # After the first answer the others of its round are under way; the rounds that follow take their time.
+    rest = ends[-1] - ends[0] - seconds * (trials / WORKERS - 1)
+    return {"a_trial_ms": 1e3 * whole / trials, "after_first_ms": 1e3 * rest / (trials - 1), "first_s": ends[0] - seconds}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=3, help="of the trivial trials; those of 2 s are run once")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
+    asked = parser.parse_args()
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    rows: dict[str, dict[str, Any]] = {}
+    for seconds, rounds in ((0.0, asked.rounds), (2.0, 1)):
+        found: dict[str, list[dict[str, float]]] = {name: [] for name in WAYS}
+        for turn in range(rounds):
+            for name in list(WAYS) if turn % 2 == 0 else reversed(WAYS):
+                with tempfile.TemporaryDirectory(prefix="nasbench-bench-") as folder:
+                    found[name].append(overhead(WAYS[name](asked.trials, seconds, Path(folder)), seconds))
+                print(f"# {seconds:g} s, {name}: {found[name][-1]}", flush=True)
+        for name, runs in found.items():
+            rows[f"{name}, trials of {seconds:g} s"] = (
+                {key: median(run[key] for run in runs) for key in runs[0]}
+                | {f"{key}_range": [min(run[key] for run in runs), max(run[key] for run in runs)] for key in runs[0]}
+                | {"rounds": rounds}
+            )
+    figures = {
+        "benchmark": "engine",
+        "about": " ".join((__doc__ or "").split()),
+        "machine": f"{cpu_name()}, {len(os.sched_getaffinity(0))} cores",
+        "load": ", ".join(f"{x:.1f}" for x in os.getloadavg()),
+        "date": date.today().isoformat(),
+        "python": platform.python_version(),
+        **{package: version(package) for package in ("torch", "optuna", "ray")},
+        "trials": asked.trials,
+        "workers": WORKERS,
+        "rows": rows,
+    }
+    print(f"\n{figures['machine']}; {figures['date']}, load {figures['load']}, {asked.trials} trials, {WORKERS} at a time")
+    print(f"{'':60s} {'a trial':>10s} {'after first':>12s} {'first after':>12s}")
+    for name, row in rows.items():
+        print(f"{name:60s} {row['a_trial_ms']:7.0f} ms {row['after_first_ms']:9.0f} ms {row['first_s']:10.1f} s")
+    if asked.json:
+        asked.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""One process at a time in a trial's folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Hold a trial's folder, after waiting for who has it: the worker of a driver that was killed may be at it for a few seconds more.
+
+    The kernel lets go of it when the process ends, however it ends. Where folders cannot be locked (some network file systems) nothing
+    is held: files are written whole there too, and both processes write the same.
+    """
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)

@@ -1,0 +1,71 @@
+"""The engine that a request names, and whether there is room for its trials."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasbench.errors import StudyError
+from nasbench.search.engines.choice import EngineChoice
+from nasbench.search.engines.engine import MAX_WORKERS, Engine
+from nasbench.search.engines.gpus import GpuSlots, visible_gpus
+
+if TYPE_CHECKING:
+    from nasbench.search.request import Request
+
+
+def room_for(choice: EngineChoice) -> int:
+    """How many trials at a time this machine has room for; a cluster says so itself, and lowers this number."""
+    if choice.address is not None:
+        return MAX_WORKERS
+    jobs = max(1, int(len(os.sched_getaffinity(0)) / choice.cpus))
+    return max(1, min(jobs, GpuSlots(visible_gpus(), choice.gpus).seats)) if choice.gpus else jobs
+
+
+def check_room(choice: EngineChoice, workers: int) -> None:
+    """See, before anything takes time, that this machine has what trials ask for; a cluster says so when it is joined.
+
+    Raises:
+        StudyError: it has not.
+    """
+    cores = len(os.sched_getaffinity(0))
+    if choice.address is None and choice.cpus > cores:
+        raise StudyError(f"a trial needs {choice.cpus:g} CPUs and this machine has {cores}; ask for less with --cpus-per-trial")
+    if choice.address is None and choice.gpus:
+        GpuSlots(visible_gpus(), choice.gpus).check(workers if choice.name == "local" else 1)
+
+
+def open_engine(request: Request, evaluate: Callable[[Any], Any], say: Callable[[str], None]) -> Engine:
+    """An engine with the request's workers, ready; a context manager that ends with what runs.
+
+    Raises:
+        StudyError: there is no such engine here, or it has not what a trial needs.
+        DataError: the images, which a cluster is given, cannot be read.
+    """
+    choice, modules = request.engine, ("torch", "nasbench.evaluate.train", evaluate.__module__)
+    if choice.name == "local":
+        from nasbench.search.engines.local import LocalEngine
+
+        return LocalEngine(request.workers, preload=modules, gpus=GpuSlots(visible_gpus(), choice.gpus) if choice.gpus else None)
+    from nasbench.evaluate.train import folder_of, in_folder
+    from nasbench.search.engines.carry import Carrier
+    from nasbench.search.engines.ray_engine import RayEngine
+    from nasbench.training.data import load_images
+    from nasbench.training.given import give_images, pack
+
+    root = Path(request.data_root) if request.data_root else None
+    size = request.recipe.decoded_size
+    packed = pack(load_images(request.data, root, size=size), (request.data, request.data_root, size))
+    return RayEngine(
+        request.workers,
+        preload=modules,
+        cpus=choice.cpus,
+        gpus=choice.gpus,
+        address=choice.address,
+        prepare=(give_images, packed),
+        prepare_bytes=packed.bytes,
+        carrier=Carrier(folder_of, in_folder),
+        say=say,
+    )

@@ -1,0 +1,190 @@
+"""Kill -9 of drivers, workers and nodes under a whole search, with either engine: nothing is lost, and nothing done twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from paper_search import KNOWN
+from toy_search import outcome
+
+from nasbench.analysis.study import open_study
+from nasbench.search.arms import COUNTED
+
+pytestmark = pytest.mark.slow  # drivers that are fresh interpreters, Ray clusters that come and go
+
+TRIALS = 10
+FINALS = 2 * (3 + len(KNOWN))  # seeds of finalists and known networks
+ENGINES = pytest.mark.parametrize("engine", ["local", "ray"])
+
+
+def start(folder, engine, jobs, trials=TRIALS, *more):
+    command = [sys.executable, str(Path(__file__).with_name("whole_driver.py")), folder, engine, jobs, trials, *more]
+    return subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process):
+    out, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    return out
+
+
+def trials_of(folder):
+    return open_study(folder).records() if (folder / "ledger.db").exists() else []
+
+
+def ended(folder):
+    return {(t.phase, t.number): t for t in trials_of(folder) if t.status != "running"}
+
+
+def told(trials):
+    return {phase: outcome([t for t in trials if t.phase == phase]) for phase in ("search", "random", "final")}
+
+
+def check_complete(folder, trials=TRIALS):
+    """Exactly what was asked for: none lost, none twice, none running."""
+    found = trials_of(folder)
+    for phase, wanted in (("search", trials), ("random", trials), ("final", FINALS)):
+        mine = [t for t in found if t.phase == phase]
+        counted = [t for t in mine if t.status in COUNTED]
+        assert [t.status for t in counted] == ["ok"] * wanted
+        assert [t.number for t in mine] == list(range(len(mine)))
+        if phase != "final":
+            assert len({t.digest for t in counted}) == wanted
+    assert not [t for t in found if t.status == "running"]
+    return found
+
+
+def begun(folder, trial):
+    """The processes that worked on a trial."""
+    return (folder / "trials" / f"{trial.phase}-{trial.number:04d}" / "started").read_text().split()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """By the local engine, one trial at a time: it repeats exactly."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "study"
+    finish(start(folder, "local", 1))
+    return folder
+
+
+def test_one_worker_and_one_seed_give_one_front(undisturbed, tmp_path):
+    finish(start(tmp_path / "study", "ray", 1))
+    assert told(check_complete(tmp_path / "study")) == told(check_complete(undisturbed))
+    fronts = [open_study(folder).front()[["number", "digest", "accuracy", "latency_ms"]] for folder in (tmp_path / "study", undisturbed)]
+    assert fronts[0].equals(fronts[1])
+    assert open_study(tmp_path / "study").summary() == open_study(undisturbed).summary()
+
+
+@ENGINES
+def test_the_driver_killed_at_five_random_moments(engine, undisturbed, tmp_path):
+    rng, folder, finished = random.Random(11), tmp_path / "study", {}
+    for i in range(5):
+        process = start(folder, engine, 1)
+        for _ in range(1 + 3 * (i > 0)):  # some way in: each time further, and at another moment of a trial
+            assert process.stdout.readline(), process.stderr.read()
+        time.sleep(rng.uniform(0, 0.7))
+        process.kill()
+        process.communicate()
+        now = ended(folder)
+        assert finished.items() <= now.items(), "a finished trial was lost or changed"
+        assert len(now) > len(finished)
+        finished = now
+    finish(start(folder, engine, 1))
+    assert told(check_complete(folder)) == told(trials_of(undisturbed))
+    twice = [t for t in finished.values() if t.status == "ok" and len(begun(folder, t)) > 2]
+    assert not twice, "a trial was begun again though nothing killed it"
+
+
+def test_engines_take_turns_in_one_study(undisturbed, tmp_path):
+    folder = tmp_path / "study"
+    for engine in ("ray", "local", "ray"):
+        process = start(folder, engine, 1)
+        for _ in range(4):
+            assert process.stdout.readline(), process.stderr.read()
+        process.kill()
+        process.communicate()
+    finish(start(folder, "local", 1))
+    assert told(check_complete(folder)) == told(trials_of(undisturbed))
+
+
+@ENGINES
+def test_workers_killed_at_five_random_moments(engine, tmp_path):
+    rng, folder, wanted, killed = random.Random(12), tmp_path / "study", 24, set()
+    process = start(folder, engine, 2, wanted)
+    assert process.stdout.readline()
+    while len(killed) < 5:
+        time.sleep(rng.uniform(0.2, 0.6))
+        assert process.poll() is None, "too late to kill anybody"
+        for place in sorted((folder / "trials").glob("*-*")):
+            mark = place / "started"
+            if place.name not in killed and mark.exists() and not (place / "result.json").exists():
+                os.kill(int(mark.read_text().split()[-1]), signal.SIGKILL)
+                killed.add(place.name)
+                break
+    finish(process)
+    found = check_complete(folder, wanted)
+    again = {f"{t.phase}-{t.number:04d}" for t in found if t.status == "ok" and t.more["attempts"] == 2}
+    assert again <= killed  # one may have answered just before
+    assert len(again) >= 4
+    assert all(len(begun(folder, t)) == (2 if f"{t.phase}-{t.number:04d}" in again else 1) for t in found if t.status == "ok")
+
+
+@pytest.fixture
+def nodes():
+    """A cluster of three nodes in this machine, where the driver's own has no room for trials."""
+    command = [sys.executable, str(Path(__file__).with_name("three_nodes.py"))]
+    cluster = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    cluster.address = cluster.stdout.readline().strip()
+    yield cluster
+    cluster.communicate("end\n", timeout=60)
+
+
+def test_a_node_dies_under_a_search(nodes, tmp_path):
+    folder, wanted = tmp_path / "study", 16
+    process = start(folder, "ray", 2, wanted, nodes.address)
+    for _ in range(6):
+        assert process.stdout.readline(), process.stderr.read()
+    before = ended(folder)
+    print("kill", file=nodes.stdin, flush=True)
+    assert nodes.stdout.readline().strip() == "killed"
+    finish(process)
+    found = check_complete(folder, wanted)
+    assert before.items() <= {(t.phase, t.number): t for t in found}.items()
+    again = [t for t in found if t.status == "ok" and t.more["attempts"] == 2]
+    assert 1 <= len(again) <= 2, "what ran on the lost node ran once more"
+
+
+MEASURE = """
+import sys
+from dataclasses import replace
+from nasbench.errors import NasbenchError
+from nasbench.latency import local_device
+from nasbench.search.measuring_there import session_on
+from nasbench.spaces import load_space
+
+device = local_device()
+for resource, wanted in (("target", device), ("telescope", device), ("target", replace(device, name="Another"))):
+    try:
+        found = session_on(resource, sys.argv[1], print)({"one": load_space("tiny").sample(0)}, wanted, max_seconds=3.0)
+        print(sorted(found), found["one"].median_ms > 0)
+    except NasbenchError as error:
+        print(error)
+"""
+
+
+def test_latency_is_measured_on_the_node_that_is_the_device(nodes):
+    """And nowhere else: a node without the resource, or one that is another device, measures nothing."""
+    ran = subprocess.run([sys.executable, "-c", MEASURE, nodes.address], capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 0, ran.stderr
+    measured, lacking, other = ran.stdout.splitlines()
+    assert measured == "['one'] True"
+    assert lacking.startswith("latencies are measured on the node that has --measure-on telescope; no node of the cluster has it")
+    assert "target" in lacking
+    assert other.startswith("on the node with target: ")
