@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import nasbench as nb
-from nasbench.analysis.plots import front_picture, plot_front
+from nasbench.analysis.plots import Final, front_picture, plot_front, save_front
 from nasbench.analysis.worth import verdicts
 from nasbench.errors import NasbenchError
 
@@ -51,7 +51,7 @@ def test_picture_holds_each_arm_and_the_front():
     assert picture.search == [(10.0, 0.70), (12.0, 0.80), (14.0, 0.75)]
     assert picture.random == [(11.0, 0.60)]
     assert picture.front == [(10.0, 0.70), (12.0, 0.80)]
-    assert picture.finals == [("search 1", 12.5, 0.8, True)]
+    assert picture.finals == [Final("search 1", 12.5, 0.8, True, 12.5, 12.5, 0.8, 0.8)]
 
 
 @pytest.mark.parametrize("rows", [0, 1, len(TRIALS)])
