@@ -57,6 +57,8 @@ class Dashboard:
     def __init__(self, folder: StudyFolder, port: int = 8080, refresh_s: float = REFRESH_S) -> None:
         if importlib.util.find_spec("optuna_dashboard") is None:
             raise NasbenchError("the dashboard is optuna-dashboard, which is not installed; run: pip install 'nasbench[dashboard]'")
+        if folder.is_copy:
+            raise StudyError(f"a dashboard shows a study's ledger; {folder.path} is a copy without one; name the study itself")
         if not has_tables(folder):
             raise StudyError(f"a dashboard shows trials; {folder.path} has none yet; wait for the first")
         self._ledger, self._refresh_s = folder.ledger, refresh_s

@@ -11,7 +11,6 @@ from statistics import median
 from typing import Any
 
 from nasbench.analysis.study import Study
-from nasbench.search.arms import COUNTED
 from nasbench.search.records import Trial
 
 PHASES = ("search", "random", "final")
@@ -66,7 +65,7 @@ def standing(study: Study, now: float | None = None) -> Standing:
         counts.setdefault(t.phase, Counter())[t.status] += 1
     order = sorted(counts, key=lambda p: (PHASES.index(p) if p in PHASES else len(PHASES), p))
     arms = [t for t in records if t.phase in PHASES[:2]]
-    trained = [t for t in records if t.status in COUNTED and t.seconds]
+    trained = [t for t in records if t.seconds]  # what was refused or repeated took none
     planned = {"final": int(plan["final_runs"])} if "final_runs" in plan else {}
     if "trials" in plan and study.command.get("trials") is not None:
         planned |= {"search": int(plan["trials"]), "random": int(plan["trials"])}
@@ -99,7 +98,7 @@ def _left(study: Study, arms: Sequence[Trial], now: float) -> float | None:
             before = sum(t.seconds or 0.0 for t in arms if t.finished and t.finished.timestamp() < began) / workers
             return max(0.0, float(command["time_s"]) - before - (now - began))
         one = median([t.seconds for t in arms if t.seconds] or [float(plan["seconds_per_trial"])])
-        done = sum(t.status in COUNTED for t in arms)
+        done = sum(bool(t.seconds) for t in arms)
         return (2 * int(plan["trials"]) - done + int(plan["final_runs"])) * one / workers
     except (KeyError, TypeError, ValueError):  # a young study, or one of another kind
         return None

@@ -16,9 +16,8 @@ from nasbench.analysis.front import pareto_front
 from nasbench.errors import StudyError
 from nasbench.files import write_atomic
 from nasbench.latency import Device, Predictor, load_profile
-from nasbench.search.copying import has_tables
+from nasbench.search.copying import stored_trials
 from nasbench.search.folder import StudyFolder
-from nasbench.search.ledger import Ledger
 from nasbench.search.records import Trial
 
 _NESTED = ("params", "constraints", "more", "genotype")
@@ -81,10 +80,7 @@ class Study:
 
     def records(self, phase: str | None = None) -> list[Trial]:
         """Trials as records; empty before the first."""
-        if not has_tables(self._folder):
-            return []
-        with Ledger.open(self._folder, write=False) as ledger:
-            return ledger.records(phase)
+        return stored_trials(self._folder, phase)
 
     def trials(self, phase: str | None = None) -> pd.DataFrame:
         """One row per trial of the phases `search`, `random` and `final`, or of one.

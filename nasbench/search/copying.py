@@ -1,16 +1,25 @@
-"""Copies of a study and of its ledger, taken while the driver may be writing."""
+"""Copies of a study and of its ledger, taken while the driver may be writing.
+
+A copied study has its trials as lines of text, `trials.jsonl`, in place of a ledger: to look at, not to go on with.
+"""
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import asdict, fields
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from nasbench.errors import StudyError
 from nasbench.files import write_atomic
-from nasbench.search.folder import STUDY_FILE, StudyFolder
+from nasbench.search.folder import STUDY_FILE, TRIALS_FILE, StudyFolder
+from nasbench.search.ledger import Ledger
 from nasbench.search.measuring import MEASUREMENTS_FILE
+from nasbench.search.records import Trial
 from nasbench.search.store import check, uri
 
 # What tables and pictures are made from; not the weights, checkpoints and lines of each epoch, nor the user's own code.
@@ -37,14 +46,48 @@ def has_tables(folder: StudyFolder) -> bool:
         return True
 
 
+def stored_trials(folder: StudyFolder, phase: str | None = None) -> list[Trial]:
+    """The trials of a study or of a copy, by phase and number; none before the first.
+
+    Raises:
+        StudyError: see `Ledger.open`; or a copy that is damaged.
+    """
+    if folder.is_copy:
+        return [t for t in _read_lines(folder.path / TRIALS_FILE) if phase in (None, t.phase)]
+    if not has_tables(folder):
+        return []
+    with Ledger.open(folder, write=False) as ledger:
+        return ledger.records(phase)
+
+
+def _read_lines(path: Path) -> list[Trial]:
+    try:
+        return [_from_json(json.loads(line)) for line in path.read_text().splitlines()]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise StudyError(f"a copied study has its trials in {path}; it cannot be read ({error}); copy the study once more") from None
+
+
+def _to_json(trial: Trial) -> dict[str, Any]:
+    """Without fields that are as usual, so that a line is short."""
+    row = {name: value for name, value in asdict(trial).items() if value not in (None, {}, "")}
+    return row | {name: value.isoformat() for name, value in row.items() if isinstance(value, datetime)}
+
+
+def _from_json(row: dict[str, Any]) -> Trial:
+    unknown = row.keys() - {f.name for f in fields(Trial)}
+    if unknown:
+        raise ValueError(f"unknown field {min(unknown)}")
+    times = {name: datetime.fromisoformat(row[name]) for name in ("started", "finished") if name in row}
+    values = {"values": tuple(row["values"])} if "values" in row else {}
+    return Trial(**{**row, **times, **values})
+
+
 def copy_ledger(ledger: Path, to: Path) -> Path:
     """One moment of a ledger as a file of its own, in a single file without a log beside it.
 
     Raises:
-        StudyError: it is missing or damaged, or the copy cannot be written.
+        StudyError: it is damaged, or the copy cannot be written.
     """
-    if not ledger.exists():
-        raise StudyError(f"a study keeps its trials in ledger.db; {ledger} is missing; wait for its first trial, or restore the file")
     check(ledger)
     to.unlink(missing_ok=True)
     try:
@@ -72,8 +115,8 @@ def copy_study(folder: StudyFolder, to: Path) -> Path:
                 write_atomic(temporary / name, (folder.path / name).read_bytes())
         if not any((temporary / "best").iterdir()):
             (temporary / "best").rmdir()
-        if has_tables(folder):
-            copy_ledger(folder.ledger, temporary / "ledger.db")
+        lines = (json.dumps(_to_json(trial)) + "\n" for trial in stored_trials(folder))
+        write_atomic(temporary / TRIALS_FILE, "".join(lines))
         write_atomic(temporary / STUDY_FILE, (folder.path / STUDY_FILE).read_bytes())
         temporary.rename(to)
     except OSError as error:

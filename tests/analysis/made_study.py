@@ -26,9 +26,10 @@ COMMAND: Mapping[str, Any] = {
 ANCHOR_MS = 5.0
 
 
-def told(accuracy: float | None = None, ms: float = 10.0, status: str = "ok", seconds: float = 30.0, **more: Any) -> dict[str, Any]:
+def told(accuracy: float | None = None, ms: float = 10.0, status: str = "ok", seconds: float | None = None, **more: Any) -> dict[str, Any]:
     """A trial's record; one without accuracy is over budget."""
     status = status if accuracy is not None else "over_budget"
+    seconds = seconds if seconds is not None else 0.0 if status == "over_budget" else 30.0
     found = {"status": status, "latency_ms": ms, "macs": int(ms * 1e6), "params_count": 1000, "seconds": seconds}
     found |= {"latency_low_ms": 0.9 * ms, "latency_high_ms": 1.1 * ms, "constraints": {"latency": 1.1 * ms / 20 - 1}}
     if accuracy is not None and status == "ok":
