@@ -64,7 +64,7 @@ class Dashboard:
         self._ledger, self._refresh_s = folder.ledger, refresh_s
         self._temporary = tempfile.TemporaryDirectory(prefix="nasbench-dashboard-")
         self._count = 0
-        self._ended = threading.Event()
+        self._ended, self._serves = threading.Event(), False
         try:
             self._shown = self._copy()
             self._server = _listen(port, self._answer)
@@ -75,13 +75,15 @@ class Dashboard:
 
     def start(self) -> None:
         """Serve in threads of this process; returns at once."""
+        self._serves = True
         for work in (lambda: self._server.serve_forever(poll_interval=0.2), self._keep_fresh):
             threading.Thread(target=work, daemon=True).start()
 
     def close(self) -> None:
         """End, and remove the copy."""
         self._ended.set()
-        self._server.shutdown()
+        if self._serves:  # else it would wait for ever
+            self._server.shutdown()
         self._server.server_close()
         self._shown.close()
         self._temporary.cleanup()

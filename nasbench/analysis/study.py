@@ -20,11 +20,11 @@ from nasbench.search.copying import stored_trials
 from nasbench.search.folder import StudyFolder
 from nasbench.search.records import Trial
 
-_NESTED = ("params", "constraints", "more", "genotype")
+_NESTED = ("params", "constraints", "more", "genotype", "rungs")
 # Columns of every frame of trials, also where no trial has them; other numbers that a trial told come after them.
-FIGURES = ("latency_low_ms", "latency_high_ms", "predicted_ms", "measured_ms", "peak_bytes", "size_bytes", "test_accuracy")
+FIGURES = ("latency_low_ms", "latency_high_ms", "predicted_ms", "measured_ms", "peak_bytes", "size_bytes", "epochs", "test_accuracy")
 _NUMBERS = ("accuracy", "latency_ms", "reward", "seconds", *(n for n in FIGURES if n.endswith(("_ms", "accuracy"))))
-_COUNTS = ("macs", "params_count", "duplicate_of", "parent", "peak_bytes", "size_bytes")
+_COUNTS = ("macs", "params_count", "duplicate_of", "parent", "peak_bytes", "size_bytes", "epochs")
 SHOWN = ("phase", "number", "status", "accuracy", "latency_ms", "macs", "params_count", "reward", "seconds", "reason")
 
 

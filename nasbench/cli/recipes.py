@@ -36,15 +36,15 @@ def read_options(ctx: typer.Context, path: Path | None) -> Path | None:
                 f"a recipe holds options of {ctx.info_name}; {path} has {key!r}{nearest(key, known)}; there are {', '.join(known)}"
             )
         if value is not None:
-            given[name] = _written(path, key, value)
+            given[name] = value if isinstance(value, bool) and getattr(options[name], "is_flag", False) else _written(path, key, value)
     ctx.default_map = {**(ctx.default_map or {}), **given}
     return path
 
 
-def _written(path: Path, key: object, value: Any) -> str | bool:
+def _written(path: Path, key: object, value: Any) -> str:
     """A value as it would stand on the command line; a list is written with commas."""
     if isinstance(value, bool):
-        return value
+        return str(value).lower()  # which is refused where a number is meant
     if isinstance(value, list) and all(isinstance(v, str | int | float) and not isinstance(v, bool) for v in value):
         return ",".join(map(str, value))
     if isinstance(value, str | int | float):

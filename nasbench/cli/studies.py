@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -189,9 +191,14 @@ def dashboard(
     ended = threading.Event()
     with Dashboard(StudyFolder.open(path), port) as served:
         say(f"{path} at {served.url}, a copy that follows it; Ctrl-C ends it")
-        if browser:
+        if browser and _has_screen():
             webbrowser.open(served.url)
         try:
             ended.wait()
         except KeyboardInterrupt:
             say("ended")
+
+
+def _has_screen() -> bool:
+    """Where there is none, a text browser would take the terminal."""
+    return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
