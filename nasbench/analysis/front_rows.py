@@ -41,8 +41,8 @@ def rows_frame(networks: Mapping[str, Genotype]) -> pd.DataFrame:
     """
     columns = {}
     for name, g in networks.items():
-        style = g.style.written()
-        cells = {"input": "x".join(map(str, g.input)), "style": ", ".join(f"{k} {v}" for k, v in style.items()) or "as usual"}
+        style = _lines([f"{k} {v}" for k, v in g.style.written().items()]) or ["as usual"]
+        cells = {"input": "x".join(map(str, g.input)), "style": "\n".join(style)}
         parts = [("stem", g.stem), *((f"stage {i + 1}", s) for i, s in enumerate(g.stages)), ("head", g.head)]
         columns[name] = cells | {part: "\n".join(_words(rows)) for part, rows in parts if rows}
     df = pd.DataFrame(columns)

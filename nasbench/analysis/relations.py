@@ -79,6 +79,9 @@ def plot_relation(found: Relation, ax: Axes | None = None) -> Axes:
     ax.set(xlabel=x.label, ylabel=y.label)
     ax.set_title(f"Spearman {said}, {count} networks", fontsize=10, loc="left")
     ax.grid(alpha=0.25)
-    if len(found.points) > 1:
-        ax.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, borderaxespad=0.2, handletextpad=0.1)
+    if len(found.points) > 1:  # above the title, where it hides no point
+        ax.legend(
+            fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderaxespad=2.6, handletextpad=0.1,
+            columnspacing=1,
+        )  # fmt: skip
     return ax

@@ -39,20 +39,20 @@ def status(
 
     Example: nasbench status runs/mbconv-20ms --watch
     """
-    from nasbench.analysis.standing import standing
+    from nasbench.analysis.state import study_state
     from nasbench.analysis.study import open_study
     from nasbench.cli.study_text import show_summary
-    from nasbench.cli.watch import show_standing, watch_study
+    from nasbench.cli.watch import show_state, watch_study
 
     study = open_study(path)
     if as_json:
-        found = standing(study).to_json()
+        found = study_state(study).to_json()
         show_json({"path": str(path), **found, "trials": found["counts"], "planned": study.plan(), "summary": study.summary()})
         return
     if watch:
         watch_study(study, every)
     else:
-        show_standing(study)
+        show_state(study)
     if study.summary():
         show_summary(study)
 

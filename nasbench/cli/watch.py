@@ -11,16 +11,16 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from nasbench.analysis.standing import Standing, standing
+from nasbench.analysis.state import StudyState, study_state
 from nasbench.analysis.study import Study
 from nasbench.cli.shared import console, say
 from nasbench.errors import StudyError
 from nasbench.genotype.units import show_duration
 
 
-def show_standing(study: Study) -> None:
+def show_state(study: Study) -> None:
     """Print it once."""
-    console.print(_drawn(study, standing(study)))
+    console.print(_drawn(study, study_state(study)))
 
 
 def watch_study(study: Study, every_s: float) -> None:
@@ -30,7 +30,7 @@ def watch_study(study: Study, every_s: float) -> None:
     """
     with suppress(KeyboardInterrupt):
         if console.is_terminal:
-            with Live(_drawn(study, standing(study)), console=console, auto_refresh=False) as live:
+            with Live(_drawn(study, study_state(study)), console=console, auto_refresh=False) as live:
                 for found in _moments(study, every_s):
                     live.update(_drawn(study, found), refresh=True)
         else:
@@ -40,14 +40,14 @@ def watch_study(study: Study, every_s: float) -> None:
                 if line != said:
                     say(line)
                 said = line
-            show_standing(study)
+            show_state(study)
 
 
-def _moments(study: Study, every_s: float) -> Iterator[Standing]:
+def _moments(study: Study, every_s: float) -> Iterator[StudyState]:
     """The study at each look; the last one after its driver has gone."""
     while True:
         try:
-            found = standing(study)
+            found = study_state(study)
         except StudyError:
             if not study.driver:
                 raise
@@ -59,7 +59,7 @@ def _moments(study: Study, every_s: float) -> Iterator[Standing]:
         time.sleep(every_s)
 
 
-def _drawn(study: Study, s: Standing) -> Group:
+def _drawn(study: Study, s: StudyState) -> Group:
     made = Table(box=None, header_style="bold", pad_edge=False)
     for name, justify in (("phase", "left"), ("planned", "right"), ("trials", "left"), ("best so far", "left")):
         made.add_column(name, justify=justify)  # type: ignore[arg-type] # one of rich's words
@@ -74,14 +74,14 @@ def _drawn(study: Study, s: Standing) -> Group:
     return Group(*(Text(line) for line in lines), *([made] if s.counts else [Text("no trial yet")]))
 
 
-def _pace(s: Standing) -> str:
+def _pace(s: StudyState) -> str:
     said = [f"{s.trained} trainings in {show_duration(s.seconds)} of one worker"]
     said += [f"{s.per_hour:.0f} an hour"] if s.per_hour is not None else []
     said += [f"about {show_duration(s.left_s)} left"] if s.left_s is not None and not s.finished else []
     return ", ".join(said)
 
 
-def _line(s: Standing) -> str:
+def _line(s: StudyState) -> str:
     """One moment for a log."""
     counts = "; ".join(f"{phase}: {', '.join(f'{n} {w}' for w, n in sorted(c.items()))}" for phase, c in s.counts.items())
     return f"{counts or 'no trial yet'}{f'; newest {s.last}' if s.last else ''}"

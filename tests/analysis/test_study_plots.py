@@ -156,6 +156,10 @@ class TestRelation:
         assert_readable(ax)
         assert ax.get_title("left").startswith("Spearman +0.60, 5 networks")
 
+    def test_picture_of_several_groups_in_a_narrow_place(self, study):
+        frame = pd.concat([study.trials().assign(study=f"mbconv-300Mmacs-{i}") for i in range(3)])
+        assert_readable(plot_relation(relation(frame, "macs", by="study"), new_axes((5, 4.6))))
+
     def test_unknown_column(self, study):
         with pytest.raises(NasbenchError, match="macs"):
             relation(study.trials(), "mac")

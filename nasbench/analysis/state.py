@@ -27,7 +27,7 @@ class Best:
 
 
 @dataclass(frozen=True)
-class Standing:
+class StudyState:
     """One moment of a study.
 
     Attributes:
@@ -56,7 +56,7 @@ class Standing:
         return asdict(self) | {"driver": driver}
 
 
-def standing(study: Study, now: float | None = None) -> Standing:
+def study_state(study: Study, now: float | None = None) -> StudyState:
     """Where a study is at the moment; `now` is in seconds since the epoch."""
     now = time.time() if now is None else now
     records, driver, plan = study.records(), study.driver, study.plan()
@@ -70,7 +70,7 @@ def standing(study: Study, now: float | None = None) -> Standing:
     if "trials" in plan and study.command.get("trials") is not None:
         planned |= {"search": int(plan["trials"]), "random": int(plan["trials"])}
     pace = _pace(trained, now) if driver else None
-    return Standing(
+    return StudyState(
         driver, bool(study.summary()), {p: dict(counts[p]) for p in order}, {p: b for p in order if (b := _best(records, p))},
         planned, len(trained), sum(t.seconds or 0.0 for t in trained), pace, _left(study, arms, now) if driver else None, _last(records),
     )  # fmt: skip
