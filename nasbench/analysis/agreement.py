@@ -57,7 +57,7 @@ def plot_agreement(agreement: pd.DataFrame, target_ms: float | None = None, ax: 
     """Measured over predicted latency with both intervals, the line where they are equal, and the budget on either axis."""
     import seaborn as sns
 
-    ax = axes(ax, (6.6, 6.2))
+    ax = axes(ax, (6.2, 6.4))
     ends = ("predicted_low_ms", "predicted_high_ms", "measured_low_ms", "measured_high_ms")
     for (label, df), color in zip(
         (
@@ -84,7 +84,7 @@ def plot_agreement(agreement: pd.DataFrame, target_ms: float | None = None, ax: 
         ax.set(xscale="log", yscale="log", xlim=ends_ms, ylim=ends_ms)
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_formatter(lambda value, _: f"{value:g}")
-            axis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "235" else "")
+            axis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "2357" else "")
     if target_ms is not None:
         ax.axvline(target_ms, color="0.35", ls="--", lw=1, label=f"budget {target_ms:g} ms")
         ax.axhline(target_ms, color="0.35", ls="--", lw=1)

@@ -64,10 +64,11 @@ class Comparison:
     def table(self) -> pd.DataFrame:
         """One row per study: what was asked, what it cost, its best network, its hypervolume and `mean_accuracy` (see `Hypervolume`)."""
         volumes = self.hypervolumes()
-        return pd.DataFrame({name: self._row(study, volumes[name]) for name, study in self.studies.items()}).T.rename_axis("study")
+        rows = [self._row(study, self._trials[name], volumes[name]) for name, study in self.studies.items()]
+        return pd.DataFrame(rows, index=pd.Index(list(self.studies), name="study"))
 
-    def _row(self, study: Study, volume: Hypervolume) -> dict[str, Any]:
-        search = self._trials[next(name for name, s in self.studies.items() if s is study)].query("phase == 'search'")
+    def _row(self, study: Study, trials: pd.DataFrame, volume: Hypervolume) -> dict[str, Any]:
+        search = trials[trials["phase"] == "search"]
         best = study.best()
         figures = ("accuracy", "final_accuracy", "latency_ms", "measured_ms", "macs", "params_count")
         return {

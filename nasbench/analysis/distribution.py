@@ -85,12 +85,12 @@ def plot_edf(frame: pd.DataFrame, column: str, limit: float | None = None, ax: A
     label = x.label if column != "latency_ms" else f"predicted {x.label}"
     ax.set(xscale="log", xlabel=label, ylabel=y.label, ylim=(0, 101))
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
-    if df[column].iloc[-1] < 30 * df[column].iloc[0]:
-        ax.xaxis.set_minor_formatter(lambda value, _: f"{value:,.10g}" if f"{value:e}"[0] in "25" else "")
+    narrow = "25" if df[column].iloc[-1] < 100 * df[column].iloc[0] else ""  # else the powers of ten are enough
+    ax.xaxis.set_minor_formatter(lambda value, _: f"{value:,.10g}" if f"{value:e}"[0] in narrow else "")
     if limit is not None:
         share = float((frame[column].dropna() <= limit).mean())
         ax.axvline(x.factor * limit, color="0.35", ls="--", lw=1.1)
-        unit = label[label.rindex("(") + 1 : -1]
+        unit = label[label.rindex("(") + 1 : -1].replace("millions", "million")
         ax.set_title(f"{share:.0%} within {x.factor * limit:g} {unit}", fontsize=10, loc="left")
     ax.grid(alpha=0.25)
     return ax

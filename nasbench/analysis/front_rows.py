@@ -10,11 +10,13 @@ import pandas as pd
 from nasbench.analysis.metrics import axes
 from nasbench.analysis.networks import stage_frame
 from nasbench.genotype import Block, Genotype
+from nasbench.genotype.genotype import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST = 8  # networks side by side, that stay readable
+LONGEST = 26  # letters of a cell's line
 
 
 def chosen(front: pd.DataFrame, most: int = MOST) -> pd.DataFrame:
@@ -81,7 +83,7 @@ def plot_rows(networks: Mapping[str, Genotype], ax: Axes | None = None) -> Axes:
             ax.bar(i, height, width=1, bottom=bottom, color=shades(norm(share)), edgecolor="white", linewidth=1.5)
             ax.text(
                 i, bottom + height / 2, words.loc[row, name], ha="center", va="center", fontsize=7.5, linespacing=1.25,
-                color="white" if norm(share) > 0.65 else "black",
+                color="white" if norm(share) > 0.72 else "black",
             )  # fmt: skip
         ticks.append(bottom + height / 2)
         bottom += height
@@ -121,29 +123,30 @@ def _words(rows: Sequence[Block]) -> list[str]:
     found = []
     for run in runs:
         op, count = run[0].op, len(run)
-        written = [{k: v for k, v in _told(b).items() if k not in ("op", "repeat", "stride", "paths", "nodes")} for b in run]
-        widths = list(dict.fromkeys(str(w["width"]) for w in written if "width" in w))
-        stride = run[0].written().get("stride", 1)
+        fields = [{k: plain(v) for k, v in b.fields.items()} for b in run]  # with those left at their default
+        widths = [str(f["width"]) for f in fields if f.get("width") is not None]
+        stride = fields[0].get("stride", 1)
         head = f"{f'{count} x ' if count > 1 else ''}{op}{f' {widths[-1]}' if widths else ''}{f' /{stride}' if stride != 1 else ''}"
-        others = {
-            k: list(dict.fromkeys(_short(w.get(k)) for w in written)) for k in dict.fromkeys(k for w in written for k in w) if k != "width"
-        }
-        said = [f"{k} {' '.join(v)}" for k, v in others.items()]
-        found += [head, *_lines(said)] if said else [head]
+        said = []
+        for name in dict.fromkeys(k for b in run for k in _shown(b)):
+            values = list(dict.fromkeys(_short(f.get(name)) for f in fields))
+            said.append(f"no {name}" if values == ["none"] else f"{name} {' '.join(values)}")
+        found += [f"{head}, {said[0]}"] if len(said) == 1 and len(head) + len(said[0]) + 2 <= LONGEST else [head, *_lines(said)]
     return found
 
 
-def _told(row: Block) -> dict[str, Any]:
-    """What is written, and the kernel also where it is the usual one: it is what people look for."""
-    kernel = {"kernel": row.fields["kernel"]} if isinstance(row.fields.get("kernel"), int) else {}
-    return kernel | row.written()
+def _shown(row: Block) -> list[str]:
+    """The fields that are written, and the kernel also where it is the usual one: it is what people look for."""
+    kernel = row.fields.get("kernel")
+    usual = ["kernel"] if isinstance(kernel, int) and kernel > 1 else []
+    return [*usual, *(k for k in row.written() if k not in ("op", "repeat", "stride", "paths", "nodes", "width"))]
 
 
-def _lines(parts: Sequence[str], most: int = 26) -> list[str]:
+def _lines(parts: Sequence[str]) -> list[str]:
     """Parts joined by commas, broken where a line would be too long for a cell."""
     lines: list[str] = []
     for part in parts:
-        if lines and len(lines[-1]) + len(part) + 2 <= most:
+        if lines and len(lines[-1]) + len(part) + 2 <= LONGEST:
             lines[-1] += f", {part}"
         else:
             lines.append(part)
@@ -151,4 +154,6 @@ def _lines(parts: Sequence[str], most: int = 26) -> list[str]:
 
 
 def _short(value: Any) -> str:
-    return "no" if value is None else str(value).replace("in*", "") if not isinstance(value, list) else "x".join(map(str, value))
+    if isinstance(value, list):
+        return "x".join(map(str, value))
+    return "none" if value is None else str(value).replace("in*", "")

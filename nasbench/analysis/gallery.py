@@ -73,7 +73,7 @@ def _latency(study: Study, out: Path, _: int) -> Path:
     agreement = agreement_frame(study)
     if agreement.empty:
         raise StudyError(f"the picture shows measurements; {study.path} has none yet")
-    return save_picture(out, lambda figure: plot_agreement(agreement, study.limit_ms, figure.subplots()), (6.6, 6.2))
+    return save_picture(out, lambda figure: plot_agreement(agreement, study.limit_ms, figure.subplots()), (6.2, 6.4))
 
 
 def _networks(study: Study, out: Path, _: int) -> Path:

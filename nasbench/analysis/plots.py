@@ -114,7 +114,7 @@ def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
     ax.set_ylabel(METRICS["accuracy"].label)
     ax.grid(alpha=0.25)
     if ax.get_legend_handles_labels()[1]:
-        ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0, frameon=False)
+        ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0, frameon=False, markerscale=0.8)
     _name_known(picture, ax)
     return ax
 

@@ -74,12 +74,13 @@ def plot_front_over_time(trials: pd.DataFrame, reference: tuple[float, float], a
     ax = axes(ax)
     x, y = metric("latency_ms"), metric("accuracy")
     fronts = fronts_over_time(trials)
-    for (share, points), color in zip(fronts.items(), sns.color_palette("crest", len(fronts)), strict=True):
+    widths = [1.4 + 1.2 * i for i in reversed(range(len(fronts)))]  # an earlier front shows on both sides of a later one that is the same
+    for (share, points), color, width in zip(fronts.items(), sns.color_palette("flare", len(fronts)), widths, strict=True):
         if points:
             ms, accuracy = zip(*points, strict=True)
             # To the right end, since whatever is found holds for every larger limit too.
             ax.step(
-                [*ms, max(reference[0], ms[-1])], [y.factor * v for v in (*accuracy, accuracy[-1])], where="post", color=color, lw=1.6,
+                [*ms, max(reference[0], ms[-1])], [y.factor * v for v in (*accuracy, accuracy[-1])], where="post", color=color, lw=width,
                 label=f"after {share:.0%} of the cost",
             )  # fmt: skip
             ax.plot(ms, [y.factor * v for v in accuracy], ls="", marker="o", ms=4, color=color)

@@ -77,7 +77,7 @@ def plot_relation(found: Relation, ax: Axes | None = None) -> Axes:
     count = sum(map(len, found.points.values()))
     said = f"{found.spearman:+.2f}" if math.isfinite(found.spearman) else "not told"
     ax.set(xlabel=x.label, ylabel=y.label)
-    ax.set_title(f"Spearman {said}, {count} networks", fontsize=10, loc="left")
+    ax.set_title(f"Spearman {said}, n = {count}", fontsize=10, loc="left")
     ax.grid(alpha=0.25)
     if len(found.points) > 1:  # above the title, where it hides no point
         ax.legend(

@@ -125,7 +125,7 @@ def _show_fronts(found: Comparison, as_json: bool) -> None:
         ("study", "strategy", ">budget", ">trials", ">cost", ">best", ">at", ">last round", ">hypervolume"),
         (
             (
-                name, r["strategy"], f"{cell(r['limit_ms'], 'g')} ms" if r["limit_ms"] is not None else "none", r["trials"],
+                name, r["strategy"], f"{limit} ms" if (limit := cell(r["limit_ms"], "g")) else "none", r["trials"],
                 show_duration(r["cost_s"]), cell(r["accuracy"], ".1%"), f"{cell(r['latency_ms'], '.1f')} ms" if r["trials"] else "",
                 cell(r["final_accuracy"], ".1%"), cell(r["hypervolume_ms"], ".2f"),
             )
@@ -187,7 +187,8 @@ def dashboard(
     from nasbench.analysis.dashboard import Dashboard
     from nasbench.search.folder import StudyFolder
 
-    signal.signal(signal.SIGTERM, as_interrupt)
+    for one in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs are told to ignore the first
+        signal.signal(one, as_interrupt)
     ended = threading.Event()
     with Dashboard(StudyFolder.open(path), port) as served:
         say(f"{path} at {served.url}, a copy that follows it; Ctrl-C ends it")

@@ -69,7 +69,7 @@ def _read_lines(path: Path) -> list[Trial]:
 
 def _to_json(trial: Trial) -> dict[str, Any]:
     """Without fields that are as usual, so that a line is short."""
-    row = {name: value for name, value in asdict(trial).items() if value not in (None, {}, "")}
+    row = {name: value for name, value in asdict(trial).items() if value not in (None, {}, "", ())}
     return row | {name: value.isoformat() for name, value in row.items() if isinstance(value, datetime)}
 
 
@@ -77,9 +77,13 @@ def _from_json(row: dict[str, Any]) -> Trial:
     unknown = row.keys() - {f.name for f in fields(Trial)}
     if unknown:
         raise ValueError(f"unknown field {min(unknown)}")
-    times = {name: datetime.fromisoformat(row[name]) for name in ("started", "finished") if name in row}
-    values = {"values": tuple(row["values"])} if "values" in row else {}
-    return Trial(**{**row, **times, **values})
+    told = dict(row)
+    for name in ("started", "finished"):
+        if name in told:
+            told[name] = datetime.fromisoformat(told[name])
+    if "values" in told:
+        told["values"] = tuple(told["values"])
+    return Trial(**told)
 
 
 def copy_ledger(ledger: Path, to: Path) -> Path:

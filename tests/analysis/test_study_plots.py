@@ -18,7 +18,7 @@ from nasbench.analysis.plots import front_picture, plot_front
 from nasbench.analysis.progress import fronts_over_time, plot_front_over_time, plot_progress, progress_frame
 from nasbench.analysis.relations import plot_relation, relation, spearman
 from nasbench.errors import NasbenchError, StudyError
-from nasbench.genotype import adapt, digest
+from nasbench.genotype import Block, adapt, digest
 from nasbench.latency import Predictor
 from nasbench.spaces.choosers import record_options, replay
 from nasbench.zoo import known
@@ -154,7 +154,7 @@ class TestRelation:
     def test_picture_prints_it(self, study):
         ax = plot_relation(relation(study.trials(), "macs"), new_axes())
         assert_readable(ax)
-        assert ax.get_title("left").startswith("Spearman +0.60, 5 networks")
+        assert ax.get_title("left").startswith("Spearman +0.60, n = 5")
 
     def test_picture_of_several_groups_in_a_narrow_place(self, study):
         frame = pd.concat([study.trials().assign(study=f"mbconv-300Mmacs-{i}") for i in range(3)])
@@ -207,8 +207,16 @@ class TestRows:
         assert df.loc["stem", "a"] == "conv 16 /2\nkernel 3, act hardswish"
         assert df.loc["stage 2", "a"].splitlines()[0] == "2 x mbconv 24 /2"
         assert "expand 4.5 11/3" in df.loc["stage 2", "a"]
+        assert rows_frame({"a": known("mobilenet_v2")}).loc["stage 2", "a"] == "2 x mbconv 24 /2\nkernel 3"
         missing = [r for r in df.index if r.startswith("stage") and df.loc[r, "b"] == ""]
         assert missing  # LeNet has fewer stages
+
+    def test_a_field_left_at_its_default_is_not_called_none(self):
+        rows = (Block("mbconv", {"width": 80, "stride": 2}), Block("mbconv", {"width": 80, "expand": "in*2.5"}))
+        g = nb.Genotype("g", (3, 32, 32), stages=(rows, (Block("mbconv", {"width": 80, "expand": None}),)))
+        df = rows_frame({"a": g})
+        assert df.loc["stage 1", "a"] == "2 x mbconv 80 /2\nkernel 3, expand 6 2.5"
+        assert df.loc["stage 2", "a"] == "mbconv 80\nkernel 3, no expand"
 
     def test_shares_are_of_the_whole(self):
         networks = {"a": known("mobilenet_v3_small"), "b": known("resnet18")}
