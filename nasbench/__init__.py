@@ -24,6 +24,7 @@ _HOMES = {
     "adapt": "genotype",
     "block": "genotype",
     "build": "network",
+    "compare_studies": "analysis.compare",
     "cost": "genotype",
     "digest": "genotype",
     "draw": "genotype",
@@ -43,6 +44,7 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
+    from nasbench.analysis.compare import compare_studies
     from nasbench.analysis.front import pareto_front
     from nasbench.analysis.networks import known_frame
     from nasbench.analysis.rows import row_diff

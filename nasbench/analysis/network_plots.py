@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,15 +11,14 @@ import pandas as pd
 
 from nasbench import pareto
 from nasbench.analysis.labels import Bubble, place_labels
+from nasbench.analysis.metrics import METRICS, axes, save_picture
 from nasbench.analysis.networks import network_frame, receptive_frame, stage_frame
-from nasbench.analysis.plots import METRICS
-from nasbench.errors import NasbenchError
-from nasbench.files import write_atomic
 from nasbench.genotype import Genotype
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+SIZE = (9.5, 6.4)  # inches
 MOST_AREA = 1100.0  # of the largest bubble, in square points
 LEAST_AREA = 9.0
 ROUND = (0.01e6, 0.03e6, 0.1e6, 0.3e6, 1e6, 3e6, 10e6, 30e6, 100e6)  # parameters that the key of bubbles may show
@@ -65,7 +63,7 @@ def plot_networks(picture: NetworksPicture, ax: Axes | None = None) -> Axes:
     """
     import seaborn as sns
 
-    ax = _axes(ax)
+    ax = axes(ax, SIZE)
     points = [*picture.published, *picture.missing]
     most = max((p.params for p in points), default=1.0)
     blue, grey = sns.color_palette("colorblind")[0], "0.55"
@@ -165,17 +163,8 @@ def save_networks(networks: Mapping[str, Genotype], path: Path) -> Path:
     Raises:
         NasbenchError: an ending that stands for no format.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9.5, 6.4), layout="constrained")
-    formats = figure.canvas.get_supported_filetypes()
-    if path.suffix.removeprefix(".") not in formats:
-        raise NasbenchError(f"a picture's ending is one of {', '.join(sorted(formats))}; got {path.name}")
-    plot_networks(networks_picture(network_frame(networks)), figure.subplots())
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=path.suffix.removeprefix("."), dpi=130)
-    write_atomic(path, buffer.getvalue())
-    return path
+    picture = networks_picture(network_frame(networks))
+    return save_picture(path, lambda figure: plot_networks(picture, figure.subplots()), SIZE)
 
 
 class History(NamedTuple):
@@ -206,7 +195,7 @@ def plot_history(found: History, names: Sequence[str] = (), ax: Axes | None = No
     import seaborn as sns
     from matplotlib.colors import Normalize
 
-    ax = _axes(ax)
+    ax = axes(ax, SIZE)
     colors = sns.color_palette("viridis_r", as_cmap=True)
     years = [p[3] for p in found.points]
     norm = Normalize(min(years) - 1, max(years))
@@ -244,7 +233,7 @@ def plot_shares(shares: pd.DataFrame, what: str, ax: Axes | None = None) -> Axes
     """Bars of `stage_shares`; `what` names the column for the axis, such as `multiply-adds`."""
     import seaborn as sns
 
-    ax = _axes(ax)
+    ax = axes(ax, SIZE)
     body = [c for c in shares.columns if c.startswith("stage")]
     shades = dict(zip(body, sns.color_palette("crest", len(body)), strict=True)) | {
         "stem": (0.75,) * 3,
@@ -264,7 +253,7 @@ def plot_receptive(networks: Mapping[str, Genotype], ax: Axes | None = None) -> 
     """How far a value sees, over the depth at which it stands; a dotted line per size of image. The data are `receptive_frame`s."""
     import seaborn as sns
 
-    ax = _axes(ax)
+    ax = axes(ax, SIZE)
     for (name, g), color in zip(networks.items(), sns.color_palette("colorblind", len(networks)), strict=True):
         seen = receptive_frame(g).groupby("depth_layers").seen_px.max().cummax()
         ax.plot(seen.index, seen * METRICS["seen_px"].factor, marker=".", ms=4, color=color, label=name)
@@ -278,9 +267,3 @@ def plot_receptive(networks: Mapping[str, Genotype], ax: Axes | None = None) -> 
     ax.grid(alpha=0.25)
     ax.legend(fontsize=8)
     return ax
-
-
-def _axes(ax: Axes | None) -> Axes:
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=(9.5, 6.4), layout="constrained")[1] if ax is None else ax

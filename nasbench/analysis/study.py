@@ -1,64 +1,153 @@
-"""A study as DataFrames, whether or not it still runs."""
+"""A study as DataFrames, whether it is young, running, killed or finished. Nothing here writes to its ledger."""
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
+from nasbench import pareto
 from nasbench.analysis.front import pareto_front
+from nasbench.errors import StudyError
 from nasbench.files import write_atomic
-from nasbench.latency import Device
+from nasbench.latency import Device, Predictor, load_profile
+from nasbench.search.copying import stored_trials
 from nasbench.search.folder import StudyFolder
-from nasbench.search.ledger import Ledger
 from nasbench.search.records import Trial
 
-_NESTED = ("params", "constraints", "more", "genotype")
+_NESTED = ("params", "constraints", "more", "genotype", "rungs")
+# Columns of every frame of trials, also where no trial has them; other numbers that a trial told come after them.
+FIGURES = ("latency_low_ms", "latency_high_ms", "predicted_ms", "measured_ms", "peak_bytes", "size_bytes", "epochs", "test_accuracy")
+_NUMBERS = ("accuracy", "latency_ms", "reward", "seconds", *(n for n in FIGURES if n.endswith(("_ms", "accuracy"))))
+_COUNTS = ("macs", "params_count", "duplicate_of", "parent", "peak_bytes", "size_bytes", "epochs")
 SHOWN = ("phase", "number", "status", "accuracy", "latency_ms", "macs", "params_count", "reward", "seconds", "reason")
+
+
+class Hypervolume(NamedTuple):
+    """How much a front covers, and of what.
+
+    Attributes:
+        ms: the area between the front and the reference point, in milliseconds x accuracy (a share).
+        latency_ms, accuracy: the reference point; networks that are slower or less accurate count nothing.
+    """
+
+    ms: float
+    latency_ms: float
+    accuracy: float
+
+    def __float__(self) -> float:
+        return self.ms
+
+    def __str__(self) -> str:
+        return f"{self.ms:.3f} ms x accuracy (reference {self.latency_ms:g} ms, accuracy {self.accuracy:.0%})"
+
+    @property
+    def mean_accuracy(self) -> float:
+        """What the front's best has on average, above the reference, for a limit anywhere from 0 ms to the reference; 0 where none fits."""
+        return self.ms / self.latency_ms if self.latency_ms else math.nan
 
 
 class Study:
     """A study directory to read.
 
     Attributes:
-        path: of the directory.
+        path: of the directory; name: its last part.
         command: what was asked.
+        about: all of `study.yaml`: versions, revision, host, when it began.
     """
 
     def __init__(self, folder: StudyFolder) -> None:
         self._folder = folder
         self.path = folder.path
         self.command = folder.command
+        self.about = folder.study
+        self.name = folder.path.resolve().name
 
     @property
     def driver(self) -> dict[str, object] | None:
         """Who works on it now (pid, host, start), or None."""
         return self._folder.driver
 
+    @property
+    def limit_ms(self) -> float | None:
+        """The latency limit, or None."""
+        return self.command.get("latency_ms")
+
     def records(self, phase: str | None = None) -> list[Trial]:
         """Trials as records; empty before the first."""
-        if not self._folder.ledger.exists():
-            return []
-        with Ledger.open(self._folder, write=False) as ledger:
-            return ledger.records(phase)
+        return stored_trials(self._folder, phase)
 
     def trials(self, phase: str | None = None) -> pd.DataFrame:
-        """One row per trial: phase, number, status, accuracy, latency_ms, macs, params_count, reward, seconds and more.
+        """One row per trial of the phases `search`, `random` and `final`, or of one.
 
-        Latencies are predicted; measured where the prediction was too near the limit to tell.
+        Columns: phase, number, status, digest, accuracy, latency_ms, macs, params_count, reward, seconds, reason and more, units in
+        their names; then one for each question of the space, such as `resolution` or `stages.1.0.width`, with the answer: `null` where
+        that is none, missing where a trial was not asked. `genotype` (YAML) is the last. Latencies are predicted; measured where the
+        prediction was too near the limit to tell (then `predicted_ms` and `measured_ms` are both there), each with its interval.
         """
-        names = [f.name for f in fields(Trial) if f.name not in _NESTED]
-        rows = [{name: getattr(t, name) for name in names} | {"genotype": t.genotype} for t in self.records(phase)]
-        return pd.DataFrame(rows, columns=[*names, "genotype"])
+        records = self.records(phase)
+        figures, asked = _columns(records)
+        answers = [{column: _answer(t.params[label]) for column, label in asked.items() if label in t.params} for t in records]
+        return pd.concat(
+            [
+                pd.DataFrame([[getattr(t, n, t.more.get(n)) for n in figures] for t in records], columns=figures).astype(
+                    {**dict.fromkeys(_NUMBERS, "float64"), **dict.fromkeys(_COUNTS, "Int64")}
+                ),
+                pd.DataFrame(answers, columns=list(asked)).convert_dtypes(),
+                pd.DataFrame({"genotype": [t.genotype for t in records]}, dtype="str"),
+            ],
+            axis=1,
+        )
 
-    def front(self) -> pd.DataFrame:
-        """The search's trials that none of them beats in accuracy and latency."""
-        df = self.trials("search")
-        inside = df[(df["status"] == "ok") & df["accuracy"].notna() & df["latency_ms"].notna()]
-        return pareto_front(inside, minimize=["latency_ms"], maximize=["accuracy"])
+    def fields(self) -> list[str]:
+        """The columns of `trials` that are answers to the space's questions, in the order in which they were first asked."""
+        return list(_columns(self.records())[1])
+
+    def front(
+        self, *, minimize: Sequence[str] = ("latency_ms",), maximize: Sequence[str] = ("accuracy",), phase: str = "search"
+    ) -> pd.DataFrame:
+        """The phase's trained trials within every limit that none of them beats, by default in accuracy and latency.
+
+        Raises:
+            NasbenchError: a column that the trials have not.
+        """
+        return pareto_front(usable(self.trials(phase)), minimize=minimize, maximize=maximize)
+
+    def best(self) -> pd.Series | None:
+        """The search's trial that was handed over, or, before, the one with the best reward so far; None before the first.
+
+        `accuracy` is that of one short training. Once the last round was held, `final_accuracy` (mean of fresh seeds) and `measured_ms`
+        say what was promised, and `winner` is True; a study that ended without a winner has its best trial with False.
+        """
+        df = usable(self.trials("search"))
+        if df.empty:
+            return None
+        won = next((r for r in self.summary() if r.get("winner")), None)
+        mine = df[df["digest"] == won["digest"]] if won else df.iloc[:0]
+        by = df["reward"].fillna(df["accuracy"])
+        row = (mine.iloc[0] if len(mine) else df.iloc[int(by.to_numpy().argmax())]).copy()
+        row["winner"] = bool(len(mine))
+        row["final_accuracy"] = won["accuracy"] if won and len(mine) else math.nan
+        if won and len(mine) and won.get("measured", True):
+            row["measured_ms"] = won["latency_ms"]
+        return row
+
+    def hypervolume(self, reference: tuple[float, float] | None = None, phase: str = "search") -> Hypervolume:
+        """The area that the front covers, in milliseconds x accuracy.
+
+        `reference` is (latency in ms, accuracy as a share). Without it: the study's latency limit, or, where it has none, its slowest
+        trained network; and accuracy 0. Compare hypervolumes only where both have one reference (`compare_studies` sees to it).
+        """
+        return hypervolume(self.trials(phase), reference or self.reference())
+
+    def reference(self) -> tuple[float, float]:
+        """The point that `hypervolume` measures from where none is given; (NaN, 0) without limit and trials."""
+        return (self.limit_ms if self.limit_ms is not None else float(usable(self.trials())["latency_ms"].max()), 0.0)
 
     def summary(self) -> list[dict[str, Any]]:
         """The table of the last round: winner, rivals and known networks; empty until it was held."""
@@ -74,6 +163,18 @@ class Study:
         found = self._json("profile.json")
         return str(Device.from_json(found["device"])) if found else ""
 
+    def predictor(self) -> Predictor:
+        """Predicts latencies as the study does, from its own profile.
+
+        Raises:
+            StudyError: it has no profile yet.
+            DeviceError: the profile is damaged.
+        """
+        path = self.path / "profile.json"
+        if not path.exists():
+            raise StudyError(f"a study predicts latency from its profile.json; {self.path} has none yet; wait until it is planned")
+        return Predictor(load_profile(path))
+
     def write_front(self) -> Path:
         """Write `front.csv`."""
         path = self.path / "front.csv"
@@ -85,6 +186,36 @@ class Study:
             return json.loads((self.path / name).read_text())
         except (OSError, ValueError):
             return None
+
+
+def usable(trials: pd.DataFrame) -> pd.DataFrame:
+    """The trials that were trained in full and keep every limit: of a frame of `Study.trials`, those a front may be made of."""
+    return trials[(trials["status"] == "ok") & trials["accuracy"].notna() & trials["latency_ms"].notna()]
+
+
+def hypervolume(trials: pd.DataFrame, reference: tuple[float, float]) -> Hypervolume:
+    """The area that the usable trials of a frame cover below `reference`: (latency in ms, accuracy as a share)."""
+    df = usable(trials)
+    points = [(float(ms), -float(share)) for ms, share in zip(df["latency_ms"], df["accuracy"], strict=True)]
+    return Hypervolume(pareto.hypervolume(points, (reference[0], -reference[1])), *reference)
+
+
+def _is_figure(name: str, value: object) -> bool:
+    """A single number or where a network came from; no lists, texts and hashes."""
+    return name == "origin" or isinstance(value, int | float)
+
+
+def _answer(value: Any) -> Any:
+    """As YAML writes it, so that an answer of none differs from a question that was not asked."""
+    return "null" if value is None else value
+
+
+def _columns(records: Sequence[Trial]) -> tuple[list[str], dict[str, str]]:
+    """Names of figures, and of the space's questions by the name of their column."""
+    own = [f.name for f in fields(Trial) if f.name not in _NESTED]
+    figures = list(dict.fromkeys([*own, *FIGURES, *(k for t in records for k, v in t.more.items() if _is_figure(k, v))]))
+    labels = dict.fromkeys(label for t in records for label in t.params)
+    return figures, {f"field.{label}" if label in {*figures, "genotype"} else label: label for label in labels}
 
 
 def open_study(path: str | Path) -> Study:

@@ -1,4 +1,4 @@
-"""plan, search, resume, status, front: the loop."""
+"""plan, search, resume: the loop."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import typer
 
 from nasbench.cli.options import DeviceOptions, expanded
 from nasbench.cli.progress import Reporter
+from nasbench.cli.recipes import RecipeFile
 from nasbench.cli.search_options import SearchOptions
-from nasbench.cli.shared import JSON, MISSED, say, show_json, table
-from nasbench.cli.study_text import show_outcome, show_plan, show_summary
-from nasbench.genotype.units import show_count
+from nasbench.cli.shared import JSON, MISSED, as_interrupt, show_json
+from nasbench.cli.study_text import show_outcome, show_plan
 
 if TYPE_CHECKING:
     from nasbench.latency import Profile
@@ -25,12 +25,12 @@ Folder = Annotated[Path, typer.Argument(help="The study's folder, such as runs/m
 
 
 def register(app: typer.Typer) -> None:
-    for command in (plan, search, resume, status, front):
+    for command in (plan, search, resume):
         app.command()(command)
 
 
 @expanded
-def plan(asked: SearchOptions, device: DeviceOptions, as_json: bool = JSON) -> None:
+def plan(asked: SearchOptions, device: DeviceOptions, file: RecipeFile = None, as_json: bool = JSON) -> None:
     """Say what a search would do and how long it would take.
 
     Example: nasbench plan --space mbconv --latency 20ms
@@ -55,6 +55,7 @@ def plan(asked: SearchOptions, device: DeviceOptions, as_json: bool = JSON) -> N
 def search(
     asked: SearchOptions,
     device: DeviceOptions,
+    file: RecipeFile = None,
     name: Annotated[str | None, typer.Option("--name", help="Of the study; made from the command without it.")] = None,
     runs: Annotated[Path, typer.Option("--runs", help="Where studies are kept.")] = Path("runs"),
     as_json: bool = JSON,
@@ -64,6 +65,8 @@ def search(
     Exit code 3 if no network that was found keeps the limit when measured.
 
     Example: nasbench search --space mbconv --latency 20ms
+
+    Example: nasbench search studies/mbconv_20ms.yaml --time 1h
     """
     request = asked.request(device)
     from nasbench.search.folder import study_path
@@ -84,57 +87,6 @@ def resume(path: Folder, as_json: bool = JSON) -> int:
     return _search(Request.from_command(open_study(path).command), path, as_json)
 
 
-def status(path: Folder, as_json: bool = JSON) -> None:
-    """Say how far a study is.
-
-    Example: nasbench status runs/mbconv-20ms
-    """
-    from nasbench.analysis.study import open_study
-
-    study = open_study(path)
-    trials = study.trials()
-    counts = {str(phase): {str(k): int(v) for k, v in rows["status"].value_counts().items()} for phase, rows in trials.groupby("phase")}
-    planned = study.plan()
-    if as_json:
-        driver = {k: str(v) for k, v in study.driver.items()} if study.driver else None
-        show_json({"path": str(path), "driver": driver, "planned": planned, "trials": counts, "summary": study.summary()})
-        return
-    working = f"a driver works on it (pid {study.driver['pid']})" if study.driver else "no driver works on it"
-    finished = "finished" if study.summary() else "not finished: `nasbench resume` goes on"
-    say(f"{path}: {working}; {finished}")
-    wanted = {"search": planned.get("trials"), "random": planned.get("trials"), "final": planned.get("final_runs")}
-    table(
-        ("phase", ">planned", "trials"),
-        ((phase, wanted.get(phase) or "", ", ".join(f"{n} {s}" for s, n in sorted(c.items()))) for phase, c in counts.items()),
-    )
-    if study.summary():
-        show_summary(study)
-
-
-def front(path: Folder, as_json: bool = JSON) -> None:
-    """Show a study's Pareto front of accuracy and latency, and write front.csv and front.png.
-
-    Example: nasbench front runs/mbconv-20ms
-    """
-    from nasbench.analysis.plots import save_front
-    from nasbench.analysis.study import open_study
-
-    study = open_study(path)
-    df = study.front()
-    if as_json:
-        show_json(json.loads(df[["number", "accuracy", "latency_ms", "macs", "params_count", "digest"]].to_json(orient="records")))
-        return
-    if df.empty:
-        say("no trial has finished yet; the front is empty")
-        return
-    rows = zip(df["number"], df["accuracy"], df["latency_ms"], df["macs"], df["params_count"], strict=True)
-    table(
-        (">trial", ">accuracy", ">latency", ">MACs", ">params"),
-        ((n, f"{a:.1%}", f"{ms:.1f} ms", show_count(m), show_count(p)) for n, a, ms, m, p in rows),
-    )
-    say(f"wrote {study.write_front()} and {save_front(study)}")
-
-
 def _search(request: Request, path: Path, as_json: bool) -> int:
     from nasbench.analysis.plots import save_front
     from nasbench.analysis.study import open_study
@@ -142,7 +94,7 @@ def _search(request: Request, path: Path, as_json: bool) -> int:
     from nasbench.search.task import prepare
 
     began = time.monotonic()
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    signal.signal(signal.SIGTERM, as_interrupt)
     profile = _kept_profile(request, path)
     device, profile = (profile.device, profile) if profile else request.device.resolve()
     task = prepare(request, device)
@@ -168,7 +120,3 @@ def _kept_profile(request: Request, path: Path) -> Profile | None:
 
     kept = path / "profile.json"
     return load_profile(kept) if request.device.is_file and kept.exists() else None
-
-
-def _as_interrupt(*_: object) -> None:
-    raise KeyboardInterrupt

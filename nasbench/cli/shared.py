@@ -87,6 +87,11 @@ def rows_of(g: Genotype) -> str:
     return "\n".join(line for line in write_genotype(g).splitlines() if not line.startswith("name:"))
 
 
+def as_interrupt(*_: object) -> None:
+    """A signal's handler: SIGTERM ends a command as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
 def parse_shape(text: str) -> tuple[int, int, int]:
     """`3x224x224`.
 

@@ -21,6 +21,7 @@ from nasbench.search.lock import DriverLock, holder
 
 STUDY_FILE = "study.yaml"
 LOCK_FILE = "driver.lock"
+TRIALS_FILE = "trials.jsonl"
 NAMED_PACKAGES = ("nasbench", "torch", "torchvision", "optuna", "ray", "numpy")
 
 
@@ -101,6 +102,11 @@ class StudyFolder:
         return self.path / "ledger.db"
 
     @property
+    def is_copy(self) -> bool:
+        """Whether it was copied to be looked at: its trials are lines of text, and it has no ledger."""
+        return (self.path / TRIALS_FILE).is_file() and not self.ledger.exists()
+
+    @property
     def driver(self) -> dict[str, object] | None:
         """The living driver (pid, host, start), or None."""
         return holder(self.path / LOCK_FILE)
@@ -152,6 +158,11 @@ def _prepare(path: Path) -> None:
         raise StudyError(f"a study is a folder; {path} is a file; choose another --name") from None
     except OSError as error:
         raise StudyError(f"a study needs a folder it may write to; {path}: {error.strerror}; choose another with --runs") from error
+    if TRIALS_FILE in names and "ledger.db" not in names:
+        raise StudyError(
+            f"a copy of a study is to look at, and has no ledger to go on with; {path} is one; resume the study that it was copied from, "
+            "or begin anew with another --name"
+        )
     # A driver killed in its first moments leaves its lock and perhaps an unfinished study.yaml.
     foreign = {n for n in names if n != LOCK_FILE and not n.startswith(f".{STUDY_FILE}.")}
     if foreign and STUDY_FILE not in names:

@@ -115,6 +115,10 @@ class Measurements:
         found = [m for m in self._kept if m.digest == digest and where in (None, m.where)]
         return self.at_speed(found[-1].raw) if found else None
 
+    def all(self) -> list[Measured]:
+        """In the order in which they were made."""
+        return list(self._kept)
+
     def raw(self, digest: str) -> Measurement | None:
         """The latest by anyone, at the speed of its session."""
         return next((m.raw for m in reversed(self._kept) if m.digest == digest), None)

@@ -35,7 +35,7 @@ class Store:
         check(path)
 
         def connect() -> sqlite3.Connection:
-            connection = sqlite3.connect(_uri(path, write), uri=True, timeout=wait_s, check_same_thread=False)
+            connection = sqlite3.connect(uri(path, write), uri=True, timeout=wait_s, check_same_thread=False)
             if write:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=NORMAL")  # safe against kills; a power cut may cost the last trials
@@ -124,7 +124,7 @@ def check(path: Path) -> None:
     if not path.exists():
         return
     try:
-        connection = sqlite3.connect(_uri(path, write=False), uri=True, timeout=60)
+        connection = sqlite3.connect(uri(path, write=False), uri=True, timeout=60)
         try:
             found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
         finally:
@@ -138,7 +138,7 @@ def check(path: Path) -> None:
         )
 
 
-def _uri(path: Path, write: bool) -> str:
+def uri(path: Path, write: bool) -> str:
     """SQLite's address of the file; in a folder that may not be written, reading has to do without the log beside it."""
     query = "" if write else "?mode=ro" if os.access(path.parent, os.W_OK) else "?mode=ro&immutable=1"
     return f"file:{quote(str(path.absolute()))}{query}"

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 import nasbench as nb
-from nasbench.analysis.plots import front_picture, plot_front
+from nasbench.analysis.front import best_within
+from nasbench.analysis.plots import Final, front_picture, plot_front
 from nasbench.analysis.worth import verdicts
 from nasbench.errors import NasbenchError
 
@@ -27,6 +28,15 @@ def test_front_needs_columns_that_exist(columns, part):
 
 def test_front_of_nothing_is_nothing():
     assert nb.pareto_front(pd.DataFrame({"ms": []}), minimize=["ms"]).empty
+
+
+def test_what_each_limit_buys():
+    df = pd.DataFrame({"name": list("abcd"), "latency_ms": [5.0, 9.0, 9.5, 30.0], "accuracy": [0.5, 0.7, 0.6, 0.9]})
+    found = best_within(df, [4, 5, 10, 100])
+    assert found[["limit", "name"]].to_numpy().tolist() == [[5, "a"], [10, "b"], [100, "d"]]
+    assert best_within(df, [1]).columns[0] == "limit"
+    with pytest.raises(NasbenchError, match="macs"):
+        best_within(df, [1], "macs")
 
 
 TRIALS = pd.DataFrame(
@@ -51,7 +61,7 @@ def test_picture_holds_each_arm_and_the_front():
     assert picture.search == [(10.0, 0.70), (12.0, 0.80), (14.0, 0.75)]
     assert picture.random == [(11.0, 0.60)]
     assert picture.front == [(10.0, 0.70), (12.0, 0.80)]
-    assert picture.finals == [("search 1", 12.5, 0.8, True)]
+    assert picture.finals == [Final("search 1", 12.5, 0.8, True, 12.5, 12.5, 0.8, 0.8)]
 
 
 @pytest.mark.parametrize("rows", [0, 1, len(TRIALS)])

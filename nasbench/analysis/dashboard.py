@@ -1,0 +1,184 @@
+"""optuna-dashboard for a study: on this machine alone, and on a copy of the ledger, which it may change as it likes.
+
+The dashboard has neither passwords nor a check of who asks, and can delete studies. So it never sees the ledger: it gets a copy in a
+temporary folder, made anew when the ledger has changed, and only requests to a loopback address are answered.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sqlite3
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from types import TracebackType
+from typing import Any, Self
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from nasbench.errors import NasbenchError, StudyError
+from nasbench.search.copying import copy_ledger, has_tables
+from nasbench.search.folder import StudyFolder
+
+HOST = "127.0.0.1"
+REFRESH_S = 5.0
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A copy, and the program that shows it."""
+
+    path: Path
+    stamp: tuple[float, ...]
+    application: Application
+    close: Callable[[], None]
+
+
+class Dashboard:
+    """Serves `url` from `start` until `close`; a context manager.
+
+    Args:
+        folder: of the study.
+        port: to listen on; 0 takes a free one.
+        refresh_s: how often the ledger is looked at.
+
+    Raises:
+        NasbenchError: optuna-dashboard is not installed, or the port is taken.
+        StudyError: the study has no trial yet, or its ledger is damaged.
+    """
+
+    def __init__(self, folder: StudyFolder, port: int = 8080, refresh_s: float = REFRESH_S) -> None:
+        if importlib.util.find_spec("optuna_dashboard") is None:
+            raise NasbenchError("the dashboard is optuna-dashboard, which is not installed; run: pip install 'nasbench[dashboard]'")
+        if folder.is_copy:
+            raise StudyError(f"a dashboard shows a study's ledger; {folder.path} is a copy without one; name the study itself")
+        if not has_tables(folder):
+            raise StudyError(f"a dashboard shows trials; {folder.path} has none yet; wait for the first")
+        self._ledger, self._refresh_s = folder.ledger, refresh_s
+        self._temporary = tempfile.TemporaryDirectory(prefix="nasbench-dashboard-")
+        self._count = 0
+        self._ended, self._serves = threading.Event(), False
+        try:
+            self._shown = self._copy()
+            self._server = _listen(port, self._answer)
+        except BaseException:
+            self._temporary.cleanup()
+            raise
+        self.url = f"http://{HOST}:{self._server.server_port}/dashboard"
+
+    def start(self) -> None:
+        """Serve in threads of this process; returns at once."""
+        self._serves = True
+        for work in (lambda: self._server.serve_forever(poll_interval=0.2), self._keep_fresh):
+            threading.Thread(target=work, daemon=True).start()
+
+    def close(self) -> None:
+        """End, and remove the copy."""
+        self._ended.set()
+        if self._serves:  # else it would wait for ever
+            self._server.shutdown()
+        self._server.server_close()
+        self._shown.close()
+        self._temporary.cleanup()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        # A web page elsewhere can have a name of its own resolved to this machine; then it is the Host that gives it away.
+        if environ.get("HTTP_HOST", "").rsplit(":", 1)[0] not in (HOST, "localhost"):
+            start_response("403 Forbidden", [("Content-Type", "text/plain")])
+            return [b"only requests to 127.0.0.1 or localhost are answered\n"]
+        return self._shown.application(environ, start_response)
+
+    def _keep_fresh(self) -> None:
+        while not self._ended.wait(self._refresh_s):
+            if _stamp(self._ledger) == self._shown.stamp:
+                continue
+            try:
+                new = self._copy()
+            except StudyError:  # it is being moved or replaced; the old copy is still true of its moment
+                continue
+            old, self._shown = self._shown, new
+            time.sleep(min(1.0, self._refresh_s))  # for answers under way
+            old.close()
+
+    def _copy(self) -> _Shown:
+        import optuna
+        from optuna_dashboard import wsgi
+
+        self._count += 1
+        stamp = _stamp(self._ledger)
+        path = copy_ledger(self._ledger, Path(self._temporary.name) / f"{self._count}.db")
+        show_constraints(path)
+        storage = optuna.storages.RDBStorage(
+            "sqlite:///copy.db",  # for show; see Store
+            engine_kwargs={"creator": lambda: sqlite3.connect(path, timeout=60, check_same_thread=False)},
+        )
+
+        def close() -> None:
+            storage.remove_session()
+            storage.engine.dispose()
+            path.unlink(missing_ok=True)
+
+        return _Shown(path, stamp, wsgi(storage), close)
+
+
+def show_constraints(copy: Path) -> None:
+    """Give each trial of a copied ledger its constraints once more under the one old name that optuna-dashboard reads.
+
+    Optuna 5 keeps a system attribute per constraint, `constraints:latency`; optuna-dashboard 0.21 only knows a list, `constraints`.
+    A trial above zero anywhere is then drawn as infeasible.
+    """
+    with closing(sqlite3.connect(copy)) as connection, connection:
+        found: dict[int, list[float]] = {}
+        rows = connection.execute(
+            "SELECT trial_id, value_json FROM trial_system_attributes WHERE key LIKE 'constraints:%' ORDER BY trial_id, key"
+        )
+        for trial, value in rows:
+            found.setdefault(trial, []).append(json.loads(value))
+        connection.executemany(
+            "INSERT INTO trial_system_attributes (trial_id, key, value_json) VALUES (?, 'constraints', ?)",
+            [(trial, json.dumps(values)) for trial, values in found.items()],
+        )
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+    allow_reuse_port = False
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Requests are not worth a line each."""
+
+
+def _listen(port: int, application: Application) -> WSGIServer:
+    try:
+        return make_server(HOST, port, application, server_class=_Server, handler_class=_Quiet)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise NasbenchError(f"the dashboard needs a free port of {HOST}; {port}: {reason}; choose another with --port") from None
+
+
+def _stamp(ledger: Path) -> tuple[float, ...]:
+    """Changes when the ledger or its log does."""
+    found: list[float] = []
+    for path in (ledger, ledger.with_name(f"{ledger.name}-wal")):
+        try:
+            stat = path.stat()
+        except OSError:
+            continue
+        found += [stat.st_mtime_ns, stat.st_size]
+    return tuple(found)

@@ -1,0 +1,116 @@
+"""How a space is distributed: what share of its networks costs at most so much (an empirical distribution function, as in RegNet's paper).
+
+Radosavovic et al. 2020, "Designing Network Design Spaces", section 3.1, compares spaces by it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from nasbench.analysis.metrics import axes, metric
+from nasbench.errors import NasbenchError
+from nasbench.genotype import Genotype, cost_of, trace
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from nasbench.latency import Predictor
+    from nasbench.spaces import Space
+
+SIZES = {1: (6.4, 4.4), 2: (10, 4.2), 3: (13, 4.2)}
+
+
+def space_frame(
+    space: Space, n: int, seed: int = 0, predictor: Predictor | None = None, adapt: Callable[[Genotype], Genotype] = lambda g: g
+) -> pd.DataFrame:
+    """`n` networks of a space, each field drawn uniformly (`space.sample`); no torch.
+
+    Columns: network (the number of the draw), macs, params_count, peak_bytes; with a `predictor` also latency_ms, predicted, with
+    latency_low_ms and latency_high_ms. `adapt` changes each network first, for example to the classes of the data.
+
+    Raises:
+        NasbenchError: `n` is below 1.
+    """
+    if n < 1:
+        raise NasbenchError(f"a distribution needs at least one network; got {n}")
+    rng = random.Random(seed)
+    rows = []
+    traces = []
+    for i in range(n):
+        layers = trace(adapt(space.sample(rng)))
+        cost = cost_of(layers)
+        rows.append({"network": i, "macs": cost.macs, "params_count": cost.params, "peak_bytes": cost.peak_bytes})
+        traces.append(layers)
+    df = pd.DataFrame(rows)
+    if predictor is not None:
+        predicted = predictor.predict_many(traces)
+        df = df.assign(
+            latency_ms=[p.ms for p in predicted],
+            latency_low_ms=[p.low_ms for p in predicted],
+            latency_high_ms=[p.high_ms for p in predicted],
+        )
+    return df
+
+
+def edf(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Values of a column in rising order, each with the share of rows that have at most it. Missing values count among none.
+
+    Raises:
+        NasbenchError: the frame has no value there.
+    """
+    values = frame[column].dropna() if column in frame.columns else pd.Series(dtype=float)
+    if values.empty:
+        raise NasbenchError(f"a distribution needs values; the frame has none in {column!r}")
+    counts = values.value_counts().sort_index()
+    return pd.DataFrame({column: counts.index, "share": counts.cumsum().to_numpy() / len(values)})
+
+
+def plot_edf(frame: pd.DataFrame, column: str, limit: float | None = None, ax: Axes | None = None) -> Axes:
+    """The distribution of a column of `space_frame`; `limit`, in the column's own unit, with the share that keeps it.
+
+    Raises:
+        NasbenchError: see `edf`; a column without a label.
+    """
+    import seaborn as sns
+
+    ax = axes(ax, SIZES[1])
+    x, y = metric(column), metric("share")
+    df = edf(frame, column)
+    blue = sns.color_palette("colorblind")[0]
+    ax.step([x.factor * v for v in df[column]], [y.factor * v for v in df["share"]], where="post", color=blue, lw=1.6)
+    label = x.label if column != "latency_ms" else f"predicted {x.label}"
+    ax.set(xscale="log", xlabel=label, ylabel=y.label, ylim=(0, 101))
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+    narrow = "25" if df[column].iloc[-1] < 100 * df[column].iloc[0] else ""  # else the powers of ten are enough
+    ax.xaxis.set_minor_formatter(lambda value, _: f"{value:,.10g}" if f"{value:e}"[0] in narrow else "")
+    if limit is not None:
+        share = float((frame[column].dropna() <= limit).mean())
+        ax.axvline(x.factor * limit, color="0.35", ls="--", lw=1.1)
+        unit = label[label.rindex("(") + 1 : -1].replace("millions", "million")
+        ax.set_title(f"{share:.0%} within {x.factor * limit:g} {unit}", fontsize=10, loc="left")
+    ax.grid(alpha=0.25)
+    return ax
+
+
+def plot_space(
+    frame: pd.DataFrame, limits: dict[str, float] | None = None, columns: Sequence[str] = ("macs", "params_count", "latency_ms")
+) -> list[Axes]:
+    """A distribution per column, side by side; those that the frame has."""
+    import matplotlib.pyplot as plt
+
+    shown = [c for c in columns if c in frame.columns]
+    _, found = plt.subplots(1, len(shown), figsize=SIZES[len(shown)], layout="constrained", sharey=True, squeeze=False)
+    return draw_space(frame, limits or {}, shown, list(found[0]))
+
+
+def draw_space(frame: pd.DataFrame, limits: dict[str, float], columns: Sequence[str], found: Sequence[Axes]) -> list[Axes]:
+    """The same into axes that are there."""
+    for ax, column in zip(found, columns, strict=True):
+        plot_edf(frame, column, limits.get(column), ax)
+    for ax in found[1:]:
+        ax.set_ylabel("")
+    return list(found)

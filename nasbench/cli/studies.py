@@ -1,0 +1,205 @@
+"""status, front, plot, copy, dashboard: look at studies, also while they run."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nasbench.cli.shared import JSON, as_interrupt, say, show_json, table
+from nasbench.genotype.units import show_count, show_duration
+
+if TYPE_CHECKING:
+    from nasbench.analysis.compare import Comparison
+
+Folder = Annotated[Path, typer.Argument(help="The study's folder, such as runs/mbconv-20ms.")]
+Folders = Annotated[list[Path], typer.Argument(help="Folders of studies; several are compared.")]
+Anyway = Annotated[bool, typer.Option("--anyway", help="Compare studies of other devices, data or recipes too.")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (status, front, plot, copy, dashboard):
+        app.command()(command)
+
+
+def status(
+    path: Folder,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay, and show it anew until the study ends or you press Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.2)] = 2.0,
+    as_json: bool = JSON,
+) -> None:
+    """Say how far a study is: trials, the best so far, pace and time left. It reads only; --json prints once.
+
+    Example: nasbench status runs/mbconv-20ms --watch
+    """
+    from nasbench.analysis.state import study_state
+    from nasbench.analysis.study import open_study
+    from nasbench.cli.study_text import show_summary
+    from nasbench.cli.watch import show_state, watch_study
+
+    study = open_study(path)
+    if as_json:
+        found = study_state(study).to_json()
+        show_json({"path": str(path), **found, "trials": found["counts"], "planned": study.plan(), "summary": study.summary()})
+        return
+    if watch:
+        watch_study(study, every)
+    else:
+        show_state(study)
+    if study.summary():
+        show_summary(study)
+
+
+def front(paths: Folders, anyway: Anyway = False, as_json: bool = JSON) -> None:
+    """Show the Pareto front of accuracy and latency of a study, or of several side by side.
+
+    Of one study it also writes front.csv and front.png into its folder; `plot` draws several.
+
+    Example: nasbench front runs/mbconv-20ms runs/mbconv-10ms
+    """
+    from nasbench.analysis.compare import compare_studies
+    from nasbench.analysis.plots import save_front
+    from nasbench.analysis.study import open_study
+
+    if len(paths) > 1:
+        _show_fronts(compare_studies(paths, anyway=anyway), as_json)
+        return
+    study = open_study(paths[0])
+    df = study.front()
+    if as_json:
+        show_json(json.loads(df[["number", "accuracy", "latency_ms", "macs", "params_count", "digest"]].to_json(orient="records")))
+        return
+    if df.empty:
+        say("no trial has finished yet; the front is empty")
+        return
+    rows = zip(df["number"], df["accuracy"], df["latency_ms"], df["macs"], df["params_count"], strict=True)
+    table(
+        (">trial", ">accuracy", ">latency", ">MACs", ">params"),
+        ((n, f"{a:.1%}", f"{ms:.1f} ms", show_count(m), show_count(p)) for n, a, ms, m, p in rows),
+    )
+    say(f"hypervolume {study.hypervolume()}")
+    say(f"wrote {study.write_front()} and {save_front(study)}")
+
+
+def _show_fronts(found: Comparison, as_json: bool) -> None:
+    made, fronts = found.table(), found.front()
+    if as_json:
+        columns = ["study", "number", "accuracy", "latency_ms", "macs", "params_count", "digest"]
+        show_json(
+            {
+                "reference": {"latency_ms": found.reference[0], "accuracy": found.reference[1]},
+                "differences": found.differences,
+                "notes": found.notes,
+                "studies": json.loads(made.reset_index().to_json(orient="records")),
+                "front": json.loads(fronts[columns].to_json(orient="records")),
+            }
+        )
+        return
+    table(
+        ("study", ">trial", ">accuracy", ">latency", ">MACs", ">params"),
+        (
+            (
+                r["study"],
+                r["number"],
+                f"{r['accuracy']:.1%}",
+                f"{r['latency_ms']:.1f} ms",
+                show_count(r["macs"]),
+                show_count(r["params_count"]),
+            )
+            for r in fronts.to_dict("records")
+        ),
+    )
+    say("")
+
+    def cell(value: Any, shown: str) -> str:
+        return "" if value is None or (isinstance(value, float) and math.isnan(value)) else format(value, shown)
+
+    table(
+        ("study", "strategy", ">budget", ">trials", ">cost", ">best", ">at", ">last round", ">hypervolume"),
+        (
+            (
+                name, r["strategy"], f"{limit} ms" if (limit := cell(r["limit_ms"], "g")) else "none", r["trials"],
+                show_duration(r["cost_s"]), cell(r["accuracy"], ".1%"), f"{cell(r['latency_ms'], '.1f')} ms" if r["trials"] else "",
+                cell(r["final_accuracy"], ".1%"), cell(r["hypervolume_ms"], ".2f"),
+            )
+            for name, r in made.to_dict("index").items()
+        ),
+    )  # fmt: skip
+    say(
+        f"\nhypervolume in ms x accuracy below {found.reference[0]:g} ms and above accuracy {found.reference[1]:.0%}; cost is training time"
+    )
+    say(*(f"not comparable: {text}" for text in found.differences), *(f"note: {text}" for text in found.notes))
+
+
+def plot(
+    paths: Folders,
+    what: Annotated[str, typer.Option("--what", help="One of the pictures below; front without it.")] = "front",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write (.png, .svg, .pdf); WHAT.png without it.")] = None,
+    samples: Annotated[int, typer.Option(help="Networks to draw from the space, for --what space.", min=1)] = 1000,
+    anyway: Anyway = False,
+) -> None:
+    """Draw a study, or the fronts of several.
+
+    front: accuracy over latency; of several studies their fronts. time: best network and hypervolume over training time, beside random
+    search. fronts: the front after each quarter of the cost. cost: accuracy against MACs, parameters and latency. latency: predicted
+    against measured. networks: the genotypes of the front side by side. space: MACs, parameters and latency of the whole space.
+
+    Example: nasbench plot runs/mbconv-20ms --what time --out time.png
+    """
+    from nasbench.analysis.gallery import draw
+
+    say(f"wrote {draw(paths, what, out or Path(f'{what}.png'), samples, anyway)}")
+
+
+def copy(path: Folder, to: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")]) -> None:
+    """Make a small copy of a study, also of a running one: all that its tables and pictures need, without weights and training curves.
+
+    Example: nasbench copy runs/mbconv-20ms studies/data/mbconv-20ms
+    """
+    from nasbench.search.copying import copy_study
+    from nasbench.search.folder import StudyFolder
+
+    copy_study(StudyFolder.open(path), to)
+    size = sum(file.stat().st_size for file in to.rglob("*") if file.is_file())
+    say(f"wrote {to}: {size / 1000:.0f} kB")
+
+
+def dashboard(
+    path: Folder,
+    port: Annotated[int, typer.Option(help="To listen on; 0 takes a free one.", min=0, max=65535)] = 8080,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in the browser.")] = True,
+) -> None:
+    """Show a study in optuna-dashboard, on this machine only, until Ctrl-C. It works on a copy, which follows the study as it runs.
+
+    Nothing that is changed or deleted there reaches the study. Needs `pip install 'nasbench[dashboard]'`.
+
+    Example: nasbench dashboard runs/mbconv-20ms --port 8081
+    """
+    import webbrowser
+
+    from nasbench.analysis.dashboard import Dashboard
+    from nasbench.search.folder import StudyFolder
+
+    for one in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs are told to ignore the first
+        signal.signal(one, as_interrupt)
+    ended = threading.Event()
+    with Dashboard(StudyFolder.open(path), port) as served:
+        say(f"{path} at {served.url}, a copy that follows it; Ctrl-C ends it")
+        if browser and _has_screen():
+            webbrowser.open(served.url)
+        try:
+            ended.wait()
+        except KeyboardInterrupt:
+            say("ended")
+
+
+def _has_screen() -> bool:
+    """Where there is none, a text browser would take the terminal."""
+    return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

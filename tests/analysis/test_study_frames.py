@@ -1,0 +1,201 @@
+"""Studies as frames: young, running, killed and finished ones; columns, best, hypervolume."""
+
+from __future__ import annotations
+
+import math
+import random
+import sqlite3
+
+import numpy as np
+import pandas as pd
+import pytest
+from optuna._hypervolume import compute_hypervolume
+
+import nasbench as nb
+from nasbench.analysis.study import FIGURES
+from nasbench.errors import NasbenchError, StudyError
+from nasbench.search.folder import StudyFolder
+from nasbench.search.ledger import Ledger
+from nasbench.spaces import load_space
+from tests.analysis.made_study import COMMAND, add_summary, add_trials, make_study, row, told
+
+SEARCH = [told(0.70, 10), told(0.80, 12), told(0.75, 14), told(None, 30), None]
+RANDOM = [told(0.60, 11), told(0.90, 9, status="infeasible")]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return make_study(tmp_path_factory.mktemp("frames") / "one", SEARCH, RANDOM)
+
+
+def test_a_row_for_each_trial_with_its_figures(path):
+    df = nb.open_study(path).trials()
+    assert list(df["phase"]) == ["search"] * 5 + ["random"] * 2
+    assert list(df["status"]) == ["ok", "ok", "ok", "over_budget", "running", "ok", "infeasible"]
+    assert df["accuracy"].tolist()[:3] == [0.70, 0.80, 0.75]
+    assert df["macs"].tolist()[:3] == [10_000_000, 12_000_000, 14_000_000]  # whole numbers, though some trials have none
+    assert df["latency_high_ms"].tolist()[:2] == [pytest.approx(11), pytest.approx(13.2)]
+    assert pd.isna(df["accuracy"].iloc[3])
+    assert pd.isna(df["macs"].iloc[4])
+    assert set(FIGURES) <= set(df.columns)
+    assert df.columns[-1] == "genotype"
+
+
+def test_each_question_of_the_space_is_a_column_with_the_answer(path):
+    study, space = nb.open_study(path), load_space("tiny")
+    df = study.trials()
+    for record in df.to_dict("records"):
+        answers = space.encode(nb.Genotype.from_yaml(record["genotype"]))
+        told = {k: record[k] for k in study.fields() if not pd.isna(record[k])}
+        assert told == {k: "null" if v is None else v for k, v in answers.items()}
+    assert "null" in set(df["stages.1.0.se"])  # an answer of none is no missing answer
+    assert df["stages.0.0.mbconv.kernel"].isna().any()  # a question that was not asked is
+
+
+def test_one_phase(path):
+    study = nb.open_study(path)
+    assert len(study.trials("random")) == 2
+    assert study.trials("final").empty
+
+
+def test_a_figure_with_the_name_of_a_question_keeps_its_column(tmp_path):
+    folder = make_study(tmp_path / "one", [told(0.7, 10, **{"stages.1.0.kernel": 99})])
+    df = nb.open_study(folder).trials()
+    assert df["stages.1.0.kernel"].tolist() == [99]
+    assert df["field.stages.1.0.kernel"].iloc[0] in (3, 5)
+
+
+def test_the_front_holds_only_what_was_trained_and_keeps_the_limits(path):
+    study = nb.open_study(path)
+    assert list(study.front()["number"]) == [0, 1]
+    assert list(study.front(phase="random")["number"]) == [0]  # 90 % at 9 ms breaks a limit
+    assert list(study.front(minimize=["params_count"])["number"]) == [1]
+    with pytest.raises(NasbenchError, match="latency_ms"):
+        study.front(minimize=["latency_mss"])
+
+
+def test_statuses_of_later_versions_are_no_part_of_a_front(tmp_path, monkeypatch):
+    from nasbench.search import records
+
+    monkeypatch.setattr(records, "STATUSES", (*records.STATUSES, "stopped"))
+    stopped = told(0.99, 5, status="infeasible") | {"status": "stopped", "accuracy": 0.99, "rungs": [1, 3], "epochs": 3}
+    study = nb.open_study(make_study(tmp_path / "one", [told(0.7, 10), stopped]))
+    assert list(study.trials()["status"]) == ["ok", "stopped"]
+    assert list(study.front()["number"]) == [0]
+    assert study.best()["number"] == 0
+    assert study.trials()["epochs"].tolist()[1] == 3
+    assert "rungs" not in study.trials().columns  # a list is no figure
+
+
+def test_best_is_the_best_so_far_and_later_the_winner(tmp_path):
+    path = make_study(tmp_path / "one", SEARCH, RANDOM)
+    study = nb.open_study(path)
+    assert (study.best()["number"], study.best()["winner"]) == (1, False)
+    assert math.isnan(study.best()["final_accuracy"])
+    add_summary(path, [row("search 2", 14.2, 0.81, 0.83, winner=True, digest=study.trials()["digest"][2])])
+    best = study.best()
+    assert (best["number"], best["winner"], best["measured_ms"]) == (2, True, 14.2)
+    assert best["final_accuracy"] == pytest.approx(0.82)
+
+
+def test_a_winner_on_a_device_elsewhere_was_not_measured(tmp_path):
+    study = nb.open_study(make_study(tmp_path / "one", SEARCH))
+    add_summary(study.path, [row("search 2", 14.2, 0.8, winner=True, digest=study.trials()["digest"][2], measured=False)])
+    assert math.isnan(study.best()["measured_ms"])
+
+
+def test_the_hypervolume_is_the_area_below_the_limit(path):
+    study = nb.open_study(path)
+    found = study.hypervolume()
+    assert (found.latency_ms, found.accuracy) == (20.0, 0.0)
+    assert float(found) == pytest.approx(2 * 0.70 + 8 * 0.80)  # 0.7 from 10 to 12 ms, 0.8 from there to 20 ms
+    assert found.mean_accuracy == pytest.approx(float(found) / 20)
+    assert "reference 20 ms, accuracy 0%" in str(found)
+    assert study.hypervolume((13, 0.5)).ms == pytest.approx(2 * 0.2 + 1 * 0.3)
+    assert study.hypervolume((9, 0)).ms == 0
+
+
+def test_without_a_limit_the_reference_is_the_slowest_network(tmp_path):
+    study = nb.open_study(make_study(tmp_path / "one", SEARCH, latency_ms=None))
+    assert study.reference() == (14.0, 0.0)
+    assert study.hypervolume().ms == pytest.approx(2 * 0.70 + 2 * 0.80)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_hypervolume_against_optunas_and_against_chance(tmp_path, seed):
+    """Optuna's exact one, and the share of random points of the box that some network covers."""
+    draw = random.Random(seed)
+    points = [(draw.uniform(1, 18), draw.uniform(0.1, 0.9)) for _ in range(12)]
+    study = nb.open_study(make_study(tmp_path / "one", [told(a, ms, constraints={}) for ms, a in points]))
+    found = study.hypervolume().ms
+    loss = np.array([(ms, -a) for ms, a in points])
+    assert found == pytest.approx(compute_hypervolume(loss, np.array([20.0, 0.0])))
+    rng = np.random.default_rng(seed)
+    x, y = rng.uniform(0, 20, 40_000), rng.uniform(0, 1, 40_000)
+    covered = np.any([(x >= ms) & (y <= a) for ms, a in points], axis=0)
+    assert found == pytest.approx(20 * covered.mean(), abs=20 * 4 * 0.5 / 200)  # four standard deviations
+
+
+class TestYoung:
+    """A study before its first trial, in each state a driver leaves on its way."""
+
+    def looks_empty(self, study):
+        assert study.trials().empty
+        assert "accuracy" in study.trials().columns
+        assert study.front().empty
+        assert study.best() is None
+        assert study.hypervolume().ms == 0
+        assert study.fields() == []
+        assert study.summary() == []
+        assert study.device == ""
+
+    def test_without_a_ledger(self, tmp_path):
+        with StudyFolder.create(tmp_path / "one", dict(COMMAND)):
+            study = nb.open_study(tmp_path / "one")
+            assert study.driver is not None
+            self.looks_empty(study)
+        assert nb.open_study(tmp_path / "one").driver is None
+
+    def test_with_an_empty_file(self, tmp_path):
+        with StudyFolder.create(tmp_path / "one", dict(COMMAND)) as folder:
+            folder.ledger.touch()
+        self.looks_empty(nb.open_study(tmp_path / "one"))
+
+    def test_with_tables_half_made(self, tmp_path):
+        with StudyFolder.create(tmp_path / "one", dict(COMMAND)) as folder, sqlite3.connect(folder.ledger) as connection:
+            connection.execute("CREATE TABLE studies (study_id INTEGER)")
+        self.looks_empty(nb.open_study(tmp_path / "one"))
+
+    def test_with_tables_and_no_phase(self, tmp_path):
+        with StudyFolder.create(tmp_path / "one", dict(COMMAND)) as folder, Ledger.open(folder):
+            self.looks_empty(nb.open_study(tmp_path / "one"))
+
+    def test_without_a_profile_nothing_is_predicted(self, tmp_path):
+        with pytest.raises(StudyError, match=r"profile\.json"):
+            nb.open_study(make_study(tmp_path / "one")).predictor()
+
+
+def test_a_lost_ledger_is_no_young_study(tmp_path):
+    path = make_study(tmp_path / "one", SEARCH)
+    (path / "trials" / "search-0000").mkdir(parents=True)
+    (path / "ledger.db").write_bytes(b"")
+    with pytest.raises(StudyError, match="gone or empty"):
+        nb.open_study(path).trials()
+
+
+def test_a_damaged_ledger_is_an_error(tmp_path):
+    path = make_study(tmp_path / "one", SEARCH)
+    (path / "ledger.db").write_bytes(b"no database at all" * 100)
+    with pytest.raises(StudyError, match="damaged"):
+        nb.open_study(path).trials()
+
+
+def test_reading_while_the_driver_writes(tmp_path):
+    """Each look sees whole trials; nothing of the reader's is left behind, and the driver is not held up."""
+    with StudyFolder.create(tmp_path / "one", dict(COMMAND)) as folder, Ledger.open(folder) as ledger:
+        for count in range(1, 5):
+            add_trials(ledger, "search", [told(0.5 + count / 100, 10 + count)])
+            df = nb.open_study(tmp_path / "one").trials()
+            assert len(df) == count
+            assert set(df["status"]) == {"ok"}
+    assert {p.name for p in (tmp_path / "one").iterdir()} == {"study.yaml", "driver.lock", "ledger.db"}
