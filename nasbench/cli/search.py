@@ -12,7 +12,7 @@ import typer
 
 from nasbench.cli.options import DeviceOptions, expanded
 from nasbench.cli.progress import Reporter
-from nasbench.cli.search_options import SearchOptions
+from nasbench.cli.search_options import SearchOptions, TrainingOptions
 from nasbench.cli.shared import JSON, MISSED, say, show_json, table
 from nasbench.cli.study_text import show_outcome, show_plan, show_summary
 from nasbench.genotype.units import show_count
@@ -30,12 +30,12 @@ def register(app: typer.Typer) -> None:
 
 
 @expanded
-def plan(asked: SearchOptions, device: DeviceOptions, as_json: bool = JSON) -> None:
+def plan(asked: SearchOptions, training: TrainingOptions, device: DeviceOptions, as_json: bool = JSON) -> None:
     """Say what a search would do and how long it would take.
 
     Example: nasbench plan --space mbconv --latency 20ms
     """
-    request = asked.request(device)
+    request = asked.request(training, device)
     from nasbench.search.profiling import obtain_profile
     from nasbench.search.run import plan as make
     from nasbench.search.task import prepare
@@ -54,6 +54,7 @@ def plan(asked: SearchOptions, device: DeviceOptions, as_json: bool = JSON) -> N
 @expanded
 def search(
     asked: SearchOptions,
+    training: TrainingOptions,
     device: DeviceOptions,
     name: Annotated[str | None, typer.Option("--name", help="Of the study; made from the command without it.")] = None,
     runs: Annotated[Path, typer.Option("--runs", help="Where studies are kept.")] = Path("runs"),
@@ -65,7 +66,7 @@ def search(
 
     Example: nasbench search --space mbconv --latency 20ms
     """
-    request = asked.request(device)
+    request = asked.request(training, device)
     from nasbench.search.folder import study_path
 
     return _search(request, study_path(runs, name or request.name()), as_json)
@@ -77,11 +78,18 @@ def resume(path: Folder, as_json: bool = JSON) -> int:
     Example: nasbench resume runs/mbconv-20ms
     """
     from nasbench.analysis.study import open_study
+    from nasbench.search.fit.request import KIND, FitRequest
     from nasbench.search.plugins import load_kept
     from nasbench.search.request import Request
 
     load_kept(path)
-    return _search(Request.from_command(open_study(path).command), path, as_json)
+    command = open_study(path).command
+    if command.get("kind") == KIND:
+        from nasbench.cli.scale import run_fit_study
+
+        run_fit_study(FitRequest.from_command(command), path, as_json)
+        return 0
+    return _search(Request.from_command(command), path, as_json)
 
 
 def status(path: Folder, as_json: bool = JSON) -> None:

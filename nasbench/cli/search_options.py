@@ -1,4 +1,4 @@
-"""What is asked of a search: the options of plan and search."""
+"""What is asked of a search or a fit: the options that their commands share."""
 
 from __future__ import annotations
 
@@ -16,13 +16,40 @@ from nasbench.genotype.units import parse_count, parse_duration, parse_latency, 
 
 if TYPE_CHECKING:
     from nasbench.search.request import Request
+    from nasbench.training.recipe import Recipe
 
 Words = str | None
 
 
 @dataclass(frozen=True)
+class TrainingOptions:
+    """What trials are trained on and how, and for how long; of every command that trains several networks."""
+
+    data: Annotated[str, typer.Option(help="embedded, fashion-mnist, mnist, cifar10, cifar100, or a folder of class folders.")] = "embedded"
+    data_root: Annotated[Words, typer.Option(help="Where downloaded data sets are kept.")] = None
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0
+    workers: Annotated[int | None, typer.Option(help="Trainings at a time, one thread each; all cores without it.")] = None
+    recipe: Annotated[Path | None, typer.Option(help="JSON file with fields of the training recipe.")] = None
+
+    @property
+    def at_once(self) -> int:
+        """Trainings at a time."""
+        return len(os.sched_getaffinity(0)) if self.workers is None else self.workers
+
+    def how(self) -> Recipe:
+        """The recipe.
+
+        Raises:
+            NasbenchError: no such file, or no recipe in it.
+        """
+        from nasbench.training.recipe import PROXY, Recipe
+
+        return PROXY if self.recipe is None else Recipe.from_dict(_read_json(self.recipe))
+
+
+@dataclass(frozen=True)
 class SearchOptions:
-    """All but the device."""
+    """What is searched for, where and how long."""
 
     space: Space = "mbconv"
     latency: Annotated[Words, typer.Option(help="Limit at the network's own input size on the device, such as 20ms.")] = None
@@ -30,18 +57,13 @@ class SearchOptions:
     params: Annotated[Words, typer.Option(help="Limit on parameters, such as 5M.")] = None
     memory: Annotated[Words, typer.Option(help="Limit on memory to run, float32 at batch 1, such as 64MiB.")] = None
     size: Annotated[Words, typer.Option(help="Limit on the model's size at the device's precision, such as 4MiB.")] = None
-    data: Annotated[str, typer.Option(help="embedded, fashion-mnist, mnist, cifar10, cifar100, or a folder of class folders.")] = "embedded"
-    data_root: Annotated[Words, typer.Option(help="Where downloaded data sets are kept.")] = None
     strategy: Annotated[str, typer.Option(help="random, evolution or tpe.")] = "evolution"
     reward: Annotated[str, typer.Option(help="hard or soft (MnasNet), or pareto (accuracy and latency).")] = "hard"
-    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0
     trials: Annotated[int | None, typer.Option(help="Networks to train, and as many at random; --time decides without it.")] = None
     time: Annotated[str, typer.Option(help="Time for the whole search, such as 8min.")] = "8min"
-    workers: Annotated[int | None, typer.Option(help="Trainings at a time, one thread each; all cores without it.")] = None
     known: Annotated[Words, typer.Option(help="Known networks to compare with, separated by commas.")] = None
-    recipe: Annotated[Path | None, typer.Option(help="JSON file with fields of the training recipe.")] = None
 
-    def request(self, device: DeviceOptions) -> Request:
+    def request(self, training: TrainingOptions, device: DeviceOptions) -> Request:
         """As a request; quantities and names are checked before torch is loaded.
 
         Raises:
@@ -61,22 +83,21 @@ class SearchOptions:
         seconds = parse_duration(self.time)
         from nasbench.search.limits import Limits
         from nasbench.search.request import KNOWN, Request
-        from nasbench.training.recipe import PROXY, Recipe
 
         return Request(
             space=self.space,
             limits=Limits(**limits),  # type: ignore[arg-type] # a mapping of mixed numbers
-            data=self.data,
-            data_root=self.data_root,
+            data=training.data,
+            data_root=training.data_root,
             strategy=self.strategy,
             mode=self.reward,  # type: ignore[arg-type] # checked by Request
-            seed=self.seed,
+            seed=training.seed,
             trials=self.trials,
             time_s=seconds,
-            workers=len(os.sched_getaffinity(0)) if self.workers is None else self.workers,
+            workers=training.at_once,
             device=choice,
             known=tuple(self.known.split(",")) if self.known else KNOWN,
-            recipe=PROXY if self.recipe is None else Recipe.from_dict(_read_json(self.recipe)),
+            recipe=training.how(),
         )
 
 

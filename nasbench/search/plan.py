@@ -101,7 +101,7 @@ def make_plan(
 ) -> Plan:
     """Time the trainer on a few networks, then see how many trials fit into `time_left_s`; a given `trials` is kept."""
     middle = [found.examples[int(q * (len(found.examples) - 1))] for q in (0.5, 0.9)]
-    own, theirs = _time_training([*middle, *known], len(middle), task, train_images, evaluate, workers)
+    own, theirs = time_training([*middle, *known], len(middle), task, train_images, evaluate, workers)
     final_runs = (FINALISTS + RIVALS) * final_seeds
     known_runs = len(known) * final_seeds
     last = (final_runs * own + known_runs * theirs) / workers + MEASURING_S
@@ -126,7 +126,7 @@ def make_plan(
     )
 
 
-def _time_training(
+def time_training(
     networks: Sequence[Genotype],
     own: int,
     task: Callable[[Genotype, str], TrainTask],
