@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from nasbench.cli.options import DeviceOptions, expanded
 from nasbench.cli.progress import Reporter
-from nasbench.cli.scale_options import FactorOptions, KnownLaw, LawOptions
+from nasbench.cli.scale_options import FactorOptions, KnownLaw, LawOptions, read_recipe
 from nasbench.cli.scale_text import show_family, show_fit, show_fit_plan, show_laws, show_scaled
 from nasbench.cli.search_options import TrainingOptions
 from nasbench.cli.shared import JSON, MISSED, NAME, genotype_of, say, show_json
@@ -102,7 +102,12 @@ def network(
 def fit(
     training: TrainingOptions,
     device: DeviceOptions,
-    name: str = NAME,
+    name: Annotated[
+        str,
+        typer.Argument(
+            callback=read_recipe, is_eager=True, help="A known network, a genotype's .yaml file, or a recipe: a .yaml with `network: ...`."
+        ),
+    ],
     latency: Annotated[bool, typer.Option("--latency", help="Double the latency on the device, measured, instead of MACs.")] = False,
     divisor: Annotated[int, typer.Option(help="Of widths.")] = 8,
     time_limit: Annotated[str, typer.Option("--time", help="For the whole fit.")] = "20min",

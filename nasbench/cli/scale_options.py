@@ -11,8 +11,9 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from nasbench.errors import NasbenchError
+from nasbench.errors import NasbenchError, nearest
 from nasbench.genotype import Genotype
+from nasbench.genotype.yaml import load_yaml
 from nasbench.scaling import PUBLISHED, Law, fast, from_spec, scale
 from nasbench.scaling.scale import scaled_side
 
@@ -135,6 +136,30 @@ def read_law(path: Path) -> KnownLaw:
             f"a fit keeps its law in fit.json; {file} cannot be read ({error}); finish it with the command that began it, or name another"
         ) from None
     return KnownLaw(f"{path.name}, under {report['cost']}", law, report)
+
+
+def read_recipe(ctx: typer.Context, name: str) -> str:
+    """Where a YAML file with the key `network` stands for the network: its other lines become the command's defaults.
+
+    Raises:
+        NasbenchError: a line that is no option of the command.
+    """
+    if not name.endswith((".yaml", ".yml")) or not Path(name).is_file():
+        return name
+    found, _ = load_yaml(Path(name), NasbenchError)
+    if not isinstance(found, dict) or "network" not in found:
+        return name
+    options = {opt.removeprefix("--"): p for p in ctx.command.params for opt in getattr(p, "opts", ()) if opt.startswith("--")}
+    given: dict[str, Any] = {}
+    for key, value in found.items():
+        word = str(key).replace("_", "-")
+        if word == "network":
+            continue
+        if word not in options or isinstance(value, list | dict):
+            raise NasbenchError(f"a recipe has lines such as `time: 20min`, each an option; {name} has {key}{nearest(word, options)}")
+        given[str(options[word].name)] = value if isinstance(value, bool) else str(value)
+    ctx.default_map = {**(ctx.default_map or {}), **given}
+    return str(found["network"])
 
 
 def _factor(text: str) -> float:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from nasbench.errors import GenotypeError, short
 
-COEFFICIENTS = (0.1, 10.0)
+COEFFICIENTS = (1e-3, 1e3)
 MAX_PHI = 20.0
 _WEIGHT = re.compile(r"([dwgr])(\d{1,3}(?:\.\d{1,6})?)")
 

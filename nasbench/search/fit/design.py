@@ -17,7 +17,7 @@ Shares = tuple[float, float, float]
 
 AXES: Mapping[str, Shares] = {"depth": (1.0, 0.0, 0.0), "width": (0.0, 1.0, 0.0), "resolution": (0.0, 0.0, 1.0)}
 TOLERANCE = 0.10  # of the cost that was asked, either way
-TRIES = 97  # sizes tried around the one asked
+TRIES, AROUND = 97, 4  # sizes around the one asked, and how many are looked at on either side of the nearest
 REACH, FAR = 1.8, 8.0  # by a factor, for multiply-adds and for latency, which may not feel a growth for long
 LEAST = 1.02  # the smallest size that is growth
 
@@ -57,25 +57,35 @@ class Growth:
             GenotypeError: none in the direction is a network.
         """
         law, wanted = of_shares(*shares), size * self.cost(self.base)
-        best: tuple[float, float, Genotype] | None = None
-        seen: dict[str, float] = {}
+        sizes = [max(LEAST, size * self.reach ** (2 * i / (TRIES - 1) - 1)) for i in range(TRIES)]
+        tried: dict[int, tuple[float, Genotype] | None] = {}
         why = ""
-        for i in range(TRIES):
-            s = max(LEAST, size * self.reach ** (2 * i / (TRIES - 1) - 1))
-            try:
-                g = self.grown(law.factors(law.steps(s)))
-                name = digest(g)
-                if name in seen:
-                    continue
-                seen[name] = miss = abs(math.log(self.cost(g) / wanted))
-            except GenotypeError as error:
-                why = str(error)
-                continue
-            if best is None or (miss, abs(math.log(s / size))) < best[:2]:
-                best = (miss, abs(math.log(s / size)), g)
+
+        def at(i: int) -> tuple[float, Genotype] | None:
+            nonlocal why
+            if i not in tried:
+                try:
+                    g = self.grown(law.factors(law.steps(sizes[i])))
+                    tried[i] = (self.cost(g), g)
+                except GenotypeError as error:
+                    why, tried[i] = str(error), None
+            return tried[i]
+
+        # Cost grows with size but for steps of rounding: a search by halves, then a look around.
+        low, high = 0, TRIES - 1
+        while low < high:
+            middle = (low + high) // 2
+            found = at(middle)
+            if found is not None and found[0] < wanted:
+                low = middle + 1
+            else:
+                high = middle
+        near = [(at(i), i) for i in range(max(0, low - AROUND), min(TRIES, low + AROUND + 1))]
+        rows = [(abs(math.log(one[0] / wanted)), abs(math.log(sizes[i] / size)), i) for one, i in near if one is not None]
+        best = tried[min(rows)[2]] if rows else None
         if best is None:
             raise GenotypeError(f"{self.base.name} cannot grow by shares {show(shares)} of depth, width, resolution: {why}")
-        return self.candidate(shares, size, best[2])
+        return self.candidate(shares, size, best[1])
 
     def candidate(self, shares: Shares, size: float, g: Genotype) -> Candidate:
         """What a grown network came to."""
