@@ -50,7 +50,8 @@ class ScalingFit:
             raise StudyError(f"a fit that has ended holds {FIT_FILE}; {self.study.path} does not; finish it with the command that began it")
         stored = dict(self.report["fit"])
         intervals = {name: Interval(**stored[name]) for name in ("depth", "width", "resolution", *COEFFICIENTS)}
-        return Fit(**{**stored, **intervals, "shares": tuple(stored["shares"]), "coefficients": tuple(stored["coefficients"])})
+        tuples = {name: tuple(stored[name]) for name in ("shares", "coefficients")}
+        return Fit(**{**stored, **intervals, **tuples, "resampled": tuple(map(tuple, stored["resampled"]))})
 
     def trials(self) -> pd.DataFrame:
         """One row a trial: phase, direction, size, ratio, shares of depth, width and resolution, side, MACs, latency, accuracy, seconds."""

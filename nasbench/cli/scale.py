@@ -77,7 +77,7 @@ def network(
         return _family(g, name, laws, [parse_latency(t) for t in targets.split(",")], device, study, runs, as_json)
     if factors.alone and law != LawOptions():
         raise NasbenchError("--depth, --width and --resolution follow no law; leave them out, or the law")
-    scaled = factors.scaled(g, laws[0].law, "nearest" if law.spec or law.law else "up")
+    scaled = factors.scaled(g, laws[0].law, "total" if law.law else "nearest" if law.spec else "up")
     trace(scaled)  # say now what is wrong with it
     if out is not None:
         from nasbench.files import write_atomic

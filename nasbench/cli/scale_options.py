@@ -77,7 +77,8 @@ class FactorOptions:
     rounding: Annotated[
         str | None,
         typer.Option(
-            help="up (EfficientNet's: depth up, widths losing at most a tenth) or nearest (pycls'); nearest with --spec or --law, else up."
+            help="up (EfficientNet's: depth up, widths losing at most a tenth), nearest (pycls') or total (blocks of all stages together); "
+            "nearest with --spec, total with --law, else up."
         ),
     ] = None
     stem: Annotated[bool, typer.Option(help="Whether the stem grows in width; Wide ResNet keeps it.")] = True

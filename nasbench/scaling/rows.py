@@ -19,7 +19,7 @@ from nasbench.genotype import Block
 from nasbench.genotype.fields import relative
 from nasbench.genotype.genotype import classifier, find_word
 
-Rounding = Literal["up", "nearest"]
+Rounding = Literal["up", "nearest", "total"]
 SINGLE = ("linear", "auxiliary")
 ALIGN = 4  # widths that groups divide are multiples of this too, where the divisor is
 
@@ -49,23 +49,35 @@ def _changes_width(row: Block) -> bool:
     return isinstance(width, str) and relative(width)[1] != 1
 
 
-def deeper(stage: Sequence[Block], by: float, rounding: Rounding) -> tuple[Block, ...]:
-    """A stage with `by` times as many blocks, at least one of each row.
+def deeper(stages: Sequence[Sequence[Block]], by: float, rounding: Rounding) -> tuple[tuple[Block, ...], ...]:
+    """Stages with `by` times as many blocks, at least one of each row.
 
-    The number is rounded for the whole stage, up as in EfficientNet's code or to the nearest as in pycls', and shared out among its
-    rows in proportion, by largest remainder, where equal to the later row.
+    The number is rounded for each stage, up as in EfficientNet's code or to the nearest as in pycls'; with `total` for all stages
+    together, so that the step from one depth to the next is small. It is shared out among the rows in proportion, by largest
+    remainder, where equal to the later row.
     """
-    last = len(stage) - 1
-    takes = [repeats(row) and not (_strided(row) and i < last and stage[i + 1].op == row.op) for i, row in enumerate(stage)]
-    first = [not takes[i] and repeats(row) for i, row in enumerate(stage)]  # of a run that the next row continues
-    if by == 1 or not any(takes):
-        return tuple(stage)
-    before = sum(row.repeat for row, one, more in zip(stage, first, takes, strict=True) if one or more)
-    wanted = round(by * before, 9)
-    total = max(1, math.ceil(wanted) if rounding == "up" else round(wanted))
-    shares = _shared([row.repeat for row, more in zip(stage, takes, strict=True) if more], total - sum(first))
-    left = iter(shares)
-    return tuple(row.but(repeat=next(left)) if more else row for row, more in zip(stage, takes, strict=True))
+    if by == 1:
+        return tuple(map(tuple, stages))
+    roles = [_roles(stage) for stage in stages]
+    whole = [range(len(stages))] if rounding == "total" else [[i] for i in range(len(stages))]
+    repeat = {(i, k): row.repeat for i, stage in enumerate(stages) for k, row in enumerate(stage)}
+    for several in whole:
+        takes = [(i, k) for i in several for k, role in enumerate(roles[i]) if role == "takes"]
+        begun = sum(role == "begins" for i in several for role in roles[i])
+        if takes:
+            wanted = round(by * (begun + sum(repeat[at] for at in takes)), 9)
+            total = math.ceil(wanted) if rounding == "up" else round(wanted)
+            repeat |= dict(zip(takes, _shared([repeat[at] for at in takes], total - begun), strict=True))
+    return tuple(tuple(row.but(repeat=repeat[i, k]) for k, row in enumerate(stage)) for i, stage in enumerate(stages))
+
+
+def _roles(stage: Sequence[Block]) -> list[Literal["takes", "begins", "single"]]:
+    """Of each row: it takes more blocks, or begins a run that the next row continues, or stays single."""
+    found: list[Literal["takes", "begins", "single"]] = []
+    for row, after in zip(stage, [*stage[1:], None], strict=True):
+        continued = _strided(row) and after is not None and after.op == row.op
+        found.append("single" if not repeats(row) else "begins" if continued else "takes")
+    return found
 
 
 def _strided(row: Block) -> bool:

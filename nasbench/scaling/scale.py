@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from fractions import Fraction
+from typing import get_args
 
 from nasbench.errors import GenotypeError, short
 from nasbench.genotype import Genotype
@@ -45,13 +46,14 @@ def scale(
         stem: whether the stem grows in width; Wide ResNet keeps it.
         head: whether the convolutions of the head grow too. MobileNetV2 lets its last one grow, but never shrink;
             MnasNet keeps it.
-        rounding: `up` is EfficientNet's: depth up, widths as above. `nearest` is pycls': both to the nearest.
+        rounding: `up` is EfficientNet's: depth up, widths as above. `nearest` is pycls': both to the nearest. `total` too, but of the
+            number of blocks in all stages together, in place of each stage's: finer steps, for networks of few blocks a stage.
 
     Raises:
         GenotypeError: a factor that is not above 0 and at most 1000, a resolution that is no input, or `phi` beside factors.
     """
-    if rounding not in ("up", "nearest"):
-        raise GenotypeError(f"rounding is up or nearest; got {short(rounding)}")
+    if rounding not in get_args(Rounding):
+        raise GenotypeError(f"rounding is {', '.join(get_args(Rounding)[:-1])} or {get_args(Rounding)[-1]}; got {short(rounding)}")
     shape = g.input if resolution is None else (g.input[0], resolution, resolution)
     if phi is not None:
         if (width, depth, resolution) != (1.0, 1.0, None):
@@ -77,7 +79,7 @@ def scale(
         name=name or g.name,
         input=shape,
         stem=tuple(wider(row, change, need) for row in g.stem) if stem else g.stem,
-        stages=tuple(deeper([wider(row, change) for row in stage], depth, rounding) for stage in g.stages),
+        stages=deeper([[wider(row, change) for row in stage] for stage in g.stages], depth, rounding),
         head=wider_head(g.head, change) if head else g.head,
     )
 

@@ -21,8 +21,9 @@ from nasbench.search.promise import keeps
 
 LEAST_USED = 0.85  # of a target
 AIM = (0.92, 0.96)  # share of a target that a prediction, corrected, should have: the interval's upper end has to fit in too
-STEP = 1.015  # growth of multiply-adds from one candidate to the next
-NUDGES = (0, -1, 1, -2, 2)  # steps of the input side by which a candidate may leave the law, to come nearer to a target
+STEP = 1.03  # growth of multiply-adds from one candidate to the next
+STILL = 30  # steps without a new network, after which a law leads no farther
+NUDGES = (-1, 1, -2, 2)  # steps of the input side by which a candidate may leave the law, to come nearer to a target
 SEARCHES, AGAIN = 5, 3  # measurements to find a member, and members that may fail their second measurement
 FIRST, SECOND = "member", "member again"
 FAMILY_FILE = "family.json"
@@ -84,40 +85,47 @@ def candidates(g: Genotype, law: Law, predictor: Predictor, lowest_ms: float, hi
     found: dict[str, Grown] = {}
 
     def walk(direction: int, done: Callable[[float], bool]) -> None:
-        i = 0 if direction > 0 else -1
-        while abs(i * step) <= MAX_PHI:
-            several = _at(g, law, i * step, predictor, found)
-            if several is None or (several and done(several[0].predicted.ms)):
+        still = 0
+        for i in range(0 if direction > 0 else 1, math.floor(MAX_PHI / step) + 1):
+            phi = direction * i * step
+            try:
+                g_phi = _at(g, law, phi, 0)
+                name = digest(g_phi)
+                still = still + 1 if name in found else 0
+                if name not in found:
+                    found[name] = Grown(phi, law.factors(phi), 0, g_phi, name, predictor.predict(g_phi))
+            except GenotypeError:
+                return  # the law leads no farther
+            if still == STILL or done(found[name].predicted.ms):
                 return
-            i += direction
 
     walk(1, lambda ms: ms > 1.5 * highest_ms)
     walk(-1, lambda ms: ms < 0.6 * lowest_ms)
+    beside: dict[str, tuple[Grown, int, Genotype]] = {}
+    for c in list(found.values()):
+        for nudge in NUDGES:
+            try:
+                moved = _at(g, law, c.phi, nudge)
+                beside.setdefault(digest(moved), (c, nudge, moved))
+            except GenotypeError:
+                continue
+    new = {name: row for name, row in beside.items() if name not in found}
+    predicted = predictor.predict_many([moved for _, _, moved in new.values()])
+    for (name, (c, nudge, moved)), p in zip(new.items(), predicted, strict=True):
+        found[name] = Grown(c.phi, c.factors, nudge * _step(g), moved, name, p)
     return sorted(found.values(), key=lambda c: (c.phi, c.nudged))
 
 
-def _at(g: Genotype, law: Law, phi: float, predictor: Predictor, found: dict[str, Grown]) -> list[Grown] | None:
-    """New networks at a phi, the one on the law first; None where the law leads to no network."""
+def _at(g: Genotype, law: Law, phi: float, nudge: int) -> Genotype:
+    """The network at a phi, its side so many steps beside the law's."""
     factors = law.factors(phi)
-    side = scaled_side(g.input[1], factors.resolution)
-    step = SIDE_STEP if g.input[1] > SMALL_SIDE else 1
-    new = []
-    try:
-        grown = scale(g, width=factors.width, depth=factors.depth, rounding="nearest", name=g.name)
-        for nudge in NUDGES:
-            try:
-                one = scale(grown, resolution=side + nudge * step)
-                name = digest(one)
-            except GenotypeError:
-                if nudge == 0:
-                    raise
-                continue
-            if name not in found:
-                found[name] = Grown(phi, factors, nudge * step, one, name, predictor.predict(one))
-                new.append(found[name])
-    except GenotypeError:
-        return None
-    return new
+    side = scaled_side(g.input[1], factors.resolution) + nudge * _step(g)
+    return scale(g, width=factors.width, depth=factors.depth, resolution=side, rounding="total", name=g.name)
+
+
+def _step(g: Genotype) -> int:
+    """Pixels by which a side may leave the law."""
+    return SIDE_STEP if g.input[1] > SMALL_SIDE else 1
 
 
 class Finder:
@@ -133,7 +141,7 @@ class Finder:
         """A member for each target, smallest first."""
         if self.run is None:
             return [self._predicted(target) for target in self.targets]
-        found: dict[float, Member] = {}
+        found = {t: member for t in self.targets if (member := self._before(t)) is not None}
         for _ in range(AGAIN):
             missing = [t for t in self.targets if t not in found]
             for member in self._first(missing):
@@ -148,6 +156,15 @@ class Finder:
                     self._failed[member.target_ms].add(member.grown.digest)
         why = f"{AGAIN} networks did not keep it, or used less than {LEAST_USED:.0%}, when measured again"
         return [found.get(t) or Member(t, why=why) for t in self.targets]
+
+    def _before(self, target: float) -> Member | None:
+        """What an earlier run of the same command ended with."""
+        good = []
+        for c in self.several:
+            again, m = self.kept.find(c.digest, SECOND), self.kept.find(c.digest, FIRST)
+            if again is not None and keeps(again, target) and again.median_ms >= LEAST_USED * target:
+                good.append(Member(target, c, m, again))
+        return max(good, key=lambda member: member.used, default=None)
 
     def _first(self, targets: list[float]) -> list[Member]:
         """A network for each target that keeps it in a session with the others."""
@@ -175,25 +192,28 @@ class Finder:
     def _pick(self, target: float, tried: set[str]) -> Grown | None:
         """The largest whose corrected prediction is within the aim; on the law rather than beside it."""
         low, high = (share * target for share in AIM)
-        rows = [(self._corrected(c), c) for c in self.several if c.digest not in tried]
+        corrected = self._corrections()
+        rows = [(corrected(c), c) for c in self.several if c.digest not in tried]
         near = [(c.nudged == 0, c.phi, c.nudged, c) for ms, c in rows if low <= ms <= high]
         if near:
             return max(near, key=lambda row: row[:3])[3]
         below = [(ms, c.phi, c) for ms, c in rows if LEAST_USED * target <= ms <= high]
         return max(below, key=lambda row: row[:2])[2] if below else None
 
-    def _corrected(self, c: Grown) -> float:
-        """A prediction, by as much as the measured network nearest in size was mispredicted."""
-        measured = [(o, m) for o in self.several if (m := self.kept.find(o.digest, FIRST)) is not None and not m.noisy]
-        if not measured:
-            return c.predicted.ms
-        near, m = min(measured, key=lambda pair: abs(math.log(pair[0].predicted.ms / c.predicted.ms)))
-        return c.predicted.ms * m.median_ms / near.predicted.ms
+    def _corrections(self) -> Callable[[Grown], float]:
+        """Predictions, by as much as the measured network nearest in latency was mispredicted."""
+        measured = [(o.predicted.ms, m.median_ms) for o in self.several if (m := self.kept.find(o.digest, FIRST)) and not m.noisy]
+
+        def corrected(c: Grown) -> float:
+            near = min(measured, key=lambda pair: abs(math.log(pair[0] / c.predicted.ms)), default=(1.0, 1.0))
+            return c.predicted.ms * near[1] / near[0]
+
+        return corrected
 
     def _too_far(self, target: float) -> str:
-        fastest = min(self.several, key=lambda c: c.predicted.ms, default=None)
-        if fastest is not None and self._corrected(fastest) > target:
-            return f"the smallest network along the law takes about {self._corrected(fastest):.2g} ms"
+        fastest, corrected = min(self.several, key=lambda c: c.predicted.ms, default=None), self._corrections()
+        if fastest is not None and corrected(fastest) > target:
+            return f"the smallest network along the law takes about {corrected(fastest):.2g} ms"
         return f"no network along the law comes within {LEAST_USED:.0%} to 100 % of it"
 
     def _measure(self, several: list[Grown]) -> None:

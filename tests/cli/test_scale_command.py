@@ -66,7 +66,7 @@ def test_a_factor_of_the_resolution(call):
         (("resnet18", "--resolution", "x1e999"), "x1e999"),
         (("resnet18", "--size", "-1"), "above 0"),
         (("resnet18", "--phi", "99"), "from -20 to 20"),
-        (("resnet18", "--rounding", "down"), "rounding is up or nearest"),
+        (("resnet18", "--rounding", "down"), "rounding is up, nearest or total"),
         (("resnet18", "--law", "nowhere"), "nowhere"),
         (("resnet18", "--width", "2", "--spec", "dwr"), "follow no law"),
         (("resnet18", "--targets", "5"), "did you mean 5ms"),

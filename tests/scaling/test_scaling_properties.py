@@ -7,15 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nasbench.errors import GenotypeError
-from nasbench.genotype import cost, digest
+from nasbench.genotype import cost, trace
 from nasbench.scaling import of_shares, scale
 from nasbench.zoo import known
 
 NAMES = known()
 # What cannot be, and why.
-REFUSED = {
-    ("inception_v2", "resolution"): "need one height and width",  # its reductions agree at sides that 32 divides
-}
+REFUSED = {("inception_v2", axis): "need one height and width" for axis in ("resolution", "phi")}  # its reductions agree where 32 divides
 UNCHANGED = {("lenet5_modern", "depth")}  # it has no row that may repeat
 
 
@@ -36,15 +34,13 @@ def test_each_axis_by_half_more(name: str, axis: str) -> None:
             cost(scale(g, **how))
         return
     before, after = cost(g), cost(scale(g, **how))
-    if (name, axis) in UNCHANGED or (name == "inception_v2" and axis == "phi"):
+    if (name, axis) in UNCHANGED:
         assert after.macs >= before.macs
         return
     assert after.macs > before.macs
     assert after.activations > before.activations
     if axis == "resolution":
         assert after.depth == before.depth
-        fixed_input_head = name in ("lenet5_modern", "lenet5", "sppnet_zf5") or after.params != before.params
-        assert after.params == before.params or fixed_input_head
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -72,5 +68,8 @@ def test_a_larger_size_never_costs_less(name: str, weights: tuple[float, ...], s
 def test_groups_come_out_even_at_any_width(name: str, width: float) -> None:
     g = known(name)
     scaled = scale(g, width=width)
-    assert digest(scaled) or True
-    assert (cost(scaled).macs > cost(g).macs) is (width > 1.05) or width == 1.01
+    assert len(trace(scaled)) == len(trace(g))
+    if width < 0.8:
+        assert cost(scaled).macs < cost(g).macs
+    if width > 2:
+        assert cost(scaled).macs > 4 * cost(g).macs

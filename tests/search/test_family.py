@@ -26,6 +26,11 @@ def rough():
     return candidates(BASE, PUBLISHED, predictor, TARGETS[0], TARGETS[-1])
 
 
+@pytest.fixture(scope="module")
+def exact():
+    return Predictor(profile("mbconv"))
+
+
 def find(several, tmp_path, watch, targets=TARGETS):
     said = []
     kept = Measurements(tmp_path / "measurements.jsonl", ANCHOR_MS)
@@ -37,7 +42,7 @@ def test_candidates_go_along_the_law_from_below_the_lowest_to_above_the_highest(
     assert len({c.digest for c in rough}) == len(rough)
     assert min(c.predicted.ms for c in rough) < TARGETS[0]
     assert max(c.predicted.ms for c in rough) > TARGETS[-1]
-    assert len(on_law) > 40
+    assert len(on_law) > 30
     for c in on_law:
         assert c.factors == PUBLISHED.factors(c.phi)
         assert abs(c.genotype.input[1] - 224 * 1.15**c.phi) <= 2
@@ -92,10 +97,9 @@ def test_what_was_measured_is_kept_for_the_same_command(rough, tmp_path):
     assert watch.sessions == []
 
 
-def test_a_target_below_the_smallest_network_is_said(tmp_path):
-    predictor = Predictor(profile("mbconv"))
-    several = candidates(BASE, PUBLISHED, predictor, 0.05, 5.0)
-    members, _ = find(several, tmp_path, Stopwatch(width=0.02), [0.05, 5.0])
+def test_a_target_below_the_smallest_network_is_said(exact, tmp_path):
+    several = candidates(BASE, PUBLISHED, exact, 0.05, 4.0)
+    members, _ = find(several, tmp_path, Stopwatch(width=0.02), [0.05, 4.0])
     assert members[1].kept
     assert not members[0].kept
     assert "the smallest network along the law takes about" in members[0].why
@@ -131,6 +135,6 @@ def test_what_is_delivered_can_be_verified(rough, tmp_path):
     assert not (tmp_path / "10ms" / "card.json").exists()
 
 
-def test_a_law_that_does_not_grow_has_no_family():
+def test_a_law_that_does_not_grow_has_no_family(exact):
     with pytest.raises(BudgetError, match="a family grows"):
-        candidates(BASE, Law(1, 1, 1), Predictor(profile("mbconv")), 5.0, 40.0)
+        candidates(BASE, Law(1, 1, 1), exact, 5.0, 40.0)

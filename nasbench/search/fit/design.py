@@ -45,10 +45,10 @@ class Growth:
     reach: float = REACH
 
     def grown(self, factors: Factors) -> Genotype:
-        """Rounded to the nearest, so that no direction is favoured."""
+        """Rounded to the nearest, blocks over all stages together, so that no direction is favoured and steps are small."""
         g = self.base
         side = None if factors.resolution == 1 else self.side(max(g.input[1:]) * factors.resolution)
-        return scale(g, width=factors.width, depth=factors.depth, resolution=side, divisor=self.divisor, rounding="nearest")
+        return scale(g, width=factors.width, depth=factors.depth, resolution=side, divisor=self.divisor, rounding="total")
 
     def nearest(self, shares: Shares, size: float) -> Candidate:
         """The network in a direction whose cost is nearest to `size` times the base's.

@@ -11,7 +11,7 @@ from typing import Any
 from nasbench.errors import StudyError
 from nasbench.files import write_atomic
 from nasbench.search.fit.compare import BASE
-from nasbench.search.fit.design import Candidate, Shares
+from nasbench.search.fit.design import Candidate, Shares, show
 from nasbench.search.fit.sizing import Sizing
 
 CANDIDATES_FILE = "candidates.json"
@@ -34,7 +34,7 @@ def as_record(item: Item, milliseconds: float | None) -> dict[str, Any]:
     """What the ledger keeps beside a trial's accuracy."""
     c = item.candidate
     return {
-        "origin": f"{item.direction}, {c.size:g} times the cost" if item.direction != BASE else BASE,
+        "origin": _words(item),
         "direction": item.direction,
         "size": c.size,
         "ratio": c.ratio,
@@ -66,3 +66,11 @@ def read_items(path: Path) -> dict[str, list[Item]]:
         }
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise StudyError(f"a fit keeps its networks in {path}; it cannot be read ({error}); restore it, or choose another --name") from None
+
+
+def _words(item: Item) -> str:
+    """For a line of progress."""
+    if item.direction == BASE:
+        return BASE
+    c = item.candidate
+    return f"{item.direction}, {c.size:g} times the cost: depth, width, resolution {show(c.got)}"

@@ -124,7 +124,8 @@ def fit_surface(
     sigma = float(np.sqrt(residuals @ residuals / freedom))
     over = _terms(grid)
     surface = over @ coefficients
-    best = grid[int(np.argmax(surface))]
+    place = int(np.argmax(surface))
+    best = grid[place]
 
     leverage = np.einsum("ij,ji->i", design, inverse)
     scaled = residuals / np.sqrt(np.maximum(1 - leverage, 1e-3))
@@ -132,21 +133,20 @@ def fit_surface(
     draw = np.random.default_rng(seed)
     picked = scaled[draw.integers(0, len(y), (resamples, len(y)))]
     again = over @ (inverse @ (fitted + picked).T)
-    winners = grid[np.argmax(again, axis=0)]
+    places = np.argmax(again, axis=0)
+    winners = grid[places]
 
     if isinstance(growth, int | float):
         grown = np.full(len(grid), float(growth))
     else:
         grown = np.exp(over @ (inverse @ np.log(np.asarray(growth, dtype=np.float64))))
-    index = {tuple(np.round(point, 6)): i for i, point in enumerate(grid)}
 
-    def laws(at: Array) -> Array:
-        """alpha, beta, gamma of each point."""
-        logs = np.log([grown[index[tuple(np.round(point, 6))]] for point in at])[:, None]
-        found: Array = np.exp(logs * at / np.array([1.0, 2.0, 2.0]))
+    def laws(at: NDArray[np.intp]) -> Array:
+        """alpha, beta, gamma of points of the triangle."""
+        found: Array = np.exp(np.log(grown[at])[:, None] * grid[at] / np.array([1.0, 2.0, 2.0]))
         return found
 
-    own, theirs = laws(best[None])[0], laws(winners)
+    own, theirs = laws(np.array([place]))[0], laws(places)
     return Fit(
         shares=(float(best[0]), float(best[1]), float(best[2])),
         depth=_interval(best[0], winners[:, 0]),
@@ -155,7 +155,7 @@ def fit_surface(
         alpha=_interval(own[0], theirs[:, 0]),
         beta=_interval(own[1], theirs[:, 1]),
         gamma=_interval(own[2], theirs[:, 2]),
-        growth=float(grown[index[tuple(np.round(best, 6))]]),
+        growth=float(grown[place]),
         trials=len(y),
         points=len(points),
         sigma=sigma,
