@@ -15,7 +15,7 @@ from typing import Any
 import typer
 
 from nasbench import __version__
-from nasbench.cli import device, known, networks, search, show, spaces, studies, verify
+from nasbench.cli import device, known, networks, scale, search, show, spaces, studies, verify
 from nasbench.errors import NasbenchError
 from nasbench.genotype import load_plugin
 
@@ -32,6 +32,7 @@ app = typer.Typer(
 for group in (known, show, networks, spaces, search, studies, verify):
     group.register(app)
 app.add_typer(device.app, name="device")
+app.add_typer(scale.app, name="scale")
 
 
 def _version(wanted: bool) -> None:

@@ -13,7 +13,7 @@ import typer
 from nasbench.cli.options import DeviceOptions, expanded
 from nasbench.cli.progress import Reporter
 from nasbench.cli.recipes import RecipeFile
-from nasbench.cli.search_options import SearchOptions
+from nasbench.cli.search_options import EngineOptions, SearchOptions, TrainingOptions
 from nasbench.cli.shared import JSON, MISSED, as_interrupt, show_json
 from nasbench.cli.study_text import show_outcome, show_plan
 
@@ -30,12 +30,19 @@ def register(app: typer.Typer) -> None:
 
 
 @expanded
-def plan(asked: SearchOptions, device: DeviceOptions, file: RecipeFile = None, as_json: bool = JSON) -> None:
+def plan(
+    asked: SearchOptions,
+    training: TrainingOptions,
+    engine: EngineOptions,
+    device: DeviceOptions,
+    file: RecipeFile = None,
+    as_json: bool = JSON,
+) -> None:
     """Say what a search would do and how long it would take.
 
     Example: nasbench plan --space mbconv --latency 20ms
     """
-    request = asked.request(device)
+    request = asked.request(training, engine, device)
     from nasbench.search.profiling import obtain_profile
     from nasbench.search.run import plan as make
     from nasbench.search.task import prepare
@@ -54,6 +61,8 @@ def plan(asked: SearchOptions, device: DeviceOptions, file: RecipeFile = None, a
 @expanded
 def search(
     asked: SearchOptions,
+    training: TrainingOptions,
+    engine: EngineOptions,
     device: DeviceOptions,
     file: RecipeFile = None,
     name: Annotated[str | None, typer.Option("--name", help="Of the study; made from the command without it.")] = None,
@@ -68,7 +77,7 @@ def search(
 
     Example: nasbench search studies/mbconv_20ms.yaml --time 1h
     """
-    request = asked.request(device)
+    request = asked.request(training, engine, device)
     from nasbench.search.folder import study_path
 
     return _search(request, study_path(runs, name or request.name()), as_json)
@@ -80,11 +89,18 @@ def resume(path: Folder, as_json: bool = JSON) -> int:
     Example: nasbench resume runs/mbconv-20ms
     """
     from nasbench.analysis.study import open_study
+    from nasbench.search.fit.request import KIND, FitRequest
     from nasbench.search.plugins import load_kept
     from nasbench.search.request import Request
 
     load_kept(path)
-    return _search(Request.from_command(open_study(path).command), path, as_json)
+    command = open_study(path).command
+    if command.get("kind") == KIND:
+        from nasbench.cli.scale import run_fit_study
+
+        run_fit_study(FitRequest.from_command(command), path, as_json)
+        return 0
+    return _search(Request.from_command(command), path, as_json)
 
 
 def _search(request: Request, path: Path, as_json: bool) -> int:

@@ -1,4 +1,4 @@
-"""What is asked of a search: the options of plan and search."""
+"""What is asked of a search or a fit: the options that their commands share."""
 
 from __future__ import annotations
 
@@ -14,28 +14,37 @@ from nasbench.errors import NasbenchError
 from nasbench.genotype.units import parse_count, parse_duration, parse_latency, parse_memory
 
 if TYPE_CHECKING:
+    from nasbench.search.engines.choice import EngineChoice
     from nasbench.search.request import Request
+    from nasbench.training.recipe import Recipe
 
 Words = str | None
 
 
 @dataclass(frozen=True)
-class SearchOptions:
-    """All but the device."""
+class TrainingOptions:
+    """What trials are trained on and how, and for how long; of every command that trains several networks."""
 
-    space: Space = "mbconv"
-    latency: Annotated[Words, typer.Option(help="Limit at the network's own input size on the device, such as 20ms.")] = None
-    macs: Annotated[Words, typer.Option(help="Limit on multiply-adds, such as 300M.")] = None
-    params: Annotated[Words, typer.Option(help="Limit on parameters, such as 5M.")] = None
-    memory: Annotated[Words, typer.Option(help="Limit on memory to run, float32 at batch 1, such as 64MiB.")] = None
-    size: Annotated[Words, typer.Option(help="Limit on the model's size at the device's precision, such as 4MiB.")] = None
     data: Annotated[str, typer.Option(help="embedded, fashion-mnist, mnist, cifar10, cifar100, or a folder of class folders.")] = "embedded"
     data_root: Annotated[Words, typer.Option(help="Where downloaded data sets are kept.")] = None
-    strategy: Annotated[str, typer.Option(help="random, evolution or tpe.")] = "evolution"
-    reward: Annotated[str, typer.Option(help="hard or soft (MnasNet), or pareto (accuracy and latency).")] = "hard"
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0
-    trials: Annotated[int | None, typer.Option(help="Networks to train, and as many at random; --time decides without it.")] = None
-    time: Annotated[str, typer.Option(help="Time for the whole search, such as 8min.")] = "8min"
+    recipe: Annotated[Path | None, typer.Option(help="JSON file with fields of the training recipe.")] = None
+
+    def how(self) -> Recipe:
+        """The recipe.
+
+        Raises:
+            NasbenchError: no such file, or no recipe in it.
+        """
+        from nasbench.training.recipe import PROXY, Recipe
+
+        return PROXY if self.recipe is None else Recipe.from_dict(_read_json(self.recipe))
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """What runs the trials, how many at a time, and what each is given."""
+
     engine: Annotated[str, typer.Option(help="What runs the trials: local (a process each) or ray (Ray Tune, on one machine or many).")] = (
         "local"
     )
@@ -46,10 +55,44 @@ class SearchOptions:
     gpus_per_trial: Annotated[float, typer.Option(help="GPUs of a trial: 0 trains on the CPU, 0.25 shares one between four.")] = 0.0
     address: Annotated[Words, typer.Option(help="Of a Ray cluster: auto, or HOST:PORT of its head; ray starts one here without it.")] = None
     measure_on: Annotated[Words, typer.Option(help="Ray's resource of the node that latencies are measured on, see --device FILE.")] = None
-    known: Annotated[Words, typer.Option(help="Known networks to compare with, separated by commas.")] = None
-    recipe: Annotated[Path | None, typer.Option(help="JSON file with fields of the training recipe.")] = None
 
-    def request(self, device: DeviceOptions) -> Request:
+    def choice(self) -> EngineChoice:
+        """The engine that they choose.
+
+        Raises:
+            StudyError: an unknown engine, or what it cannot give a trial.
+        """
+        from nasbench.search.engines.choice import EngineChoice
+
+        return EngineChoice(
+            name=self.engine, cpus=self.cpus_per_trial, gpus=self.gpus_per_trial, address=self.address, measure_on=self.measure_on
+        )
+
+    @property
+    def at_once(self) -> int:
+        """Trials at a time."""
+        from nasbench.search.engines.open import room_for
+
+        return room_for(self.choice()) if self.jobs is None else self.jobs
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """What is searched for, where and how long."""
+
+    space: Space = "mbconv"
+    latency: Annotated[Words, typer.Option(help="Limit at the network's own input size on the device, such as 20ms.")] = None
+    macs: Annotated[Words, typer.Option(help="Limit on multiply-adds, such as 300M.")] = None
+    params: Annotated[Words, typer.Option(help="Limit on parameters, such as 5M.")] = None
+    memory: Annotated[Words, typer.Option(help="Limit on memory to run, float32 at batch 1, such as 64MiB.")] = None
+    size: Annotated[Words, typer.Option(help="Limit on the model's size at the device's precision, such as 4MiB.")] = None
+    strategy: Annotated[str, typer.Option(help="random, evolution or tpe.")] = "evolution"
+    reward: Annotated[str, typer.Option(help="hard or soft (MnasNet), or pareto (accuracy and latency).")] = "hard"
+    trials: Annotated[int | None, typer.Option(help="Networks to train, and as many at random; --time decides without it.")] = None
+    time: Annotated[str, typer.Option(help="Time for the whole search, such as 8min.")] = "8min"
+    known: Annotated[Words, typer.Option(help="Known networks to compare with, separated by commas.")] = None
+
+    def request(self, training: TrainingOptions, engine: EngineOptions, device: DeviceOptions) -> Request:
         """As a request; quantities and names are checked before torch is loaded.
 
         Raises:
@@ -67,30 +110,24 @@ class SearchOptions:
         }
         load_space(self.space)
         seconds = parse_duration(self.time)
-        from nasbench.search.engines.choice import EngineChoice
-        from nasbench.search.engines.open import room_for
         from nasbench.search.limits import Limits
         from nasbench.search.request import KNOWN, Request
-        from nasbench.training.recipe import PROXY, Recipe
 
-        engine = EngineChoice(
-            name=self.engine, cpus=self.cpus_per_trial, gpus=self.gpus_per_trial, address=self.address, measure_on=self.measure_on
-        )
         return Request(
             space=self.space,
             limits=Limits(**limits),  # type: ignore[arg-type] # a mapping of mixed numbers
-            data=self.data,
-            data_root=self.data_root,
+            data=training.data,
+            data_root=training.data_root,
             strategy=self.strategy,
             mode=self.reward,  # type: ignore[arg-type] # checked by Request
-            seed=self.seed,
+            seed=training.seed,
             trials=self.trials,
             time_s=seconds,
-            workers=room_for(engine) if self.jobs is None else self.jobs,
+            workers=engine.at_once,
             device=choice,
-            engine=engine,
+            engine=engine.choice(),
             known=tuple(self.known.split(",")) if self.known else KNOWN,
-            recipe=PROXY if self.recipe is None else Recipe.from_dict(_read_json(self.recipe)),
+            recipe=training.how(),
         )
 
 

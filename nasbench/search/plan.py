@@ -101,7 +101,7 @@ def make_plan(
 ) -> Plan:
     """Time the trainer on a few networks, then see how many trials fit into `time_left_s`; a given `trials` is kept."""
     middle = [found.examples[int(q * (len(found.examples) - 1))] for q in (0.5, 0.9)]
-    own, theirs = _time_training([*middle, *known], len(middle), task, train_images, evaluate, engine)
+    own, theirs = time_training([*middle, *known], len(middle), task, train_images, evaluate, engine)
     workers = engine.workers  # a cluster may have room for fewer than were asked for
     final_runs = (FINALISTS + RIVALS) * final_seeds
     known_runs = len(known) * final_seeds
@@ -127,7 +127,7 @@ def make_plan(
     )
 
 
-def _time_training(
+def time_training(
     networks: Sequence[Genotype],
     own: int,
     task: Callable[[Genotype, str], TrainTask],

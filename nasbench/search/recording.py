@@ -59,7 +59,8 @@ def teller(
         else:
             failures.clear()
         ms = trial.more.get("measured_ms", trial.latency_ms)
-        what = f"{trial.accuracy:.1%} at {ms:.1f} ms" if trial.accuracy is not None else f"{trial.status}: {trial.reason}"
+        at = "" if ms is None else f" at {ms:.1f} ms"
+        what = f"{trial.accuracy:.1%}{at}" if trial.accuracy is not None else f"{trial.status}: {trial.reason}"
         listener.step(f"{trial.more.get('origin', f'{trial.phase} {trial.number}')}: {what}")
 
     return told

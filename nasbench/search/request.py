@@ -106,14 +106,8 @@ class Request:
             "workers": self.workers,
             "time_s": self.time_s,
             "engine": self.engine.to_json(),
-            **self._trained(),
+            **self.engine.decisive(),
         }
-
-    def _trained(self) -> dict[str, Any]:
-        """What of the engine decides a trial's result to the bit: studies of older versions, which had no choice, say nothing."""
-        usual = EngineChoice()
-        own = {"threads": self.engine.threads, "trains_on": self.engine.trains_on}
-        return {name: value for name, value in own.items() if value != getattr(usual, name)}
 
     @classmethod
     def from_command(cls, command: Mapping[str, Any]) -> Request:

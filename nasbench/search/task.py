@@ -137,10 +137,10 @@ def prepare(request: Request, device: Device) -> Task:
     for name in request.known:
         known(name)
     train_images = int(len(images.train) * (1 - VALIDATION))
-    return Task(request, space, len(images.classes), train_images, _fingerprint(images), device, plugins=loaded_plugins())
+    return Task(request, space, len(images.classes), train_images, fingerprint(images), device, plugins=loaded_plugins())
 
 
-def _fingerprint(images: Images) -> str:
+def fingerprint(images: Images) -> str:
     """Tells another data set, or another version of it, without reading all of a large one."""
     seen = hashlib.sha256(images.train.labels.numpy().tobytes())
     for chunk in itertools.islice(images.train.chunks(256), 4):

@@ -9,18 +9,7 @@ from functools import partial
 from nasbench.genotype import Block, Genotype, Style
 from nasbench.genotype.blocks import conv, dropout, fused_mbconv, gap, linear, mbconv
 from nasbench.scaling import scale
-
-# Width, depth, resolution and dropout of the authors' code; the paper gives the rule (eq. 3), not all of the numbers.
-B = {
-    0: (1.0, 1.0, 224, 0.2),
-    1: (1.0, 1.1, 240, 0.2),
-    2: (1.1, 1.2, 260, 0.3),
-    3: (1.2, 1.4, 300, 0.3),
-    4: (1.4, 1.8, 380, 0.4),
-    5: (1.6, 2.2, 456, 0.4),
-    6: (1.8, 2.6, 528, 0.5),
-    7: (2.0, 3.1, 600, 0.5),
-}
+from nasbench.scaling.published import EFFICIENTNET
 
 
 def efficientnet_b0() -> Genotype:
@@ -48,7 +37,7 @@ def efficientnet_b0() -> Genotype:
 
 def efficientnet(number: int) -> Genotype:
     """B0 scaled; from B5 on with the batch norm of the TensorFlow code, as in torchvision."""
-    width, depth, resolution, p = B[number]
+    width, depth, resolution, p = EFFICIENTNET[number]
     g = scale(efficientnet_b0(), width=width, depth=depth, resolution=resolution, name=f"efficientnet_b{number}")
     style = replace(g.style, eps=1e-3, momentum=0.01) if number >= 5 else g.style
     return replace(g, head=tuple(row.but(p=p) if row.op == "dropout" else row for row in g.head), style=style)

@@ -8,6 +8,7 @@ from functools import partial
 from nasbench.genotype import Block, Genotype, Style
 from nasbench.genotype.blocks import conv, dropout, gap, linear, mbconv, pool, separable, shuffle
 from nasbench.scaling import scale
+from nasbench.scaling.published import MNASNET, MOBILENET_V1, MOBILENET_V2
 
 HARD = Style(eps=1e-3, momentum=0.01, se_gate="hardsigmoid", divisor=8)
 
@@ -177,14 +178,14 @@ MOBILES = {
     f.__name__: f
     for f in (mobilenet_v1, mobilenet_v2, mobilenet_v3_large, mobilenet_v3_small, mnasnet1_0, mnasnet_a1, mnasnet_small)
 }  # fmt: skip
-for _text, _width in (("075", 0.75), ("050", 0.5), ("025", 0.25)):
-    MOBILES[f"mobilenet_v1_{_text}"] = thinner(mobilenet_v1, f"mobilenet_v1_{_text}", _width)
-for _text, _width in (("140", 1.4), ("075", 0.75), ("050", 0.5)):
+for _width in MOBILENET_V1[1:]:
+    MOBILES[f"mobilenet_v1_{_width * 100:03.0f}"] = thinner(mobilenet_v1, f"mobilenet_v1_{_width * 100:03.0f}", _width)
+for _width in (w for w in MOBILENET_V2 if w != 1):
     # The last convolution never has fewer than 1280 (section 5, "input resolution and multiplier").
-    MOBILES[f"mobilenet_v2_{_text}"] = thinner(mobilenet_v2, f"mobilenet_v2_{_text}", _width, head=_width > 1)
-    MOBILES[f"mnasnet_a1_{_text}"] = thinner(mnasnet_a1, f"mnasnet_a1_{_text}", _width)
-for _text, _width in (("0_5", 0.5), ("0_75", 0.75), ("1_3", 1.3), ("1_4", 1.4)):
-    MOBILES[f"mnasnet{_text}"] = thinner(mnasnet1_0, f"mnasnet{_text}", _width)
+    MOBILES[f"mobilenet_v2_{_width * 100:03.0f}"] = thinner(mobilenet_v2, f"mobilenet_v2_{_width * 100:03.0f}", _width, head=_width > 1)
+    MOBILES[f"mnasnet_a1_{_width * 100:03.0f}"] = thinner(mnasnet_a1, f"mnasnet_a1_{_width * 100:03.0f}", _width)
+for _width in sorted(w for w in MNASNET if w != 1):
+    MOBILES[f"mnasnet{str(_width).replace('.', '_')}"] = thinner(mnasnet1_0, f"mnasnet{str(_width).replace('.', '_')}", _width)
 for _groups in (1, 2, 3, 4, 8):
     MOBILES[f"shufflenet_v1_g{_groups}"] = partial(shufflenet_v1, f"shufflenet_v1_g{_groups}", _groups)
 MOBILES["shufflenet_v1_g3_x0_5"] = partial(shufflenet_v1, "shufflenet_v1_g3_x0_5", 3, 0.5)

@@ -55,6 +55,11 @@ class EngineChoice:
         """The kind of device that trials train on."""
         return "cuda" if self.gpus else "cpu"
 
+    def decisive(self) -> dict[str, Any]:
+        """What of it decides a trial's result to the bit, where that is not as usual."""
+        usual, own = EngineChoice(), {"threads": self.threads, "trains_on": self.trains_on}
+        return {name: value for name, value in own.items() if value != getattr(usual, name)}
+
     def words(self) -> str:
         """What is not as usual: ` by Ray, 0.25 GPU each`."""
         usual = EngineChoice()

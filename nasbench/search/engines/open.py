@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nasbench.errors import StudyError
 from nasbench.search.engines.choice import EngineChoice
@@ -13,7 +13,22 @@ from nasbench.search.engines.engine import MAX_WORKERS, Engine
 from nasbench.search.engines.gpus import GpuSlots, visible_gpus
 
 if TYPE_CHECKING:
-    from nasbench.search.request import Request
+    from nasbench.training.recipe import Recipe
+
+
+class Training(Protocol):
+    """What a request says of its trials; see `Request`."""
+
+    @property
+    def engine(self) -> EngineChoice: ...
+    @property
+    def workers(self) -> int: ...
+    @property
+    def data(self) -> str: ...
+    @property
+    def data_root(self) -> str | None: ...
+    @property
+    def recipe(self) -> Recipe: ...
 
 
 def room_for(choice: EngineChoice) -> int:
@@ -37,7 +52,7 @@ def check_room(choice: EngineChoice, workers: int) -> None:
         GpuSlots(visible_gpus(), choice.gpus).check(workers if choice.name == "local" else 1)
 
 
-def open_engine(request: Request, evaluate: Callable[[Any], Any], say: Callable[[str], None]) -> Engine:
+def open_engine(request: Training, evaluate: Callable[[Any], Any], say: Callable[[str], None]) -> Engine:
     """An engine with the request's workers, ready; a context manager that ends with what runs.
 
     Raises:

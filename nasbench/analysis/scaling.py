@@ -1,0 +1,99 @@
+"""A scaling fit as DataFrames, whether it still runs or has ended."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from nasbench.analysis.study import Study, open_study
+from nasbench.errors import StudyError
+from nasbench.search.fit.compare import curve_points
+from nasbench.search.fit.request import KIND
+from nasbench.search.fit.run import CURVES, FIT_FILE
+from nasbench.search.fit.surface import Fit, Interval
+
+COEFFICIENTS = ("alpha", "beta", "gamma")
+COLUMNS = ("direction", "size", "ratio", "macs", "params_count", "side_px", "latency_ms", "accuracy", "low", "high", "seeds")
+
+
+class ScalingFit:
+    """The study of a fit.
+
+    Attributes:
+        study: its folder.
+        report: what it came to, as fit.json has it; empty before.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        try:
+            self.report: dict[str, Any] = json.loads((study.path / FIT_FILE).read_text())
+        except (OSError, ValueError):
+            self.report = {}
+
+    @property
+    def cost(self) -> str:
+        """What doubles: `MACs` or `latency`."""
+        return str(self.study.command["cost"])
+
+    @property
+    def fit(self) -> Fit:
+        """The law.
+
+        Raises:
+            StudyError: the fit has not ended.
+        """
+        if not self.report:
+            raise StudyError(f"a fit that has ended holds {FIT_FILE}; {self.study.path} does not; finish it with the command that began it")
+        stored = dict(self.report["fit"])
+        intervals = {name: Interval(**stored[name]) for name in ("depth", "width", "resolution", *COEFFICIENTS)}
+        tuples = {name: tuple(stored[name]) for name in ("shares", "coefficients")}
+        return Fit(**{**stored, **intervals, **tuples, "resampled": tuple(map(tuple, stored["resampled"]))})
+
+    def trials(self) -> pd.DataFrame:
+        """One row a trial: phase, direction, size, ratio, shares of depth, width and resolution, side, MACs, latency, accuracy, seconds."""
+        rows = []
+        for t in self.study.records():
+            if "direction" in t.more:
+                d, w, r = t.more["shares"]
+                row = {"phase": t.phase, "number": t.number, "status": t.status, "direction": t.more["direction"], "size": t.more["size"]}
+                row |= {"ratio": t.more["ratio"], "depth_share": d, "width_share": w, "resolution_share": r, "side_px": t.more["side"]}
+                row |= {"macs": t.macs, "params_count": t.params_count, "latency_ms": t.latency_ms, "accuracy": t.accuracy}
+                rows.append(row | {"seconds": t.seconds})
+        return pd.DataFrame(rows)
+
+    def curves(self) -> pd.DataFrame:
+        """One row a network of the curves: its mean accuracy over fresh seeds with the 95 % interval."""
+        rows = []
+        for p in curve_points(self.study.records(CURVES)):
+            cells = (p.direction, p.size, p.ratio, p.macs, p.params, p.side, p.latency_ms)
+            rows.append((*cells, p.accuracy, p.accuracy - p.half, p.accuracy + p.half, len(p.accuracies)))
+        return pd.DataFrame(rows, columns=list(COLUMNS))
+
+    def coefficients(self) -> pd.DataFrame:
+        """alpha, beta and gamma with their 95 % intervals, and the share of the growth that each axis takes."""
+        fit = self.fit
+        rows = []
+        for axis, name in zip(("depth", "width", "resolution"), COEFFICIENTS, strict=True):
+            c, share = getattr(fit, name), getattr(fit, axis)
+            rows.append((axis, name, c.value, c.low, c.high, share.value, share.low, share.high))
+        return pd.DataFrame(rows, columns=["axis", "coefficient", "value", "low", "high", "share", "share_low", "share_high"])
+
+    def differences(self) -> pd.DataFrame:
+        """Accuracy of the fitted direction less each axis alone, at each size, with 95 % intervals."""
+        return pd.DataFrame(self.report.get("differences", []))
+
+
+def open_fit(path: str | Path) -> ScalingFit:
+    """The fit at `path`.
+
+    Raises:
+        StudyError: there is none, or it is a study of another kind.
+    """
+    study = open_study(path)
+    if study.command.get("kind") != KIND:
+        raise StudyError(f"a fit is what `nasbench scale fit` makes; {path} is a study of another kind; open it with open_study")
+    return ScalingFit(study)

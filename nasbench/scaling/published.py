@@ -1,0 +1,42 @@
+"""Scalings that were published, as data: each row is what `scale` is called with.
+
+EfficientNet's B1 to B7 are not alpha^phi: the paper prints the rule and the numbers of B0 alone; those here stand in the authors'
+code (efficientnet_builder.py of the TPU repository). MobileNet's and Wide ResNet's are their papers'.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Compound(NamedTuple):
+    """A member of a family that grows in three ways, with its dropout."""
+
+    width: float
+    depth: float
+    resolution: int
+    dropout: float
+
+
+EFFICIENTNET: dict[int, Compound] = {
+    0: Compound(1.0, 1.0, 224, 0.2),
+    1: Compound(1.0, 1.1, 240, 0.2),
+    2: Compound(1.1, 1.2, 260, 0.3),
+    3: Compound(1.2, 1.4, 300, 0.3),
+    4: Compound(1.4, 1.8, 380, 0.4),
+    5: Compound(1.6, 2.2, 456, 0.4),
+    6: Compound(1.8, 2.6, 528, 0.5),
+    7: Compound(2.0, 3.1, 600, 0.5),
+}
+
+# Width multipliers. Howard et al. 2017, table 6; Sandler et al. 2018, section 5 (its last convolution never has fewer than 1280);
+# Tan et al. 2018, fig. 5, and the sizes that torchvision builds (the last convolution stays).
+MOBILENET_V1 = (1.0, 0.75, 0.5, 0.25)
+MOBILENET_V2 = (1.4, 1.0, 0.75, 0.5)
+MNASNET = (1.4, 1.3, 1.0, 0.75, 0.5)
+
+# Resolution multipliers as sides: 1, 6/7, 5/7 and 4/7 of 224 (Howard et al. 2017, table 7).
+MOBILENET_SIDES = (224, 192, 160, 128)
+
+# Wide ResNet (Zagoruyko & Komodakis 2016, tables 4 and 5): depth, and k by which the stages are wider than ResNet's; the stem stays.
+WIDE_RESNET = ((16, 8), (16, 10), (28, 10), (40, 1), (40, 2), (40, 4), (40, 8))

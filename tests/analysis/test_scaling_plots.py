@@ -1,0 +1,107 @@
+"""What the pictures of scaling show, and that nothing of them is cut off."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+
+matplotlib.use("Agg")
+
+from matplotlib.figure import Figure
+
+from nasbench.analysis.scaling import open_fit
+from nasbench.analysis.scaling_plots import (
+    FamilyPicture,
+    curves_picture,
+    family_picture,
+    flat,
+    plot_curves,
+    plot_family,
+    plot_triangle,
+    save_family,
+    triangle_picture,
+)
+
+DATA = Path(__file__).parents[2] / "studies" / "data"
+
+
+@pytest.fixture(scope="module", params=["scaling-macs", "scaling-latency"])
+def fit(request):
+    return open_fit(DATA / request.param)
+
+
+def inside(ax):
+    """Whether all text of an axes lies in its figure."""
+    figure = ax.figure
+    figure.canvas.draw()
+    box = figure.bbox
+    texts = [t for t in (*ax.texts, *ax.get_xticklabels(), *ax.get_yticklabels(), ax.title, ax.xaxis.label, ax.yaxis.label) if t.get_text()]
+    return all(box.x0 <= e.x0 and e.x1 <= box.x1 and box.y0 <= e.y0 and e.y1 <= box.y1 for e in (t.get_window_extent() for t in texts))
+
+
+def axes():
+    return Figure(figsize=(7, 5), layout="constrained").subplots()
+
+
+def test_curves_begin_at_the_base_and_are_those_of_the_frame(fit):
+    picture = curves_picture(fit)
+    df = fit.curves()
+    base = df[df["direction"] == "base"].iloc[0]
+    assert {c.direction for c in picture.curves} == set(df["direction"]) - {"base"}
+    for curve in picture.curves:
+        assert curve.cost[0] == base[picture.column]
+        assert curve.accuracy[0] == pytest.approx(100 * base["accuracy"])
+        assert curve.cost == sorted(curve.cost)
+        assert all(h >= 0 for h in curve.half)
+    assert picture.column == ("latency_ms" if fit.cost == "latency" else "macs")
+    ax = plot_curves(picture, axes())
+    assert "accuracy" in ax.get_ylabel()
+    assert ("ms" if fit.cost == "latency" else "multiply-adds") in ax.get_xlabel()
+    assert len(ax.get_legend().get_texts()) == len(picture.curves)
+    assert inside(ax)
+
+
+def test_the_triangle_shows_the_lattice_and_the_best_point(fit):
+    picture = triangle_picture(fit)
+    trials = fit.trials()
+    tried = trials[(trials["phase"] == "grid") & (trials["direction"] != "base") & (trials["status"] == "ok")]
+    assert sum(p[4] for p in picture.points) == len(tried)
+    assert all(p[0] + p[1] + p[2] == pytest.approx(1) for p in picture.points)
+    assert picture.shares == fit.fit.shares
+    best = picture.grid[int(np.argmax(picture.surface))]
+    assert np.abs(best - np.array(picture.shares)).max() <= 0.06
+    ax = plot_triangle(picture, axes())
+    assert inside(ax)
+
+
+def test_shares_lie_where_the_words_stand():
+    x, y = flat([(0, 1, 0), (1, 0, 0), (0, 0, 1), (1 / 3, 1 / 3, 1 / 3)])
+    assert x == pytest.approx([0, 1, 0.5, 0.5])
+    assert y == pytest.approx([0, 0, 3**0.5 / 2, 3**0.5 / 6])
+
+
+FAMILY = {
+    "base": "net", "device": "a CPU", "least_used": 0.85,
+    "members": [
+        {"target_ms": 5.0, "kept": True, "phi": -1.0, "macs": 1e8, "resolution": 192, "predicted_ms": 4.6,
+         "again": {"median_ms": 4.7, "low_ms": 4.6, "high_ms": 4.9}},
+        {"target_ms": 10.0, "kept": False, "used": 0.0, "why": "none"},
+        {"target_ms": 20.0, "kept": True, "phi": 2.0, "macs": 1e9, "resolution": 288, "predicted_ms": 18.5, "again": None},
+    ],
+}  # fmt: skip
+
+
+def test_a_family_shows_members_and_what_was_missed(tmp_path):
+    picture = family_picture(FAMILY)
+    assert isinstance(picture, FamilyPicture)
+    assert [m[:4] for m in picture.members] == [(5.0, 4.7, 4.6, 4.9), (20.0, 18.5, 18.5, 18.5)]
+    assert picture.missed == [10.0]
+    ax = plot_family(picture, axes())
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["5 ms", "10 ms", "20 ms"]
+    assert inside(ax)
+    (tmp_path / "family.json").write_text(json.dumps(FAMILY))
+    assert save_family(tmp_path).stat().st_size > 10_000
