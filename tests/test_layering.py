@@ -120,6 +120,22 @@ def test_the_core_loads_no_heavy_library(statement: str) -> None:
         assert run.stdout.strip() == expected
 
 
+@pytest.mark.parametrize("name", ["local", "ray"])
+def test_ray_is_loaded_only_when_a_trial_needs_it(name: str) -> None:
+    """Not by a search with the other engine, and not by the choice of it."""
+    code = f"""
+import sys, nasbench.search.run
+from nasbench.search.engines.choice import EngineChoice
+from nasbench.search.engines.open import open_engine
+from nasbench.search.limits import Limits
+from nasbench.search.request import Request
+with open_engine(Request(space="tiny", limits=Limits(macs=1), engine=EngineChoice(name="{name}")), print, print) as engine:
+    print("ray" in sys.modules, engine.free)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False 1"
+
+
 def test_names_at_the_top_are_the_public_ones() -> None:
     missing = [name for name in nasbench.__all__ if not hasattr(nasbench, name)]
     assert missing == []

@@ -30,7 +30,7 @@ def start(folder, engine, jobs, trials=TRIALS, *more):
 
 
 def finish(process):
-    out, errors = process.communicate(timeout=300)
+    out, errors = process.communicate(timeout=1800)
     assert process.returncode == 0, errors
     return out
 

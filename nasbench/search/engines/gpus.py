@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Hashable, Sequence
+from functools import cache
 
 from nasbench.errors import StudyError
 
@@ -75,6 +76,7 @@ def check_share(share: float) -> None:
         raise StudyError(f"a trial has a share of a GPU, such as 0.25, or a whole number of them up to {MOST:g}; got {share:g}")
 
 
+@cache
 def visible_gpus() -> list[str]:
     """The GPUs that torch sees in this environment, as CUDA_VISIBLE_DEVICES names them.
 

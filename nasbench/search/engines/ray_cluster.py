@@ -71,6 +71,8 @@ def _joined(address: str | None, gpus: float, store_bytes: int) -> Iterator[None
         yield
         return
     folder = _own_folder() if address is None else None
+    constants = ray._private.ray_constants  # ALONE is read when Ray is imported, which another may have done before us
+    many = constants.ENABLE_RAY_CLUSTER
     where: dict[str, Any] = {"address": address}
     if folder is not None:
         cpus = len(os.sched_getaffinity(0))
@@ -86,8 +88,7 @@ def _joined(address: str | None, gpus: float, store_bytes: int) -> Iterator[None
         with _own_signals():
             try:
                 ray._private.worker._worker_logs_enabled = False  # else Ray prints the death of a worker, to standard output
-                # What ALONE says is read when Ray is imported, which another may have done before us.
-                ray._private.ray_constants.ENABLE_RAY_CLUSTER = os.environ.get(ALONE) != "0"
+                constants.ENABLE_RAY_CLUSTER = many and folder is None
                 ray.init(**where, log_to_driver=False, logging_level=logging.CRITICAL, configure_logging=False)
             except Exception as error:
                 what = "a Ray cluster on this machine cannot be started" if folder else f"no Ray cluster answers at --address {address}"
@@ -96,6 +97,7 @@ def _joined(address: str | None, gpus: float, store_bytes: int) -> Iterator[None
     finally:
         with _own_signals():
             ray.shutdown()
+        constants.ENABLE_RAY_CLUSTER = many
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
