@@ -20,7 +20,7 @@ PARETO = FOLDER / "02_pareto_mbconv.ipynb"
 
 def execute(notebook: nbformat.NotebookNode, folder: Path) -> list[str]:
     """The kinds of output that it makes."""
-    NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     return [kind for output in outputs for kind in output.get("data", {})]
 

@@ -32,7 +32,8 @@ class StudyState:
 
     Attributes:
         driver: who works on it, or None; finished: whether its last round was held.
-        counts: trials by phase and status; best: within every limit, by phase.
+        counts: trials by phase and status; best: within every limit, by phase; not of the last round,
+            where known networks run too.
         planned: trainings by phase, where their number is known.
         trained, seconds: trainings so far, and what they took, of one worker.
         per_hour: trainings an hour, by the last few; None before two, or while nobody works.
@@ -69,11 +70,19 @@ def study_state(study: Study, now: float | None = None) -> StudyState:
     planned = {"final": int(plan["final_runs"])} if "final_runs" in plan else {}
     if "trials" in plan and study.command.get("trials") is not None:
         planned |= {"search": int(plan["trials"]), "random": int(plan["trials"])}
-    pace = _pace(trained, now) if driver else None
+    best = {phase: found for phase in order if phase != "final" and (found := _best(records, phase))}
     return StudyState(
-        driver, bool(study.summary()), {p: dict(counts[p]) for p in order}, {p: b for p in order if (b := _best(records, p))},
-        planned, len(trained), sum(t.seconds or 0.0 for t in trained), pace, _left(study, arms, now) if driver else None, _last(records),
-    )  # fmt: skip
+        driver=driver,
+        finished=bool(study.summary()),
+        counts={phase: dict(counts[phase]) for phase in order},
+        best=best,
+        planned=planned,
+        trained=len(trained),
+        seconds=sum(t.seconds or 0.0 for t in trained),
+        per_hour=_pace(trained, now) if driver else None,
+        left_s=_left(study, arms, now) if driver else None,
+        last=_last(records),
+    )
 
 
 def _best(records: Sequence[Trial], phase: str) -> Best | None:

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from nasbench import pareto
 from nasbench.analysis.front import pareto_front
 from nasbench.errors import StudyError
 from nasbench.files import write_atomic
-from nasbench.latency import Device, Predictor, load_profile
+from nasbench.latency import Device, Predictor, Profile, load_profile
 from nasbench.search.copying import stored_trials
 from nasbench.search.folder import StudyFolder
 from nasbench.search.records import Trial
@@ -173,7 +174,7 @@ class Study:
         path = self.path / "profile.json"
         if not path.exists():
             raise StudyError(f"a study predicts latency from its profile.json; {self.path} has none yet; wait until it is planned")
-        return Predictor(load_profile(path))
+        return _fitted(load_profile(path))
 
     def write_front(self) -> Path:
         """Write `front.csv`."""
@@ -186,6 +187,12 @@ class Study:
             return json.loads((self.path / name).read_text())
         except (OSError, ValueError):
             return None
+
+
+@lru_cache(maxsize=2)
+def _fitted(profile: Profile) -> Predictor:
+    """Fitting takes seconds, and studies of one device often have one profile."""
+    return Predictor(profile)
 
 
 def usable(trials: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""A file in place of options: `nasbench search studies/mbconv_20ms.yaml` runs what the file says; the command line wins over it."""
+"""A file in place of options: `nasbench search studies/pareto_20ms.yaml` runs what the file says; the command line wins over it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from nasbench.errors import NasbenchError, nearest
 from nasbench.genotype.yaml import load_yaml
 
 _NEVER = ("file", "as_json", "plugin", "version", "help")
+_PLACES = ("name", "runs")  # of `search`; `plan` reads the same recipes and needs neither
 
 
 def read_options(ctx: typer.Context, path: Path | None) -> Path | None:
@@ -30,6 +31,8 @@ def read_options(ctx: typer.Context, path: Path | None) -> Path | None:
     given = {}
     for key, value in found.items():
         name = str(key).replace("-", "_")
+        if name in _PLACES and name not in options:
+            continue
         if name not in options:
             known = [n.replace("_", "-") for n in options]
             raise NasbenchError(
@@ -55,6 +58,6 @@ def _written(path: Path, key: object, value: Any) -> str:
 RecipeFile = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[FILE.yaml]", callback=read_options, is_eager=True, help="Options from a file, a line each; those given here win over it."
+        metavar="FILE.yaml", callback=read_options, is_eager=True, help="Options from a file, a line each; those given here win over it."
     ),
 ]

@@ -75,7 +75,7 @@ def search(
 
     Example: nasbench search --space mbconv --latency 20ms
 
-    Example: nasbench search studies/mbconv_20ms.yaml --time 1h
+    Example: nasbench search studies/pareto_20ms.yaml --time 1h
     """
     request = asked.request(training, engine, device)
     from nasbench.search.folder import study_path

@@ -140,7 +140,7 @@ def _show_fronts(found: Comparison, as_json: bool) -> None:
 
 def plot(
     paths: Folders,
-    what: Annotated[str, typer.Option("--what", help="One of the pictures below; front without it.")] = "front",
+    what: Annotated[str, typer.Option("--what", help="One of the pictures above; front without it.")] = "front",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write (.png, .svg, .pdf); WHAT.png without it.")] = None,
     samples: Annotated[int, typer.Option(help="Networks to draw from the space, for --what space.", min=1)] = 1000,
     anyway: Anyway = False,

@@ -207,7 +207,7 @@ class TestRows:
         assert df.loc["stem", "a"] == "conv 16 /2\nkernel 3, act hardswish"
         assert df.loc["stage 2", "a"].splitlines()[0] == "2 x mbconv 24 /2"
         assert "expand 4.5 11/3" in df.loc["stage 2", "a"]
-        assert rows_frame({"a": known("mobilenet_v2")}).loc["stage 2", "a"] == "2 x mbconv 24 /2\nkernel 3"
+        assert rows_frame({"a": known("mobilenet_v2")}).loc["stage 2", "a"] == "2 x mbconv 24 /2, kernel 3"
         missing = [r for r in df.index if r.startswith("stage") and df.loc[r, "b"] == ""]
         assert missing  # LeNet has fewer stages
 

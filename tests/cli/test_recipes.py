@@ -92,9 +92,12 @@ def test_a_word_that_is_no_file(call, words):
     assert "Traceback" not in ran.stderr
 
 
-def test_plan_of_a_recipe(call, nasbench):
-    """It is one plan, whether its options stand in a file or on the command line."""
-    (nasbench.folder / "one.yaml").write_text("space: tiny\nlatncy: 1s\n")
+def test_plan_reads_the_recipes_of_search(call, nasbench):
+    """What only says where a study lies is passed over; a mistake is named."""
+    recipe = nasbench.folder / "one.yaml"
+    recipe.write_text("space: nowhere\nlatency: 1s\nname: one\nruns: there\n")
+    assert "nowhere" in call("plan", "one.yaml").stderr
+    recipe.write_text("space: tiny\nlatncy: 1s\nname: one\n")
     ran = call("plan", "one.yaml")
     assert ran.returncode == 2
     assert "did you mean latency" in ran.stderr
