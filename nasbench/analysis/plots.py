@@ -47,6 +47,7 @@ class FrontPicture(NamedTuple):
         finals: (name, latency_ms, mean accuracy, is winner) of the last round.
         target_ms: the budget, or None; device: whose latencies they are.
         how: those of the last round are `measured`, or `predicted` for a device that is elsewhere.
+        stopped: trials of both arms that successive halving stopped, with what they had reached by then.
     """
 
     search: list[tuple[float, float]]
@@ -56,20 +57,22 @@ class FrontPicture(NamedTuple):
     target_ms: float | None
     device: str
     how: str = "measured"
+    stopped: Sequence[tuple[float, float]] = ()
 
 
 def front_picture(trials: pd.DataFrame, summary: Sequence[Mapping[str, Any]], target_ms: float | None, device: str = "") -> FrontPicture:
     """Collect the points; trials without an accuracy are left out."""
 
-    def points(phase: str) -> list[tuple[float, float]]:
-        df = trials[(trials["phase"] == phase) & (trials["status"] == "ok") & trials["accuracy"].notna()]
+    def points(phase: str, *statuses: str) -> list[tuple[float, float]]:
+        df = trials[(trials["phase"] == phase) & trials["status"].isin(statuses) & trials["accuracy"].notna()]
         return [(float(x), float(y)) for x, y in zip(df["latency_ms"], df["accuracy"], strict=True)]
 
-    found = points("search")
+    found = points("search", "ok")
+    stopped = [point for phase in ("search", "random") for point in points(phase, "stopped", "paused")]
     front = [found[i] for i in pareto.front(pareto.signed(found, [False, True]))]
     finals = [(str(r["network"]), float(r["latency_ms"]), float(r["accuracy"]), bool(r["winner"])) for r in summary]
     how = "measured" if all(r.get("measured", True) for r in summary) else "predicted"
-    return FrontPicture(found, points("random"), front, finals, target_ms, device, how)
+    return FrontPicture(found, points("random", "ok"), front, finals, target_ms, device, how, stopped)
 
 
 def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
@@ -82,6 +85,10 @@ def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
     percent = METRICS["accuracy"].factor
     blue, orange, green = sns.color_palette("colorblind", 3)
     red = sns.color_palette("colorblind")[3]
+    if picture.stopped:
+        x, y = zip(*picture.stopped, strict=True)
+        label = f"stopped before the end ({len(picture.stopped)} trials)"
+        ax.scatter(x, [percent * v for v in y], s=9, color="0.6", marker=".", alpha=0.8, zorder=1, label=label)
     for name, points, color, marker in (("random", picture.random, orange, "x"), ("search", picture.search, blue, "o")):
         if points:
             x, y = zip(*points, strict=True)

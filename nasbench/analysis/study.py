@@ -10,13 +10,14 @@ from typing import Any
 import pandas as pd
 
 from nasbench.analysis.front import pareto_front
+from nasbench.analysis.rungs import Spent, spent
 from nasbench.files import write_atomic
 from nasbench.latency import Device
 from nasbench.search.folder import StudyFolder
 from nasbench.search.ledger import Ledger
 from nasbench.search.records import Trial
 
-_NESTED = ("params", "constraints", "more", "genotype")
+_NESTED = ("params", "constraints", "more", "genotype", "rungs")
 SHOWN = ("phase", "number", "status", "accuracy", "latency_ms", "macs", "params_count", "reward", "seconds", "reason")
 
 
@@ -55,10 +56,15 @@ class Study:
         return pd.DataFrame(rows, columns=[*names, "genotype"])
 
     def front(self) -> pd.DataFrame:
-        """The search's trials that none of them beats in accuracy and latency."""
+        """The search's trials that none of them beats in accuracy and latency; those that were trained to their end."""
         df = self.trials("search")
         inside = df[(df["status"] == "ok") & df["accuracy"].notna() & df["latency_ms"].notna()]
         return pareto_front(inside, minimize=["latency_ms"], maximize=["accuracy"])
+
+    def spent(self) -> dict[str, Spent]:
+        """How far each arm trained its networks, and for how many epochs; empty without successive halving."""
+        rungs = self.command.get("rungs")
+        return {phase: spent(self.records(phase), rungs) for phase in ("search", "random")} if rungs else {}
 
     def summary(self) -> list[dict[str, Any]]:
         """The table of the last round: winner, rivals and known networks; empty until it was held."""

@@ -14,7 +14,7 @@ from nasbench.cli.options import DeviceOptions, expanded
 from nasbench.cli.progress import Reporter
 from nasbench.cli.search_options import SearchOptions
 from nasbench.cli.shared import JSON, MISSED, say, show_json, table
-from nasbench.cli.study_text import show_outcome, show_plan, show_summary
+from nasbench.cli.study_text import show_outcome, show_plan, show_spent, show_summary
 from nasbench.genotype.units import show_count
 
 if TYPE_CHECKING:
@@ -97,7 +97,8 @@ def status(path: Folder, as_json: bool = JSON) -> None:
     planned = study.plan()
     if as_json:
         driver = {k: str(v) for k, v in study.driver.items()} if study.driver else None
-        show_json({"path": str(path), "driver": driver, "planned": planned, "trials": counts, "summary": study.summary()})
+        halved = {"spent": {phase: spent._asdict() for phase, spent in study.spent().items()}} if study.spent() else {}
+        show_json({"path": str(path), "driver": driver, "planned": planned, "trials": counts, "summary": study.summary()} | halved)
         return
     working = f"a driver works on it (pid {study.driver['pid']})" if study.driver else "no driver works on it"
     finished = "finished" if study.summary() else "not finished: `nasbench resume` goes on"
@@ -109,6 +110,8 @@ def status(path: Folder, as_json: bool = JSON) -> None:
     )
     if study.summary():
         show_summary(study)
+    else:
+        show_spent(study)
 
 
 def front(path: Folder, as_json: bool = JSON) -> None:
@@ -125,7 +128,7 @@ def front(path: Folder, as_json: bool = JSON) -> None:
         show_json(json.loads(df[["number", "accuracy", "latency_ms", "macs", "params_count", "digest"]].to_json(orient="records")))
         return
     if df.empty:
-        say("no trial has finished yet; the front is empty")
+        say("no trial was trained to its end yet; the front is empty")
         return
     rows = zip(df["number"], df["accuracy"], df["latency_ms"], df["macs"], df["params_count"], strict=True)
     table(

@@ -40,6 +40,11 @@ class SearchOptions:
     workers: Annotated[int | None, typer.Option(help="Trainings at a time, one thread each; all cores without it.")] = None
     known: Annotated[Words, typer.Option(help="Known networks to compare with, separated by commas.")] = None
     recipe: Annotated[Path | None, typer.Option(help="JSON file with fields of the training recipe.")] = None
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training images; those of the recipe without it.")] = None
+    eta: Annotated[int | None, typer.Option(help="Successive halving: one trial in so many goes on from each rung. 3 is usual.")] = None
+    rungs: Annotated[
+        Words, typer.Option(help="Its rungs in epochs, such as 1,3,9; the last is the whole training. Powers of --eta without it.")
+    ] = None
 
     def request(self, device: DeviceOptions) -> Request:
         """As a request; quantities and names are checked before torch is loaded.
@@ -61,8 +66,21 @@ class SearchOptions:
         seconds = parse_duration(self.time)
         from nasbench.search.limits import Limits
         from nasbench.search.request import KNOWN, Request
+        from nasbench.search.rungs import ALL_AT_ONCE, ETA, Rungs
         from nasbench.training.recipe import PROXY, Recipe
 
+        fields = {} if self.recipe is None else _read_json(self.recipe)
+        steps = None if self.rungs is None else _numbers(self.rungs)
+        if self.epochs is not None:
+            fields["epochs"] = self.epochs
+        elif steps:
+            fields.setdefault("epochs", steps[-1])
+        recipe = Recipe.from_dict(fields) if fields else PROXY
+        chosen = ALL_AT_ONCE
+        if steps is not None:
+            chosen = Rungs(steps, ETA if self.eta is None else self.eta)
+        elif self.eta is not None:
+            chosen = Rungs.geometric(recipe.epochs, self.eta)
         return Request(
             space=self.space,
             limits=Limits(**limits),  # type: ignore[arg-type] # a mapping of mixed numbers
@@ -76,8 +94,21 @@ class SearchOptions:
             workers=len(os.sched_getaffinity(0)) if self.workers is None else self.workers,
             device=choice,
             known=tuple(self.known.split(",")) if self.known else KNOWN,
-            recipe=PROXY if self.recipe is None else Recipe.from_dict(_read_json(self.recipe)),
+            recipe=recipe,
+            rungs=chosen,
         )
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """`1,3,9`.
+
+    Raises:
+        NasbenchError: anything else.
+    """
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isascii() and word.isdecimal() for word in words):
+        raise NasbenchError(f"rungs are numbers of epochs separated by commas, such as 1,3,9; got {text!r}")
+    return tuple(int(word) for word in words)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
