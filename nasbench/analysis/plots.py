@@ -42,6 +42,7 @@ class FrontPicture(NamedTuple):
         finals: of the last round.
         target_ms: the budget, or None; device: whose latencies they are.
         how: those of the last round are `measured`, or `predicted` for a device that is elsewhere.
+        stopped: trials of both arms that successive halving stopped, with what they had reached by then.
     """
 
     search: list[tuple[float, float]]
@@ -52,23 +53,27 @@ class FrontPicture(NamedTuple):
     target_ms: float | None
     device: str
     how: str = "measured"
+    stopped: Sequence[tuple[float, float]] = ()
 
 
 def front_picture(trials: pd.DataFrame, summary: Sequence[Mapping[str, Any]], target_ms: float | None, device: str = "") -> FrontPicture:
     """Collect the points of `Study.trials` and `Study.summary`; trials that were not trained in full are left out."""
     ends = ("latency_low_ms", "latency_high_ms")
 
-    def rows(phase: str) -> list[tuple[float, float, float, float]]:
-        df = trials[(trials["phase"] == phase) & (trials["status"] == "ok") & trials["accuracy"].notna() & trials["latency_ms"].notna()]
+    def rows(phase: str, *statuses: str) -> list[tuple[float, float, float, float]]:
+        df = trials[
+            (trials["phase"] == phase) & trials["status"].isin(statuses) & trials["accuracy"].notna() & trials["latency_ms"].notna()
+        ]
         low, high = (df[c].fillna(df["latency_ms"]) if c in df.columns else df["latency_ms"] for c in ends)
         return [tuple(map(float, row)) for row in zip(df["latency_ms"], df["accuracy"], low, high, strict=True)]  # type: ignore[misc]
 
-    search, random = rows("search"), rows("random")
+    search, random = rows("search", "ok"), rows("random", "ok")
     front = [search[i] for i in pareto.front(pareto.signed([r[:2] for r in search], [False, True]))]
+    stopped = [r[:2] for phase in ("search", "random") for r in rows(phase, "stopped", "paused")]
     how = "measured" if all(r.get("measured", True) for r in summary) else "predicted"
     return FrontPicture(
         [r[:2] for r in search], [r[:2] for r in random], [r[:2] for r in front], [r[2:] for r in front], list(map(_final, summary)),
-        target_ms, device, how,
+        target_ms, device, how, stopped,
     )  # fmt: skip
 
 
@@ -87,6 +92,10 @@ def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
 
     ax = axes(ax, SIZE)
     blue, orange, green, red = sns.color_palette("colorblind", 4)
+    if picture.stopped:
+        x, y = zip(*picture.stopped, strict=True)
+        label = f"stopped before the end ({len(picture.stopped)} trials)"
+        ax.scatter(x, [METRICS["accuracy"].factor * v for v in y], s=9, color="0.6", marker=".", alpha=0.8, zorder=1, label=label)
     for name, points, color, marker in (("random", picture.random, orange, "x"), ("search", picture.search, blue, "o")):
         if points:
             x, y = zip(*points, strict=True)

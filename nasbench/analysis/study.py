@@ -14,6 +14,7 @@ import pandas as pd
 
 from nasbench import pareto
 from nasbench.analysis.front import pareto_front
+from nasbench.analysis.rungs import Spent, spent
 from nasbench.errors import StudyError
 from nasbench.files import write_atomic
 from nasbench.latency import Device, Predictor, Profile, load_profile
@@ -149,6 +150,11 @@ class Study:
     def reference(self) -> tuple[float, float]:
         """The point that `hypervolume` measures from where none is given; (NaN, 0) without limit and trials."""
         return (self.limit_ms if self.limit_ms is not None else float(usable(self.trials())["latency_ms"].max()), 0.0)
+
+    def spent(self) -> dict[str, Spent]:
+        """How far each arm trained its networks, and for how many epochs; empty without successive halving."""
+        rungs = self.command.get("rungs")
+        return {phase: spent(self.records(phase), rungs) for phase in ("search", "random")} if rungs else {}
 
     def summary(self) -> list[dict[str, Any]]:
         """The table of the last round: winner, rivals and known networks; empty until it was held."""

@@ -30,15 +30,22 @@ class TrainingOptions:
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0
     recipe: Annotated[Path | None, typer.Option(help="JSON file with fields of the training recipe.")] = None
 
-    def how(self) -> Recipe:
-        """The recipe.
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training images; those of the recipe without it.")] = None
+
+    def how(self, epochs: int | None = None) -> Recipe:
+        """The recipe; `epochs` where neither it nor an option says how many.
 
         Raises:
             NasbenchError: no such file, or no recipe in it.
         """
         from nasbench.training.recipe import PROXY, Recipe
 
-        return PROXY if self.recipe is None else Recipe.from_dict(_read_json(self.recipe))
+        fields = {} if self.recipe is None else _read_json(self.recipe)
+        if self.epochs is not None:
+            fields["epochs"] = self.epochs
+        elif epochs is not None:
+            fields.setdefault("epochs", epochs)
+        return Recipe.from_dict(fields) if fields else PROXY
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,10 @@ class SearchOptions:
     trials: Annotated[int | None, typer.Option(help="Networks to train, and as many at random; --time decides without it.")] = None
     time: Annotated[str, typer.Option(help="Time for the whole search, such as 8min.")] = "8min"
     known: Annotated[Words, typer.Option(help="Known networks to compare with, separated by commas.")] = None
+    eta: Annotated[int | None, typer.Option(help="Successive halving: one trial in so many goes on from each rung. 3 is usual.")] = None
+    rungs: Annotated[
+        Words, typer.Option(help="Its rungs in epochs, such as 1,3,9; the last is the whole training. Powers of --eta without it.")
+    ] = None
 
     def request(self, training: TrainingOptions, engine: EngineOptions, device: DeviceOptions) -> Request:
         """As a request; quantities and names are checked before torch is loaded.
@@ -112,7 +123,15 @@ class SearchOptions:
         seconds = parse_duration(self.time)
         from nasbench.search.limits import Limits
         from nasbench.search.request import KNOWN, Request
+        from nasbench.search.rungs import ALL_AT_ONCE, ETA, Rungs
 
+        steps = None if self.rungs is None else _numbers(self.rungs)
+        recipe = training.how(steps[-1] if steps else None)
+        chosen = ALL_AT_ONCE
+        if steps is not None:
+            chosen = Rungs(steps, ETA if self.eta is None else self.eta)
+        elif self.eta is not None:
+            chosen = Rungs.geometric(recipe.epochs, self.eta)
         return Request(
             space=self.space,
             limits=Limits(**limits),  # type: ignore[arg-type] # a mapping of mixed numbers
@@ -127,8 +146,21 @@ class SearchOptions:
             device=choice,
             engine=engine.choice(),
             known=tuple(self.known.split(",")) if self.known else KNOWN,
-            recipe=training.how(),
+            recipe=recipe,
+            rungs=chosen,
         )
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """`1,3,9`.
+
+    Raises:
+        NasbenchError: anything else.
+    """
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isascii() and word.isdecimal() for word in words):
+        raise NasbenchError(f"rungs are numbers of epochs separated by commas, such as 1,3,9; got {text!r}")
+    return tuple(int(word) for word in words)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

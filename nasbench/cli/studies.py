@@ -41,13 +41,14 @@ def status(
     """
     from nasbench.analysis.state import study_state
     from nasbench.analysis.study import open_study
-    from nasbench.cli.study_text import show_summary
+    from nasbench.cli.study_text import show_spent, show_summary
     from nasbench.cli.watch import show_state, watch_study
 
     study = open_study(path)
     if as_json:
         found = study_state(study).to_json()
-        show_json({"path": str(path), **found, "trials": found["counts"], "planned": study.plan(), "summary": study.summary()})
+        halved = {"spent": {phase: spent._asdict() for phase, spent in study.spent().items()}} if study.spent() else {}
+        show_json({"path": str(path), **found, "trials": found["counts"], "planned": study.plan(), "summary": study.summary()} | halved)
         return
     if watch:
         watch_study(study, every)
@@ -55,6 +56,8 @@ def status(
         show_state(study)
     if study.summary():
         show_summary(study)
+    else:
+        show_spent(study)
 
 
 def front(paths: Folders, anyway: Anyway = False, as_json: bool = JSON) -> None:
@@ -77,7 +80,7 @@ def front(paths: Folders, anyway: Anyway = False, as_json: bool = JSON) -> None:
         show_json(json.loads(df[["number", "accuracy", "latency_ms", "macs", "params_count", "digest"]].to_json(orient="records")))
         return
     if df.empty:
-        say("no trial has finished yet; the front is empty")
+        say("no trial was trained to its end yet; the front is empty")
         return
     rows = zip(df["number"], df["accuracy"], df["latency_ms"], df["macs"], df["params_count"], strict=True)
     table(

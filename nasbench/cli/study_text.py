@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nasbench.cli.shared import console, rows_of, say, table
 from nasbench.cli.spaces import count_words
 from nasbench.genotype import Genotype
-from nasbench.genotype.units import show_count, show_duration
+from nasbench.genotype.units import show_count, show_duration, show_memory
 
 if TYPE_CHECKING:
     from nasbench.analysis.study import Study
@@ -38,11 +38,31 @@ def show_plan(task: Task, made: Plan) -> None:
                 f"{about}{made.trials} by {request.strategy}, as many at random, {made.final_runs} at last; {made.workers} at a time"
                 f"{request.engine.words()}",
             ),
-            ("a trial takes", f"about {show_duration(made.seconds_per_trial)}"),
+            ("a trial takes", f"about {show_duration(made.seconds_per_trial)}{' to its end' if request.rungs else ''}"),
+            *_rungs(request, made),
             ("expected", f"about {made.expected_s / 60:.1f} minutes"),
         ),
     )
     console.print()
+
+
+def _rungs(request: Request, made: Plan) -> list[tuple[str, str]]:
+    """What successive halving makes of it, and how much of the disk it may take."""
+    rungs = request.rungs
+    if not rungs:
+        return []
+    after = f"{', '.join(map(str, rungs.epochs[:-1]))} and {rungs.epochs[-1]} epochs"
+    checkpoints = 2 * rungs.kept(made.trials) + made.workers
+    size = checkpoints * made.largest_params * 4 * (2 if request.recipe.optimizer == "sgd" else 3)
+    return [
+        ("rungs", f"after {after}; one in {rungs.eta} goes on: {rungs.share:.0%} of a whole training on average"),
+        ("checkpoints", f"at most {checkpoints} at a time, {show_memory(size)} if all were of the largest network that was sampled"),
+    ]
+
+
+def show_spent(study: Study) -> None:
+    """How far each arm trained its networks, where there are rungs."""
+    say(*(f"{phase} trained {spent}" for phase, spent in study.spent().items() if spent.of))
 
 
 def show_outcome(request: Request, study: Study, outcome: Outcome, seconds: float) -> None:
@@ -113,3 +133,4 @@ def show_summary(study: Study) -> None:
     )
     console.print()
     say(*verdicts(rows, target))
+    show_spent(study)

@@ -26,6 +26,7 @@ from nasbench.training.recipe import Recipe, proxy_input
 from nasbench.training.trainer import Epoch, evaluate, train
 
 RESULT = "result.json"
+CHECKPOINT = "checkpoint.bin"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,8 @@ class TrainTask:
         save_weights: leave `weights.safetensors` there.
         test: also name the test images; only a final report may.
         plugins: words of the user's own that the genotype may be made of.
+        until: the epoch after which to stop and leave `checkpoint.bin`, from which a call with a later one goes on; None trains to
+            the end. It does not change what the end will be.
     """
 
     genotype: str
@@ -57,11 +60,12 @@ class TrainTask:
     save_weights: bool = False
     test: bool = False
     plugins: tuple[Plugin, ...] = ()
+    until: int | None = None
 
     def identity(self) -> str:
-        """Changes with whatever can change the result; the folder cannot."""
+        """Changes with whatever can change the result; the folder and a stop on the way cannot."""
         fields = asdict(self)
-        del fields["folder"]
+        del fields["folder"], fields["until"]
         if own := fields.pop("plugins"):
             fields["plugins"] = [plugin.sha256 for plugin in own]  # not where they lie
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
@@ -82,7 +86,8 @@ def evaluate_training(task: TrainTask) -> dict[str, Any]:
 
     `status` is `ok`, `diverged` (the loss became infinite) or `infeasible` (shapes do not meet at the proxy resolution,
     or memory is not enough), the last two with a `reason` and no accuracy. A task that was interrupted goes on from its
-    checkpoint, one that is finished is read back. Sets the number of torch threads of this process.
+    checkpoint, one that is finished is read back. Stopped before its end (`until`) it writes no `result.json`: its
+    checkpoint is what it comes to. Sets the number of torch threads of this process.
 
     Raises:
         NasbenchError: what is wrong with every trial of a study: data, recipe, no space to write.
@@ -90,12 +95,24 @@ def evaluate_training(task: TrainTask) -> dict[str, Any]:
     for plugin in task.plugins:
         use_plugin(plugin)
     with claimed(Path(task.folder)):
-        return _finished(Path(task.folder) / RESULT, task.identity()) or _evaluated(task, Path(task.folder))
+        return _kept(task, Path(task.folder)) or _evaluated(task, Path(task.folder))
+
+
+def _kept(task: TrainTask, folder: Path) -> dict[str, Any] | None:
+    """The result of this task, or of one that ended before it should; None where it is still to be trained."""
+    recipe = Recipe.from_dict(task.recipe)
+    whole = task.until is None or task.until >= recipe.epochs
+    done = _finished(folder / RESULT, task.identity())
+    if done and (whole or done.get("status") != "ok"):
+        (folder / CHECKPOINT).unlink(missing_ok=True)  # of a process that ended between the two
+        return done
+    return None
 
 
 def _evaluated(task: TrainTask, folder: Path) -> dict[str, Any]:
-    torch.set_num_threads(task.threads)
     recipe = Recipe.from_dict(task.recipe)
+    whole = task.until is None or task.until >= recipe.epochs
+    torch.set_num_threads(task.threads)
     images = load_images(task.data, Path(task.root) if task.root else None, size=recipe.decoded_size)
     try:
         with machine_lock(shared=True):  # nothing is timed meanwhile
@@ -107,8 +124,10 @@ def _evaluated(task: TrainTask, folder: Path) -> dict[str, Any]:
     except GenotypeError as error:
         record = _infeasible(f"cannot be built for training: {_first_line(error)}")
     record = {**record, "task": task.identity()}
+    if not whole and record["status"] == "ok":
+        return record
     write_atomic(folder / RESULT, json.dumps(record, indent=1, allow_nan=False) + "\n")
-    (folder / "checkpoint.bin").unlink(missing_ok=True)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
     return record
 
 
@@ -134,10 +153,10 @@ def _trained(task: TrainTask, images: Images, recipe: Recipe, folder: Path) -> d
         seed=task.seed,
         device=task.device,
         on_epoch=on_epoch,
-        checkpoint=folder / "checkpoint.bin",
+        checkpoint=folder / CHECKPOINT,
+        until=task.until,
     )
-    weights = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-    record = {
+    record: dict[str, Any] = {
         "status": result.status,
         "reason": result.reason,
         "accuracy": result.accuracy,
@@ -149,8 +168,11 @@ def _trained(task: TrainTask, images: Images, recipe: Recipe, folder: Path) -> d
         "classes": list(images.classes),
         "mean": list(result.statistics.mean),
         "std": list(result.statistics.std),
-        "weights_sha256": _weights_digest(weights),
     }
+    if result.status == "ok" and result.epochs < recipe.epochs:
+        return record
+    weights = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+    record["weights_sha256"] = _weights_digest(weights)
     if task.test and result.status == "ok":
         record["test_accuracy"] = evaluate(net, images.test, recipe, shape=shape, statistics=result.statistics, device=task.device)
     if task.save_weights and result.status == "ok":

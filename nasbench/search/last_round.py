@@ -77,9 +77,11 @@ class LastRound:
         """The best of each arm that keep the limit, without those who were chosen `before`."""
         ranked = {}
         for phase, wanted in ((self.search, own), (self.random, rivals)):
-            trials = [t for t in phase.records() if t.feasible and t.status == "ok" and t.digest not in before]
-            # By reward; in Pareto mode by accuracy: the most accurate inside the limit is what the last round compares.
-            ranked[phase.name] = (sorted(trials, key=lambda t: -(t.values or (0.0,))[0]), wanted)
+            trials = [(t, t.standing) for t in phase.records() if t.standing and t.digest not in before]
+            # By reward; in Pareto mode by accuracy: the most accurate inside the limit is what the last round compares. Those
+            # that stopped at a rung come after all that went further.
+            trials.sort(key=lambda found: (-found[1][0], -found[1][1][0]) if found[1] else (0.0, 0.0))
+            ranked[phase.name] = ([t for t, _ in trials], wanted)
         task = self.task
         return choose_finalists(ranked, known, task.figures, task.request.limits, self.run, self.kept, self.listener.say)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
@@ -19,7 +19,7 @@ from nasbench.errors import NasbenchError, StudyError
 from nasbench.genotype import Genotype, digest
 from nasbench.search.draws import Decode, Draw, unseen
 from nasbench.search.mirror import Direction, Mirror
-from nasbench.search.records import Trial, Verdict, judge, read_trial
+from nasbench.search.records import PAUSED, Trial, Verdict, judge, read_trial
 from nasbench.search.seeds import derive
 from nasbench.search.store import Store
 from nasbench.search.strategies import Strategy
@@ -30,13 +30,18 @@ PATIENCE, WINDOW = 5, 10
 
 @dataclass(frozen=True)
 class Asked:
-    """A trial to run. It stands in the ledger as running; `seed` is its own, the same after any restart."""
+    """A trial to run. It stands in the ledger as running; `seed` is its own, the same after any restart.
+
+    One that goes on after a rung has passed so many epochs, and brings along what was `kept` of it there.
+    """
 
     phase: str
     number: int
     digest: str
     genotype: Genotype
     seed: int
+    passed: int = 0
+    kept: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Phase:
@@ -93,12 +98,38 @@ class Phase:
         Raises:
             StudyError: the trial is not running, or the ledger cannot be written; then it still runs and may be told again.
         """
+        return self._finish(number, judge(record, len(self.directions)))
+
+    def pause(self, number: int, record: Mapping[str, Any] | None, epoch: int) -> Trial:
+        """Store what a running trial came to at a rung; it waits there. One without a good result is told instead.
+
+        Raises:
+            StudyError: as `tell`.
+        """
+        verdict = judge(record, len(self.directions))
+        if verdict.attrs["status"] != "ok":
+            return self._finish(number, verdict)
         with self._kept():
-            if not 0 <= number < len(self._ids) or self._mirror.trial(number).state != TrialState.RUNNING:
-                raise StudyError(f"a trial is told once, while it runs; {self.name} has no running trial {number}")
-            self._mirror.settle(number, judge(record, len(self.directions)))
-            self._store.finish(self._ids[number], self._mirror.trial(number))
+            self._see_running(number)
+            rung = {"epoch": epoch, "values": verdict.values} | {k: verdict.attrs.get(k) for k in ("accuracy", "seconds")}
+            rungs = [*self._mirror.trial(number).user_attrs.get("rungs", []), rung]
+            self._mirror.mark(number, verdict.attrs | {"status": PAUSED, "epochs": epoch, "rungs": rungs}, verdict.constraints)
+            self._store.note(self._ids[number], self._mirror.trial(number))
             return read_trial(self.name, self._mirror.trial(number))
+
+    def promote(self, number: int) -> Asked:
+        """A paused trial, stored as running again."""
+        with self._kept():
+            self._see_running(number)
+            self._mirror.mark(number, {"status": "running"})
+            self._store.note(self._ids[number], self._mirror.trial(number))
+            return self._again(self._mirror.trial(number))
+
+    def stop(self, number: int, reason: str) -> Trial:
+        """Finish a paused trial as stopped."""
+        self._refresh()
+        verdict = Verdict(TrialState.PRUNED, None, dict(self._mirror.trial(number).constraints), {"status": "stopped", "reason": reason})
+        return self._finish(number, verdict)
 
     def __len__(self) -> int:
         """Trials so far, of any kind."""
@@ -112,13 +143,13 @@ class Phase:
         """
         self._refresh()
         left = []
-        for trial in self._mirror.trials(TrialState.RUNNING):
-            attrs = trial.user_attrs
-            if not attrs.get("genotype"):
+        for trial in self._mirror.trials():
+            if not _runs(trial) or trial.user_attrs.get("status") == PAUSED:
+                continue
+            if not trial.user_attrs.get("genotype"):
                 self.tell(trial.number, {"status": "failed", "reason": "interrupted before it was drawn"})
             else:
-                genotype = Genotype.from_yaml(attrs["genotype"])
-                left.append(Asked(self.name, trial.number, attrs["digest"], genotype, attrs["seed"]))
+                left.append(self._again(trial))
         return left
 
     def find(self, digest: str) -> Trial | None:
@@ -130,6 +161,28 @@ class Phase:
         """All trials by number, also the running."""
         self._refresh()
         return [read_trial(self.name, trial) for trial in self._mirror.trials()]
+
+    def _again(self, trial: FrozenTrial) -> Asked:
+        """A trial that stands in the ledger, to be run, again or further."""
+        attrs = trial.user_attrs
+        genotype, rungs = Genotype.from_yaml(attrs["genotype"]), attrs.get("rungs")
+        kept = {**attrs, "constraints": dict(trial.constraints)} if rungs else {}
+        return Asked(self.name, trial.number, attrs["digest"], genotype, attrs["seed"], rungs[-1]["epoch"] if rungs else 0, kept)
+
+    def _finish(self, number: int, verdict: Verdict) -> Trial:
+        with self._kept():
+            self._see_running(number)
+            self._mirror.settle(number, verdict)
+            self._store.finish(self._ids[number], self._mirror.trial(number))
+            return read_trial(self.name, self._mirror.trial(number))
+
+    def _see_running(self, number: int) -> None:
+        """
+        Raises:
+            StudyError: the trial is finished, or there is none.
+        """
+        if not 0 <= number < len(self._ids) or not _runs(self._mirror.trial(number)):
+            raise StudyError(f"a trial is told once, while it runs; {self.name} has no running trial {number}")
 
     def _begin(self, number: int, genotype: Genotype, digest: str) -> Asked:
         asked = Asked(self.name, number, digest, genotype, derive(self._seed, self.name, number))
@@ -188,3 +241,8 @@ class Phase:
         self._stale = True
         yield
         self._stale = False
+
+
+def _runs(trial: FrozenTrial) -> bool:
+    """Whether a trial runs in the ledger; the mirror shows one that has passed a rung as pruned."""
+    return trial.state == TrialState.RUNNING or trial.user_attrs.get("status") in ("running", PAUSED)

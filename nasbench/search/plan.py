@@ -13,11 +13,12 @@ from typing import Any
 
 from nasbench.errors import StudyError
 from nasbench.evaluate.train import TrainTask
-from nasbench.genotype import Genotype
+from nasbench.genotype import Genotype, cost
 from nasbench.search.arms import Arm, Evaluate, answer
 from nasbench.search.engines.engine import Engine
 from nasbench.search.records import Trial
 from nasbench.search.request import Request
+from nasbench.search.rungs import ALL_AT_ONCE, Rungs
 from nasbench.search.survey import Survey
 from nasbench.training.recipe import Recipe
 
@@ -36,8 +37,11 @@ class Plan:
         count, sampled, fastest_ms, median_ms, slowest_ms, inside, unsure, outside: of the space, see `Survey`.
         trials: of the search, and as many of the random arm.
         final_runs: trainings of finalists and known networks with fresh seeds.
-        seconds_per_trial: of one worker; workers: at a time.
+        seconds_per_trial: of one worker, for a whole training; workers: at a time.
         expected_s: of everything that is left to do.
+        share: of a whole training, what a trial costs on average: below 1 where successive halving stops most of them.
+        calls: trainings, of a rung each, that a trial has on average.
+        largest_params: of the largest network that was sampled within the limits; says how large a checkpoint may be.
     """
 
     count: int
@@ -54,6 +58,9 @@ class Plan:
     seconds_per_known: float
     workers: int
     expected_s: float
+    share: float = 1.0
+    calls: float = 1.0
+    largest_params: int = 0
 
     @property
     def binds(self) -> bool:
@@ -80,7 +87,7 @@ class Plan:
         """
         try:
             stored = json.loads(path.read_text())
-            return cls(**{f.name: stored[f.name] for f in fields(cls)})
+            return cls(**{f.name: stored[f.name] for f in fields(cls) if f.name in stored})  # older ones have no share
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise StudyError(
                 f"a study keeps its plan in {path}; it cannot be read ({error}); restore it, or choose another --name"
@@ -98,6 +105,7 @@ def make_plan(
     trials: int | None,
     final_seeds: int,
     time_left_s: float,
+    rungs: Rungs = ALL_AT_ONCE,
 ) -> Plan:
     """Time the trainer on a few networks, then see how many trials fit into `time_left_s`; a given `trials` is kept."""
     middle = [found.examples[int(q * (len(found.examples) - 1))] for q in (0.5, 0.9)]
@@ -106,8 +114,10 @@ def make_plan(
     final_runs = (FINALISTS + RIVALS) * final_seeds
     known_runs = len(known) * final_seeds
     last = (final_runs * own + known_runs * theirs) / workers + MEASURING_S
+    # The first call's start is part of the trial's time.
+    one = own * rungs.share + STARTING_S * (rungs.calls - 1)
     if trials is None:
-        trials = max(MIN_TRIALS, int((time_left_s - last) * workers / own / 2))
+        trials = max(MIN_TRIALS, int((time_left_s - last) * workers / one / 2))
         trials = min(trials, found.count)
     return Plan(
         found.count,
@@ -123,7 +133,10 @@ def make_plan(
         own,
         theirs,
         workers,
-        2 * trials * own / workers + last,
+        2 * trials * one / workers + last,
+        rungs.share,
+        rungs.calls,
+        max(cost(g).params for g in found.examples),
     )
 
 
@@ -176,23 +189,27 @@ class Pace:
         self._seconds: list[float] = []
 
     def note(self, trial: Trial) -> None:
-        """A trial has ended."""
+        """A trial has ended, or has come to a rung."""
         if trial.seconds:
-            self._seconds.append(trial.seconds)
+            whole = self._request.recipe.epochs
+            self._seconds.append(trial.seconds * whole / min(trial.epochs or whole, whole))
 
     def late(self, arms: Sequence[Arm]) -> bool:
         """Whether no new trial may begin; never while an arm has fewer than `MIN_TRIALS`, or where their number is given."""
         if self._request.trials is not None or any(arm.done < MIN_TRIALS for arm in arms):
             return False
         one, last = self._needs()
-        return self._before + self._clock() + one + last > self._request.time_s
+        rungs = self._request.rungs
+        longest = one * max(rungs.steps) / rungs.epochs[-1] + STARTING_S if rungs else one
+        return self._before + self._clock() + longest + last > self._request.time_s
 
     def outlook(self, arms: Sequence[Arm]) -> tuple[int, float]:
         """How many trainings there will have been in all, those of the last round included, and seconds until then."""
-        one, last = self._needs()
-        done = sum(arm.done for arm in arms)
+        whole, last = self._needs()
+        one = whole * self._made.share / self._made.calls + STARTING_S if self._request.rungs else whole
+        done = sum(arm.trainings for arm in arms)
         if self._request.trials is not None:
-            left = sum(arm.left for arm in arms)
+            left = sum(arm.trainings_left for arm in arms)
             return done + left + self._made.final_runs, left * one / self._made.workers + last
         left_s = max(0.0, self._request.time_s - self._before - self._clock())
         running = sum(arm.running for arm in arms)

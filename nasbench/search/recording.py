@@ -11,9 +11,9 @@ from nasbench.search.arms import Arm, Listener
 from nasbench.search.folder import StudyFolder
 from nasbench.search.limits import Figures
 from nasbench.search.phase import Asked
-from nasbench.search.records import Trial
+from nasbench.search.records import PAUSED, Trial
 from nasbench.search.reward import values
-from nasbench.search.screen import as_record
+from nasbench.search.screen import RECORDED, as_record
 from nasbench.search.task import Task
 
 SAME_FAILURES = 3  # trials in a row that fail for one reason stop the study: it is not the networks' fault
@@ -29,11 +29,12 @@ def recorder(task: Task, figures: Callable[[Asked], Figures]) -> Callable[[Asked
     r = task.request
 
     def record(asked: Asked, told: dict[str, Any]) -> dict[str, Any]:
-        f = figures(asked)
-        found = told | as_record(f, r.limits)
+        # A trial that goes on keeps the figures that it was let in with: predictions are corrected meanwhile.
+        known = {k: asked.kept[k] for k in RECORDED if k in asked.kept} or as_record(figures(asked), r.limits)
+        found = told | known
         accuracy = told.get("accuracy")
         if told.get("status") == "ok" and accuracy is not None:
-            found["values"] = values(accuracy, f.latency_ms, r.limits.latency_ms, r.mode)
+            found["values"] = values(accuracy, known["latency_ms"], r.limits.latency_ms, r.mode)
             found["reward"] = found["values"][0]
         return found
 
@@ -60,7 +61,10 @@ def teller(
             failures.clear()
         ms = trial.more.get("measured_ms", trial.latency_ms)
         at = "" if ms is None else f" at {ms:.1f} ms"
-        what = f"{trial.accuracy:.1%}{at}" if trial.accuracy is not None else f"{trial.status}: {trial.reason}"
+        trained = trial.accuracy is not None and trial.status in ("ok", "infeasible", PAUSED)
+        what = f"{trial.accuracy:.1%}{at}" if trained else f"{trial.status}: {trial.reason}"
+        if trained and arm.halving is not None:
+            what += f" after {trial.epochs} of {arm.halving.rungs.epochs[-1]} epochs{', paused' if trial.status == PAUSED else ''}"
         listener.step(f"{trial.more.get('origin', f'{trial.phase} {trial.number}')}: {what}")
 
     return told

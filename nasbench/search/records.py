@@ -12,14 +12,17 @@ from optuna.trial import FrozenTrial, TrialState
 
 # `ok` was trained and is inside every limit; `infeasible` breaks a limit that shows only when built or trained;
 # `over_budget` was refused by a cheap limit before any training; `diverged` lost its loss; `failed` died or told nonsense;
-# `duplicate` repeats the network of an earlier trial and has its result; `skipped` still waited when the search ended.
-STATUSES = ("ok", "infeasible", "over_budget", "diverged", "failed", "duplicate", "skipped")
+# `duplicate` repeats the network of an earlier trial and has its result; `skipped` still waited when the search ended;
+# `stopped` was trained up to a rung of successive halving and not promoted.
+STATUSES = ("ok", "infeasible", "over_budget", "diverged", "failed", "duplicate", "skipped", "stopped")
+PAUSED = "paused"  # of a trial that waits at a rung; it may still be promoted
 
 # User attributes with a field of their own in `Trial`; every other one goes to `Trial.more`.
 _FIELDS = (
     "accuracy", "latency_ms", "macs", "params_count", "reward", "seconds", "reason", "duplicate_of", "parent", "seed", "digest", "genotype",
+    "epochs", "rungs",
 )  # fmt: skip
-_RESERVED = frozenset({"status", "values", "constraints", "digest", "genotype", "seed", "parent", "duplicate_of", "number"})
+_RESERVED = frozenset({"status", "values", "constraints", "digest", "genotype", "seed", "parent", "duplicate_of", "number", "rungs"})
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,14 @@ class Trial:
     """One trial as stored, in plain data.
 
     Attributes:
-        status: `running` or one of `STATUSES`.
+        status: `running`, `paused` or one of `STATUSES`.
         genotype: as YAML; empty for a trial that no one here drew.
         params: the answers that the strategy gave, by label.
         values: what the strategy optimises, in the order of the phase's directions; None without a result.
         constraints: by name; above zero is violated, and by how much.
+        accuracy: after `epochs` passes over the training images.
         latency_ms: milliseconds; seconds: what the trial cost.
+        rungs: those of successive halving that it paused at: epoch, accuracy, values and seconds of each.
         duplicate_of, parent: trial numbers of the same phase.
         started, finished: local time; they may jump with the clock, `seconds` does not.
     """
@@ -51,6 +56,8 @@ class Trial:
     params_count: int | None = None
     reward: float | None = None
     seconds: float | None = None
+    epochs: int | None = None
+    rungs: Sequence[Mapping[str, Any]] = ()
     reason: str | None = None
     duplicate_of: int | None = None
     parent: int | None = None
@@ -64,20 +71,30 @@ class Trial:
         """Whether it has values and breaks no limit; what fronts and winners are chosen from."""
         return self.values is not None and all(v <= 0 for v in self.constraints.values())
 
+    @property
+    def standing(self) -> tuple[float, tuple[float, ...]] | None:
+        """How far it was trained within every limit, in epochs (infinite: to the end), and its values there; None if it was not."""
+        if self.feasible and self.values is not None and self.status == "ok":
+            return math.inf, self.values
+        if self.status in (PAUSED, "stopped") and self.rungs:
+            return float(self.rungs[-1]["epoch"]), tuple(self.rungs[-1]["values"])
+        return None
+
 
 def read_trial(phase: str, frozen: FrozenTrial) -> Trial:
     """An Optuna trial as a record; also one that another program put into the study."""
     attrs = frozen.user_attrs
     foreign = {TrialState.COMPLETE: "ok", TrialState.PRUNED: "infeasible", TrialState.FAIL: "failed"}
+    status = attrs.get("status") or foreign.get(frozen.state, "running")
     return Trial(
         phase=phase,
         number=frozen.number,
-        status=attrs.get("status") or foreign.get(frozen.state, "running"),
+        status=status,
         params=dict(frozen.params),
         values=tuple(frozen.values) if frozen.state == TrialState.COMPLETE else None,
         constraints=dict(frozen.constraints),
         started=frozen.datetime_start,
-        finished=frozen.datetime_complete,
+        finished=None if status in ("running", PAUSED) else frozen.datetime_complete,
         more={k: v for k, v in attrs.items() if k not in _FIELDS and k != "status"},
         **{k: attrs[k] for k in _FIELDS if k in attrs},
     )

@@ -13,6 +13,7 @@ from nasbench.latency import DeviceChoice
 from nasbench.search.engines.choice import EngineChoice
 from nasbench.search.limits import Limits
 from nasbench.search.reward import Mode, check_mode
+from nasbench.search.rungs import ALL_AT_ONCE, ETA, Rungs
 from nasbench.spaces import Space
 from nasbench.training.recipe import PROXY, Recipe
 
@@ -39,6 +40,11 @@ class Request:
         workers: trials at a time.
         device: that the latency limit is meant for.
         engine: what runs the trials, and what each trial is given.
+        rungs: epochs of the recipe after which successive halving chooses who goes on; none trains every trial at once.
+
+    Raises:
+        BudgetError: a reward without the limit that it needs.
+        StudyError: a count out of its range, or rungs that do not end where the recipe does.
     """
 
     space: str
@@ -57,6 +63,7 @@ class Request:
     device: DeviceChoice = field(default_factory=DeviceChoice)
     engine: EngineChoice = field(default_factory=EngineChoice)
     recipe: Recipe = PROXY
+    rungs: Rungs = ALL_AT_ONCE
 
     def __post_init__(self) -> None:
         check_mode(self.mode)
@@ -79,35 +86,44 @@ class Request:
         ):
             if value is not None and not low <= value <= high:
                 raise StudyError(f"{name} is a whole number from {low} to {high}; got {value}")
+        if self.rungs and self.rungs.epochs[-1] != self.recipe.epochs:
+            raise StudyError(
+                f"the last rung is the whole training; the rungs end after {self.rungs.epochs[-1]} epochs, the recipe has "
+                f"{self.recipe.epochs}; give both the same"
+            )
 
     def command(self, space: Space, device: str, images: str, plugins: Mapping[str, str] | None = None) -> dict[str, Any]:
         """As `study.yaml` keeps it; two requests with the same command are the same study."""
-        return ({"plugins": dict(plugins)} if plugins else {}) | {
-            "space": self.space,
-            "space_digest": space_digest(space),
-            "latency_ms": self.limits.latency_ms,
-            "macs": self.limits.macs,
-            "params": self.limits.params,
-            "memory_bytes": self.limits.memory_bytes,
-            "size_bytes": self.limits.size_bytes,
-            "data": self.data,
-            "data_root": self.data_root,
-            "images": images,
-            "strategy": self.strategy,
-            "options": dict(self.options),
-            "reward": self.mode,
-            "seed": self.seed,
-            "trials": self.trials,
-            "final_seeds": self.final_seeds,
-            "known": list(self.known),
-            "device": device,
-            "device_choice": self.device.to_json(),
-            "recipe": self.recipe.to_dict(),
-            "workers": self.workers,
-            "time_s": self.time_s,
-            "engine": self.engine.to_json(),
-            **self.engine.decisive(),
-        }
+        return (
+            ({"plugins": dict(plugins)} if plugins else {})
+            | {
+                "space": self.space,
+                "space_digest": space_digest(space),
+                "latency_ms": self.limits.latency_ms,
+                "macs": self.limits.macs,
+                "params": self.limits.params,
+                "memory_bytes": self.limits.memory_bytes,
+                "size_bytes": self.limits.size_bytes,
+                "data": self.data,
+                "data_root": self.data_root,
+                "images": images,
+                "strategy": self.strategy,
+                "options": dict(self.options),
+                "reward": self.mode,
+                "seed": self.seed,
+                "trials": self.trials,
+                "final_seeds": self.final_seeds,
+                "known": list(self.known),
+                "device": device,
+                "device_choice": self.device.to_json(),
+                "recipe": self.recipe.to_dict(),
+                "workers": self.workers,
+                "time_s": self.time_s,
+                "engine": self.engine.to_json(),
+                **self.engine.decisive(),
+            }
+            | ({"rungs": list(self.rungs.epochs), "eta": self.rungs.eta} if self.rungs else {})
+        )
 
     @classmethod
     def from_command(cls, command: Mapping[str, Any]) -> Request:
@@ -121,6 +137,7 @@ class Request:
             device=DeviceChoice.from_json(command.get("device_choice", {})),  # studies of older versions have none, and are refused later
             engine=EngineChoice.from_json(command.get("engine", {})),
             recipe=Recipe.from_dict(command["recipe"]),
+            rungs=Rungs(tuple(command.get("rungs", ())), command.get("eta", ETA)),
             **{k: command[k] for k in same},
         )
 
@@ -136,6 +153,7 @@ class Request:
         parts += [_short(self.data)] if self.data != "embedded" else []
         parts += [self.strategy] if self.strategy != "evolution" else []
         parts += [self.mode] if self.mode != "hard" else []
+        parts += [f"eta{self.rungs.eta}"] if self.rungs else []
         parts += [f"seed{self.seed}"] if self.seed else []
         return "-".join(parts)[:100]
 

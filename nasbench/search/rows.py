@@ -53,6 +53,15 @@ class Rows:
         self._result(connection, trial_id, trial)
         return trial_id, int(count)
 
+    def note(self, connection: sa.Connection, trial_id: int, trial: FrozenTrial) -> bool:
+        """Store attributes of a running trial, which goes on running; False when it is not."""
+        trials = self._tables["trials"]
+        running = sa.select(trials.c.trial_id).where(trials.c.trial_id == trial_id, trials.c.state == "RUNNING")
+        if connection.execute(running).first() is None:
+            return False
+        self._result(connection, trial_id, trial)
+        return True
+
     def finish(self, connection: sa.Connection, trial_id: int, trial: FrozenTrial) -> bool:
         """Store state, values and attributes of a running trial; False when it is not running."""
         trials = self._tables["trials"]

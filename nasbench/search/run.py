@@ -14,6 +14,7 @@ from nasbench.search.engines.engine import Engine
 from nasbench.search.engines.open import open_engine
 from nasbench.search.finals import Standing
 from nasbench.search.folder import StudyFolder
+from nasbench.search.halving import Halving
 from nasbench.search.last_round import LastRound
 from nasbench.search.ledger import Ledger
 from nasbench.search.measuring import MEASUREMENTS_FILE, Measure, Measurements
@@ -81,6 +82,7 @@ def _plan(task: Task, engine: Engine, listener: Listener, elapsed_s: float) -> P
         trials=r.trials,
         final_seeds=r.final_seeds,
         time_left_s=r.time_s - elapsed_s,
+        rungs=r.rungs,
     )
 
 
@@ -139,6 +141,7 @@ def _planned(task: Task, folder: StudyFolder, engine: Engine, listener: Listener
     made = _plan(task, engine, listener, clock())
     if task.predictor is not None:
         save_profile(task.predictor.profile, profile)
+        task = task.predicting(load_profile(profile))  # the file has fewer digits: predict as a study that goes on will
     write_atomic(stored, made.to_json())
     return task, made
 
@@ -155,13 +158,16 @@ def _run(task: Task, folder: StudyFolder, ledger: Ledger, engine: Engine, made: 
 
     engine.time_limit_s = max(300.0, 20 * made.seconds_per_trial)
     listener.stage("training", pace.outlook(arms)[0])
-    for _ in range(sum(arm.done for arm in arms)):
+    for _ in range(sum(arm.trainings for arm in arms)):
         listener.step()
     if not last.begun():
         work(engine, arms, task.evaluate, teller(listener, lambda: pace.outlook(arms), pace.note), lambda: pace.late(arms))
         for screen in screens:
             screen.end()
-        if not any(t.feasible for t in arms[0].phase.records()):
+        for arm in arms:
+            if arm.halving is not None and (said := arm.halving.stop()):
+                listener.say(said)
+        if not any(t.standing for t in arms[0].phase.records()):
             raise StudyError(_all_failed(arms[0].phase, folder.path))
     ranked, found = last.hold(engine)
     complete = task.request.trials is None or all(arm.left == 0 for arm in arms)
@@ -176,7 +182,8 @@ def _arms(
 ) -> tuple[list[Screen], list[Arm]]:
     """The search, serial, and random search with its own draws; both see the same limits, recipe and cost."""
     r = task.request
-    screens, arms = [], []
+    screens: list[Screen] = []
+    arms: list[Arm] = []
     for name, at_once in (("search", max(1, made.workers // 2)), ("random", made.workers)):
         chosen = strategy(r.strategy if name == "search" else "random", r.seed, **(r.options if name == "search" else {}))
         phase = ledger.phase(name, directions(r.mode), chosen, r.seed)
@@ -185,7 +192,8 @@ def _arms(
         first = task.starts() if name == "search" and r.strategy != "random" else []
         screen = Screen(phase, task.decode, task.figures, r.limits, kept, run, listener.say, first)
         screens.append(screen)
-        arms.append(Arm(phase, wanted, screen.draw, tasker(task, folder), recorder(task, screen.figures), at_once))
+        halving = Halving(phase, r.rungs, made.trials, folder.trial) if r.rungs else None
+        arms.append(Arm(phase, wanted, screen.draw, tasker(task, folder), recorder(task, screen.figures), at_once, halving))
     return screens, arms
 
 

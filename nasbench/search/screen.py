@@ -49,7 +49,8 @@ class Screen:
     ) -> None:
         self._phase, self._decode, self._describe, self._limits = phase, decode, describe, limits
         self._kept, self._measure, self._say, self._first = kept, measure, say, list(first)
-        self._left = phase.unfinished()  # of a dead driver: it may have died before it looked at their limits
+        # Of a dead driver: it may have died before it looked at their limits. Those beyond a rung are let in already.
+        self._left = [asked for asked in phase.unfinished() if not asked.passed]
         self._waiting: list[Asked] = []
         self._ready: list[Asked] = []
         self._admitted: dict[int, Figures] = {}
@@ -88,7 +89,7 @@ class Screen:
             BudgetError: nothing was ever inside.
         """
         why = f"{count} {of} of {self._phase.name} in a row {why} {self._limits.describe()}"
-        if not any(trial.feasible for trial in self._phase.records()):
+        if not any(trial.standing for trial in self._phase.records()):
             raise BudgetError(f"{why}; allow more, or choose another space")
         self._say(f"{why}; it draws no more")
 
@@ -172,6 +173,12 @@ class Screen:
         f, factor = self._describe(g), self._kept.correction(self._phase.name)
         p = f.predicted
         return f if factor == 1 else replace(f, predicted=Prediction(p.ms * factor, p.low_ms * factor, p.high_ms * factor, p.extrapolated))
+
+
+RECORDED = (
+    "latency_ms", "latency_low_ms", "latency_high_ms", "measured_ms", "predicted_ms", "macs", "params_count", "peak_bytes", "size_bytes",
+    "constraints",
+)  # fmt: skip
 
 
 def as_record(f: Figures, limits: Limits) -> dict[str, Any]:

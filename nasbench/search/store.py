@@ -74,6 +74,12 @@ class Store:
             if not self._rows.finish(connection, trial_id, trial):
                 raise StudyError(f"a trial is told once; another program finished trial {trial.number} of {self.path}")
 
+    def note(self, trial_id: int, trial: FrozenTrial) -> None:
+        """Store attributes of a running trial in one transaction; it goes on running."""
+        with self._transaction() as connection:
+            if not self._rows.note(connection, trial_id, trial):
+                raise StudyError(f"only its driver writes a ledger; another program finished trial {trial.number} of {self.path}")
+
     def trials(self, study_id: int) -> list[FrozenTrial]:
         """All trials of a study by number."""
         with self._explained(), self._engine.connect() as connection:

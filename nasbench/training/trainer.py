@@ -67,19 +67,23 @@ def train(
     device: str | torch.device = "cpu",
     on_epoch: Callable[[Epoch], None] | None = None,
     checkpoint: Path | None = None,
+    until: int | None = None,
 ) -> TrainResult:
     """Train `net`, in place, on images resized to its input `shape` (C, H, W), and validate it.
 
     Everything random comes from `seed`; the state of torch's own generators is the same after as before. With a
     `checkpoint`, an interrupted training goes on after its last whole epoch and ends as if nothing had happened.
     `on_epoch` is told every epoch, those of the checkpoint included.
+    `until` stops after that epoch, validated and with its checkpoint left, as one rung of successive halving; the learning
+    rate is that of the whole recipe, so that a training that goes on ends with the bits of one that never stopped.
     Losses of auxiliary heads are added with their weights; those of validation are of the network alone.
     A loss that is not finite ends it at once: that is a result (`diverged`), not an error.
 
     Raises:
         DataError: fewer than two training images, or channels that cannot be matched.
     """
-    return _Training(net, train_images, validation, recipe, shape, seed, torch.device(device)).run(on_epoch, checkpoint)
+    until = recipe.epochs if until is None else min(until, recipe.epochs)
+    return _Training(net, train_images, validation, recipe, shape, seed, torch.device(device), until).run(on_epoch, checkpoint)
 
 
 def evaluate(
@@ -107,11 +111,12 @@ class _Training:
         shape: tuple[int, int, int],
         seed: int,
         device: torch.device,
+        until: int,
     ) -> None:
         images = images if recipe.images is None else subset(images, recipe.images, seed=0)
         if len(images) < 2 or not len(validation):
             raise DataError(f"training needs two images and one to validate; got {len(images)} and {len(validation)}; use more")
-        self.recipe, self.seed, self.device = recipe, seed, device
+        self.recipe, self.seed, self.device, self.until = recipe, seed, device, until
         self.images, self.validation = resized(images, shape, device), resized(validation, shape, device)
         self.statistics = self.images.statistics()
         layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
@@ -136,11 +141,11 @@ class _Training:
         tell = on_epoch or (lambda _: None)
         with _own_randomness(self.seed, self.device):
             state = load_checkpoint(checkpoint, self.identity) if checkpoint else None
-            if state:
+            if state and self._leads_on(state["history"]):
                 self._restore(state)
                 for epoch in self.history:
                     tell(epoch)
-            while len(self.history) < self.recipe.epochs:
+            while len(self.history) < self.until:
                 epoch = self._epoch()
                 self.history.append(epoch)
                 if checkpoint and math.isfinite(epoch.train_loss) and epoch.epoch < self.recipe.epochs:
@@ -148,17 +153,22 @@ class _Training:
                 tell(epoch)
                 if not math.isfinite(epoch.train_loss):
                     return self._result(f"the training loss became {epoch.train_loss} in epoch {epoch.epoch}")
+        del self.history[self.until :]
         last = self.history[-1]
         if last.loss is None or not math.isfinite(last.loss):
             return self._result(f"the validation loss is {last.loss} after epoch {last.epoch}")
         return self._result("")
+
+    def _leads_on(self, history: list[dict[str, Any]]) -> bool:
+        """Whether a checkpoint is not beyond where this call ends, or says how good the network was there."""
+        return len(history) < self.until or history[self.until - 1]["accuracy"] is not None
 
     def _epoch(self) -> Epoch:
         start = time.perf_counter()
         train_loss = self._pass()
         trained = time.perf_counter()
         accuracy = loss = None
-        last = len(self.history) + 1 == self.recipe.epochs
+        last = len(self.history) + 1 == self.until
         if math.isfinite(train_loss) and (last or self.recipe.validate_epochs):
             if self.recipe.calibration:
                 calibrate(self.net, self._calibration(), self.recipe)

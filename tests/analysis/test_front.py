@@ -8,8 +8,10 @@ import pytest
 import nasbench as nb
 from nasbench.analysis.front import best_within
 from nasbench.analysis.plots import Final, front_picture, plot_front
+from nasbench.analysis.rungs import Spent, spent
 from nasbench.analysis.worth import verdicts
 from nasbench.errors import NasbenchError
+from nasbench.search.records import Trial
 
 
 def test_front_keeps_what_no_other_beats():
@@ -52,6 +54,9 @@ TRIALS = pd.DataFrame(
 )
 
 
+STOPPED = pd.DataFrame([("search", "stopped", 9.0, 0.5), ("random", "paused", 8.0, 0.4)], columns=TRIALS.columns)
+
+
 def row(network: str, ms: float, *seeds: float, winner: bool = False) -> dict:
     return {"network": network, "latency_ms": ms, "accuracy": sum(seeds) / len(seeds), "accuracy_seeds": list(seeds), "winner": winner}
 
@@ -62,6 +67,25 @@ def test_picture_holds_each_arm_and_the_front():
     assert picture.random == [(11.0, 0.60)]
     assert picture.front == [(10.0, 0.70), (12.0, 0.80)]
     assert picture.finals == [Final("search 1", 12.5, 0.8, True, 12.5, 12.5, 0.8, 0.8)]
+    assert picture.stopped == []
+
+
+def test_trials_that_were_stopped_are_no_part_of_the_front():
+    picture = front_picture(pd.concat([TRIALS, STOPPED]), [], 20.0)
+    assert picture.stopped == [(9.0, 0.5), (8.0, 0.4)]
+    assert picture.front == [(10.0, 0.70), (12.0, 0.80)]
+    assert "stopped before the end (2 trials)" in plot_front(picture).get_legend_handles_labels()[1]
+
+
+def test_what_an_arm_spent():
+    def trial(number, status, epochs, seconds=1.0):
+        return Trial("search", number, status, epochs=epochs, seconds=seconds)
+
+    told = [trial(0, "ok", 9), trial(1, "stopped", 3), trial(2, "paused", 1), trial(3, "stopped", 1), trial(4, "over_budget", None)]
+    found = spent([*told, trial(5, "duplicate", 9)], [1, 3, 9])
+    assert found == Spent({1: 4, 3: 2, 9: 1}, 14, 36, 4.0)
+    assert str(found) == "4 networks for 1 epoch, 2 for 3, 1 for 9: 14 of 36 epochs (39%)"
+    assert spent([], [1, 3]).of == 0
 
 
 @pytest.mark.parametrize("rows", [0, 1, len(TRIALS)])

@@ -115,6 +115,40 @@ def test_a_trial_killed_between_epochs_goes_on(tmp_path: Path, monkeypatch: pyte
     assert not (tmp_path / "cut" / "checkpoint.bin").exists()
 
 
+def damaged(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-40] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("hurt", [lambda _: None, lambda path: path.unlink(), damaged], ids=["whole", "lost", "damaged"])
+@pytest.mark.filterwarnings("ignore:checkpoint .* is ignored:RuntimeWarning")
+def test_a_promoted_trial_ends_with_the_bits_of_one_trained_at_once(tmp_path: Path, hurt: Any) -> None:
+    recipe = RECIPE | {"epochs": 3, "images": 400}
+    whole = evaluate_training(task(tmp_path / "whole", recipe=recipe))
+    rung = evaluate_training(task(tmp_path / "rungs", recipe=recipe, until=1))
+    assert (rung["status"], rung["epochs"]) == ("ok", 1)
+    assert 0 < rung["accuracy"] < 1
+    assert {p.name for p in (tmp_path / "rungs").iterdir()} == {"checkpoint.bin", "metrics.jsonl"}
+    assert evaluate_training(task(tmp_path / "rungs", recipe=recipe, until=1)) == rung, "a driver that died before it was told asks again"
+    hurt(tmp_path / "rungs" / "checkpoint.bin")
+    second = evaluate_training(task(tmp_path / "rungs", recipe=recipe, until=2))
+    assert second["epochs"] == 2
+    last = evaluate_training(task(tmp_path / "rungs", recipe=recipe, until=3))
+    assert last["weights_sha256"] == whole["weights_sha256"]
+    assert (last["accuracy"], last["loss"], last["task"]) == (whole["accuracy"], whole["loss"], whole["task"])
+    assert {p.name for p in (tmp_path / "rungs").iterdir()} == {"result.json", "metrics.jsonl"}
+
+
+def test_a_loss_that_is_lost_before_a_rung_ends_the_trial(tmp_path: Path) -> None:
+    recipe = RECIPE | {"lr": 10.0, "momentum": 0.9999, "weight_decay": 1.0, "epochs": 60, "warmup": 0}
+    record = evaluate_training(task(tmp_path, recipe=recipe, until=50))
+    assert record["status"] == "diverged"
+    assert record == json.loads((tmp_path / "result.json").read_text())
+    assert not (tmp_path / "checkpoint.bin").exists()
+    assert evaluate_training(task(tmp_path, recipe=recipe, until=60)) == record
+
+
 def test_a_finished_trial_is_read_back_and_another_task_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = evaluate_training(task(tmp_path))
     monkeypatch.setattr(module, "load_images", None)  # would raise

@@ -6,10 +6,11 @@ import json
 import math
 import os
 import time
+import zlib
 from pathlib import Path
 
 from nasbench.files import write_atomic
-from nasbench.genotype import Genotype, cost
+from nasbench.genotype import Genotype, cost, digest
 
 
 def by_size(task):
@@ -28,3 +29,18 @@ def slowly(task):
     told = by_size(task)
     write_atomic(folder / "result.json", json.dumps(told))
     return told
+
+
+def by_size_and_epochs(task):
+    """As `by_size`, but learning takes epochs, and some learn faster; a checkpoint is left at a rung."""
+    g = Genotype.from_yaml(task.genotype)
+    epochs, until, checkpoint = task.recipe["epochs"], task.until or task.recipe["epochs"], Path(task.folder) / "checkpoint.bin"
+    with (Path(task.folder) / "trained").open("a") as file:
+        file.write(f"{checkpoint.exists():d}>{until} ")
+    pace = 1 + zlib.crc32(digest(g).encode()) % 7
+    if until < epochs:
+        checkpoint.write_text("weights")
+    else:
+        checkpoint.unlink(missing_ok=True)
+    accuracy = (1 - 1 / math.log10(10 + cost(g).macs)) * (1 - math.exp(-until / pace))
+    return {"status": "ok", "accuracy": accuracy, "epochs": until, "seconds": 0.01 * until}

@@ -52,12 +52,13 @@ def test_a_told_trial_is_stored_whole(tmp_path):
     with folder, ledger:
         asked = phase.ask(chain)
         told = {"status": "ok", "values": [0.5], "accuracy": 0.6, "latency_ms": 3.5, "macs": 7, "params_count": 8, "reward": 0.5}
-        phase.tell(asked.number, told | {"seconds": 2.0, "constraints": {"latency": -0.1}, "epochs": 3})
+        phase.tell(asked.number, told | {"seconds": 2.0, "constraints": {"latency": -0.1}, "epochs": 3, "loss": 0.2})
         (trial,) = ledger.records()
     assert trial == phase.records()[0]
     assert (trial.status, trial.values, trial.accuracy, trial.latency_ms) == ("ok", (0.5,), 0.6, 3.5)
     assert (trial.macs, trial.params_count, trial.reward, trial.seconds) == (7, 8, 0.5, 2.0)
-    assert (trial.constraints, trial.more, trial.feasible) == ({"latency": -0.1}, {"epochs": 3}, True)
+    assert trial.epochs == 3
+    assert (trial.constraints, trial.more, trial.feasible) == ({"latency": -0.1}, {"loss": 0.2}, True)
     assert trial.started <= trial.finished
 
 

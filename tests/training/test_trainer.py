@@ -105,6 +105,48 @@ def test_a_killed_training_ends_as_if_nothing_had_happened(tmp_path: Path, stop:
     assert told == [1, 2, 3]
 
 
+RUNG_CHANGES = [{}, {"calibration": 0}, {"optimizer": "adamw", "lr": 0.01, "flip": True}, {"validate_epochs": True}]
+
+
+@pytest.mark.parametrize("change", RUNG_CHANGES)
+def test_a_training_that_stops_at_rungs_ends_with_the_same_bits(tmp_path: Path, change: dict) -> None:
+    """Validating on the way, which calibrates batch norms, and a new process for each rung change nothing."""
+    recipe = dataclasses.replace(STEADY, epochs=4, **change)
+    whole = small_net()
+    expected = fit(whole, recipe)
+    rungs = []
+    for until in (1, 3, None):
+        net = small_net()  # as a new process builds it
+        rungs.append(fit(net, recipe, checkpoint=tmp_path / "c.bin", until=until))
+    assert bits(net) == bits(whole)
+    assert (rungs[-1].accuracy, rungs[-1].loss) == (expected.accuracy, expected.loss)
+    assert [r.epochs for r in rungs] == [1, 3, 4]
+    assert all(r.status == "ok" and r.accuracy is not None for r in rungs)
+    assert [e.accuracy is not None for e in rungs[-1].history] == [True, recipe.validate_epochs, True, True]
+    assert not torch.equal(whole[0].weight, small_net()[0].weight), "the control: training moved them"
+
+
+def test_the_rate_is_that_of_the_whole_training(tmp_path: Path) -> None:
+    """The control: one epoch of a recipe of one epoch is another thing than the first of three."""
+    first, alone = small_net(), small_net()
+    fit(first, STEADY, checkpoint=tmp_path / "c.bin", until=1)
+    fit(alone, dataclasses.replace(STEADY, epochs=1))
+    assert bits(first) != bits(alone)
+
+
+def test_a_checkpoint_beyond_the_rung_says_what_was_there_or_is_not_used(tmp_path: Path) -> None:
+    """As when a ledger was restored from a copy that is older than the trials' folders."""
+    path = tmp_path / "c.bin"
+    early = fit(small_net(), STEADY, checkpoint=path, until=1)
+    fit(small_net(), STEADY, checkpoint=path, until=2)
+    back = fit(small_net(), STEADY, checkpoint=path, until=1)
+    assert (back.epochs, back.accuracy, back.loss) == (1, early.accuracy, early.loss)
+    path.unlink()
+    fit(small_net(), STEADY, checkpoint=path, until=2)  # without a look after the first epoch
+    anew = fit(small_net(), STEADY, checkpoint=path, until=1)
+    assert (anew.epochs, anew.accuracy, anew.loss) == (1, early.accuracy, early.loss)
+
+
 def test_one_epoch_leaves_no_checkpoint(tmp_path: Path) -> None:
     fit(small_net(), dataclasses.replace(STEADY, epochs=1), checkpoint=tmp_path / "c.bin")
     assert not (tmp_path / "c.bin").exists()

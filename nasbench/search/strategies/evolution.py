@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from nasbench.errors import StudyError
 from nasbench.search.draws import other
-from nasbench.search.strategies.ranking import merits, violation
+from nasbench.search.strategies.ranking import merits, reached, violation
 
 
 def evolution(seed: int, *, population: int = 24, sample: int = 6, startup: int = 12) -> BaseSampler:
@@ -77,7 +77,7 @@ class AgingEvolution(BaseSampler):
         if len(told) < self._startup:
             return None
         told = [t for t in told if t.params]  # a network that was entered without its answers cannot be a parent
-        alive = [t for t in told if t.state == TrialState.COMPLETE and violation(t) == 0][-self._population :]
+        alive = [t for t in told if reached(t) and violation(t) == 0][-self._population :]
         if len(alive) < self._sample:
             others = sorted((t for t in told if violation(t) > 0), key=lambda t: (violation(t), -t.number))
             alive += others[: self._sample - len(alive)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from functools import partial
 
@@ -13,6 +14,7 @@ from nasbench.search.mirror import Mirror
 from nasbench.search.records import judge, read_trial
 from nasbench.search.seeds import derive
 from nasbench.search.strategies import strategy
+from nasbench.search.strategies.ranking import merits, reached
 
 LEARNING = pytest.mark.parametrize("name", ["evolution", "tpe"])
 UP, BOTH = ("maximize",), ("maximize", "minimize")
@@ -88,6 +90,44 @@ def test_two_objectives(name):
         return total
 
     assert area(name) > 1.1 * area("random")
+
+
+@LEARNING
+@pytest.mark.parametrize("directions", [UP, BOTH])
+def test_learns_from_trials_that_wait_at_a_rung(name, directions):
+    """Only every fourth trial is ever trained to its end, whatever it is worth; the others say what they reached."""
+    mirror, chosen = Mirror("toy", directions, []), strategy(name, 1)
+    for number in range(60):
+        found = mirror.sample(chosen.sampler(derive(1, number)), partial(chain, layers=5))
+        verdict = judge(record(found.genotype, len(directions)), len(directions))
+        if number % 4:
+            rung = {"epoch": 1, "values": verdict.values}
+            mirror.mark(number, verdict.attrs | {"status": "paused", "rungs": [rung]}, verdict.constraints)
+        else:
+            mirror.settle(number, verdict)
+    trials = [read_trial("toy", trial) for trial in mirror.trials()]
+    assert [t.status for t in trials[:5]] == ["ok", "paused", "paused", "paused", "ok"]
+    assert all(t.values is None for t in trials if t.status == "paused")
+    if name == "evolution":
+        assert any(trials[t.parent].status == "paused" for t in trials if t.parent is not None), "they are parents too"
+    if directions == UP:
+        early, late = (statistics.mean(t.accuracy for t in part) for part in (trials[:15], trials[-15:]))
+        assert late > early + 0.1
+
+
+def test_further_trained_comes_first():
+    mirror = Mirror("toy", UP, [])
+    for number, (epochs, value) in enumerate([(1, 0.9), (3, 0.5), (9, 0.4), (3, 0.6)]):
+        mirror.add({}, {})
+        if epochs == 9:
+            mirror.settle(number, judge({"status": "ok", "values": [value]}, 1))
+        else:
+            rungs = [{"epoch": e, "values": [value]} for e in (1, 3) if e <= epochs]
+            mirror.mark(number, {"status": "stopped", "rungs": rungs}, {})
+    trials = mirror.trials()
+    keys = merits(trials, mirror.study.directions)
+    assert sorted(range(4), key=lambda i: keys[i]) == [2, 3, 1, 0]
+    assert [reached(t) for t in trials] == [(1.0, [0.9]), (3.0, [0.5]), (math.inf, [0.4]), (3.0, [0.6])]
 
 
 def test_evolution_inherits_and_ages():
