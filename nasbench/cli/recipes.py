@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,10 +25,26 @@ def read_options(ctx: typer.Context, path: Path | None) -> Path | None:
         return None
     if not path.is_file():
         raise NasbenchError(f"what stands without `--` is a recipe, a YAML file of options; {path} is none; name one, or write the options")
-    options = {p.name: p for p in ctx.command.params if p.name and p.name not in _NEVER}
     found, _ = load_yaml(path, NasbenchError)
     if not isinstance(found, dict):
         raise NasbenchError(f"a recipe is a YAML mapping of options, such as `latency: 20ms`; {path} holds {type(found).__name__}")
+    take_options(ctx, path, found)
+    return path
+
+
+def take_options(ctx: typer.Context, path: Path, found: Mapping[Any, Any]) -> None:
+    """Take a file's options as the defaults of this command.
+
+    Raises:
+        NasbenchError: one that the command has not, or a value that is none.
+    """
+    options = {
+        opt.removeprefix("--").replace("-", "_"): p
+        for p in ctx.command.params
+        if p.name and p.name not in _NEVER
+        for opt in p.opts
+        if opt.startswith("--")
+    }
     given = {}
     for key, value in found.items():
         name = str(key).replace("-", "_")
@@ -39,9 +56,10 @@ def read_options(ctx: typer.Context, path: Path | None) -> Path | None:
                 f"a recipe holds options of {ctx.info_name}; {path} has {key!r}{nearest(key, known)}; there are {', '.join(known)}"
             )
         if value is not None:
-            given[name] = value if isinstance(value, bool) and getattr(options[name], "is_flag", False) else _written(path, key, value)
+            given[str(options[name].name)] = (
+                value if isinstance(value, bool) and getattr(options[name], "is_flag", False) else _written(path, key, value)
+            )
     ctx.default_map = {**(ctx.default_map or {}), **given}
-    return path
 
 
 def _written(path: Path, key: object, value: Any) -> str:

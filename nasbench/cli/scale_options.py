@@ -11,7 +11,8 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from nasbench.errors import NasbenchError, nearest
+from nasbench.cli.recipes import take_options
+from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype
 from nasbench.genotype.yaml import load_yaml
 from nasbench.scaling import PUBLISHED, Law, fast, from_spec, scale
@@ -150,16 +151,7 @@ def read_recipe(ctx: typer.Context, name: str) -> str:
     found, _ = load_yaml(Path(name), NasbenchError)
     if not isinstance(found, dict) or "network" not in found:
         return name
-    options = {opt.removeprefix("--"): p for p in ctx.command.params for opt in getattr(p, "opts", ()) if opt.startswith("--")}
-    given: dict[str, Any] = {}
-    for key, value in found.items():
-        word = str(key).replace("_", "-")
-        if word == "network":
-            continue
-        if word not in options or isinstance(value, list | dict):
-            raise NasbenchError(f"a recipe has lines such as `time: 20min`, each an option; {name} has {key}{nearest(word, options)}")
-        given[str(options[word].name)] = value if isinstance(value, bool) else str(value)
-    ctx.default_map = {**(ctx.default_map or {}), **given}
+    take_options(ctx, Path(name), {key: value for key, value in found.items() if key != "network"})
     return str(found["network"])
 
 
