@@ -108,7 +108,7 @@ def status(path: Folder, as_json: bool = JSON) -> None:
         show_json({"path": str(path), "driver": driver, "planned": planned, "trials": counts, "summary": study.summary()})
         return
     working = f"a driver works on it (pid {study.driver['pid']})" if study.driver else "no driver works on it"
-    finished = "finished" if study.summary() else "not finished: `nasbench resume` goes on"
+    finished = "finished" if study.summary() or (path / "fit.json").exists() else "not finished: `nasbench resume` goes on"
     say(f"{path}: {working}; {finished}")
     wanted = {"search": planned.get("trials"), "random": planned.get("trials"), "final": planned.get("final_runs")}
     table(

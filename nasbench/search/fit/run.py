@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -84,7 +84,7 @@ def plan_fit(task: FitTask, listener: Listener, kept: Measurements | None, elaps
     made = make_plan(task, predicted.cost(task.base), task.request.time_s - clock(), {"1": [task.base], **networks})
     listener.stage("finding networks of twice the cost")
     items = find_items(found, [("lattice", shares, GROWTH) for shares in lattice(made.parts)])
-    return FitPlan(**{**asdict(made), "base_cost": found.base_cost}), items
+    return replace(made, base_cost=found.base_cost), items
 
 
 def run_fit(
