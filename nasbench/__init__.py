@@ -33,6 +33,7 @@ _HOMES = {
     "load_plugin": "genotype",
     "load_weights": "network",
     "loss_weights": "network",
+    "open_fit": "analysis.scaling",
     "open_study": "analysis.study",
     "pareto_front": "analysis.front",
     "row_diff": "analysis.rows",
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from nasbench.analysis.front import pareto_front
     from nasbench.analysis.networks import known_frame
     from nasbench.analysis.rows import row_diff
+    from nasbench.analysis.scaling import open_fit
     from nasbench.analysis.study import open_study
     from nasbench.genotype import Block, Cost, Genotype, Layer, Style, adapt, block, cost, digest, draw, load_plugin, trace
     from nasbench.network import build, load_weights, loss_weights

@@ -14,6 +14,7 @@ from nasbench.search.fit.compare import curve_points
 from nasbench.search.fit.request import KIND
 from nasbench.search.fit.run import CURVES, FIT_FILE
 from nasbench.search.fit.surface import Fit, Interval
+from nasbench.search.folder import StudyFolder
 
 COEFFICIENTS = ("alpha", "beta", "gamma")
 COLUMNS = ("direction", "size", "ratio", "macs", "params_count", "side_px", "latency_ms", "accuracy", "low", "high", "seeds")
@@ -33,6 +34,11 @@ class ScalingFit:
             self.report: dict[str, Any] = json.loads((study.path / FIT_FILE).read_text())
         except (OSError, ValueError):
             self.report = {}
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """When and with what it was made: `created`, `versions`, `git` and more, of study.yaml."""
+        return StudyFolder.open(self.study.path).study
 
     @property
     def cost(self) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from nasbench.analysis.metrics import METRICS, save_picture
 from nasbench.analysis.scaling import ScalingFit, open_fit
+from nasbench.errors import NasbenchError
 from nasbench.files import write_atomic
 from nasbench.scaling.law import PUBLISHED
 from nasbench.search.family import FAMILY_FILE
@@ -38,25 +39,37 @@ class Curve(NamedTuple):
 
 
 class CurvesPicture(NamedTuple):
-    """Curves with the axis they stand over: `macs` or `latency_ms`."""
+    """Curves with the axis they stand over, `macs` or `latency_ms`, and where latencies come from."""
 
     curves: list[Curve]
     column: str
     network: str
+    how: str = ""
 
 
-def curves_picture(fit: ScalingFit) -> CurvesPicture:
-    """Collect the curves of a fit, over the cost that doubles in it."""
-    df, column = fit.curves(), "latency_ms" if fit.cost == "latency" else "macs"
+def curves_picture(fit: ScalingFit, column: str | None = None) -> CurvesPicture:
+    """Collect the curves of a fit, over the cost that doubles in it, or over the other one where it is known.
+
+    Raises:
+        NasbenchError: latencies are asked for, and the fit has none.
+    """
+    df, own = fit.curves(), "latency_ms" if fit.cost == "latency" else "macs"
+    column = column or own
+    if column not in ("macs", "latency_ms") or df[column].isna().any():
+        raise NasbenchError(
+            f"curves stand over macs, or over latency_ms where the device was profiled before the fit; got {column}, which "
+            f"{fit.study.path} has not for all; profile the device and fit again"
+        )
     base = df[df["direction"] == BASE]
     found = []
     for name in dict.fromkeys(df["direction"]):
         if name == BASE:
             continue
-        rows = [*base.to_dict("records"), *df[df["direction"] == name].sort_values("size").to_dict("records")]
+        rows = [*base.to_dict("records"), *df[df["direction"] == name].sort_values(column).to_dict("records")]
         half = [100 * float(r["high"] - r["accuracy"]) if r["seeds"] > 1 else 0.0 for r in rows]
         found.append(Curve(str(name), [float(r[column]) for r in rows], [100 * float(r["accuracy"]) for r in rows], half))
-    return CurvesPicture(found, column, str(fit.report.get("network", fit.study.command["network"])))
+    how = str(fit.report.get("latencies") or "")
+    return CurvesPicture(found, column, str(fit.report.get("network", fit.study.command["network"])), how)
 
 
 def plot_curves(picture: CurvesPicture, ax: Axes | None = None) -> Axes:
@@ -79,7 +92,7 @@ def plot_curves(picture: CurvesPicture, ax: Axes | None = None) -> Axes:
         )  # fmt: skip
     ax.set_xscale("log")
     _cost_ticks(ax, [factor * c for curve in picture.curves for c in curve.cost])
-    ax.set_xlabel(METRICS[picture.column].label if picture.column == "macs" else "latency (ms), measured")
+    ax.set_xlabel(METRICS[picture.column].label + (f"\n{picture.how}" if picture.column == "latency_ms" else ""))
     ax.set_ylabel(METRICS["accuracy"].label)
     ax.grid(alpha=0.25)
     ax.legend(fontsize=8, framealpha=0.9, title="all growth in", title_fontsize=8)

@@ -73,7 +73,7 @@ def study_state(study: Study, now: float | None = None) -> StudyState:
     best = {phase: found for phase in order if phase != "final" and (found := _best(records, phase))}
     return StudyState(
         driver=driver,
-        finished=bool(study.summary()),
+        finished=bool(study.summary()) or (study.path / "fit.json").exists(),
         counts={phase: dict(counts[phase]) for phase in order},
         best=best,
         planned=planned,

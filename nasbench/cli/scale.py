@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -152,16 +152,20 @@ def run_fit_study(request: FitRequest, path: Path, as_json: bool, plan_only: boo
 
     from nasbench.analysis.scaling_plots import save_fit
     from nasbench.analysis.study import open_study
+    from nasbench.latency import Predictor
     from nasbench.search.fit.run import FIT_FILE, plan_fit, run_fit
     from nasbench.search.fit.task import prepare_fit
-    from nasbench.search.profiling import obtain_profile
+    from nasbench.search.profiling import obtain_profile, stored_profile
     from nasbench.spaces import load_space
 
     began = time.monotonic()
     signal.signal(signal.SIGTERM, _as_interrupt)
-    wanted, profile = request.device.resolve() if request.latency else (None, None)
-    task = prepare_fit(request, wanted)
-    task = task if profile is None else task.predicting(profile)
+    wanted, profile = request.device.resolve()
+    task = prepare_fit(request, wanted if request.latency else None)
+    if request.latency:
+        task = task if profile is None else task.predicting(profile)
+    elif (known := profile or stored_profile(wanted)) is not None:
+        task = replace(task, beside=Predictor(known))
     with Reporter() as reporter:
         if plan_only:
             if task.device is not None and task.predictor is None:

@@ -111,31 +111,29 @@ def show_fit(request: FitRequest, outcome: FitOutcome, seconds: float) -> None:
     if fit.lack is not None and fit.lack < 0.05:
         say(f"the directions' means depart from the surface by more than the seeds explain (p {fit.lack:.3f}): its best point is rough")
     console.print()
-    names = list(dict.fromkeys(p.direction for p in outcome.points))
-    sizes = sorted({p.size for p in outcome.points if p.size > 1})
-    cells = {(p.direction, p.size): p for p in outcome.points}
+    points = {(p.direction, p.size): p for p in outcome.points}
+    names, sizes = dict.fromkeys(name for name, _ in points), sorted({size for _, size in points})
 
     def cell(name: str, size: float) -> str:
-        p = cells.get((name, size))
-        return "" if p is None else f"{p.accuracy:.1%} ± {p.half:.1%}" if len(p.accuracies) > 1 else f"{p.accuracy:.1%}"
+        p = points.get((name, size))
+        return "" if p is None else f"{p.accuracy:.1%}" + (f" ± {p.half:.1%}" if len(p.accuracies) > 1 else "")
 
     table(
         ("accuracy, fresh seeds", *(f">{size:g} times the {kind}" for size in sizes)),
-        (
-            (name, *(cell(name, 1.0 if name == "base" else size) if name != "base" or size == sizes[0] else "" for size in sizes))
-            for name in names
-        ),
+        ((name, *(cell(name, size) for size in sizes)) for name in names),
     )
     say("", "the fitted direction against each axis alone, with 95 % intervals (Welch)")
     for d in outcome.differences:
         say(f"  {d.size:g} times, against {d.against}: {100 * d.value:+.2f} points [{100 * d.low:+.2f}, {100 * d.high:+.2f}]: {d.verdict}")
     if not outcome.complete:
-        say("", "the time limit ended the fit before all planned trials; a longer --time with another --name does more")
+        say("", "the time limit ended the fit before all planned trials; the same command with a longer --time goes on")
     say("", f"{show_duration(seconds)}; study in {outcome.path}: fit.json, scaling.png, curves.csv")
 
 
 def show_family(base: Genotype, laws: Sequence[KnownLaw], members: Sequence[Member], device: Device, path: Path) -> None:
-    say(f"{base.name} along {laws[0].origin}, on {device}", "")
+    from nasbench.search.family import LEAST_USED
+
+    say(f"{base.name} along {laws[0].origin} law, on {device}", "")
     rows = []
     for m in members:
         if m.grown is None:
@@ -151,7 +149,7 @@ def show_family(base: Genotype, laws: Sequence[KnownLaw], members: Sequence[Memb
         rows.append(
             (
                 f"{m.target_ms:g} ms", ms, f"{m.used:.0%}", f"{c.phi:.2f}", f"{f.depth:.2f}, {f.width:.2f}, {c.genotype.input[1]} px",
-                show_count(counted.macs), show_count(counted.params), "kept" if m.kept else f"less than {85} % used",
+                show_count(counted.macs), show_count(counted.params), "kept" if m.kept else f"less than {LEAST_USED:.0%} used",
             )
         )  # fmt: skip
     table(("target", ">measured again", ">used", ">phi", "depth, width, side", ">MACs", ">params", ""), rows)

@@ -47,7 +47,7 @@ def obtain_profile(
     """
     if base is None and not RUNTIMES[device.runtime].layers:
         eager = local_device(device.threads, device.batch, "eager", device.precision, device.memory_format, device.kind)
-        stored = None if again or networks is not None else _stored(device)
+        stored = None if again or networks is not None else stored_profile(device)
         base = obtain_profile(eager, space, listener) if stored is None else stored.base
     count = networks or (NETWORKS if base is None else ADAPTED)
     first, pool, more = _to_time(space, count, FAMILIAR if base is None else FAMILIAR[: count // 4])
@@ -62,7 +62,8 @@ def obtain_profile(
     return found
 
 
-def _stored(device: Device) -> Profile | None:
+def stored_profile(device: Device) -> Profile | None:
+    """What is stored of a device; None where nothing is, or nothing that can be used."""
     try:
         return load_profile(profile_path(device))
     except DeviceError:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import math
+from dataclasses import asdict
 
 import matplotlib
 import numpy as np
@@ -23,15 +24,51 @@ from nasbench.analysis.scaling_plots import (
     plot_family,
     plot_triangle,
     save_family,
+    save_fit,
     triangle_picture,
 )
+from nasbench.errors import NasbenchError
+from nasbench.search.fit.design import curves, lattice
+from nasbench.search.fit.request import FitRequest
+from nasbench.search.fit.run import CURVES, GRID, fit_trials
+from nasbench.search.folder import StudyFolder
+from nasbench.search.ledger import Ledger
+from nasbench.zoo import known
 
-DATA = Path(__file__).parents[2] / "studies" / "data"
+BASE = known("resnet20_cifar10")
 
 
-@pytest.fixture(scope="module", params=["scaling-macs", "scaling-latency"])
-def fit(request):
-    return open_fit(DATA / request.param)
+def tell(phase, directions, accuracy, cost):
+    """Store finished trials: (direction, size, shares) each."""
+    for direction, size, shares in directions:
+        asked = phase.enter(BASE)
+        told = accuracy(shares, size) + 0.002 * (asked.number % 3 - 1)
+        record = {"status": "ok", "values": [told], "accuracy": told, "seconds": 1.0, "direction": direction, "size": size, "ratio": size}
+        more = {"growth": size**1.2, "shares": list(shares), "side": 32, "macs": round(4e7 * size), "params_count": 1000}
+        phase.tell(asked.number, record | more | ({"latency_ms": 2.0 * size} if cost == "latency" else {}))
+
+
+def accuracy(shares, size):
+    away = sum((x - y) ** 2 for x, y in zip(shares, (0.2, 0.6, 0.2), strict=True))
+    return 0.7 + math.log2(size) * (0.03 - 0.03 * away)
+
+
+@pytest.fixture(scope="module", params=["MACs", "latency"])
+def fit(request, tmp_path_factory):
+    """A fit that was never run: its ledger and its report, from a formula."""
+    path, latency = tmp_path_factory.mktemp("fit") / "study", request.param == "latency"
+    asked = FitRequest(network="resnet20_cifar10", genotype=BASE, latency=latency)
+    base = ("base", 1.0, (0.0, 0.0, 0.0))
+    with StudyFolder.create(path, asked.command("no images", "key", {})) as folder, Ledger.open(folder) as ledger:
+        grid, fresh = (ledger.phase(name, ("maximize",), None, 0) for name in (GRID, CURVES))
+        tell(grid, [base, *(("lattice", 2.0, shares) for shares in lattice(4))] * 2, accuracy, request.param)
+        trials = [t for t in grid.records() if t.more["direction"] != "base"]
+        law, gain = fit_trials(trials, 0.7, latency, 0)
+        directions = [(name, size, shares) for size in (2.0, 4.0) for name, shares in curves(law.shares).items()]
+        tell(fresh, [base, *directions] * 3, accuracy, request.param)
+        report = {"network": "resnet20_cifar10", "latencies": "measured on paper" if latency else None, "cost": request.param}
+        (path / "fit.json").write_text(json.dumps(report | {"gain_of_doubling": gain, "fit": asdict(law)}))
+    return open_fit(path)
 
 
 def inside(ax):
@@ -63,6 +100,21 @@ def test_curves_begin_at_the_base_and_are_those_of_the_frame(fit):
     assert ("ms" if fit.cost == "latency" else "multiply-adds") in ax.get_xlabel()
     assert len(ax.get_legend().get_texts()) == len(picture.curves)
     assert inside(ax)
+
+
+def test_curves_over_the_other_cost_need_it(fit):
+    if fit.cost == "latency":
+        assert curves_picture(fit, "macs").column == "macs"
+    else:
+        with pytest.raises(NasbenchError, match="profile the device"):
+            curves_picture(fit, "latency_ms")
+    with pytest.raises(NasbenchError, match="got seconds"):
+        curves_picture(fit, "seconds")
+
+
+def test_both_pictures_and_the_table_are_written(fit):
+    assert save_fit(fit.study).stat().st_size > 20_000
+    assert len((fit.study.path / "curves.csv").read_text().splitlines()) == len(fit.curves()) + 1
 
 
 def test_the_triangle_shows_the_lattice_and_the_best_point(fit):

@@ -138,6 +138,7 @@ def test_where_no_direction_is_better_the_fit_says_so(tmp_path):
     assert sum(d.verdict != "no difference beyond the spread of the seeds" for d in found.differences) <= 2
 
 
+@pytest.mark.slow
 def test_a_fit_that_is_killed_goes_on_and_ends_the_same(tmp_path):
     """kill -9 of the driver at three moments; then exactly the planned trials, none twice, none running."""
     path = tmp_path / "study"
@@ -181,6 +182,7 @@ def test_damaged_files_are_one_line(done, tmp_path, name):
         fit(path, task())
 
 
+@pytest.mark.slow
 def test_under_latency_each_network_was_measured_and_doubles(tmp_path):
     """The predictor leans by a third here; measurements, not predictions, honour the constraint."""
     watch = Stopwatch(width=0.02)

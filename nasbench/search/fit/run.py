@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -90,7 +90,7 @@ def _plan(task: FitTask, engine: Engine, listener: Listener, kept: Measurements 
     made = make_plan(task, engine, predicted.cost(task.base), task.request.time_s - clock(), {"1": [task.base], **networks})
     listener.stage("finding networks of twice the cost")
     items = find_items(found, [("lattice", shares, GROWTH) for shares in lattice(made.parts)])
-    return FitPlan(**{**asdict(made), "base_cost": found.base_cost}), items
+    return replace(made, base_cost=found.base_cost), items
 
 
 def run_fit(
@@ -163,10 +163,9 @@ class _Fitting:
         self.engine.time_limit_s = max(300.0, 20 * max(self.made.seconds.values()))
         base = Item(BASE, self._base())
         stored = read_items(self.folder.path / CANDIDATES_FILE)
-        items = [base, *self.lattice]
+        grid = [base, *self.lattice] * self.made.seeds
         if CURVES not in stored:
-            total, least = len(items) * self.made.seeds, max(len(items), FEWEST + 1)
-            self._train(phases[0], items, total, least, before, self.made.curves_s)
+            self._train(phases[0], grid, max(1 + len(self.lattice), FEWEST + 1), before, self.made.curves_s)
             fit, _ = self._fitted(phases[0])
             found = sizing(self.task, _kept(self.task, self.folder), self.listener.say)
             if self.task.request.latency:
@@ -174,12 +173,12 @@ class _Fitting:
             wanted = [(name, shares, size) for size in self.made.sizes for name, shares in curves(fit.shares).items()]
             stored = {GRID: self.lattice, CURVES: find_items(found, wanted)}
             write_items(self.folder.path / CANDIDATES_FILE, stored)
-        items = [base, *stored[CURVES]]
-        total = len(items) * self.made.curve_seeds
-        self._train(phases[1], items, total, 2 * len(items), before, 0.0)
+        queue = curve_queue(base, stored[CURVES], self.made.curve_seeds)
+        least = sum(item.candidate.size <= GROWTH for item in queue)
+        self._train(phases[1], queue, least, before, 0.0)
         fit, gain = self._fitted(phases[0])
         points = curve_points(phases[1].records())
-        done = all(_finished(p) >= n for p, n in zip(phases, (len(self.lattice) * self.made.seeds, total), strict=True))
+        done = all(_finished(p) >= len(n) for p, n in zip(phases, (grid, queue), strict=True))
         sized = [i.candidate for several in stored.values() for i in several]
         off = max(abs(c.ratio / c.size - 1) for c in sized)
         outcome = FitOutcome(self.folder.path, fit, gain, points, differences(points), done, off)
@@ -192,23 +191,25 @@ class _Fitting:
         name = self.task.growth().candidate(NOBODY, 1.0, g).digest
         return Candidate(NOBODY, 1.0, g.to_yaml(), name, counted.macs, counted.params, g.input[1], 1.0, 1.0, NOBODY)
 
-    def _train(self, phase: Phase, items: Sequence[Item], total: int, least: int, before: float, after_s: float) -> None:
-        """Train every item with a seed, then all with another, until `total` are done or time is up; at least `least`."""
+    def _train(self, phase: Phase, queue: Sequence[Item], least: int, before: float, after_s: float) -> None:
+        """Train the items of the queue, trial n the n-th, until all are done or time is up; at least `least`."""
         left = phase.unfinished()
         kept = _kept(self.task, self.folder)
-        milliseconds = sizing(self.task, kept, self.listener.say).milliseconds
+        measured, beside = sizing(self.task, kept, self.listener.say).milliseconds, self.task.beside
+
+        def milliseconds(g: Genotype, c: Candidate) -> float | None:
+            return beside.predict(g).ms if beside is not None else measured(c)
 
         def draw(_: int) -> Asked | None:
             if left:
                 return left.pop(0)
-            item = items[len(phase) % len(items)]
-            return phase.enter(Genotype.from_yaml(item.candidate.genotype)) if len(phase) < total else None
+            return phase.enter(Genotype.from_yaml(queue[len(phase)].candidate.genotype)) if len(phase) < len(queue) else None
 
         def record(asked: Asked, told: dict[str, Any]) -> dict[str, Any]:
-            item = items[asked.number % len(items)]
+            item = queue[asked.number]
             return (
                 told
-                | as_record(item, milliseconds(item.candidate))
+                | as_record(item, milliseconds(asked.genotype, item.candidate))
                 | ({"values": [told["accuracy"]]} if told.get("status") == "ok" else {})
             )
 
@@ -216,8 +217,8 @@ class _Fitting:
             one = after_s + self.made.seconds[f"{GROWTH:g}"]
             return arm.done >= least and before + self.clock() + one > self.task.request.time_s
 
-        arm = Arm(phase, total, draw, self._task, record, self.made.workers)
-        self.listener.stage(f"training: {phase.name}", total)
+        arm = Arm(phase, len(queue), draw, self._task, record, self.made.workers)
+        self.listener.stage(f"training: {phase.name}", len(queue))
         for _ in range(arm.done):
             self.listener.step()
         work(self.engine, [arm], self.task.evaluate, teller(self.listener), late)
@@ -234,10 +235,19 @@ class _Fitting:
             raise StudyError(_nothing(phase, self.folder.path))
         return fit_trials(trials, mean(starts), self.task.request.latency, self.task.request.seed)
 
+    def _latencies(self) -> str | None:
+        """Where the latencies of the trials come from, in words; None where there are none."""
+        if self.task.beside is not None:
+            return f"predicted for {self.task.beside.profile.device}"
+        if self.task.device is None:
+            return None
+        return f"{'predicted for' if self.task.measurer(self.listener.say) is None else 'measured on'} {self.task.device}"
+
     def _report(self, outcome: FitOutcome) -> dict[str, Any]:
         made, fit = self.made, outcome.fit
         return {
             "network": self.task.base.name,
+            "latencies": self._latencies(),
             "cost": made.cost,
             "base_cost": made.base_cost,
             "asked": GROWTH,
@@ -249,6 +259,16 @@ class _Fitting:
             "points": [p.to_json() for p in outcome.points],
             "differences": [asdict(d) | {"verdict": d.verdict} for d in outcome.differences],
         }
+
+
+def curve_queue(base: Item, items: Sequence[Item], seeds: int) -> list[Item]:
+    """The curves by size, all seeds of one before the next: a fit that ends early leaves out the largest networks.
+
+    Within a size, every network with one seed comes before any with another; the base belongs to the smallest.
+    """
+    sizes = sorted({item.candidate.size for item in items})
+    blocks = [[*([base] if size == sizes[0] else []), *(i for i in items if i.candidate.size == size)] for size in sizes]
+    return [item for block in blocks for item in block * seeds]
 
 
 def fit_trials(trials: Sequence[Trial], start: float, latency: bool, seed: int) -> tuple[Fit, float]:

@@ -27,6 +27,7 @@ class FitTask:
 
     Attributes:
         device: None where the cost is multiply-adds; predictor: once it was profiled.
+        beside: where the cost is multiply-adds, what predicts latencies to be shown beside it, if anything does.
         evaluate: what a trial's process runs; a module's function. It returns a record with `status` and `accuracy`.
         measure: measures networks by name on the device; None is the real thing, where the device is here.
     """
@@ -37,6 +38,7 @@ class FitTask:
     images: str
     device: Device | None = None
     predictor: Predictor | None = None
+    beside: Predictor | None = None
     plugins: tuple[Plugin, ...] = ()
     evaluate: Evaluate = evaluate_training
     measure: Measure | None = None
