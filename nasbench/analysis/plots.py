@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from nasbench import pareto
+from nasbench.analysis.hypervolume import usable
 from nasbench.analysis.labels import Bubble, place_labels
 from nasbench.analysis.metrics import METRICS, axes, save_picture
 
@@ -59,7 +60,7 @@ def front_picture(trials: pd.DataFrame, summary: Sequence[Mapping[str, Any]], ta
     ends = ("latency_low_ms", "latency_high_ms")
 
     def rows(phase: str) -> list[tuple[float, float, float, float]]:
-        df = trials[(trials["phase"] == phase) & (trials["status"] == "ok") & trials["accuracy"].notna() & trials["latency_ms"].notna()]
+        df = usable(trials[trials["phase"] == phase])
         low, high = (df[c].fillna(df["latency_ms"]) if c in df.columns else df["latency_ms"] for c in ends)
         return [tuple(map(float, row)) for row in zip(df["latency_ms"], df["accuracy"], low, high, strict=True)]  # type: ignore[misc]
 
