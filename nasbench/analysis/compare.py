@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from nasbench.analysis.study import Hypervolume, Study, hypervolume, open_study, usable
+from nasbench.analysis.hypervolume import Hypervolume, hypervolume, usable
+from nasbench.analysis.study import Study, open_study
 from nasbench.errors import StudyError
 
 # Keys of a study's command without which a figure means something else, and which figure that is.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from nasbench.analysis.hypervolume import usable
 from nasbench.analysis.metrics import METRICS, axes
-from nasbench.analysis.study import usable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

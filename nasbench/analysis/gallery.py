@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nasbench.analysis.agreement import agreement_frame, plot_agreement
 from nasbench.analysis.compare import compare_studies
 from nasbench.analysis.compare_plots import SIZE, fronts_picture, plot_fronts
 from nasbench.analysis.distribution import SIZES, draw_space, space_frame
 from nasbench.analysis.front_rows import front_genotypes, plot_rows, rows_frame, table_size
+from nasbench.analysis.hypervolume import usable
 from nasbench.analysis.metrics import save_picture
 from nasbench.analysis.plots import save_front
 from nasbench.analysis.progress import plot_front_over_time, plot_progress, progress_frame
 from nasbench.analysis.relations import plot_relation, relation
-from nasbench.analysis.study import Study, open_study, usable
+from nasbench.analysis.study import Study, open_study
 from nasbench.errors import NasbenchError, StudyError, nearest
-from nasbench.genotype import adapt
+from nasbench.genotype import Genotype, adapt, trace
 from nasbench.spaces import load_space
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COSTS = ("macs", "params_count", "latency_ms")
 
@@ -45,8 +50,8 @@ def draw(paths: Sequence[Path], what: str, out: Path, samples: int = 1000, anywa
 def _time(study: Study, out: Path, _: int) -> Path:
     progress = progress_frame(study.trials(), study.reference())
 
-    def both(figure: object) -> None:
-        left, right = figure.subplots(1, 2)  # type: ignore[attr-defined]
+    def both(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2)
         plot_progress(progress, "best_accuracy", left)
         plot_progress(progress, "hypervolume_ms", right)
 
@@ -61,8 +66,8 @@ def _cost(study: Study, out: Path, _: int) -> Path:
     trials = study.trials()
     arms = trials[trials["phase"] != "final"]
 
-    def three(figure: object) -> None:
-        for ax, column in zip(figure.subplots(1, 3, sharey=True), COSTS, strict=True):  # type: ignore[attr-defined]
+    def three(figure: Figure) -> None:
+        for ax, column in zip(figure.subplots(1, 3, sharey=True), COSTS, strict=True):
             plot_relation(relation(arms, column), ax)
             ax.label_outer()
 
@@ -78,6 +83,8 @@ def _latency(study: Study, out: Path, _: int) -> Path:
 
 def _networks(study: Study, out: Path, _: int) -> Path:
     networks = front_genotypes(study.front())
+    if not networks:
+        raise StudyError(f"the picture shows the front of the search; {study.path} has none yet")
     return save_picture(out, lambda figure: plot_rows(networks, figure.subplots()), table_size(rows_frame(networks)))
 
 
@@ -98,8 +105,6 @@ def _space(study: Study, out: Path, samples: int) -> Path:
 
 def _classes(study: Study) -> int | None:
     """How many classes its networks tell apart; None before its first trial."""
-    from nasbench.genotype import Genotype, trace
-
     first = next((t.genotype for t in study.records() if t.genotype), None)
     return None if first is None else int(trace(Genotype.from_yaml(first))[-1].shape[0])
 

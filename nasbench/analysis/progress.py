@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from nasbench import pareto
+from nasbench.analysis.hypervolume import usable
 from nasbench.analysis.metrics import axes, metric
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def fronts_over_time(trials: pd.DataFrame, shares: tuple[float, ...] = (0.25, 0.
     mine = progress[progress["phase"] == "search"]
     cost = dict(zip(mine["number"], mine["cost_s"], strict=True))
     whole = max(cost.values(), default=0.0)
-    df = trials[(trials["phase"] == "search") & (trials["status"] == "ok") & trials["accuracy"].notna() & trials["latency_ms"].notna()]
+    df = usable(trials[trials["phase"] == "search"])
     found = {}
     for share in shares:
         done = df[[cost[n] <= share * whole + 1e-9 for n in df["number"]]]

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
-from nasbench import pareto
 from nasbench.analysis.front import pareto_front
+from nasbench.analysis.hypervolume import Hypervolume, hypervolume, usable
 from nasbench.analysis.rungs import Spent, spent
 from nasbench.errors import StudyError
 from nasbench.files import write_atomic
@@ -28,30 +28,6 @@ FIGURES = ("latency_low_ms", "latency_high_ms", "predicted_ms", "measured_ms", "
 _NUMBERS = ("accuracy", "latency_ms", "reward", "seconds", *(n for n in FIGURES if n.endswith(("_ms", "accuracy"))))
 _COUNTS = ("macs", "params_count", "duplicate_of", "parent", "peak_bytes", "size_bytes", "epochs")
 SHOWN = ("phase", "number", "status", "accuracy", "latency_ms", "macs", "params_count", "reward", "seconds", "reason")
-
-
-class Hypervolume(NamedTuple):
-    """How much a front covers, and of what.
-
-    Attributes:
-        ms: the area between the front and the reference point, in milliseconds x accuracy (a share).
-        latency_ms, accuracy: the reference point; networks that are slower or less accurate count nothing.
-    """
-
-    ms: float
-    latency_ms: float
-    accuracy: float
-
-    def __float__(self) -> float:
-        return self.ms
-
-    def __str__(self) -> str:
-        return f"{self.ms:.3f} ms x accuracy (reference {self.latency_ms:g} ms, accuracy {self.accuracy:.0%})"
-
-    @property
-    def mean_accuracy(self) -> float:
-        """What the front's best has on average, above the reference, for a limit anywhere from 0 ms to the reference; 0 where none fits."""
-        return self.ms / self.latency_ms if self.latency_ms else math.nan
 
 
 class Study:
@@ -199,18 +175,6 @@ class Study:
 def _fitted(profile: Profile) -> Predictor:
     """Fitting takes seconds, and studies of one device often have one profile."""
     return Predictor(profile)
-
-
-def usable(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials that were trained in full and keep every limit: of a frame of `Study.trials`, those a front may be made of."""
-    return trials[(trials["status"] == "ok") & trials["accuracy"].notna() & trials["latency_ms"].notna()]
-
-
-def hypervolume(trials: pd.DataFrame, reference: tuple[float, float]) -> Hypervolume:
-    """The area that the usable trials of a frame cover below `reference`: (latency in ms, accuracy as a share)."""
-    df = usable(trials)
-    points = [(float(ms), -float(share)) for ms, share in zip(df["latency_ms"], df["accuracy"], strict=True)]
-    return Hypervolume(pareto.hypervolume(points, (reference[0], -reference[1])), *reference)
 
 
 def _is_figure(name: str, value: object) -> bool:
