@@ -1,4 +1,11 @@
-"""Successive halving of one arm: which of its trials wait at which rung, which goes on next, and what that has cost."""
+"""Successive halving of one arm: which of its trials wait at which rung, which goes on next, and what that has cost.
+
+A trial trains up to a rung and pauses with its checkpoint; of the trials that reached a rung the best 1/eta go on to the next.
+This is asynchronous successive halving by promotion (ASHA: Li et al. 2020, "A System for Massively Parallel Hyperparameter
+Tuning", algorithm 2), delayed as in Hyper-Tune (Li et al. 2022). With several objectives the best are chosen by nondominated
+rank, then crowding (Deb et al. 2002; multi-objective ASHA: Schmucker et al. 2021). All is decided here from what the ledger
+holds; engines only train.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +17,13 @@ from typing import Any
 from nasbench.evaluate.train import CHECKPOINT
 from nasbench.search.phase import Asked, Phase
 from nasbench.search.records import PAUSED, Trial
-from nasbench.search.rungs import Rungs, best
+from nasbench.search.rungs import Rungs
+from nasbench.search.strategies.ranking import ranked
+
+
+def best(results: Mapping[int, Sequence[float]], maximize: Sequence[bool]) -> list[int]:
+    """Trials of one rung, best first; `results` are values by trial number, and equal ones go by number."""
+    return ranked({n: [-v if up else v for v, up in zip(values, maximize, strict=True)] for n, values in results.items()})
 
 
 class Halving:
@@ -80,6 +93,9 @@ class Halving:
         """Finish all that wait, and delete their checkpoints; what was done, in words, empty if nothing."""
         counts: Counter[int] = Counter()
         whole = self.rungs.epochs[-1]
+        for asked in self._interrupted:  # a study that goes on may have no time left for them
+            self._waiting[self.rungs.epochs.index(asked.passed)].add(asked.number)
+        self._interrupted = []
         for rung, waiting in enumerate(self._waiting):
             epoch, order = self.rungs.epochs[rung], self._order(rung)
             for number in sorted(waiting):
@@ -103,7 +119,7 @@ class Halving:
         """The rung from which a trial is to be promoted now, and its number.
 
         So many have gone on from a rung as one in eta of those that came to it: also a strategy whose networks become better and
-        better cannot spend more than that (delayed ASHA: Li et al. 2022, "Hyper-Tune", section 4.2). At the end the places are
+        better cannot spend more than that (delayed ASHA: Li et al. 2022, "Hyper-Tune"). At the end the places are
         rounded up, from below, so that the last ones drawn have their chance.
         """
         rungs = range(len(self._results))

@@ -1,21 +1,12 @@
-"""Rungs: the epochs after which successive halving looks at a trial, and who goes on from there.
-
-A trial trains up to a rung and pauses with its checkpoint; of the trials that reached a rung the best 1/eta go on to the next.
-This is asynchronous successive halving by promotion (ASHA: Li et al. 2020, "A System for Massively Parallel Hyperparameter
-Tuning", algorithm 2), delayed as in Hyper-Tune (Li et al. 2022). With several objectives the best are chosen by nondominated
-rank, then crowding (Deb et al. 2002; multi-objective ASHA: Schmucker et al. 2021). All is decided here from what the ledger
-holds; engines only train.
-"""
+"""Rungs: the epochs after which successive halving looks at a trial, and what they save."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nasbench.errors import StudyError
-from nasbench.search.strategies.ranking import ranked
 
 ETA = 3
 
@@ -102,8 +93,3 @@ class Rungs:
 
 
 ALL_AT_ONCE = Rungs()
-
-
-def best(results: Mapping[int, Sequence[float]], maximize: Sequence[bool]) -> list[int]:
-    """Trials of one rung, best first; `results` are values by trial number, and equal ones go by number."""
-    return ranked({n: [-v if up else v for v, up in zip(values, maximize, strict=True)] for n, values in results.items()})

@@ -142,11 +142,11 @@ def test_kill_at(undisturbed, tmp_path, kill):
     mode, whole, *_ = undisturbed
     path = tmp_path / "study"
     process = driver(path, mode, kill)
-    process.join(60)
+    process.join(600)
     assert process.exitcode == -signal.SIGKILL
     passed = {(t.phase, t.number): list(t.rungs) for t in stored(path)}
     again = driver(path, mode)
-    again.join(60)
+    again.join(600)
     assert again.exitcode == 0
     now = {(t.phase, t.number): list(t.rungs) for t in stored(path)}
     assert all(now[key][: len(rungs)] == rungs for key, rungs in passed.items()), "a rung was lost or changed"
@@ -162,12 +162,12 @@ def test_kill_at_random_moments(undisturbed, tmp_path):
         process = driver(path, mode)
         time.sleep(rng.uniform(0, 1.2))
         process.kill()
-        process.join(60)
+        process.join(600)
         now = {(t.phase, t.number): list(t.rungs) for t in stored(path)}
         assert all(now[key][: len(rungs)] == rungs for key, rungs in before.items())
         before = now
     last = driver(path, mode)
-    last.join(60)
+    last.join(600)
     assert last.exitcode == 0
     assert told(stored(path)) == told(stored(whole))
 

@@ -13,9 +13,9 @@ from toy_search import chain, open_phase
 from nasbench.errors import StudyError
 from nasbench.evaluate.train import CHECKPOINT
 from nasbench.pareto import dominates, signed
-from nasbench.search.halving import Halving
+from nasbench.search.halving import Halving, best
 from nasbench.search.records import PAUSED
-from nasbench.search.rungs import Rungs, best
+from nasbench.search.rungs import Rungs
 
 RUNGS = Rungs((1, 3, 9), 3)
 UP, BOTH = ("maximize",), ("maximize", "minimize")
@@ -218,6 +218,16 @@ def test_a_new_driver_decides_as_the_old_one(tmp_path, directions):
     assert any(t.status == "ok" for t in lived.phase.records())
     for bench in (lived, anew):
         bench.close()
+
+
+def test_what_a_dead_driver_left_at_work_is_stopped_where_there_is_no_time_left(bench):
+    for n in range(3):
+        bench.train(bench.phase.ask(chain), [n])
+    assert bench.halving.take(settled=False).number == 2
+    bench.killed()
+    assert [t.status for t in bench.phase.records()] == [PAUSED, PAUSED, "running"]
+    assert bench.halving.stop() == "search: stopped 3 after 1 of 9 epochs"
+    assert [t.reason for t in bench.phase.records()] == [f"stopped after 1 of 9 epochs, in place {n} of 3" for n in (3, 2, 1)]
 
 
 def test_the_figures_of_a_trial_go_on_with_it(bench):
