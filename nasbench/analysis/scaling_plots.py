@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 MARKERS = ("v", "s", "^", "P", "X", "o")
 HEIGHT = 3**0.5 / 2
-LONGEST = 3.0  # points of an interval that the picture makes room for; a longer one runs out of it
 
 
 class Curve(NamedTuple):
@@ -92,10 +91,6 @@ def plot_curves(picture: CurvesPicture, ax: Axes | None = None) -> Axes:
             x, curve.accuracy, curve.half, color=colors[i], marker=MARKERS[i % len(MARKERS)], ms=size, lw=width,
             elinewidth=1, capsize=2.5, zorder=4 if bold else 3, label=_name(curve.direction),
         )  # fmt: skip
-    shown = [
-        a + side * min(h, LONGEST) for curve in picture.curves for a, h in zip(curve.accuracy, curve.half, strict=True) for side in (-1, 1)
-    ]
-    ax.set_ylim(min(shown) - 0.5, max(shown) + 0.5)  # an interval of two seeds may be longer than all the rest
     ax.set_xscale("log")
     _cost_ticks(ax, [factor * c for curve in picture.curves for c in curve.cost])
     ax.set_xlabel(METRICS[picture.column].label + (f"\n{picture.how}" if picture.column == "latency_ms" else ""))
