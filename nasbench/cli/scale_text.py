@@ -122,7 +122,7 @@ def show_fit(request: FitRequest, outcome: FitOutcome, seconds: float) -> None:
         ("accuracy, fresh seeds", *(f">{size:g} times the {kind}" for size in sizes)),
         ((name, *(cell(name, size) for size in sizes)) for name in names),
     )
-    say("", "the fitted direction against each axis alone, with 95 % intervals (Welch)")
+    say("", "the fitted direction against each axis alone, with 95 % intervals")
     for d in outcome.differences:
         say(f"  {d.size:g} times, against {d.against}: {100 * d.value:+.2f} points [{100 * d.low:+.2f}, {100 * d.high:+.2f}]: {d.verdict}")
     if not outcome.complete:

@@ -72,12 +72,11 @@ def fit(request, tmp_path_factory):
 
 
 def inside(ax):
-    """Whether all text of an axes lies in its figure."""
+    """Whether all that belongs to an axes lies in its figure."""
     figure = ax.figure
     figure.canvas.draw()
-    box = figure.bbox
-    texts = [t for t in (*ax.texts, *ax.get_xticklabels(), *ax.get_yticklabels(), ax.title, ax.xaxis.label, ax.yaxis.label) if t.get_text()]
-    return all(box.x0 <= e.x0 and e.x1 <= box.x1 and box.y0 <= e.y0 and e.y1 <= box.y1 for e in (t.get_window_extent() for t in texts))
+    box, own = figure.bbox, ax.get_tightbbox()
+    return box.x0 - 1 <= own.x0 and own.x1 <= box.x1 + 1 and box.y0 - 1 <= own.y0 and own.y1 <= box.y1 + 1
 
 
 def axes():

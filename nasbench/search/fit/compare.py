@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import mean, stdev
 from typing import Any
 
@@ -23,6 +23,7 @@ class CurvePoint:
         direction: `base`, an axis, a law's name or `fitted`; size: cost asked, as a multiple of the base's; ratio: that it has.
         latency_ms: None where the cost is multiply-adds.
         accuracies: one a seed.
+        half: of the 95 % interval of their mean; infinite where no network has two seeds.
     """
 
     direction: str
@@ -33,15 +34,11 @@ class CurvePoint:
     side: int
     latency_ms: float | None
     accuracies: tuple[float, ...]
+    half: float = math.inf
 
     @property
     def accuracy(self) -> float:
         return mean(self.accuracies)
-
-    @property
-    def half(self) -> float:
-        """Of the 95 % interval of the mean; infinite with one seed."""
-        return half_width(self.accuracies)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"accuracy": self.accuracy}
@@ -49,7 +46,7 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Difference:
-    """Accuracy of the fitted direction less another's, with its 95 % interval (Welch's t)."""
+    """Accuracy of the fitted direction less another's, with its 95 % interval."""
 
     size: float
     against: str
@@ -69,7 +66,9 @@ def curve_points(trials: Iterable[Trial]) -> list[CurvePoint]:
     for t in trials:
         if t.status == "ok" and t.accuracy is not None:
             grouped[float(t.more["size"]), str(t.more["direction"])].append(t)
-    return [_point(direction, size, several) for (size, direction), several in sorted(grouped.items(), key=lambda item: item[0][0])]
+    found = [_point(direction, size, several) for (size, direction), several in sorted(grouped.items(), key=lambda item: item[0][0])]
+    spread = seed_spread(found)
+    return [replace(p, half=spread.half(1 / len(p.accuracies))) for p in found]
 
 
 def _point(direction: str, size: float, several: Sequence[Trial]) -> CurvePoint:
@@ -81,31 +80,31 @@ def _point(direction: str, size: float, several: Sequence[Trial]) -> CurvePoint:
 
 def differences(points: Sequence[CurvePoint]) -> list[Difference]:
     """The fitted direction against each axis alone, at each size; the trials are fresh, none chose the direction."""
-    found = []
+    found, spread = [], seed_spread(points)
     for own in (p for p in points if p.direction == FITTED):
         for other in (p for p in points if p.size == own.size and p.direction in AXES):
             value = own.accuracy - other.accuracy
-            half = _welch(own.accuracies, other.accuracies)
+            half = spread.half(1 / len(own.accuracies) + 1 / len(other.accuracies))
             found.append(Difference(own.size, other.direction, value, value - half, value + half))
     return found
 
 
-def half_width(values: Sequence[float]) -> float:
-    """Half of the 95 % interval of a mean (Student's t)."""
-    from scipy.stats import t
+@dataclass(frozen=True)
+class SeedSpread:
+    """How far trials of one network differ: the standard deviation over seeds, and its degrees of freedom."""
 
-    n = len(values)
-    return math.inf if n < 2 else float(t.ppf(0.975, n - 1)) * stdev(values) / math.sqrt(n)
+    sd: float
+    freedom: int
+
+    def half(self, share: float) -> float:
+        """Of a 95 % interval (Student's t) of a mean, `share` being 1/n, or of a difference of means, the sum of both."""
+        from scipy.stats import t
+
+        return math.inf if self.freedom == 0 else float(t.ppf(0.975, self.freedom)) * self.sd * math.sqrt(share)
 
 
-def _welch(a: Sequence[float], b: Sequence[float]) -> float:
-    """Half of the 95 % interval of a difference of means."""
-    from scipy.stats import t
-
-    if min(len(a), len(b)) < 2:
-        return math.inf
-    u, v = stdev(a) ** 2 / len(a), stdev(b) ** 2 / len(b)
-    if u + v == 0:
-        return 0.0
-    freedom = (u + v) ** 2 / (u**2 / (len(a) - 1) + v**2 / (len(b) - 1))
-    return float(t.ppf(0.975, freedom)) * math.sqrt(u + v)
+def seed_spread(points: Sequence[CurvePoint]) -> SeedSpread:
+    """Pooled over all networks, which are taken to spread alike: two or three seeds of one say too little of their own."""
+    several = [p.accuracies for p in points if len(p.accuracies) > 1]
+    freedom = sum(len(each) - 1 for each in several)
+    return SeedSpread(math.sqrt(sum((len(each) - 1) * stdev(each) ** 2 for each in several) / freedom) if freedom else 0.0, freedom)

@@ -36,7 +36,7 @@ from nasbench.search.plan import Clock
 from nasbench.search.plugins import keep, named
 from nasbench.search.profiling import obtain_profile
 from nasbench.search.recording import teller
-from nasbench.search.records import Trial
+from nasbench.search.records import Trial, plain
 from nasbench.spaces import load_space
 
 GRID, CURVES = "grid", "curves"  # the two phases
@@ -182,7 +182,7 @@ class _Fitting:
         sized = [i.candidate for several in stored.values() for i in several]
         off = max(abs(c.ratio / c.size - 1) for c in sized)
         outcome = FitOutcome(self.folder.path, fit, gain, points, differences(points), done, off)
-        write_atomic(self.folder.path / FIT_FILE, json.dumps(self._report(outcome), indent=1) + "\n")
+        write_atomic(self.folder.path / FIT_FILE, json.dumps(plain(self._report(outcome)), indent=1) + "\n")
         return outcome
 
     def _base(self) -> Candidate:
