@@ -156,7 +156,7 @@ class Study:
         path = self.path / "profile.json"
         if not path.exists():
             raise StudyError(f"a study predicts latency from its profile.json; {self.path} has none yet; wait until it is planned")
-        return _fitted(load_profile(path))
+        return _fitted(load_profile(path, past=True))
 
     def write_front(self) -> Path:
         """Write `front.csv`."""

@@ -19,6 +19,7 @@ from nasbench.latency.signature import Signature
 
 FORMAT = "nasbench device profile"
 VERSION = 3
+PAST = (2,)  # in the same format, of a measuring process that gave freed memory back
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,11 @@ def _body(profile: Profile) -> dict[str, Any]:
     }
 
 
-def load_profile(path: Path) -> Profile:
+def load_profile(path: Path, *, past: bool = False) -> Profile:
     """The profile in a file.
+
+    Args:
+        past: also one of an older version, whose latencies are those of an older measuring process: to look at a study that had it.
 
     Raises:
         DeviceError: no such file, or it is damaged, edited, of another program, version or anchor.
@@ -146,7 +150,7 @@ def load_profile(path: Path) -> Profile:
         raise DeviceError(f"a device profile is JSON; {path} is damaged: {error}; {again}") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise DeviceError(f"{path} is no {FORMAT}; {again}")
-    if data.get("version") != VERSION:
+    if data.get("version") not in ((VERSION, *PAST) if past else (VERSION,)):
         raise DeviceError(f"this nasbench reads version {VERSION} of device profiles; {path} is version {data.get('version')!r}; {again}")
     body = {k: v for k, v in data.items() if k not in ("format", "version", "sha256")}
     if data.get("sha256") != _checksum(body):

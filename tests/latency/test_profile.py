@@ -158,3 +158,14 @@ def test_stored_profiles_are_listed_with_what_is_wrong(profile: Profile, tmp_pat
     assert (good, bad.name) == (profile_path(profile.device), "zzz.json")
     assert isinstance(found, Profile)
     assert isinstance(error, DeviceError)
+
+
+def test_an_older_version_is_read_where_a_study_that_had_it_is_looked_at(path: Path) -> None:
+    whole = load_profile(path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 2}))
+    assert load_profile(path, past=True) == whole
+    with pytest.raises(DeviceError, match="reads version 3"):
+        load_profile(path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 1}))
+    with pytest.raises(DeviceError, match="reads version 3"):
+        load_profile(path, past=True)
