@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from nasbench.errors import DataError
+
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
@@ -15,8 +17,14 @@ def claimed(folder: Path) -> Iterator[None]:
 
     The kernel lets go of it when the process ends, however it ends. Where folders cannot be locked (some network file systems) nothing
     is held: files are written whole there too, and both processes write the same.
+
+    Raises:
+        DataError: there is no such folder.
     """
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise DataError(f"cannot write to the trial's folder {folder}: {error.strerror}; was the study deleted while it ran?") from error
     try:
         with suppress(OSError):
             fcntl.flock(fd, fcntl.LOCK_EX)

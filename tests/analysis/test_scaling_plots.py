@@ -12,6 +12,7 @@ import pytest
 
 matplotlib.use("Agg")
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from nasbench.analysis.scaling import open_fit
@@ -80,7 +81,9 @@ def inside(ax):
 
 
 def axes():
-    return Figure(figsize=(7, 5), layout="constrained").subplots()
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    FigureCanvasAgg(figure)  # without one, drawing lays nothing out
+    return figure.subplots()
 
 
 def test_curves_begin_at_the_base_and_are_those_of_the_frame(fit):

@@ -63,11 +63,11 @@ def test_verdicts(record, state, status, values, constraints):
         (
             {"status": "done"},
             1,
-            "a trial's status is one of ok, infeasible, over_budget, diverged, failed, duplicate, skipped; it told 'done'",
+            "a trial's status is one of ok, infeasible, over_budget, diverged, failed, duplicate, skipped, stopped; it told 'done'",
         ),
         (None, 1, "a trial tells a mapping; it told None"),
         ({"status": "ok", "values": [1], "constraints": [0.5]}, 1, "a constraint is a number; they are [0.5]"),
-        ({}, 1, "a trial's status is one of ok, infeasible, over_budget, diverged, failed, duplicate, skipped; it told None"),
+        ({}, 1, "a trial's status is one of ok, infeasible, over_budget, diverged, failed, duplicate, skipped, stopped; it told None"),
         ({"status": "failed"}, 1, "no reason told"),
     ],
 )
