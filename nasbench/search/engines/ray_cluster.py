@@ -7,10 +7,11 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from nasbench.search.engines.gpus import per_gpu, visible_gpus
 MIB = 2**20
 STORE_BYTES = 128 * MIB  # of our own cluster's object store, beside what is shared
 NODE_S = 120.0  # for a node to start a worker that loads nasbench
+CONNECT_S = 10.0
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 PREFIX = "nasbench-ray-"
 # Read when Ray is imported or started, and by its daemons: silence, no reports to its makers, and no trial changes its folder.
 SETTINGS = {
@@ -34,7 +37,7 @@ SETTINGS = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": str(10**9),
 }
-# A cluster of our own is for this machine alone: with the first, every listener binds to 127.0.0.1.
+# A cluster of our own is for this machine alone: with the first, every listener binds to 127.0.0.1, and looks for others there.
 ALONE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 # The token, which Ray wants of whoever connects, is in no file. Ray reads it once in a process.
 OWN_SETTINGS = {ALONE: "0", "RAY_worker_niceness": "0", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
@@ -53,16 +56,33 @@ def connected(address: str | None, gpus: float, store_bytes: int = 0) -> Iterato
             "start nasbench there, with --address auto, or give the address of the head node as HOST:PORT"
         )
     _check_version()
+    host = _reached(address)
     os.environ.update(SETTINGS)
-    with ExitStack() as stack:
-        if address is None:
-            stack.enter_context(_set(OWN_SETTINGS))
-        stack.enter_context(_joined(address, gpus, store_bytes))
+    settings = OWN_SETTINGS if address is None else {ALONE: "0"} if host in LOOPBACK else {}
+    with _set(settings), _joined(address, bool(settings), gpus, store_bytes):
         yield
 
 
+def _reached(address: str | None) -> str | None:
+    """The host of a cluster whose head answers; Ray itself would try for many minutes.
+
+    Raises:
+        StudyError: no address, or nobody answers there.
+    """
+    if address in (None, "auto"):
+        return None
+    host, _, port = str(address).rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise StudyError(
+            f"--address is auto, or HOST:PORT of a Ray cluster's head that answers; {address}: {error}; run ray start --head there"
+        ) from error
+    return host
+
+
 @contextmanager
-def _joined(address: str | None, gpus: float, store_bytes: int) -> Iterator[None]:
+def _joined(address: str | None, alone: bool, gpus: float, store_bytes: int) -> Iterator[None]:
     import ray
 
     for name in ("ray", "ray.tune", "ray.data", "ray.train"):
@@ -88,7 +108,7 @@ def _joined(address: str | None, gpus: float, store_bytes: int) -> Iterator[None
         with _own_signals():
             try:
                 ray._private.worker._worker_logs_enabled = False  # else Ray prints the death of a worker, to standard output
-                constants.ENABLE_RAY_CLUSTER = many and folder is None
+                constants.ENABLE_RAY_CLUSTER = many and not alone
                 ray.init(**where, log_to_driver=False, logging_level=logging.CRITICAL, configure_logging=False)
             except Exception as error:
                 what = "a Ray cluster on this machine cannot be started" if folder else f"no Ray cluster answers at --address {address}"

@@ -243,6 +243,12 @@ def test_a_client_connection_is_refused(address):
         engine.submit("key", jobs.double, 1)
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere", "127.0.0.1:port", "127.0.0.1:99999"])
+def test_a_cluster_that_does_not_answer_is_said_at_once(address):
+    with RayEngine(address=address) as engine, pytest.raises(StudyError, match=f"--address is auto, or HOST:PORT .*; {address}: "):
+        engine.submit("key", jobs.double, 1)
+
+
 def test_the_desk_knows_who_was_cancelled():
     class Call:
         number = 1
