@@ -134,10 +134,11 @@ def driver(path, mode, kill=("never", 0)):
     return process
 
 
-MOMENTS = [("pause", 5), ("promote", 2), ("stop", 3), ("tell", 1), ("write", 9), ("write", 20), ("write", 41)]
+MOMENTS = [("promote", 2), ("write", 41)]
+MORE = [pytest.param(kill, marks=pytest.mark.slow) for kill in (("pause", 5), ("stop", 3), ("tell", 1), ("write", 9), ("write", 20))]
 
 
-@pytest.mark.parametrize("kill", MOMENTS, ids=lambda kill: f"{kill[0]} {kill[1]}")
+@pytest.mark.parametrize("kill", [*MOMENTS, *MORE], ids=lambda kill: f"{kill[0]} {kill[1]}")
 def test_kill_at(undisturbed, tmp_path, kill):
     mode, whole, *_ = undisturbed
     path = tmp_path / "study"
