@@ -5,7 +5,8 @@ is asked before and told after every trial by one driver; through Optuna alone w
 isolates a trial); and through Ray Tune with its OptunaSearch, as it comes and with `reuse_actors`. Optuna's storage is SQLite in all of
 them. The overhead of a trial is what the run took beyond the jobs themselves, from the first submission to the last answer, over the
 number of trials; after the first result: the same from the first answer on, without what starting takes. Both are of the wall
-clock, with two trials at a time; nothing is subtracted but the sleep. Rounds take turns, medians and ranges are over rounds.
+clock, with two trials at a time; nothing is subtracted but the sleep. Starting Ray is part of
+our engine's figure, until the first result; for OptunaSearch it was started before. Rounds take turns, medians and ranges are over rounds.
 """
 
 from __future__ import annotations
