@@ -7,8 +7,8 @@ rung by rung. Each way chooses the network with the best validation accuracy of 
 seed is judged by the accuracy of that network under the other seeds, which had no part in the choice. Rank correlations
 (Spearman) are between the validation accuracy after each epoch and after the last, over all networks.
 
-Interrupted, the same command with the same --work goes on. Seconds are those of training and validation in each process, without
-its start, while as many processes ran as there are workers; full training is charged for its last validation alone.
+Interrupted, the same command with the same --work goes on. Seconds are those that the epochs took in the full training, where both
+are the same to the bit: a busy machine then weighs on both alike. Starting processes is not in them.
 """
 
 from __future__ import annotations
@@ -101,6 +101,13 @@ def histories(place: Path, seed: int, count: int) -> list[list[dict[str, Any]]]:
     return [[json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()] for folder in folders]
 
 
+def cost(history: list[dict[str, Any]], rungs: Sequence[int]) -> float:
+    """Seconds of training up to the last of `rungs`, and of validation at each."""
+    return sum(e["train_seconds"] for e in history[: rungs[-1]]) + sum(
+        history[e - 1]["seconds"] - history[e - 1]["train_seconds"] for e in rungs
+    )
+
+
 def fewer(order: Sequence[int], worth: Sequence[float], take: int) -> float:
     """What is chosen on average when only `take` networks, drawn at random, are trained to the end; `order` is from best to worst."""
     n = len(order)
@@ -158,8 +165,8 @@ def compare(place: Path, count: int, rungs: Rungs, seeds: int) -> dict[str, Any]
         ended = [t for t in halved[seed] if t.status == "ok"]
         chosen = max(ended, key=lambda t: t.accuracy or 0.0).number
         spent = sum(t.epochs or 0 for t in halved[seed])
-        seconds = sum(e["train_seconds"] for one in epochs[seed] for e in one)
-        seconds += sum(one[-1]["seconds"] - one[-1]["train_seconds"] for one in epochs[seed])
+        seconds = sum(cost(one, [rungs.epochs[-1]]) for one in epochs[seed])
+        mine = sum(cost(epochs[seed][t.number], [e for e in rungs.epochs if e <= (t.epochs or 0)]) for t in halved[seed])
         last = [one[-1]["accuracy"] for one in epochs[seed]]
         rows.append(
             {
@@ -177,7 +184,7 @@ def compare(place: Path, count: int, rungs: Rungs, seeds: int) -> dict[str, Any]
                 },
                 "best_accuracy": max(worth),
                 "share_of_epochs": spent / (count * rungs.epochs[-1]),
-                "share_of_seconds": sum(t.seconds or 0.0 for t in halved[seed]) / seconds,
+                "share_of_seconds": mine / seconds,
                 "trained_to": {str(e): sum((t.epochs or 0) >= e for t in halved[seed]) for e in rungs.epochs},
                 "same_weights": sum(t.more["weights_sha256"] == full[seed][t.number].more["weights_sha256"] for t in ended),
                 "ended": len(ended),
