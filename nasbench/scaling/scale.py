@@ -69,8 +69,8 @@ def scale(
         raise GenotypeError(f"scale: divisor is a whole number from 1 to 256; got {short(unit)}")
 
     def change(value: int, need: int) -> int:
-        """A width below the divisor, as in LeNet, is rounded to whole channels: it must not grow where all others shrink."""
-        return value if by == 1 else rounded(value * by, multiple(unit if value >= unit else 1, need), rounding)
+        """A width below the divisor, as in LeNet, shrinks by whole channels: it must not grow where all others shrink."""
+        return value if by == 1 else rounded(value * by, multiple(unit if value >= unit or by > 1 else 1, need), rounding)
 
     # Groups of the first stage divide its input too, where a shuffle only adds to that.
     need = max((grouped(row) // 4 for stage in g.stages[:1] for row in stage if row.op == "shuffle" and grouped(row) > 1), default=1)

@@ -75,7 +75,7 @@ def fit(request, tmp_path_factory):
 def inside(ax):
     """Whether all that belongs to an axes lies in its figure."""
     figure = ax.figure
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     box, own = figure.bbox, ax.get_tightbbox()
     return box.x0 - 1 <= own.x0 and own.x1 <= box.x1 + 1 and box.y0 - 1 <= own.y0 and own.y1 <= box.y1 + 1
 
