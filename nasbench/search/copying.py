@@ -25,6 +25,7 @@ from nasbench.search.store import check, uri
 # What tables and pictures are made from; not the weights, checkpoints and lines of each epoch, nor the user's own code.
 LIGHT = (
     "plan.json", "profile.json", MEASUREMENTS_FILE, "finalists.json", "summary.json", "best/card.json", "best/genotype.yaml",
+    "candidates.json", "fit.json", "curves.csv",  # of a scaling fit
 )  # fmt: skip
 
 
