@@ -16,6 +16,7 @@ from nasbench.latency import Device, Measurement, Prediction, Predictor, make_ca
 from nasbench.scaling import Law, scale
 from nasbench.scaling.law import MAX_PHI, Factors
 from nasbench.scaling.scale import SIDE_STEP, SMALL_SIDE, scaled_side
+from nasbench.search.finals import NOISY_SESSIONS
 from nasbench.search.measuring import Measure, Measured, Measurements
 from nasbench.search.promise import keeps
 
@@ -170,6 +171,7 @@ class Finder:
         """A network for each target that keeps it in a session with the others."""
         found: dict[float, Member] = {}
         tried: dict[float, set[str]] = {t: set(self._failed[t]) for t in targets}
+        noisy = 0
         for _ in range(SEARCHES):
             open_ = [t for t in targets if t not in found]
             picks: dict[float, Grown] = {}
@@ -182,6 +184,14 @@ class Finder:
             if not picks:
                 break
             self._measure(list(picks.values()))
+            measured = [m for pick in picks.values() if (m := self.kept.find(pick.digest, FIRST)) is not None]
+            noisy = noisy + 1 if all(m.noisy for m in measured) else 0
+            if noisy == NOISY_SESSIONS:
+                found |= {
+                    t: Member(t, why="this machine is too noisy to measure; stop other work, then give the same command again")
+                    for t in picks
+                }
+                break
             for t, pick in picks.items():
                 tried[t].add(pick.digest)
                 m = self.kept.find(pick.digest, FIRST)

@@ -148,7 +148,7 @@ def test_a_fit_and_a_family_for_real(program):
         "--divisor",
         "4",
         "--time",
-        "5min",
+        "3min",
         "--name",
         "f",
     ]

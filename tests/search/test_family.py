@@ -11,7 +11,7 @@ from nasbench.errors import BudgetError
 from nasbench.genotype import Genotype, cost, digest
 from nasbench.latency import Predictor, load_card
 from nasbench.scaling import PUBLISHED, Law
-from nasbench.search.family import LEAST_USED, SEARCHES, Finder, candidates, deliver_family
+from nasbench.search.family import LEAST_USED, Finder, candidates, deliver_family
 from nasbench.search.measuring import Measurements
 from nasbench.zoo import known
 
@@ -85,8 +85,8 @@ def test_noise_promises_nothing(rough, tmp_path):
     members, _ = find(rough, tmp_path, watch, [10.0])
     assert members[0].grown is None
     assert not members[0].kept
-    assert "measured networks" in members[0].why
-    assert len(watch.sessions) <= SEARCHES
+    assert "too noisy" in members[0].why
+    assert len(watch.sessions) == 2  # and not on and on
 
 
 def test_what_was_measured_is_kept_for_the_same_command(rough, tmp_path):
