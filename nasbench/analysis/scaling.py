@@ -12,9 +12,9 @@ from nasbench.analysis.study import Study, open_study
 from nasbench.errors import StudyError
 from nasbench.search.fit.compare import curve_points
 from nasbench.search.fit.request import KIND
-from nasbench.search.fit.run import CURVES, FIT_FILE
+from nasbench.search.fit.run import CURVES
 from nasbench.search.fit.surface import Fit, Interval
-from nasbench.search.folder import StudyFolder
+from nasbench.search.folder import FIT_FILE, StudyFolder
 
 COEFFICIENTS = ("alpha", "beta", "gamma")
 COLUMNS = ("direction", "size", "ratio", "macs", "params_count", "side_px", "latency_ms", "accuracy", "low", "high", "seeds")

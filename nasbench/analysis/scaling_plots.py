@@ -18,6 +18,7 @@ from nasbench.search.family import FAMILY_FILE
 from nasbench.search.fit.compare import BASE, FITTED
 from nasbench.search.fit.run import GRID
 from nasbench.search.fit.surface import Fit, triangle
+from nasbench.search.folder import CURVES_FILE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -253,7 +254,7 @@ def save_fit(study: Study) -> Path:
         left.set_title(f"{fit.study.command['network']}: grown in different ways")
         right.set_title("where the growth should go")
 
-    write_atomic(study.path / "curves.csv", fit.curves().to_csv(index=False))
+    write_atomic(study.path / CURVES_FILE, fit.curves().to_csv(index=False))
     return save_picture(study.path / "scaling.png", draw, (13, 5.4))
 
 

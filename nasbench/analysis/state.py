@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 
 from nasbench.analysis.study import Study
+from nasbench.search.folder import FIT_FILE
 from nasbench.search.records import Trial
 
 PHASES = ("search", "random", "final")
@@ -73,7 +74,7 @@ def study_state(study: Study, now: float | None = None) -> StudyState:
     best = {phase: found for phase in order if phase != "final" and (found := _best(records, phase))}
     return StudyState(
         driver=driver,
-        finished=bool(study.summary()) or (study.path / "fit.json").exists(),
+        finished=bool(study.summary()) or (study.path / FIT_FILE).exists(),
         counts={phase: dict(counts[phase]) for phase in order},
         best=best,
         planned=planned,

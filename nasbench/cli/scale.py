@@ -17,7 +17,7 @@ from nasbench.cli.progress import Reporter
 from nasbench.cli.scale_options import FactorOptions, KnownLaw, LawOptions, read_recipe
 from nasbench.cli.scale_text import show_family, show_fit, show_fit_plan, show_laws, show_scaled
 from nasbench.cli.search_options import EngineOptions, TrainingOptions
-from nasbench.cli.shared import JSON, MISSED, NAME, genotype_of, say, show_json
+from nasbench.cli.shared import JSON, MISSED, NAME, as_interrupt, genotype_of, say, show_json
 from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype, cost_of, digest_of, trace
 from nasbench.genotype.units import parse_duration, parse_latency
@@ -153,13 +153,14 @@ def run_fit_study(request: FitRequest, path: Path, as_json: bool, plan_only: boo
     from nasbench.analysis.scaling_plots import save_fit
     from nasbench.analysis.study import open_study
     from nasbench.latency import Predictor
-    from nasbench.search.fit.run import FIT_FILE, plan_fit, run_fit
+    from nasbench.search.fit.run import plan_fit, run_fit
     from nasbench.search.fit.task import prepare_fit
+    from nasbench.search.folder import FIT_FILE
     from nasbench.search.profiling import obtain_profile, stored_profile
     from nasbench.spaces import load_space
 
     began = time.monotonic()
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    signal.signal(signal.SIGTERM, as_interrupt)
     wanted, profile = request.device.resolve()
     task = prepare_fit(request, wanted if request.latency else None)
     if request.latency:
@@ -205,7 +206,7 @@ def _family(
 
     if len(set(targets)) != len(targets) or len(targets) > 32:
         raise NasbenchError(f"--targets are at most 32 different latencies; got {len(targets)}; leave some out")
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    signal.signal(signal.SIGTERM, as_interrupt)
     law = laws[0].law
     wanted, profile = device.choice().resolve()
     path = study_path(runs, study or f"family-{Path(name).stem}")
@@ -248,7 +249,3 @@ def _figures(g: Genotype) -> dict[str, Any]:
 def _law(one: KnownLaw) -> dict[str, Any]:
     law = one.law
     return {"origin": one.origin, "alpha": law.alpha, "beta": law.beta, "gamma": law.gamma, "growth": law.growth, "fit": one.fit.get("fit")}
-
-
-def _as_interrupt(*_: object) -> None:
-    raise KeyboardInterrupt

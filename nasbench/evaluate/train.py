@@ -62,6 +62,11 @@ class TrainTask:
     plugins: tuple[Plugin, ...] = ()
     until: int | None = None
 
+    @property
+    def whole(self) -> bool:
+        """Whether it trains to the end of its recipe."""
+        return self.until is None or self.until >= Recipe.from_dict(self.recipe).epochs
+
     def identity(self) -> str:
         """Changes with whatever can change the result; the folder and a stop on the way cannot."""
         fields = asdict(self)
@@ -100,10 +105,8 @@ def evaluate_training(task: TrainTask) -> dict[str, Any]:
 
 def _kept(task: TrainTask, folder: Path) -> dict[str, Any] | None:
     """The result of this task, or of one that ended before it should; None where it is still to be trained."""
-    recipe = Recipe.from_dict(task.recipe)
-    whole = task.until is None or task.until >= recipe.epochs
     done = _finished(folder / RESULT, task.identity())
-    if done and (whole or done.get("status") != "ok"):
+    if done and (task.whole or done.get("status") != "ok"):
         (folder / CHECKPOINT).unlink(missing_ok=True)  # of a process that ended between the two
         return done
     return None
@@ -111,7 +114,6 @@ def _kept(task: TrainTask, folder: Path) -> dict[str, Any] | None:
 
 def _evaluated(task: TrainTask, folder: Path) -> dict[str, Any]:
     recipe = Recipe.from_dict(task.recipe)
-    whole = task.until is None or task.until >= recipe.epochs
     torch.set_num_threads(task.threads)
     images = load_images(task.data, Path(task.root) if task.root else None, size=recipe.decoded_size)
     try:
@@ -124,7 +126,7 @@ def _evaluated(task: TrainTask, folder: Path) -> dict[str, Any]:
     except GenotypeError as error:
         record = _infeasible(f"cannot be built for training: {_first_line(error)}")
     record = {**record, "task": task.identity()}
-    if not whole and record["status"] == "ok":
+    if not task.whole and record["status"] == "ok":
         return record
     write_atomic(folder / RESULT, json.dumps(record, indent=1, allow_nan=False) + "\n")
     (folder / CHECKPOINT).unlink(missing_ok=True)

@@ -14,7 +14,8 @@ from typing import Any
 
 from nasbench.errors import DeviceError, StudyError
 from nasbench.genotype import Genotype
-from nasbench.latency import Device, Measurement, measure
+from nasbench.latency import Device, Measurement, is_local, measure
+from nasbench.search.engines.choice import EngineChoice
 
 MEASUREMENTS_FILE = "measurements.jsonl"
 SECONDS_EACH, LEAST_S, MOST_S = 6.0, 12.0, 40.0  # for the visits of one session
@@ -35,6 +36,20 @@ def measurer(device: Device, say: Callable[[str], None], measured: Callable[...,
         return measured(networks, device, max_seconds=min(MOST_S, max(LEAST_S, SECONDS_EACH * len(networks))), say=say)
 
     return repeating(session, say)
+
+
+def measurable(device: Device, engine: EngineChoice) -> bool:
+    """Whether networks can be measured on a device: it is here, or a node of the cluster."""
+    return engine.measure_on is not None or is_local(device)
+
+
+def measurer_for(device: Device, engine: EngineChoice, say: Callable[[str], None]) -> Measure | None:
+    """What measures on a device, here or where the engine's choice says; None where it is elsewhere."""
+    if engine.measure_on is not None:
+        from nasbench.search.measuring_there import session_on
+
+        return measurer(device, say, session_on(engine.measure_on, engine.address, say))
+    return measurer(device, say) if is_local(device) else None
 
 
 def repeating(session: Measure, say: Callable[[str], None], wait: Callable[[float], None] = time.sleep) -> Measure:

@@ -74,11 +74,7 @@ class Request:
                 "the hard reward needs a limit; give --latency, such as --latency 20ms, or --macs, --params, --memory or --size, "
                 "or --reward pareto"
             )
-        if self.engine.measure_on is not None and not self.device.is_file:
-            raise StudyError(
-                f"--measure-on is for a device elsewhere, which its profile describes; got --device {self.device.device}; "
-                "run nasbench device profile there, then give its file: --device FILE"
-            )
+        self.engine.check_device(self.device)
         for name, value, low, high in (
             ("--trials", self.trials, 1, 1_000_000),
             ("--jobs", self.workers, 1, 1024),
@@ -143,14 +139,14 @@ class Request:
 
     def name(self) -> str:
         """The study's name where none is given: `mbconv-20ms`, and what is not as usual of device and data."""
-        parts = [_short(self.space)]
+        parts = [short_name(self.space)]
         if self.limits.latency_ms is not None:
             parts.append(f"{self.limits.latency_ms:g}ms")
         parts += [f"{show_count(n)}{unit}" for n, unit in ((self.limits.macs, "macs"), (self.limits.params, "params")) if n]
         sizes = ((self.limits.memory_bytes, "memory"), (self.limits.size_bytes, "size"))
         parts += [f"{show_memory(n)}-{unit}" for n, unit in sizes if n]
         parts += _device_words(self.device)
-        parts += [_short(self.data)] if self.data != "embedded" else []
+        parts += [short_name(self.data)] if self.data != "embedded" else []
         parts += [self.strategy] if self.strategy != "evolution" else []
         parts += [self.mode] if self.mode != "hard" else []
         parts += [f"eta{self.rungs.eta}"] if self.rungs else []
@@ -161,7 +157,7 @@ class Request:
 def _device_words(choice: DeviceChoice) -> list[str]:
     """What differs from the usual device: `cuda`, `onnxruntime`, `1t`, `b8`, `bf16`, or a file's name."""
     usual = DeviceChoice()
-    words = [_short(choice.device.removesuffix(".json"))] if choice.device != usual.device else []
+    words = [short_name(choice.device.removesuffix(".json"))] if choice.device != usual.device else []
     words += [choice.runtime] if choice.runtime not in (None, usual.runtime) else []
     words += [f"{choice.threads}t"] if choice.threads is not None else []
     words += [f"b{choice.batch}"] if choice.batch not in (None, usual.batch) else []
@@ -175,6 +171,7 @@ def space_digest(space: Space) -> str:
     return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 
-def _short(path: str) -> str:
+def short_name(path: str) -> str:
+    """Of a path, or of any text, a part of a study's name."""
     stem = path.rstrip("/").rsplit("/", 1)[-1].removesuffix(".yaml").removesuffix(".yml")
     return "".join(c if c.isalnum() or c in "._-" else "_" for c in stem).lstrip("._-") or "study"

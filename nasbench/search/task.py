@@ -12,11 +12,11 @@ from nasbench.errors import StudyError
 from nasbench.evaluate.train import TrainTask, evaluate_training
 from nasbench.genotype import Genotype, adapt
 from nasbench.genotype.plugins import Plugin, loaded_plugins
-from nasbench.latency import Device, Predictor, Profile, is_local
+from nasbench.latency import Device, Predictor, Profile
 from nasbench.search.arms import Evaluate
-from nasbench.search.engines.open import check_room
+from nasbench.search.engines.open import Training, check_room
 from nasbench.search.limits import Figures, figures
-from nasbench.search.measuring import Measure, measurer
+from nasbench.search.measuring import Measure, measurable, measurer_for
 from nasbench.search.request import VALIDATION, Request
 from nasbench.search.strategies import strategy
 from nasbench.spaces import Choose, Decisions, Space, load_space
@@ -54,18 +54,11 @@ class Task:
     @property
     def measurable(self) -> bool:
         """Whether networks can be measured: the device is here, or a node of the cluster."""
-        return self.measure is not None or self.request.engine.measure_on is not None or is_local(self.device)
+        return self.measure is not None or measurable(self.device, self.request.engine)
 
     def measurer(self, say: Callable[[str], None]) -> Measure | None:
         """What measures; None where the device is elsewhere."""
-        if self.measure is not None or not self.measurable:
-            return self.measure
-        engine = self.request.engine
-        if engine.measure_on is None:
-            return measurer(self.device, say)
-        from nasbench.search.measuring_there import session_on
-
-        return measurer(self.device, say, session_on(engine.measure_on, engine.address, say))
+        return self.measure or measurer_for(self.device, self.request.engine, say)
 
     def decode(self, choose: Choose) -> Genotype:
         return adapt(self.space.decode(choose), classes=self.classes)
@@ -106,22 +99,26 @@ class Task:
         return found
 
     def training(self, g: Genotype, folder: str, seed: int = 0, *, final: bool = False) -> TrainTask:
-        r = self.request
-        return TrainTask(
-            genotype=g.to_yaml(),
-            folder=folder,
-            data=r.data,
-            root=r.data_root,
-            recipe=r.recipe.to_dict(),
-            seed=seed % 2**31,
-            split_seed=r.seed,
-            validation=VALIDATION,
-            threads=r.engine.threads,
-            device=r.engine.trains_on,
-            save_weights=final,
-            test=final,
-            plugins=self.plugins,
-        )
+        return train_task(self.request, g, folder, seed, self.plugins, final=final)
+
+
+def train_task(r: Training, g: Genotype, folder: str, seed: int, plugins: tuple[Plugin, ...], *, final: bool = False) -> TrainTask:
+    """What a trial's process gets, as a request has it; one of a last round leaves its weights and names the test images."""
+    return TrainTask(
+        genotype=g.to_yaml(),
+        folder=folder,
+        data=r.data,
+        root=r.data_root,
+        recipe=r.recipe.to_dict(),
+        seed=seed % 2**31,
+        split_seed=r.seed,
+        validation=VALIDATION,
+        threads=r.engine.threads,
+        device=r.engine.trains_on,
+        save_weights=final,
+        test=final,
+        plugins=plugins,
+    )
 
 
 def prepare(request: Request, device: Device) -> Task:

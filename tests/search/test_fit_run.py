@@ -19,7 +19,8 @@ from paper_search import PAPER, Inline, Silent, Stopwatch, profile, true_ms
 from nasbench.analysis.scaling import open_fit
 from nasbench.errors import DeviceError, StudyError
 from nasbench.genotype import cost
-from nasbench.latency import Predictor
+from nasbench.latency import DeviceChoice, Predictor
+from nasbench.search.engines.choice import EngineChoice
 from nasbench.search.engines.local import Finished
 from nasbench.search.fit import plan as plans
 from nasbench.search.fit import run as runs
@@ -220,3 +221,18 @@ def test_the_command_is_data_and_comes_back():
 def test_open_fit_takes_only_fits(tmp_path):
     with pytest.raises(StudyError):
         open_fit(tmp_path)
+
+
+def test_another_node_measures_only_a_device_that_a_file_describes():
+    with pytest.raises(StudyError, match=r"--measure-on is for a device elsewhere.*--device FILE"):
+        request(engine=EngineChoice(name="ray", measure_on="phone"))
+
+
+def test_another_node_measures_a_fit_too(tmp_path):
+    (tmp_path / "phone.json").write_text("{}")
+    there = request(
+        latency=True, device=DeviceChoice(device=str(tmp_path / "phone.json")), engine=EngineChoice(name="ray", measure_on="phone")
+    )
+    made = replace(task(latency=True), request=there)
+    assert made.measurer(lambda _: None) is not None
+    assert replace(made, request=request(latency=True)).measurer(lambda _: None) is None, "the control: it is not here"

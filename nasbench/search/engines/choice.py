@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nasbench.errors import StudyError, nearest
 from nasbench.search.engines.gpus import check_share
+
+if TYPE_CHECKING:
+    from nasbench.latency import DeviceChoice
 
 NAMES = ("local", "ray")
 MAX_CPUS = 1024.0
@@ -54,6 +57,17 @@ class EngineChoice:
     def trains_on(self) -> str:
         """The kind of device that trials train on."""
         return "cuda" if self.gpus else "cpu"
+
+    def check_device(self, device: DeviceChoice) -> None:
+        """
+        Raises:
+            StudyError: another node is to measure, but the device is not described by a file.
+        """
+        if self.measure_on is not None and not device.is_file:
+            raise StudyError(
+                f"--measure-on is for a device elsewhere, which its profile describes; got --device {device.device}; "
+                "run nasbench device profile there, then give its file: --device FILE"
+            )
 
     def decisive(self) -> dict[str, Any]:
         """What of it decides a trial's result to the bit, where that is not as usual."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from nasbench.errors import GenotypeError
 from nasbench.genotype import Genotype, cost, digest
-from nasbench.scaling import Law, scale
+from nasbench.scaling import Law, fast, scale
 from nasbench.scaling.law import PUBLISHED, Factors, of_shares
 
 Cost = Callable[[Genotype], float]
@@ -152,7 +152,7 @@ class Candidate:
 
 def curves(compound: Shares) -> dict[str, Shares]:
     """The directions that are compared: each axis alone, EfficientNet's, fast scaling, and the one that was found."""
-    return {**AXES, "EfficientNet's": PUBLISHED.shares, "fast (d1_w8_r1)": (0.1, 0.8, 0.1), "fitted": compound}
+    return {**AXES, "EfficientNet's": PUBLISHED.shares, "fast (d1_w8_r1)": fast().shares, "fitted": compound}
 
 
 def show(shares: Shares) -> str:

@@ -14,8 +14,6 @@ from nasbench.search.fit.compare import BASE
 from nasbench.search.fit.design import Candidate, Shares, show
 from nasbench.search.fit.sizing import Sizing
 
-CANDIDATES_FILE = "candidates.json"
-
 
 @dataclass(frozen=True)
 class Item:

@@ -10,6 +10,7 @@ from nasbench.errors import StudyError
 from nasbench.genotype import Genotype
 from nasbench.latency import DeviceChoice
 from nasbench.search.engines.choice import EngineChoice
+from nasbench.search.request import short_name
 from nasbench.training.recipe import PROXY, Recipe
 
 KIND = "scale fit"
@@ -43,6 +44,7 @@ class FitRequest:
     recipe: Recipe = PROXY
 
     def __post_init__(self) -> None:
+        self.engine.check_device(self.device)
         for name, value, low, high in (("--jobs", self.workers, 1, 1024), ("--divisor", self.divisor, 1, 256)):
             if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
                 raise StudyError(f"{name} is a whole number from {low} to {high}; got {value!r}")
@@ -84,7 +86,5 @@ class FitRequest:
 
     def name(self) -> str:
         """The study's name where none is given: `fit-mobilenet_v2`, `fit-mobilenet_v2-latency`."""
-        stem = self.network.rstrip("/").rsplit("/", 1)[-1].removesuffix(".yaml").removesuffix(".yml")
-        stem = "".join(c if c.isalnum() or c in "._-" else "_" for c in stem)
-        parts = ["fit", stem, *(["latency"] if self.latency else []), *([f"seed{self.seed}"] if self.seed else [])]
+        parts = ["fit", short_name(self.network), *(["latency"] if self.latency else []), *([f"seed{self.seed}"] if self.seed else [])]
         return "-".join(parts)[:100]

@@ -22,13 +22,13 @@ from nasbench.search.engines.engine import Engine
 from nasbench.search.engines.open import open_engine
 from nasbench.search.fit.compare import BASE, CurvePoint, Difference, curve_points, differences
 from nasbench.search.fit.design import AXES, TOLERANCE, Candidate, Shares, curves, lattice
-from nasbench.search.fit.items import CANDIDATES_FILE, Item, as_record, find_items, read_items, write_items
+from nasbench.search.fit.items import Item, as_record, find_items, read_items, write_items
 from nasbench.search.fit.plan import GROWTH, FitPlan, make_plan, timed_sizes
 from nasbench.search.fit.request import MAY_CHANGE
 from nasbench.search.fit.sizing import sizing
 from nasbench.search.fit.surface import FEWEST, Fit, fit_surface
 from nasbench.search.fit.task import FitTask
-from nasbench.search.folder import StudyFolder
+from nasbench.search.folder import CANDIDATES_FILE, FIT_FILE, StudyFolder
 from nasbench.search.ledger import Ledger
 from nasbench.search.measuring import MEASUREMENTS_FILE, Measurements
 from nasbench.search.phase import Asked, Phase
@@ -41,7 +41,6 @@ from nasbench.spaces import load_space
 
 GRID, CURVES = "grid", "curves"  # the two phases
 SPACE = "mbconv"  # whose networks a device is profiled with
-FIT_FILE = "fit.json"
 NOBODY: Shares = (0.0, 0.0, 0.0)  # of the base, which did not grow
 
 

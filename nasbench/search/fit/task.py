@@ -9,14 +9,14 @@ from pathlib import Path
 from nasbench.evaluate.train import TrainTask, evaluate_training
 from nasbench.genotype import Genotype, adapt, cost
 from nasbench.genotype.plugins import Plugin, loaded_plugins
-from nasbench.latency import Device, Predictor, Profile, is_local
+from nasbench.latency import Device, Predictor, Profile
 from nasbench.search.arms import Evaluate
 from nasbench.search.engines.open import check_room
 from nasbench.search.fit.design import FAR, Growth
 from nasbench.search.fit.request import FitRequest
-from nasbench.search.measuring import Measure, measurer
+from nasbench.search.measuring import Measure, measurer_for
 from nasbench.search.request import VALIDATION
-from nasbench.search.task import fingerprint
+from nasbench.search.task import fingerprint, train_task
 from nasbench.training.data import load_images
 from nasbench.training.recipe import REFERENCE, SMALL, SMALLEST
 
@@ -49,9 +49,9 @@ class FitTask:
 
     def measurer(self, say: Callable[[str], None]) -> Measure | None:
         """What measures; None where nothing is to be, or the device is elsewhere."""
-        if self.device is None or self.measure is not None:
+        if self.device is None:
             return self.measure
-        return measurer(self.device, say) if is_local(self.device) else None
+        return self.measure or measurer_for(self.device, self.request.engine, say)
 
     @property
     def base(self) -> Genotype:
@@ -74,20 +74,7 @@ class FitTask:
         return round(pixels * REFERENCE / train_size)
 
     def training(self, g: Genotype, folder: str, seed: int = 0) -> TrainTask:
-        r = self.request
-        return TrainTask(
-            genotype=g.to_yaml(),
-            folder=folder,
-            data=r.data,
-            root=r.data_root,
-            recipe=r.recipe.to_dict(),
-            seed=seed % 2**31,
-            split_seed=r.seed,
-            validation=VALIDATION,
-            threads=r.engine.threads,
-            device=r.engine.trains_on,
-            plugins=self.plugins,
-        )
+        return train_task(self.request, g, folder, seed, self.plugins)
 
 
 def prepare_fit(request: FitRequest, device: Device | None = None) -> FitTask:
