@@ -221,7 +221,7 @@ def plot_family(picture: FamilyPicture, ax: Axes | None = None) -> Axes:
     blue, orange, green = sns.color_palette("colorblind", 3)
     targets = sorted([m[0] for m in picture.members] + picture.missed)
     place = {t: i for i, t in enumerate(targets)}
-    ax.axhspan(100 * picture.least_used, 100, color=green, alpha=0.15, lw=0, label=f"promised: {picture.least_used:.0%} to 100 %")
+    ax.axhspan(100 * picture.least_used, 100, color=green, alpha=0.15, lw=0, label=f"promised: {100 * picture.least_used:.0f} to 100 %")
     ax.axhline(100, color="0.35", ls="--", lw=1.1, label="target")
     for target, ms, low, high, label in picture.members:
         share = [100 * v / target for v in (ms, low, high)]
