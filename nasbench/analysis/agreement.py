@@ -85,7 +85,7 @@ def plot_agreement(agreement: pd.DataFrame, target_ms: float | None = None, ax: 
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_formatter(lambda value, _: f"{value:g}")
             axis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "2357" else "")
-    if target_ms is not None:
+    if target_ms is not None and ax.get_xlim()[0] <= target_ms <= ax.get_xlim()[1]:
         ax.axvline(target_ms, color="0.35", ls="--", lw=1, label=f"budget {target_ms:g} ms")
         ax.axhline(target_ms, color="0.35", ls="--", lw=1)
     inside, count = inside_intervals(agreement)

@@ -101,7 +101,11 @@ def compare_studies(studies: Sequence[str | Path | Study], *, anyway: bool = Fal
     if twice is not None:
         raise StudyError(f"a comparison names each study once; {twice} stands there twice; leave one out")
     named = dict(zip(names, opened, strict=True))
-    differences = [text for key, what in _ALIKE.items() if (text := _difference(named, key, what))]
+    alike = {key: {name: s.command.get(key) for name, s in named.items()} for key in _ALIKE}
+    # A young study has none yet, and no latencies either.
+    processes = {name: s.measured_by for name, s in named.items() if s.measured_by is not None}
+    differences = [text for key, what in _ALIKE.items() if (text := _difference(alike[key], key, what))]
+    differences += [text] if (text := _difference(processes, "the version of the measuring process", "latencies")) else []
     if differences and not anyway:
         raise StudyError(
             f"studies are compared on one device, data and recipe; {'; '.join(differences)}; leave out those that differ, or allow it "
@@ -110,10 +114,9 @@ def compare_studies(studies: Sequence[str | Path | Study], *, anyway: bool = Fal
     return Comparison(named, differences, _notes(named))
 
 
-def _difference(studies: Mapping[str, Study], key: str, what: str) -> str:
-    """Which studies have which value of a key of their commands, in words; empty where all have one."""
-    values: dict[str, Any] = {name: study.command.get(key) for name, study in studies.items()}
-    if len({repr(v) for v in values.values()}) == 1:
+def _difference(values: Mapping[str, Any], key: str, what: str) -> str:
+    """Which studies have which value of a key, in words; empty where all have one."""
+    if len({repr(v) for v in values.values()}) <= 1:
         return ""
     if all(isinstance(v, Mapping) for v in values.values()):
         fields = {k for v in values.values() for k in v if len({repr(o.get(k)) for o in values.values()}) > 1}

@@ -146,6 +146,11 @@ class Study:
         found = self._json("profile.json")
         return str(Device.from_json(found["device"])) if found else ""
 
+    @property
+    def measured_by(self) -> int | None:
+        """Version of the measuring process, which is that of the device's profile; None before. Another's latencies do not compare."""
+        return (self._json("profile.json") or {}).get("version")
+
     def predictor(self) -> Predictor:
         """Predicts latencies as the study does, from its own profile.
 

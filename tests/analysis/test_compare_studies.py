@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -10,7 +11,7 @@ import nasbench as nb
 from nasbench.analysis.compare import Comparison
 from nasbench.analysis.compare_plots import fronts_picture, plot_fronts
 from nasbench.errors import StudyError
-from tests.analysis.made_study import COMMAND, add_summary, make_study, row, told
+from tests.analysis.made_study import COMMAND, add_profile, add_summary, make_study, row, told
 
 A = [told(0.70, 10), told(0.80, 12), told(0.75, 14)]
 B = [told(0.65, 6), told(0.72, 9)]
@@ -148,3 +149,14 @@ def test_the_pictures_data_and_the_picture(found):
 
 def test_the_command_is_what_is_compared():
     assert {"device", "images", "recipe"} <= set(COMMAND)
+
+
+def test_latencies_of_another_measuring_process_are_not_compared(tmp_path):
+    paths = [make_study(tmp_path / "a", A), make_study(tmp_path / "b", B)]
+    for path in paths:
+        add_profile(path)
+    assert nb.compare_studies(paths).differences == []
+    old = paths[1] / "profile.json"
+    old.write_text(json.dumps(json.loads(old.read_text()) | {"version": 2}))
+    with pytest.raises(StudyError, match="latencies differ in the version of the measuring process: 3 in a, 2 in b"):
+        nb.compare_studies(paths)
