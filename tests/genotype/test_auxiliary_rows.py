@@ -134,11 +134,11 @@ def test_other_classes_reach_every_head() -> None:
 
 
 def test_scaling_takes_a_head_for_a_head() -> None:
-    """Its convolutions grow, narrow ones in whole channels; fully connected layers and the classes stay, as at the network's end."""
+    """Its convolutions grow, to multiples of the divisor; fully connected layers and the classes stay, as at the network's end."""
     side = auxiliary((gap(4), conv(128), linear(1024), conv(5), linear(5)))
     g = Genotype("g", stages=((conv(16), side, branches([[side], [conv(8)]])),), head=(gap(), linear(5)))
     rows = scale(g, width=2).stages[0]
-    expected = auxiliary((gap(4), conv(256), linear(1024), conv(10), linear(5)))
+    expected = auxiliary((gap(4), conv(256), linear(1024), conv(16), linear(5)))
     assert rows == (conv(32), expected, branches([[expected], [conv(16)]]))
     assert len(heads(scale(known("googlenet"), width=0.5, resolution=128))) == 2
 
