@@ -19,7 +19,7 @@ from nasbench.errors import StudyError
 from nasbench.files import write_atomic
 from nasbench.latency import Device, Predictor, Profile, load_profile
 from nasbench.search.copying import stored_trials
-from nasbench.search.folder import StudyFolder
+from nasbench.search.folder import PROFILE_FILE, StudyFolder
 from nasbench.search.records import Trial
 
 _NESTED = ("params", "constraints", "more", "genotype", "rungs")
@@ -143,13 +143,13 @@ class Study:
     @property
     def device(self) -> str:
         """What latencies were predicted for and measured on, in words; empty before."""
-        found = self._json("profile.json")
+        found = self._json(PROFILE_FILE)
         return str(Device.from_json(found["device"])) if found else ""
 
     @property
     def measured_by(self) -> int | None:
         """Version of the measuring process, which is that of the device's profile; None before. Another's latencies do not compare."""
-        return (self._json("profile.json") or {}).get("version")
+        return (self._json(PROFILE_FILE) or {}).get("version")
 
     def predictor(self) -> Predictor:
         """Predicts latencies as the study does, from its own profile.
@@ -158,9 +158,9 @@ class Study:
             StudyError: it has no profile yet.
             DeviceError: the profile is damaged.
         """
-        path = self.path / "profile.json"
+        path = self.path / PROFILE_FILE
         if not path.exists():
-            raise StudyError(f"a study predicts latency from its profile.json; {self.path} has none yet; wait until it is planned")
+            raise StudyError(f"a study predicts latency from its {PROFILE_FILE}; {self.path} has none yet; wait until it is planned")
         return _fitted(load_profile(path, past=True))
 
     def write_front(self) -> Path:

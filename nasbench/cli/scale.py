@@ -126,6 +126,7 @@ def fit(
     g = genotype_of(name)
     seconds = parse_duration(time_limit)
     choice = device.choice()
+    runs_on = engine.choice(choice)
     from nasbench.search.fit.request import FitRequest
     from nasbench.search.folder import study_path
 
@@ -138,9 +139,9 @@ def fit(
         data_root=training.data_root,
         seed=training.seed,
         time_s=seconds,
-        workers=engine.at_once,
+        workers=engine.at_once(runs_on),
         device=choice,
-        engine=engine.choice(),
+        engine=runs_on,
         recipe=training.how(),
     )
     run_fit_study(request, study_path(runs, study or request.name()), as_json, plan_only)
@@ -199,7 +200,7 @@ def _family(
     from nasbench.analysis.scaling_plots import save_family
     from nasbench.latency import Predictor, is_local, save_profile
     from nasbench.search.family import Finder, candidates, deliver_family
-    from nasbench.search.folder import StudyFolder, study_path
+    from nasbench.search.folder import PROFILE_FILE, StudyFolder, study_path
     from nasbench.search.measuring import MEASUREMENTS_FILE, Measurements, measurer
     from nasbench.search.profiling import obtain_profile
     from nasbench.spaces import load_space
@@ -225,7 +226,7 @@ def _family(
         except NasbenchError:
             folder.discard()
             raise
-        save_profile(profile, path / "profile.json")
+        save_profile(profile, path / PROFILE_FILE)
         predictor = Predictor(profile)
         reporter.stage("networks along the law")
         several = candidates(g, law, predictor, min(targets), max(targets))

@@ -132,7 +132,7 @@ def _search(request: Request, path: Path, as_json: bool) -> int:
 
 def _kept_profile(request: Request, path: Path) -> Profile | None:
     """What a study that goes on keeps of the file that its device came from: the file may be gone, or hold another device by now."""
-    from nasbench.latency import load_profile
+    from nasbench.search.folder import PROFILE_FILE
+    from nasbench.search.profiling import studied_profile
 
-    kept = path / "profile.json"
-    return load_profile(kept) if request.device.is_file and kept.exists() else None
+    return studied_profile(path) if request.device.is_file and (path / PROFILE_FILE).exists() else None

@@ -14,6 +14,7 @@ from nasbench.errors import NasbenchError
 from nasbench.genotype.units import parse_count, parse_duration, parse_latency, parse_memory
 
 if TYPE_CHECKING:
+    from nasbench.latency.choice import DeviceChoice
     from nasbench.search.engines.choice import EngineChoice
     from nasbench.search.request import Request
     from nasbench.training.recipe import Recipe
@@ -59,28 +60,31 @@ class EngineOptions:
         None
     )
     cpus_per_trial: Annotated[float, typer.Option(help="Threads of a trial, and CPUs that Ray sets aside for it.")] = 1.0
-    gpus_per_trial: Annotated[float, typer.Option(help="GPUs of a trial: 0 trains on the CPU, 0.25 shares one between four.")] = 0.0
+    gpus_per_trial: Annotated[
+        float | None,
+        typer.Option(help="GPUs of a trial: 0 trains on the CPU, 0.25 shares one between four; without it 1 with --device cuda, else 0."),
+    ] = None
     address: Annotated[Words, typer.Option(help="Of a Ray cluster: auto, or HOST:PORT of its head; ray starts one here without it.")] = None
     measure_on: Annotated[Words, typer.Option(help="Ray's resource of the node that latencies are measured on, see --device FILE.")] = None
 
-    def choice(self) -> EngineChoice:
-        """The engine that they choose.
+    def choice(self, device: DeviceChoice) -> EngineChoice:
+        """The engine that they choose; trials train on a GPU where latency is that of the GPU here, unless said otherwise.
 
         Raises:
             StudyError: an unknown engine, or what it cannot give a trial.
         """
         from nasbench.search.engines.choice import EngineChoice
 
-        return EngineChoice(
-            name=self.engine, cpus=self.cpus_per_trial, gpus=self.gpus_per_trial, address=self.address, measure_on=self.measure_on
-        )
+        gpus = self.gpus_per_trial
+        if gpus is None:
+            gpus = 1.0 if device.device == "cuda" else 0.0
+        return EngineChoice(name=self.engine, cpus=self.cpus_per_trial, gpus=gpus, address=self.address, measure_on=self.measure_on)
 
-    @property
-    def at_once(self) -> int:
+    def at_once(self, choice: EngineChoice) -> int:
         """Trials at a time."""
         from nasbench.search.engines.open import room_for
 
-        return room_for(self.choice()) if self.jobs is None else self.jobs
+        return room_for(choice) if self.jobs is None else self.jobs
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,7 @@ class SearchOptions:
 
         steps = None if self.rungs is None else _numbers(self.rungs)
         recipe = training.how(steps[-1] if steps else None)
+        runs_on = engine.choice(choice)
         chosen = ALL_AT_ONCE
         if steps is not None:
             chosen = Rungs(steps, ETA if self.eta is None else self.eta)
@@ -142,9 +147,9 @@ class SearchOptions:
             seed=training.seed,
             trials=self.trials,
             time_s=seconds,
-            workers=engine.at_once,
+            workers=engine.at_once(runs_on),
             device=choice,
-            engine=engine.choice(),
+            engine=runs_on,
             known=tuple(self.known.split(",")) if self.known else KNOWN,
             recipe=recipe,
             rungs=chosen,

@@ -12,7 +12,7 @@ from nasbench.errors import DeviceError
 from nasbench.genotype import digest
 from nasbench.latency.anchor import ANCHOR
 from nasbench.latency.device import Device
-from nasbench.latency.profile import profile_path
+from nasbench.latency.profile import VERSION, profile_path
 
 FRESH_S = 24 * 3600.0  # older timings are of another day's machine
 
@@ -23,13 +23,13 @@ class Kept:
     """A file of JSON lines beside the device's profile: one for each group of networks that was timed.
 
     Attributes:
-        found: visits and passes by the digest of the network.
+        found: visits, passes and calls by the digest of the network.
         groups: how many groups were timed.
     """
 
     def __init__(self, device: Device) -> None:
         self.path = profile_path(device).with_suffix(".part")
-        self._head = {"device": device.key, "anchor": digest(ANCHOR)}
+        self._head = {"version": VERSION, "device": device.key, "anchor": digest(ANCHOR)}
         self.found: Found = {}
         self.groups = 0
         for line in self._lines():
@@ -37,7 +37,7 @@ class Kept:
             self.groups = max(self.groups, line["group"] + 1)
 
     def add(self, networks: Mapping[str, Any]) -> None:
-        """Keep a group's visits and passes by digest.
+        """Keep what was found of a group, by digest.
 
         Raises:
             DeviceError: the file cannot be written.
@@ -89,4 +89,4 @@ def _timed(network: Any) -> bool:
     if not isinstance(network, dict):
         return False
     visits, passes = network.get("visits"), network.get("passes")
-    return isinstance(visits, list) and isinstance(passes, list) and len(visits) == len(passes) > 0
+    return "calls" in network and isinstance(visits, list) and isinstance(passes, list) and len(visits) == len(passes) > 0

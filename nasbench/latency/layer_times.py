@@ -152,18 +152,24 @@ class _Ridge:
         self.used = np.array([i for i in sorted(first) if x[:, i].std() > 0], dtype=int)
         x = x[:, self.used]
         self.low, self.high, self.middle, self.scale = x.min(axis=0), x.max(axis=0), x.mean(axis=0), x.std(axis=0)
-        self.pairs = np.triu_indices(len(self.used))
-        model = RidgeCV(ALPHAS).fit(self._products(x), y, sample_weight=weight) if len(self.used) else None
-        self.factors: Array = np.zeros(0) if model is None else model.coef_
+        count = len(self.used)
+        pairs = np.triu_indices(count)
+        z = self._scaled(x)
+        products = np.concatenate([z, z[:, pairs[0]] * z[:, pairs[1]]], axis=1)
+        model = RidgeCV(ALPHAS).fit(products, y, sample_weight=weight) if count else None
+        self.factors: Array = np.zeros(0) if model is None else model.coef_[:count]
+        self.products = np.zeros((count, count))
+        self.products[pairs] = 0.0 if model is None else model.coef_[count:]
         self.offset = float(np.average(y, weights=weight)) if model is None else float(model.intercept_)
 
     def __call__(self, x: Array) -> Array:
-        corrected: Array = self._products(x[:, self.used]) @ self.factors + self.offset
+        z = self._scaled(x[:, self.used])
+        corrected: Array = z @ self.factors + ((z @ self.products) * z).sum(axis=1) + self.offset
         return corrected
 
-    def _products(self, x: Array) -> Array:
-        z = (np.minimum(np.maximum(x, self.low), self.high) - self.middle) / self.scale
-        return np.concatenate([z, z[:, self.pairs[0]] * z[:, self.pairs[1]]], axis=1)
+    def _scaled(self, x: Array) -> Array:
+        scaled: Array = (np.minimum(np.maximum(x, self.low), self.high) - self.middle) / self.scale
+        return scaled
 
 
 def _rows(read: Callable[[Signature], tuple[float, ...]], signatures: Iterable[Signature]) -> Array:

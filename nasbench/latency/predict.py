@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ FEWEST = 5  # networks a predictor is fitted on
 FOLDS = 5
 REACH = 1.5  # times beyond the fastest and slowest profiled network; farther out is extrapolation
 GUESS = 0.5  # relative error granted to kernels of groups that were never timed
+AT_ONCE = 1000  # networks whose kernels are held in memory together
 MOST_BEYOND = 0.25  # of a network's time may be in kernels of sizes far from those timed
 
 
@@ -68,13 +70,15 @@ class Predictor:
         self._whole = fit(networks, base)
         self._without = [fit([n for i, n in enumerate(networks) if i % folds != fold], base) for fold in range(folds)]
         self._place: dict[Signature, int] = {}
-        self._guessed: set[Signature] = set()
-        self._beyond: set[Signature] = set()
+        # A row for each kernel that was asked about: its times by the whole and by each fold; whether its group was never timed;
+        # whether its sizes are far from those that were.
         self._table = np.zeros((0, 1 + folds))
+        self._guessed = np.zeros(0, bool)
+        self._beyond = np.zeros(0, bool)
 
         kernels = [[s for s, _ in n.kernels] for n in networks]
         self._learn([s for several in kernels for s in several])
-        sums = np.array([self._sums(several) for several in kernels])
+        sums = np.array([self._table[self._rows(several)].sum(axis=0) for several in kernels])
         unseen = np.array([sums[i, 1 + i % folds] for i in range(len(networks))])
         errors = np.log([n.ms for n in networks]) - np.log(unseen)
         self._factor = math.exp(float(np.median(errors)))
@@ -90,49 +94,53 @@ class Predictor:
 
     def predict_many(self, networks: Iterable[Genotype | Trace]) -> list[Prediction]:
         """The latency of each network; much faster than one by one."""
-        several = [signatures(trace(n) if isinstance(n, Genotype) else n, self._fuses) for n in networks]
-        self._learn([s for kernels in several for s in kernels])
-        return [self._predict(kernels) for kernels in several]
+        found: list[Prediction] = []
+        left = iter(networks)
+        while some := list(islice(left, AT_ONCE)):
+            several = [signatures(trace(n) if isinstance(n, Genotype) else n, self._fuses) for n in some]
+            self._learn([s for kernels in several for s in kernels])
+            found += [self._predict(kernels) for kernels in several]
+        return found
 
     def unsure(self, network: Genotype | Trace) -> float:
         """How far the folds' fits disagree about a network, relative: where a measurement would teach most."""
         kernels = signatures(trace(network) if isinstance(network, Genotype) else network, self._fuses)
         self._learn(kernels)
-        guessed = [s for s in kernels if s in self._guessed]
-        sums = self._sums(kernels)
-        return self._disagreement(sums) + (GUESS * float(self._sums(guessed)[0] / sums[0]) if guessed else 0.0)
+        times = self._table[rows := self._rows(kernels)]
+        sums = times.sum(axis=0)
+        return self._disagreement(sums) + GUESS * float(times[self._guessed[rows], 0].sum() / sums[0])
 
     def _predict(self, kernels: Sequence[Signature]) -> Prediction:
-        sums = self._sums(kernels)
+        times = self._table[rows := self._rows(kernels)]
+        sums = times.sum(axis=0)
         ms = float(sums[0]) * self._factor
-        guessed = [s for s in kernels if s in self._guessed] if self._guessed else []
-        beyond = [s for s in kernels if s in self._beyond] if self._beyond else []
-        said = outside(self.range_ms, ms, guessed)
-        if beyond and (share := float(self._sums(beyond)[0] / sums[0])) > MOST_BEYOND:
+        guessed, beyond = self._guessed[rows], self._beyond[rows]
+        said = outside(self.range_ms, ms, [s for s, one in zip(kernels, guessed, strict=True) if one] if guessed.any() else ())
+        if beyond.any() and (share := float(times[beyond, 0].sum() / sums[0])) > MOST_BEYOND:
             said = (*said, f"{share:.0%} of its time is in layers of sizes far from those timed")
-        unsure = GUESS * float(self._sums(guessed)[0]) * self._factor if guessed else 0.0
+        unsure = GUESS * float(times[guessed, 0].sum()) * self._factor
         factor = math.exp(self._width * self._scale(sums))
         return Prediction(ms, max(0.0, ms / factor - unsure), ms * factor + unsure, said)
 
+    def _rows(self, kernels: Sequence[Signature]) -> list[int]:
+        """Where the table has them."""
+        return [self._place[s] for s in kernels]
+
     def _learn(self, kernels: Sequence[Signature]) -> None:
-        new = list(dict.fromkeys(s for s in kernels if s not in self._place))
+        new = list(dict.fromkeys([s for s in kernels if s not in self._place]))
         if not new:
             return
         by_group = sorted_out(new)
         times = np.stack([law.times(by_group, len(new)) for law in (self._whole, *self._without)], axis=1)
+        guessed, beyond = np.zeros(len(new), bool), np.zeros(len(new), bool)
+        for name, some in by_group.items():
+            if self._whole.knows(some.signatures[0]):
+                beyond[some.places] = ~self._whole.reaches(name, some)
+            else:
+                guessed[some.places] = True
         self._place.update((s, len(self._table) + i) for i, s in enumerate(new))
         self._table = np.concatenate([self._table, times])
-        for name, some in by_group.items():
-            if not self._whole.knows(some.signatures[0]):
-                self._guessed.update(some.signatures)
-            else:
-                near = self._whole.reaches(name, some)
-                self._beyond.update(s for s, inside in zip(some.signatures, near, strict=True) if not inside)
-
-    def _sums(self, kernels: Sequence[Signature]) -> Array:
-        """Milliseconds of all kernels, by the whole and by each fold."""
-        found: Array = self._table[[self._place[s] for s in kernels]].sum(axis=0)
-        return found
+        self._guessed, self._beyond = np.concatenate([self._guessed, guessed]), np.concatenate([self._beyond, beyond])
 
     def _disagreement(self, sums: Array) -> float:
         """The jackknife's standard error of log milliseconds."""

@@ -18,8 +18,8 @@ from nasbench.latency.runtimes.registry import RUNTIMES
 from nasbench.latency.signature import Signature
 
 FORMAT = "nasbench device profile"
-VERSION = 3
-PAST = (2,)  # in the same format, of a measuring process that gave freed memory back
+VERSION = 4
+PAST = (2, 3)  # in the same format: 2 of a measuring process that gave freed memory back, both of kernels timed with the clock
 
 
 @dataclass(frozen=True)
@@ -132,16 +132,16 @@ def _body(profile: Profile) -> dict[str, Any]:
     }
 
 
-def load_profile(path: Path, *, past: bool = False) -> Profile:
+def load_profile(path: Path, *, past: bool = False, again: str = "profile the device again") -> Profile:
     """The profile in a file.
 
     Args:
         past: also one of an older version, whose latencies are those of an older measuring process: to look at a study that had it.
+        again: what an error advises.
 
     Raises:
         DeviceError: no such file, or it is damaged, edited, of another program, version or anchor.
     """
-    again = "profile the device again"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

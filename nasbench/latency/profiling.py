@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype, digest, inference, trace
@@ -15,6 +16,7 @@ from nasbench.genotype.plugins import loaded_plugins
 from nasbench.latency.child import run_job
 from nasbench.latency.device import Device
 from nasbench.latency.kept import Found, Kept
+from nasbench.latency.layer_times import Array
 from nasbench.latency.lock import machine_lock
 from nasbench.latency.measure import check_local, time_limit
 from nasbench.latency.measurement import Measurement, Visit, calm, judge_together
@@ -27,6 +29,7 @@ FEWEST_VISITS = 4  # undisturbed ones that make a network's timing worth having
 MOST_LEFT = 2 / 3  # of the networks must have them
 MAX_ERROR = 0.5  # a predictor worse than that was fitted on noise
 NETWORK_S = 3.0  # for the visits of one
+LEAST = 0.1  # of what a clock says of a kernel is the kernel
 
 Progress = Callable[[int, int], None]
 Say = Callable[[str], None]
@@ -142,7 +145,7 @@ def read_timings(device: Device, genotypes: Mapping[str, Genotype], found: Mappi
     networks = []
     for name in good:
         m, g = measured[name], genotypes[name]
-        kernels = _kernels(g, device, good[name], found[name]["passes"], m)
+        kernels = _kernels(g, device, good[name], found[name], m)
         networks.append(TimedNetwork(name, digest(g), m.median_ms, m.low_ms, m.high_ms, m.n, kernels))
     anchor_ms = next(iter(measured.values())).anchor_ms
     made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -153,21 +156,41 @@ def read_timings(device: Device, genotypes: Mapping[str, Genotype], found: Mappi
     return profile
 
 
-def _kernels(g: Genotype, device: Device, visits: list[Visit], passes: list[Any], m: Measurement) -> tuple[tuple[Any, float | None], ...]:
-    """Signature and milliseconds of each kernel: its median share of a pass, of the network's time.
-
-    Shares, since a clock around each kernel slows the network a little, and since the machine's speed drops out of them.
-    """
+def _kernels(
+    g: Genotype, device: Device, visits: list[Visit], found: Mapping[str, Any], m: Measurement
+) -> tuple[tuple[Any, float | None], ...]:
+    """Signature and milliseconds of each kernel: its median over the passes, each against the visit before it, without the clock."""
     layers, fuses = inference(trace(g)), RUNTIMES[device.runtime].fuses
     kernels = signatures(layers, fuses)
+    passes, calls = found["passes"], np.array(found["calls"])
     if passes[0] is None:
         return tuple((s, None) for s in kernels)
-    quiet = set(calm(visits))
-    times = np.array([p for v, p in zip(visits, passes, strict=True) if v in quiet] or passes)[:, 1:]
-    shares = np.median(times / times.sum(axis=1, keepdims=True), axis=0)
-    if fuses:
-        shares = np.array([sum(shares[index - 1] for index in members) for members in groups(layers)])
-    return tuple(zip(kernels, (shares / shares.sum() * m.median_ms).tolist(), strict=True))
+    quiet = set(calm(visits)) or set(visits)
+    seen = [np.array(p) / v.ms for v, p in zip(visits, passes, strict=True) if v in quiet]
+    times = np.median(seen, axis=0) * m.median_ms
+    members = groups(layers) if fuses else [(layer.index,) for layer in layers[1:]]
+    times, calls = (np.array([each[list(some)].sum() for some in members]) for each in (times, calls))
+    return tuple(zip(kernels, without_clock(times, calls, m.median_ms).tolist(), strict=True))
+
+
+def without_clock(times: Array, calls: NDArray[np.int64], ms: float) -> Array:
+    """The `times` of kernels less what a clock adds to each of their `calls`, as much to each, so that they add up to `ms`.
+
+    onnxruntime's clock adds 5 microseconds to a call, more than half to a small network's time; in proportion to the times, that
+    would be taken from the large kernels, and they would seem the faster the smaller their network is. Where `times` add up to
+    less than `ms`, what passes between kernels is added to each call. No kernel loses all of its time.
+    """
+    least = LEAST * times
+    free = calls > 0
+    while True:
+        each = (times[free].sum() + least[~free].sum() - ms) / max(calls[free].sum(), 1)
+        still = free & (times - each * calls >= least)
+        if (still == free).all():
+            break
+        free = still
+    left: Array = np.where(free, times - each * calls, least)
+    left *= ms / left.sum()
+    return left
 
 
 def load_or_profile(

@@ -37,10 +37,11 @@ WARM_S = 2.0
 
 
 class Timing(NamedTuple):
-    """What a visit found: the visit, and the milliseconds of each layer where they were asked for, of one pass."""
+    """What a visit found: the visit; and where they were asked for, the milliseconds of each layer of one pass, and its calls."""
 
     visit: Visit
     layers: list[float] | None = None
+    calls: list[int] | None = None
 
 
 class Seat:
@@ -74,8 +75,8 @@ class Seat:
             DeviceError: its process died.
         """
         self._pipe.send((ms, layers))
-        visit, times = self._receive()
-        return Timing(visit._replace(seat=self._number, group=self._group), times)
+        timing = self._receive()
+        return timing._replace(visit=timing.visit._replace(seat=self._number, group=self._group))
 
     def leave(self) -> None:
         """End the child."""
@@ -158,16 +159,13 @@ class _Guest:
             times.append(timed(self.loaded.run))
             anchor_times.extend(timed(self.anchor) for _ in range(self.anchors))
         visit = Visit(middle_mean(times), middle_mean(anchor_times), waited_share(start, now(), self.threads))
-        return Timing(visit, self._layers(turns) if layers else None)
-
-    def _layers(self, turns: int) -> list[float] | None:
-        """Milliseconds of each layer. Apart from the turns: its runs would drive a small network out of the caches."""
-        if self.loaded.record is None:
-            return None
+        if not layers or self.loaded.record is None:
+            return Timing(visit)
+        # Apart from the turns: these runs would drive a small network out of the caches.
         recorder = self.loaded.record()
         for _ in range(max(FEWEST_RUNS // 2, turns // 2)):
             recorder.run()
-        return [middle_mean(each) for each in zip(*recorder.finish(), strict=True)]
+        return Timing(visit, [middle_mean(each) for each in zip(*recorder.finish(), strict=True)], recorder.calls)
 
 
 def timed(run: Callable[[], None]) -> float:

@@ -28,7 +28,8 @@ USUAL = {"dilation": 1}  # of attributes that a layer has only where they are an
 HEADS = ("conv", "linear")  # layers that others are fused into
 TAILS = ("norm", "act", "add")  # layers that are
 ODD = ", odd channels"  # ends the name of a group
-CHEAP = ("norm", "add", "relu", "relu6")  # tails without a curve to compute
+CHEAP = frozenset(("norm", "add", "relu", "relu6"))  # tails without a curve to compute
+BLOCKED = ("add", "act", "norm", "concat", "pool", "gap")  # layers that keep a convolution's layout; see `Signature.borders`
 
 SIZES = 8  # the first of `features`, logarithms
 
@@ -44,6 +45,8 @@ class Signature(NamedTuple):
         shape: of its output.
         attrs: values of `TIMED[kind]`.
         tail: what a runtime that fuses does in the same kernel, in order: `norm`, `add` or the name of an activation.
+        borders: `reads` and `writes`, where a runtime that fuses may have to lay data out anew. Its convolutions work on channels
+            in blocks and hand them to each other so, but not to or from others, such as the product of squeeze-and-excitation.
     """
 
     kind: str
@@ -51,6 +54,7 @@ class Signature(NamedTuple):
     shape: Shape
     attrs: tuple[Any, ...] = ()
     tail: tuple[str, ...] = ()
+    borders: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -59,6 +63,7 @@ class Signature(NamedTuple):
             "shape": self.shape,
             "attrs": dict(zip(TIMED.get(self.kind, ()), self.attrs, strict=True)),
             **({"tail": self.tail} if self.tail else {}),
+            **({"borders": self.borders} if self.borders else {}),
         }
 
     @classmethod
@@ -71,7 +76,8 @@ class Signature(NamedTuple):
             kind, attrs = str(data["kind"]), data["attrs"]
             values = tuple(_plain(attrs[name] if name in attrs else USUAL[name]) for name in TIMED.get(kind, ()))
             reads = tuple(_shape(s) for s in data["reads"])
-            return cls(kind, reads, _shape(data["shape"]), values, tuple(str(name) for name in data.get("tail", ())))
+            tail, borders = (tuple(str(name) for name in data.get(key, ())) for key in ("tail", "borders"))
+            return cls(kind, reads, _shape(data["shape"]), values, tail, borders)
         except (KeyError, TypeError, ValueError) as error:
             raise DeviceError(f"a layer has a kind, reads, shape and attrs; got {short(data)}; profile the device again") from error
 
@@ -79,9 +85,14 @@ class Signature(NamedTuple):
 def signatures(layers: Sequence[Layer], fused: bool = False) -> list[Signature]:
     """Of each layer that inference runs, but the input; with `fused`, of each group of layers."""
     layers = inference(tuple(layers))
-    if fused:
-        return [_signature(layers, members) for members in groups(layers)]
-    return [_signature(layers, (layer.index,)) for layer in layers[1:]]
+    shapes = [layer.shape for layer in layers]
+    if not fused:
+        return [_signature(layer, shapes) for layer in layers[1:]]
+    kernels = groups(layers)
+    return [
+        _signature(layers[members[0]], shapes, tuple([_tail(layers[i]) for i in members[1:]]), borders)
+        for members, borders in zip(kernels, _borders(layers, kernels), strict=True)
+    ]
 
 
 def groups(layers: Sequence[Layer]) -> list[tuple[int, ...]]:
@@ -116,11 +127,40 @@ def groups(layers: Sequence[Layer]) -> list[tuple[int, ...]]:
     return found
 
 
-def _signature(layers: Sequence[Layer], members: tuple[int, ...]) -> Signature:
-    kind, inputs, shape, attrs = layers[members[0]][:4]
-    values = tuple([attrs[name] if name in attrs else USUAL[name] for name in TIMED[kind]]) if kind in TIMED else ()
-    tail = tuple([_tail(layers[i]) for i in members[1:]])
-    return _new(Signature, (kind, tuple([layers[i].shape for i in inputs]), shape, values, tail))
+def _borders(layers: Sequence[Layer], kernels: Sequence[tuple[int, ...]]) -> list[tuple[str, ...]]:
+    """`Signature.borders` of each kernel."""
+    blocks = [False] * len(layers)  # whether its output is in blocks
+    blocks[0] = True  # an image is read as it is
+    plain: set[int] = set()  # layers that somebody needs in another layout
+    reads = [False] * len(kernels)
+    for k in sorted(range(len(kernels)), key=lambda k: kernels[k][-1]):  # as they are computed
+        members = kernels[k]
+        head = layers[members[0]]
+        ready = True
+        for i in head.inputs:
+            ready = ready and blocks[i]
+        done = True  # a sum is in blocks if all its terms are; head's output is one
+        for m in members[1:]:
+            for i in layers[m].inputs:
+                done = done and (blocks[i] or i in members)
+        works = _fills(head, layers) if head.kind == "conv" else ready and head.kind in BLOCKED
+        for m in members:
+            blocks[m] = works and done
+            if not works:
+                plain.update(layers[m].inputs)
+        reads[k] = works and not (ready and done)
+    return [
+        ("reads",) * into + ("writes",) * (blocks[members[-1]] and members[-1] in plain)
+        for members, into in zip(kernels, reads, strict=True)
+    ]
+
+
+def _signature(layer: Layer, shapes: Sequence[Shape], tail: tuple[str, ...] = (), borders: tuple[str, ...] = ()) -> Signature:
+    kind, inputs, shape, attrs = layer[:4]
+    reads = (shapes[inputs[0]],) if len(inputs) == 1 else tuple([shapes[i] for i in inputs])
+    names = TIMED.get(kind)
+    values = () if names is None else tuple([attrs[name] if name in attrs else USUAL[name] for name in names])
+    return _new(Signature, (kind, reads, shape, values, tail, borders))
 
 
 def _tail(layer: Layer) -> str:
@@ -129,7 +169,7 @@ def _tail(layer: Layer) -> str:
 
 def parts(s: Signature) -> list[Signature]:
     """The layers of a kernel, each by itself."""
-    found = [s._replace(tail=())]
+    found = [s._replace(tail=(), borders=())]
     for name in s.tail:
         kind = name if name in TAILS else "act"
         reads = (s.shape, s.shape) if kind == "add" else (s.shape,)
@@ -157,9 +197,17 @@ def _form(s: Signature) -> str:
 
 
 def _aligned(s: Signature) -> bool:
-    """Whether channels are multiples of 4; images have 3 or fewer, for which there are kernels too."""
-    cin = s.reads[0][0] // s.attrs[2] if s.attrs[2] != s.reads[0][0] else 4
-    return s.shape[0] % 4 == 0 and (cin % 4 == 0 or cin <= 3)
+    return aligned(s.reads[0][0], s.shape[0], s.attrs[2])
+
+
+def _fills(conv: Layer, layers: Sequence[Layer]) -> bool:
+    return aligned(layers[conv.inputs[0]].shape[0], conv.shape[0], conv.attrs["groups"])
+
+
+def aligned(cin: int, cout: int, groups: int) -> bool:
+    """Whether a convolution's channels are multiples of 4; images have 3 or fewer, for which there are kernels too."""
+    each = cin // groups if groups != cin else 4
+    return cout % 4 == 0 and (each % 4 == 0 or each <= 3)
 
 
 def work(s: Signature) -> tuple[float, ...]:
@@ -206,11 +254,20 @@ def features(s: Signature) -> tuple[float, ...]:
         math.log(stride),
         math.log(groups),
         math.log(dilation),
-        *(float(c % n == 0) for c in (cin, cout) for n in (4, 8, 16)),
-        float(ow % 4 == 0),
-        float(ow % 8 == 0),
-        float(any(name not in CHEAP for name in s.tail)),
-        float("add" in s.tail),
+        cin % 4 == 0,
+        cin % 8 == 0,
+        cin % 16 == 0,
+        cout % 4 == 0,
+        cout % 8 == 0,
+        cout % 16 == 0,
+        ow % 4 == 0,
+        ow % 8 == 0,
+        not CHEAP.issuperset(s.tail),
+        "add" in s.tail,
+        "relu6" in s.tail,
+        "silu" in s.tail,
+        "reads" in s.borders,
+        "writes" in s.borders,
     )
 
 

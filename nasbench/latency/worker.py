@@ -66,7 +66,10 @@ def profile(job: Mapping[str, Any], tell: Tell, part: Part) -> dict[str, dict[st
     """
     found: dict[str, dict[str, Any]] = {}
     for group in take_turns(job, tell, lambda visits: len(calm(visits)) >= job["rounds"], layers=True):
-        done = {name: {"visits": [t.visit for t in timings], "passes": [t.layers for t in timings]} for name, timings in group.items()}
+        done = {
+            name: {"visits": [t.visit for t in timings], "passes": [t.layers for t in timings], "calls": timings[0].calls}
+            for name, timings in group.items()
+        }
         part(done)
         found |= done
     return found

@@ -16,7 +16,7 @@ from typing import Any
 
 from nasbench.errors import StudyError
 from nasbench.files import write_atomic
-from nasbench.search.folder import CANDIDATES_FILE, CURVES_FILE, FIT_FILE, STUDY_FILE, TRIALS_FILE, StudyFolder
+from nasbench.search.folder import CANDIDATES_FILE, CURVES_FILE, FIT_FILE, PROFILE_FILE, STUDY_FILE, TRIALS_FILE, StudyFolder
 from nasbench.search.ledger import Ledger
 from nasbench.search.measuring import MEASUREMENTS_FILE
 from nasbench.search.records import Trial
@@ -24,7 +24,7 @@ from nasbench.search.store import check, uri
 
 # What tables and pictures are made from; not the weights, checkpoints and lines of each epoch, nor the user's own code.
 LIGHT = (
-    "plan.json", "profile.json", MEASUREMENTS_FILE, "finalists.json", "summary.json", "best/card.json", "best/genotype.yaml",
+    "plan.json", PROFILE_FILE, MEASUREMENTS_FILE, "finalists.json", "summary.json", "best/card.json", "best/genotype.yaml",
     FIT_FILE, CANDIDATES_FILE, CURVES_FILE,
 )  # fmt: skip
 

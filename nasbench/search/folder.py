@@ -22,6 +22,7 @@ from nasbench.search.lock import DriverLock, holder
 STUDY_FILE = "study.yaml"
 LOCK_FILE = "driver.lock"
 TRIALS_FILE = "trials.jsonl"
+PROFILE_FILE = "profile.json"
 FIT_FILE, CANDIDATES_FILE, CURVES_FILE = "fit.json", "candidates.json", "curves.csv"  # of a scaling fit
 NAMED_PACKAGES = ("nasbench", "torch", "torchvision", "optuna", "ray", "numpy")
 

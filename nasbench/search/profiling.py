@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from nasbench.errors import BudgetError, DeviceError, GenotypeError
@@ -21,6 +22,7 @@ from nasbench.latency import (
 )  # fmt: skip
 from nasbench.latency.runtimes.registry import RUNTIMES
 from nasbench.search.arms import Listener
+from nasbench.search.folder import PROFILE_FILE
 from nasbench.spaces import Space
 from nasbench.zoo import known
 
@@ -60,6 +62,15 @@ def obtain_profile(
     if anew:
         save_profile(found, profile_path(device))
     return found
+
+
+def studied_profile(study: Path) -> Profile:
+    """The device profile that a study began with, and goes on with.
+
+    Raises:
+        DeviceError: it cannot be read, or is of an older version.
+    """
+    return load_profile(study / PROFILE_FILE, again="a study goes on as it began: begin another one, under another --name")
 
 
 def stored_profile(device: Device) -> Profile | None:

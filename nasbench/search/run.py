@@ -8,12 +8,12 @@ from pathlib import Path
 
 from nasbench.errors import BudgetError, NasbenchError, StudyError
 from nasbench.files import write_atomic
-from nasbench.latency import load_profile, save_profile
+from nasbench.latency import save_profile
 from nasbench.search.arms import Arm, Listener, work
 from nasbench.search.engines.engine import Engine
 from nasbench.search.engines.open import open_engine
 from nasbench.search.finals import Standing
-from nasbench.search.folder import StudyFolder
+from nasbench.search.folder import PROFILE_FILE, StudyFolder
 from nasbench.search.halving import Halving
 from nasbench.search.last_round import LastRound
 from nasbench.search.ledger import Ledger
@@ -21,7 +21,7 @@ from nasbench.search.measuring import MEASUREMENTS_FILE, Measure, Measurements
 from nasbench.search.phase import Phase
 from nasbench.search.plan import Clock, Pace, Plan, make_plan
 from nasbench.search.plugins import keep, named
-from nasbench.search.profiling import obtain_profile
+from nasbench.search.profiling import obtain_profile, studied_profile
 from nasbench.search.promise import Promise, deliver
 from nasbench.search.recording import recorder, tasker, teller
 from nasbench.search.request import MAY_CHANGE
@@ -133,15 +133,15 @@ def search(task: Task, path: Path, listener: Listener, show_plan: Callable[[Task
 
 def _planned(task: Task, folder: StudyFolder, engine: Engine, listener: Listener, clock: Clock) -> tuple[Task, Plan]:
     """The task with its device profiled, and the plan; a study that goes on predicts and does as it began."""
-    profile, stored = folder.path / "profile.json", folder.path / "plan.json"
+    stored = folder.path / "plan.json"
     if stored.exists():
-        return task.predicting(load_profile(profile)), Plan.from_json(stored)
+        return task.predicting(studied_profile(folder.path)), Plan.from_json(stored)
     if task.predictor is None:  # else the device came with its profile
         task = task.predicting(obtain_profile(task.device, task.space, listener))
     made = _plan(task, engine, listener, clock())
     if task.predictor is not None:
-        save_profile(task.predictor.profile, profile)
-        task = task.predicting(load_profile(profile))  # the file has fewer digits: predict as a study that goes on will
+        save_profile(task.predictor.profile, folder.path / PROFILE_FILE)
+        task = task.predicting(studied_profile(folder.path))  # the file has fewer digits: predict as a study that goes on will
     write_atomic(stored, made.to_json())
     return task, made
 

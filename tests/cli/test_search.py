@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import time
 
@@ -10,6 +11,7 @@ import pytest
 
 import nasbench as nb
 from nasbench.analysis.study import open_study
+from nasbench.latency.profile import VERSION
 
 pytestmark = pytest.mark.slow  # it trains and measures: minutes on a busy machine
 
@@ -91,6 +93,20 @@ def test_the_same_command_again_trains_nothing(done):
     assert "winner" in again.stdout
     assert finished(open_study(path)) == before
     assert {p: p.stat().st_mtime_ns for p in path.glob("trials/*/result.json")} == began
+
+
+def test_a_study_whose_profile_is_older_does_not_go_on_and_is_still_read(done):
+    program, _ = done
+    path = program.folder / "runs" / "older"
+    shutil.copytree(program.folder / "runs" / "whole", path)
+    profile = path / "profile.json"
+    profile.write_text(profile.read_text().replace(f'"version": {VERSION}', '"version": 3', 1))
+    again = program("resume", "runs/older")
+    assert again.returncode == 2
+    said = again.stderr.strip().splitlines()[-1]
+    assert "profile.json is version 3" in said
+    assert "begin another one, under another --name" in said
+    assert open_study(path).predictor().profile.networks
 
 
 def test_another_command_is_refused(done):

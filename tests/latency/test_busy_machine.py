@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from nasbench.errors import DeviceError
 from nasbench.genotype import Block, Genotype
 from nasbench.latency import load_or_profile, local_device, make_card, measure, profile_path
 from nasbench.latency.measurement import MAX_WAITED
-from nasbench.latency.verify import verify_card
+from nasbench.latency.verify import judged, verify_card
 from nasbench.latency.waiting import now
 from nasbench.search.measuring import repeating
 
@@ -60,7 +59,7 @@ def test_a_search_gets_no_number() -> None:
     def session(networks):
         return measure(networks, DEVICE, min_rounds=6, max_seconds=5)
 
-    with pytest.raises(DeviceError, match="measuring needs a quiet machine; other work kept the cores"):
+    with pytest.raises(DeviceError, match=r"measuring needs a quiet machine; .*other work kept the cores"):
         repeating(session, lambda _: None, lambda _: None)({"one": network(32)})
 
 
@@ -72,6 +71,6 @@ def test_a_profile_is_not_stored() -> None:
 
 
 def test_a_card_is_neither_kept_nor_missed() -> None:
-    for target_ms in (0.001, 1e6):
-        found = verify_card(make_card(network(32), target_ms, replace(DEVICE)))
-        assert (found.answer, found.card.measured) == ("unsure", None)
+    found = verify_card(make_card(network(32), 1e6, DEVICE))
+    assert (found.answer, found.card.measured) == ("unsure", None)
+    assert judged(found.judged, 0.001) == "unsure"

@@ -25,7 +25,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def timed(*names: str) -> dict[str, object]:
-    return {name: {"visits": [[20.0, 5.0, 0.0, 0, 0]] * 2, "passes": [[0.0, 20.0], None]} for name in names}
+    return {name: {"visits": [[20.0, 5.0, 0.0, 0, 0]] * 2, "passes": [[0.0, 20.0], None], "calls": [0, 1]} for name in names}
 
 
 def two_groups() -> Path:
@@ -90,8 +90,10 @@ def test_lines_of_another_device_or_anchor_are_passed_over(change: dict[str, str
         {"networks": []},
         {"networks": {"a": 3}},
         {"networks": {"a": {"visits": None, "passes": None}}},
-        {"networks": {"a": {"visits": [[1, 2]], "passes": []}}},
-        {"networks": {"a": {"visits": [], "passes": []}}},
+        {"networks": {"a": {"visits": [[1, 2]], "passes": [], "calls": []}}},
+        {"networks": {"a": {"visits": [], "passes": [], "calls": []}}},
+        {"networks": {"a": {"visits": [[20.0, 5.0, 0.0, 0, 0]], "passes": [[0.0, 20.0]]}}},  # by an older version
+        {"version": 3},
     ],
 )
 def test_what_is_no_such_line_is_passed_over(line: bytes | dict[str, object]) -> None:

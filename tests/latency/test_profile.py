@@ -89,7 +89,7 @@ def damaged(path: Path, change: str) -> None:
         case "older":
             path.write_text(json.dumps(data | {"version": 1}))
         case "newer":
-            path.write_text(json.dumps(data | {"version": 4}))
+            path.write_text(json.dumps(data | {"version": 5}))
         case "of no version":
             path.write_text(json.dumps({k: v for k, v in data.items() if k != "version"}))
         case "edited":
@@ -105,8 +105,8 @@ def damaged(path: Path, change: str) -> None:
         ("binary", "is damaged"),
         ("foreign", "is no nasbench device profile"),
         ("list", "is no nasbench device profile"),
-        ("older", r"reads version 3 of device profiles; .*paper\.json is version 1;"),
-        ("newer", r"reads version 3 of device profiles; .*paper\.json is version 4;"),
+        ("older", r"reads version 4 of device profiles; .*paper\.json is version 1;"),
+        ("newer", r"reads version 4 of device profiles; .*paper\.json is version 5;"),
         ("of no version", "is version None"),
         ("edited", "its checksum differs"),
     ],
@@ -164,8 +164,8 @@ def test_an_older_version_is_read_where_a_study_that_had_it_is_looked_at(path: P
     whole = load_profile(path)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 2}))
     assert load_profile(path, past=True) == whole
-    with pytest.raises(DeviceError, match="reads version 3"):
+    with pytest.raises(DeviceError, match="reads version 4"):
         load_profile(path)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 1}))
-    with pytest.raises(DeviceError, match="reads version 3"):
+    with pytest.raises(DeviceError, match="reads version 4"):
         load_profile(path, past=True)

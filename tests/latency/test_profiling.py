@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype, inference, trace
@@ -17,9 +19,13 @@ from nasbench.latency.profiling import load_or_profile, profile_device, uncovere
 from nasbench.latency.signature import groups, signatures
 from nasbench.zoo import known
 
+CLOCK_MS = 0.02  # twice a call
+
 
 class Worker:
     """Answers profiling jobs by the paper device's law, on a machine of changing speed, two networks a group.
+
+    Its clock adds `CLOCK_MS` to each call.
 
     After `dies_after` groups, it dies.
     """
@@ -42,11 +48,13 @@ class Worker:
             speeds = draw.uniform(1, 1.5, job["rounds"]).tolist()  # of the group's rounds, in which all take their turn
             for name in pair:
                 layers = np.array([0.0, *map(self.law, signatures(trace(Genotype.from_yaml(job["networks"][name]))))])
+                calls = np.arange(len(layers)).clip(max=1)
                 number = self.first[-1] + group
                 seat = 10 * number + pair.index(name)
                 part[name] = {
                     "visits": [[float(layers.sum()) * s, 5.0 * s, self.waited, seat, number] for s in speeds],
-                    "passes": [None if self.silent else (layers * s * 1.1).tolist() for s in speeds],
+                    "passes": [None if self.silent else ((layers + CLOCK_MS * calls) * s).tolist() for s in speeds],
+                    "calls": None if self.silent else calls.tolist(),
                 }
             if on_part:
                 on_part(part)
@@ -73,6 +81,27 @@ def test_layers_add_up_to_the_network_and_the_clock_and_drift_are_out(worker: Wo
         assert [ms for _, ms in n.kernels] == pytest.approx([ms * factor for _, ms in truth.kernels])
         assert [s for s, _ in n.kernels] == [s for s, _ in truth.kernels]
         assert n.in_place
+
+
+@given(
+    st.lists(st.tuples(st.floats(1e-3, 10), st.integers(1, 4)), min_size=1, max_size=30),
+    st.floats(0, 1),
+    st.floats(0.8, 1.2),
+)
+def test_what_a_clock_adds_to_each_call_is_found_from_the_total(kernels: list[tuple[float, int]], clock: float, speed: float) -> None:
+    true, calls = np.array([ms for ms, _ in kernels]), np.array([n for _, n in kernels])
+    seen = true + clock * calls
+    if (true >= profiling.LEAST * seen).all():
+        assert profiling.without_clock(seen, calls, true.sum()) == pytest.approx(true)
+    for ms in (speed * true.sum(), 1e-3 * true.sum(), 9 * seen.sum()):  # whatever is said, the sum holds
+        found = profiling.without_clock(seen, calls, ms)
+        assert found.sum() == pytest.approx(ms)
+        assert (found > 0).all()
+
+
+def test_what_passes_between_kernels_is_shared_out_by_calls() -> None:
+    found = profiling.without_clock(np.array([1.0, 2.0, 0.0]), np.array([1, 3, 0]), 3.4)
+    assert found == pytest.approx([1.1, 2.3, 0.0])  # a layer without a call, such as dropout, takes none
 
 
 def test_kernels_of_a_runtime_that_fuses_are_timed_as_the_sum_of_their_layers(worker: Worker, paper, some) -> None:

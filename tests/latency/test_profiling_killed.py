@@ -25,7 +25,8 @@ for i in range(0, len(names), 3):
     part = {}
     for name in names[i : i + 3]:
         layers = [0.0, *(0.01 + layer.macs / 1e7 for layer in trace(Genotype.from_yaml(job["networks"][name]))[1:])]
-        part[name] = {"visits": [[sum(layers), 5.0, 0.0, i, 0]] * job["rounds"], "passes": [layers] * job["rounds"]}
+        calls = [0] + [1] * (len(layers) - 1)
+        part[name] = {"visits": [[sum(layers), 5.0, 0.0, i, 0]] * job["rounds"], "passes": [layers] * job["rounds"], "calls": calls}
     print(json.dumps({"part": part}), flush=True)
 print(json.dumps({"result": None}), flush=True)
 """

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
+from operator import eq
 from pathlib import Path
 
 import onnx
@@ -18,6 +21,7 @@ from nasbench.latency.runtimes.cuda_graphs import WARM_RUNS, captured
 from nasbench.latency.runtimes.eager import EventRecorder, Walk
 from nasbench.latency.runtimes.onnx_session import owners
 from nasbench.latency.runtimes.torch_network import TorchNetwork
+from nasbench.latency.signature import groups, signatures
 from nasbench.network import build, build_trace
 from nasbench.network.onnx import onnx_model
 from nasbench.zoo import known
@@ -39,7 +43,7 @@ def test_walking_computes_what_the_network_computes(name: str) -> None:
     g = adapt(known(name), input=(3, 64, 64))
     net, image = build(g).eval(), torch.randn(1, 3, 64, 64)
     walk, seen = Walk(net, len(trace(g))), []
-    walk.calls[-1] = lambda *args, call=walk.calls[-1], **kwargs: seen.append(call(*args, **kwargs)) or seen[0]
+    walk.functions[-1] = lambda *args, call=walk.functions[-1], **kwargs: seen.append(call(*args, **kwargs)) or seen[0]
     times = walk.times(image)
     with torch.no_grad():
         assert torch.equal(seen[0], net(image))
@@ -63,14 +67,11 @@ def test_a_loaded_network_runs_whole_and_layer_by_layer(runtime: str) -> None:
 @pytest.mark.parametrize(
     "name", ["mobilenet_v3_small", "shufflenet_v2_x1_0", "googlenet", "densenet121", "efficientnet_b0", "resnet50", "preresnet18"]
 )
-def test_each_node_that_onnxruntime_runs_belongs_to_a_layer(name: str, tmp_path: Path) -> None:
+def test_each_node_that_onnxruntime_runs_belongs_to_a_layer(name: str) -> None:
     g = adapt(known(name), input=(3, 64, 64))
     layers = inference(trace(g))
-    options = onnxruntime.SessionOptions()
-    options.optimized_model_filepath, options.log_severity_level = str(tmp_path / "optimised.onnx"), 4
     model = onnx_model(g, build(g).eval())
-    onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    nodes = onnx.load(tmp_path / "optimised.onnx").graph.node
+    nodes = optimised(model)
     found = owners(nodes, layers)
     assert len(found) == len(nodes) < len(model.graph.node)
     assert 0 not in found
@@ -81,6 +82,44 @@ def test_each_node_that_onnxruntime_runs_belongs_to_a_layer(name: str, tmp_path:
     convolutions = [layer.index for layer in layers if layer.kind == "conv"]
     fused = [owner for node, owner in zip(nodes, found, strict=True) if node.op_type.endswith("Conv") and layers[owner].kind != "norm"]
     assert sorted(fused) == convolutions
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v1", "mobilenet_v2", "resnet50", "googlenet", "densenet121", "preresnet18"])
+def test_onnxruntime_lays_data_out_anew_where_the_signatures_say_so(name: str) -> None:
+    reordered, said = layouts(name)
+    assert said == reordered
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v3_large", "mnasnet_a1", "efficientnet_b0"])
+def test_with_squeeze_and_excitation_it_does_so_too_but_for_some_of_one_cell(name: str) -> None:
+    reordered, said = layouts(name)
+    assert sum(map(bool, said)) > 8
+    assert sum(map(eq, reordered, said)) > 0.87 * len(said)
+
+
+def layouts(name: str) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+    """Of each kernel of a known network, whether onnxruntime changes the layout before and after it, and its signature's borders."""
+    g = adapt(known(name), input=(3, 64, 64))
+    layers, nodes = inference(trace(g)), optimised(onnx_model(g, build(g).eval()))
+    kernels = groups(layers)
+    kernel = {layer: k for k, members in enumerate(kernels) for layer in members}
+    done: list[set[str]] = [set() for _ in kernels]
+    for node, owner in zip(nodes, owners(nodes, layers), strict=True):
+        done[kernel[owner]].add(node.op_type)
+    if not any("Reorder" in op for ops in done for op in ops):
+        pytest.skip("onnxruntime has no blocked layout on this processor")
+    said = [s.borders for s in signatures(layers, fused=True)]
+    return [("reads",) * ("ReorderInput" in ops) + ("writes",) * ("ReorderOutput" in ops) for ops in done], said
+
+
+def optimised(model: onnx.ModelProto) -> Sequence[onnx.NodeProto]:
+    """The nodes that onnxruntime runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "optimised.onnx"
+        options = onnxruntime.SessionOptions()
+        options.optimized_model_filepath, options.log_severity_level = str(path), 4
+        onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        return onnx.load(path).graph.node
 
 
 def test_layers_that_are_fused_take_no_time_of_their_own() -> None:

@@ -46,8 +46,9 @@ def test_groups() -> None:
 def test_every_layer_of_every_known_network_survives_a_file() -> None:
     found = {s for name in known() for fused in (False, True) for s in signatures(trace(known(name)), fused)}
     assert {s.tail for s in found} >= {(), ("norm", "relu6"), ("norm", "add")}
+    assert {s.borders for s in found} == {(), ("reads",), ("writes",), ("reads", "writes")}
     assert {Signature.from_json(json.loads(json.dumps(s.to_json()))) for s in found} == found
-    assert {len(features(s)) for s in found} == {18}
+    assert {len(features(s)) for s in found} == {22}
     assert {len(work(s)) for s in found} == {8}
 
 
@@ -141,6 +142,38 @@ def chain(*rows: tuple[str, tuple[int, ...]]) -> list[Layer]:
 )
 def test_where_a_kernel_ends(rows: list[tuple[str, tuple[int, ...]]], expected: list[tuple[int, ...]]) -> None:
     assert sorted(groups(chain(*rows))) == sorted(expected)
+
+
+def bordered(name: str) -> Counter[tuple[str, tuple[str, ...]]]:
+    """How many kernels of a known network lie at a border of layouts, by group."""
+    return Counter((group(s), s.borders) for s in signatures(trace(known(name)), fused=True) if s.borders)
+
+
+def test_only_the_last_kernel_of_networks_of_convolutions_hands_over_in_another_layout() -> None:
+    for name in ("mobilenet_v2", "resnet50", "googlenet", "densenet121"):
+        assert bordered(name) == {("gap", ("writes",)): 1}, name
+    assert not any(s.borders for s in signatures(trace(known("mobilenet_v3_large"))))  # layers that run one by one have none
+
+
+def test_squeeze_and_excitation_is_a_border_on_both_sides() -> None:
+    """Its product is read by the projection, and reads the depthwise convolution; its gate and the sum behind it are in blocks."""
+    found = bordered("mobilenet_v3_small")
+    assert found["depthwise convolution", ("writes",)] == 9
+    assert found["pointwise convolution", ("reads",)] == 9
+    assert found["convolution of one cell", ("writes",)] == 9
+
+
+def test_a_sum_with_a_term_in_another_layout_is_at_a_border() -> None:
+    def borders(*rows: tuple[str, tuple[int, ...]]) -> list[tuple[str, ...]]:
+        return [s.borders for s in signatures(chain(*rows), fused=True)]
+
+    # The slice is not in blocks; whoever reads a sum with it reads it plain.
+    assert borders(("slice", (0,)), ("conv", (0,)), ("add", (1, 2)), ("conv", (3,))) == [(), ("reads",), ("reads",)]
+    assert borders(("conv", (0,)), ("conv", (0,)), ("add", (1, 2)), ("conv", (3,))) == [(), (), ()]
+    # The first convolution is computed before the second and holds the sum with it: order of computation counts, not of heads.
+    assert borders(("conv", (0,)), ("conv", (0,)), ("norm", (1,)), ("add", (2, 3)), ("act", (4,)), ("conv", (5,))) == [(), (), ()]
+    assert borders(("conv", (0,)), ("slice", (1,))) == [("writes",), ()]
+    assert borders(("conv", (0,)), ("slice", (1,)), ("conv", (1,))) == [("writes",), (), ()]  # one of its readers is enough
 
 
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])

@@ -26,14 +26,18 @@ def load(g: Genotype, device: Device) -> Loaded:
 
 
 class Walk:
-    """Runs a built network node by node, as its generated code does, with a clock around each; `count` layers are in its trace."""
+    """Runs a built network node by node, as its generated code does, with a clock around each.
+
+    Its trace has `count` layers, of `calls` nodes each.
+    """
 
     def __init__(self, net: fx.GraphModule, count: int) -> None:
         self.nodes = [node for node in net.graph.nodes if node.op not in ("placeholder", "output")]
         self.image = next(node for node in net.graph.nodes if node.op == "placeholder")
         self.owners: list[int] = [node.meta["layer"] for node in self.nodes]
         self.count = count
-        self.calls = [_call(net, node) for node in self.nodes]
+        self.calls = [self.owners.count(layer) for layer in range(count)]
+        self.functions = [_call(net, node) for node in self.nodes]
         position = {node: i for i, node in enumerate(self.nodes)}
         ends = {node: max(position.get(user, len(self.nodes)) for user in node.users) for node in (self.image, *self.nodes)}
         self.dead: list[list[fx.Node]] = [[] for _ in range(len(self.nodes) + 1)]
@@ -45,7 +49,7 @@ class Walk:
         """What `clock` said before and after each node of one pass over `image`."""
         values: dict[fx.Node, Any] = {self.image: image}
         said = []
-        for node, call, dead in zip(self.nodes, self.calls, self.dead, strict=False):
+        for node, call, dead in zip(self.nodes, self.functions, self.dead, strict=False):
             args = fx.node.map_arg(node.args, values.__getitem__)
             start = clock()
             value = call(*args, **node.kwargs)
@@ -72,7 +76,7 @@ class WalkRecorder:
     """Walks, kept."""
 
     def __init__(self, walk: Walk, image: torch.Tensor) -> None:
-        self._walk, self._image = walk, image
+        self._walk, self._image, self.calls = walk, image, walk.calls
         self._passes: list[list[float]] = []
 
     def run(self) -> None:
@@ -90,6 +94,7 @@ class EventRecorder:
     ) -> None:
         """`event` records and returns one, `wait` returns when all have happened."""
         self._walk, self._image, self._event, self._wait = walk, image, event or _event, wait
+        self.calls = walk.calls
         self._passes: list[list[float]] = []
 
     def run(self) -> None:

@@ -52,6 +52,7 @@ class SessionRecorder:
 
         self._feed, self._count = feed, len(layers)
         self._owners = owners(onnx.load_model_from_string(optimised).graph.node, layers)
+        self.calls = [self._owners.count(layer) for layer in range(len(layers))]
         self._folder = tempfile.TemporaryDirectory(prefix="nasbench-onnx-")
         options = _options(onnxruntime, device)
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # it is done

@@ -16,7 +16,7 @@ from typing import Any
 from nasbench.errors import NasbenchError, StudyError
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, cost
-from nasbench.latency import load_profile, save_profile
+from nasbench.latency import save_profile
 from nasbench.search.arms import COUNTED, Arm, Listener, work
 from nasbench.search.engines.engine import Engine
 from nasbench.search.engines.open import open_engine
@@ -28,13 +28,13 @@ from nasbench.search.fit.request import MAY_CHANGE
 from nasbench.search.fit.sizing import sizing
 from nasbench.search.fit.surface import FEWEST, Fit, fit_surface
 from nasbench.search.fit.task import FitTask
-from nasbench.search.folder import CANDIDATES_FILE, FIT_FILE, StudyFolder
+from nasbench.search.folder import CANDIDATES_FILE, FIT_FILE, PROFILE_FILE, StudyFolder
 from nasbench.search.ledger import Ledger
 from nasbench.search.measuring import MEASUREMENTS_FILE, Measurements
 from nasbench.search.phase import Asked, Phase
 from nasbench.search.plan import Clock
 from nasbench.search.plugins import keep, named
-from nasbench.search.profiling import obtain_profile
+from nasbench.search.profiling import obtain_profile, studied_profile
 from nasbench.search.recording import teller
 from nasbench.search.records import Trial, plain
 from nasbench.spaces import load_space
@@ -124,13 +124,13 @@ def _planned(task: FitTask, folder: StudyFolder, engine: Engine, listener: Liste
     """The task with its device profiled, the plan and the lattice's networks; a fit that goes on does as it began."""
     stored = folder.path / "plan.json"
     if stored.exists():
-        task = task.predicting(load_profile(folder.path / "profile.json")) if task.device is not None else task
+        task = task.predicting(studied_profile(folder.path)) if task.device is not None else task
         return task, FitPlan.from_json(stored), read_items(folder.path / CANDIDATES_FILE)[GRID]
     if task.device is not None and task.predictor is None:
         task = task.predicting(obtain_profile(task.device, load_space(SPACE), listener))
     made, items = _plan(task, engine, listener, _kept(task, folder), clock())
     if task.predictor is not None:
-        save_profile(task.predictor.profile, folder.path / "profile.json")
+        save_profile(task.predictor.profile, folder.path / PROFILE_FILE)
     write_items(folder.path / CANDIDATES_FILE, {GRID: items})
     write_atomic(stored, made.to_json())
     return task, made, items
