@@ -95,7 +95,7 @@ def test_there_are_studies():
     assert STUDIES
 
 
-@pytest.mark.parametrize(("name", "pictures", "tables"), [("01_field_guide", 4, 20), ("02_pareto_mbconv", 8, 4)])
+@pytest.mark.parametrize(("name", "pictures", "tables"), [("01_field_guide", 4, 20), ("02_pareto_mbconv", 8, 4), ("03_scaling", 2, 5)])
 def test_notebooks_are_kept_with_their_outputs(name, pictures, tables):
     """So that they can be read without running them; nothing in them tells of the machine's folders."""
     cells = code_cells(FOLDER / f"{name}.ipynb")
