@@ -221,10 +221,12 @@ def test_this_machine_is_profiled(nasbench, tmp_path: Path, runtime: str) -> Non
     nasbench.env["NASBENCH_CACHE"] = str(tmp_path / "cache")
     words = ("--space", "tiny", "--runtime", runtime, "--threads", "1", "--json")
     done = nasbench("device", "profile", *words)
+    if "a profile needs a quiet machine" in done.stderr:
+        pytest.skip("this machine is too busy to be profiled")
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)
     assert (data["device"]["runtime"], data["device"]["threads"]) == (runtime, 1)
-    assert data["noisy"] or Path(data["file"]).exists()
+    assert load_profile(Path(data["file"])).device == local_device(1, runtime=runtime)
 
 
 PAGE = (Path(__file__).parents[2] / "docs" / "devices.md").read_text()
