@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow  # drivers that are fresh interpreters, Ray cluste
 
 TRIALS = 10
 FINALS = 2 * (3 + len(KNOWN))  # seeds of finalists and known networks
+LONG_S = 12  # a trial that is longer than a worker's start, which Tune gives up where another worker is free before
 ENGINES = pytest.mark.parametrize("engine", ["local", "ray"])
 
 
@@ -64,6 +65,11 @@ def check_complete(folder, trials=TRIALS):
 def begun(folder, trial):
     """The processes that worked on a trial."""
     return (folder / "trials" / f"{trial.phase}-{trial.number:04d}" / "started").read_text().split()
+
+
+def at_work(folder):
+    """How many trials have begun and not answered."""
+    return sum((place / "started").exists() and not (place / "result.json").exists() for place in (folder / "trials").glob("*-*"))
 
 
 @pytest.fixture(scope="module")
@@ -140,17 +146,20 @@ def test_workers_killed_at_five_random_moments(engine, tmp_path):
 def nodes():
     """A cluster of three nodes in this machine, where the driver's own has no room for trials."""
     command = [sys.executable, str(Path(__file__).with_name("three_nodes.py"))]
-    cluster = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    environment = {**os.environ, "TRIAL_S": str(LONG_S)}
+    cluster = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
     cluster.address = cluster.stdout.readline().strip()
     yield cluster
     cluster.communicate("end\n", timeout=60)
 
 
 def test_a_node_dies_under_a_search(nodes, tmp_path):
-    folder, wanted = tmp_path / "study", 16
+    folder, wanted = tmp_path / "study", 4
     process = start(folder, "ray", 2, wanted, nodes.address)
-    for _ in range(6):
-        assert process.stdout.readline(), process.stderr.read()
+    assert process.stdout.readline(), process.stderr.read()
+    while at_work(folder) < 2:  # one on each of the two nodes that have room
+        assert process.poll() is None, "both nodes never worked at the same time"
+        time.sleep(0.1)
     before = ended(folder)
     print("kill", file=nodes.stdin, flush=True)
     assert nodes.stdout.readline().strip() == "killed"
