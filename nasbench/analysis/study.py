@@ -18,6 +18,7 @@ from nasbench.analysis.rungs import Spent, spent
 from nasbench.errors import StudyError
 from nasbench.files import write_atomic
 from nasbench.latency import Device, Predictor, Profile, load_profile
+from nasbench.latency.profile import MEASURED_ALIKE
 from nasbench.search.copying import stored_trials
 from nasbench.search.folder import PROFILE_FILE, StudyFolder
 from nasbench.search.records import Trial
@@ -148,8 +149,9 @@ class Study:
 
     @property
     def measured_by(self) -> int | None:
-        """Version of the measuring process, which is that of the device's profile; None before. Another's latencies do not compare."""
-        return (self._json(PROFILE_FILE) or {}).get("version")
+        """Version of the measuring process; None before there is a profile. Another's latencies do not compare."""
+        found = (self._json(PROFILE_FILE) or {}).get("version")
+        return min(found, MEASURED_ALIKE) if isinstance(found, int) else None
 
     def predictor(self) -> Predictor:
         """Predicts latencies as the study does, from its own profile.

@@ -21,7 +21,7 @@ FEWEST = 5  # networks a predictor is fitted on
 FOLDS = 5
 REACH = 1.5  # times beyond the fastest and slowest profiled network; farther out is extrapolation
 GUESS = 0.5  # relative error granted to kernels of groups that were never timed
-AT_ONCE = 1000  # networks whose kernels are held in memory together
+AT_ONCE = 1000  # networks at a time: millions of kernels in memory would slow Python's garbage collector
 MOST_BEYOND = 0.25  # of a network's time may be in kernels of sizes far from those timed
 
 

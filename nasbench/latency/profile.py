@@ -20,6 +20,7 @@ from nasbench.latency.signature import Signature
 FORMAT = "nasbench device profile"
 VERSION = 4
 PAST = (2, 3)  # in the same format: 2 of a measuring process that gave freed memory back, both of kernels timed with the clock
+MEASURED_ALIKE = 3  # whole networks, from this version on
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def load_profile(path: Path, *, past: bool = False, again: str = "profile the de
     """The profile in a file.
 
     Args:
-        past: also one of an older version, whose latencies are those of an older measuring process: to look at a study that had it.
+        past: also one of an older version, see `PAST`: to look at a study that had it.
         again: what an error advises.
 
     Raises:

@@ -239,7 +239,11 @@ def work(s: Signature) -> tuple[float, ...]:
 
 
 def features(s: Signature) -> tuple[float, ...]:
-    """What makes a kernel faster or slower than its work says: sizes, and whether channels fill vector registers."""
+    """What makes a kernel faster or slower than its work says.
+
+    Sizes; whether channels and rows fill vector registers; what its tail has (onnxruntime bounds by relu within a convolution, by
+    relu6 in a pass after it, and runs silu as a kernel of its own); and whether it is at a border of layouts.
+    """
     (cin, h, w), (cout, oh, ow) = s.reads[0], s.shape
     area, groups, stride, dilation = 1, 1, 1, 1
     if s.kind == "conv":
