@@ -120,7 +120,7 @@ def _search(request: Request, path: Path, as_json: bool) -> int:
     with Reporter() as reporter:
         outcome = run(task, path, reporter, show, time.monotonic() - began)
     study = open_study(path)
-    if not study.front().empty:
+    if study.summary() or not study.front().empty:  # with successive halving, perhaps only the last round trained to the end
         study.write_front()
         save_front(study)
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasbench.cli.shared import console, rows_of, say, table
@@ -103,7 +104,13 @@ def show_outcome(request: Request, study: Study, outcome: Outcome, seconds: floa
     show_summary(study)
     if not outcome.complete:
         say("the time limit ended the search before all planned trials; a longer --time with another --name does more")
-    say(f"\n{show_duration(seconds)}; study in {study.path}: front.png, front.csv, best/card.json, best/genotype.yaml")
+    say(f"\n{show_duration(seconds)}; study in {study.path}: {', '.join(results(study.path))}")
+
+
+def results(path: Path) -> list[str]:
+    """The files in a study's folder that its user may want to open."""
+    names = ("front.png", "front.csv", "best/card.json", "best/genotype.yaml", "best/weights.safetensors")
+    return [name for name in names if (path / name).exists()]
 
 
 def show_summary(study: Study) -> None:
