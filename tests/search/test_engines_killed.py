@@ -21,7 +21,6 @@ pytestmark = pytest.mark.slow  # drivers that are fresh interpreters, Ray cluste
 
 TRIALS = 10
 FINALS = 2 * (3 + len(KNOWN))  # seeds of finalists and known networks
-LONG_S = 12  # a trial that is longer than a worker's start, which Tune gives up where another worker is free before
 ENGINES = pytest.mark.parametrize("engine", ["local", "ray"])
 
 
@@ -146,7 +145,7 @@ def test_workers_killed_at_five_random_moments(engine, tmp_path):
 def nodes():
     """A cluster of three nodes in this machine, where the driver's own has no room for trials."""
     command = [sys.executable, str(Path(__file__).with_name("three_nodes.py"))]
-    environment = {**os.environ, "TRIAL_S": str(LONG_S)}
+    environment = {**os.environ, "TRIAL_S": "3"}  # shorter than a worker's start, and long enough to be killed in
     cluster = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
     cluster.address = cluster.stdout.readline().strip()
     yield cluster
@@ -154,7 +153,7 @@ def nodes():
 
 
 def test_a_node_dies_under_a_search(nodes, tmp_path):
-    folder, wanted = tmp_path / "study", 4
+    folder, wanted = tmp_path / "study", 8
     process = start(folder, "ray", 2, wanted, nodes.address)
     assert process.stdout.readline(), process.stderr.read()
     while at_work(folder) < 2:  # one on each of the two nodes that have room

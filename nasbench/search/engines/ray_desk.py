@@ -13,8 +13,8 @@ from typing import Any
 from nasbench.search.engines.calls import finished, read_answer, too_long
 from nasbench.search.engines.engine import Finished
 
-# How long Tune waits after a result for the call that it brings. Tune looks for new trials ten times a second: without this each would
-# wait for 50 ms on average. Meanwhile other results wait.
+# How long Tune waits after an answer for the call that it brings. An idle worker asks ten times a second: without this each call would wait
+# for 50 ms on average. Meanwhile other answers wait.
 PROMPT_S = 0.25
 
 
@@ -24,17 +24,20 @@ class _Open:
     limit_s: float | None
     submitted: float
     started: float | None = None
+    worker: str | None = None
     actor: Any = None
 
 
 class Desk:
-    """Where the engine leaves calls and finds answers; every method may be called from either thread."""
+    """Where the engine leaves calls and workers find them; every method may be called from either thread."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._waiting: deque[Any] = deque()
         self._open: dict[int, _Open] = {}
         self._ended: queue.SimpleQueue[tuple[int, Finished]] = queue.SimpleQueue()
+        self._starting: set[str] = set()
+        self._idle: set[str] = set()
         self._answered = False
         self._closed = False
 
@@ -98,27 +101,48 @@ class Desk:
         with self._changed:
             return any(call.started for call in self._open.values())
 
-    def next(self) -> Any:
-        """The next call, or None when there is none; waits for one where nothing runs that Tune could look after meanwhile."""
+    def begins(self, worker: str) -> bool:
+        """Whether a call waits that another worker is needed for; this one starts then. Waits while nothing runs."""
         with self._changed:
-            self._changed.wait_for(lambda: self._open or self._closed)
+            self._attend()
+            needed = not self._closed and len(self._waiting) > len(self._starting) + len(self._idle)
+            if needed:
+                self._starting.add(worker)
+            return needed
+
+    def next(self, worker: str, actor: Any) -> Any:
+        """The call that a worker does now, or None when there is none: it is idle then. Waits while nothing runs."""
+        with self._changed:
+            self._starting.discard(worker)
+            self._idle.add(worker)
+            self._attend()
             if self._answered:
                 self._changed.wait_for(lambda: self._waiting or self._closed, PROMPT_S)
                 self._answered = False
-            return self._waiting.popleft() if self._waiting and not self._closed else None
+            if self._closed or not self._waiting:
+                return None
+            call = self._waiting.popleft()
+            self._idle.discard(worker)
+            entry = self._open[call.number]
+            entry.started, entry.worker, entry.actor = time.monotonic(), worker, actor
+            return call
 
-    def started(self, number: int, actor: Any) -> None:
-        """A worker has begun a call."""
-        with self._changed:
-            if call := self._open.get(number):
-                call.started, call.actor = time.monotonic(), actor
+    def _attend(self) -> None:
+        """Nothing runs that Tune could look after meanwhile."""
+        self._changed.wait_for(lambda: self._open or self._closed)
 
     def answered(self, number: int, answer: bytes, seconds: float) -> None:
         """A worker has answered."""
         self._end(number, lambda call: finished(call.key, read_answer(answer), seconds, 0))
 
-    def died(self, number: int, why: str) -> None:
-        """A worker has ended without an answer."""
+    def left(self, worker: str, why: str) -> None:
+        """A worker has ended: its call has no answer. One that could not even start takes a call along, else others would try for ever."""
+        with self._changed:
+            self._idle.discard(worker)
+            lost = [number for number, call in self._open.items() if call.worker == worker]
+            if worker in self._starting and self._waiting:
+                lost = [self._waiting.popleft().number]
+            self._starting.discard(worker)
 
         def reason(call: _Open) -> Finished:
             seconds = time.monotonic() - (call.started or call.submitted)
@@ -126,7 +150,8 @@ class Desk:
                 return too_long(call.key, call.limit_s, seconds)
             return Finished(call.key, "died", reason=f"the trial's process ended without a result: {why}", seconds=seconds)
 
-        self._end(number, reason)
+        for number in lost:
+            self._end(number, reason)
 
     def _end(self, number: int, made: Any) -> None:
         with self._changed:

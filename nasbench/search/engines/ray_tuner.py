@@ -1,4 +1,8 @@
-"""Tune's side of the Ray engine: a Searcher that hands out the engine's calls, and a callback that hands back their answers. Imports Ray.
+"""Tune's side of the Ray engine: a Searcher that begins workers, and a callback that takes their answers and gives them more. Imports Ray.
+
+A trial of Tune is a worker here, which is given one call after another and answers each with a result. Were each call a trial, with
+`reuse_actors`, Tune would give one whose worker still starts to another worker that is free before, and end the one that starts: calls that
+are shorter than a start would run one at a time.
 
 Tune keeps nothing for us: its folder is thrown away and never restored from.
 """
@@ -7,7 +11,6 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from ray.tune.stopper import Stopper
 from nasbench.errors import NasbenchError
 from nasbench.search.engines.carry import forget, unload
 from nasbench.search.engines.ray_desk import Desk
-from nasbench.search.engines.ray_worker import ANSWER, CALL, Driver, Seat
+from nasbench.search.engines.ray_worker import ANSWER, Call, Driver, Seat
 
 
 def run_tuner(
@@ -37,15 +40,14 @@ def run_tuner(
     Tuner(
         tune.with_resources(seat, resources),
         tune_config=TuneConfig(
-            search_alg=Calls(desk),
+            search_alg=Workers(desk),
             num_samples=-1,
             max_concurrent_trials=workers,
-            reuse_actors=True,
             trial_name_creator=_name,
             trial_dirname_creator=_name,
         ),
         run_config=RunConfig(
-            name="calls",
+            name="workers",
             storage_path=str(folder),
             stop=Closed(desk),
             callbacks=[Answers(desk)],
@@ -55,18 +57,17 @@ def run_tuner(
     ).fit()
 
 
-class Calls(Searcher):
-    """What to try next is whatever the engine was given next."""
+class Workers(Searcher):
+    """What to try next is another worker, where a call waits for one."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self._desk = desk
 
     def suggest(self, trial_id: str) -> Any:
-        call = self._desk.next()
-        if call is None:
-            return Searcher.FINISHED if self._desk.closed else None
-        return {CALL: call}
+        if self._desk.begins(trial_id):
+            return {}
+        return Searcher.FINISHED if self._desk.closed else None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """`Answers` tells the engine: it knows why a trial failed."""
@@ -80,37 +81,43 @@ class Calls(Searcher):
 
 
 class Answers(Callback):
-    """Hands a trial's answer to the engine, or the reason why there is none."""
+    """Gives workers their calls, and hands the answers to the engine, or the reason why there is none."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._calls: dict[str, Call] = {}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
-        self._desk.started(trial.config[CALL].number, trial.temporary_state.ray_actor)
+        self._give(trial)
 
-    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
-        found = (trial.last_result or {}).pop(ANSWER, None)  # Tune keeps results to its end, and has no use for this one
-        if found is None:
-            return
-        call, (answer, seconds, files) = trial.config[CALL], found
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
+        found = result.pop(ANSWER, None)  # Tune keeps a worker's last result, and has no use for this; an idle worker has none
+        if found is not None:
+            self._take(self._calls.pop(trial.trial_id), *found)
+        self._give(trial)
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        call = self._calls.pop(trial.trial_id, None)
+        if call is not None and call.luggage is not None:
+            forget(call.luggage)
+        self._desk.left(trial.trial_id, _reason(trial.error_file))
+
+    def _give(self, trial: Any) -> None:
+        actor = trial.temporary_state.ray_actor
+        call = self._desk.next(trial.trial_id, actor)
+        if call is not None:
+            self._calls[trial.trial_id] = call
+            actor.take.remote(call)  # before the next step: an actor does what it is asked for in that order
+
+    def _take(self, call: Call, answer: bytes, seconds: float, files: dict[str, bytes] | None) -> None:
         try:
-            if files is not None:
+            if files is not None and call.luggage is not None:
                 unload(call.luggage, files)
         except NasbenchError as error:
             answer = pickle.dumps(("error", str(error), ""))
-        self._leave(trial)
-        self._desk.answered(call.number, answer, seconds)
-
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
-        self._leave(trial)
-        self._desk.died(trial.config[CALL].number, _reason(trial.error_file))
-
-    def _leave(self, trial: Any) -> None:
-        """Let go of what a call carried: Tune keeps its trials to the end."""
-        call = trial.config[CALL]
         if call.luggage is not None:
             forget(call.luggage)
-        trial.config[CALL] = replace(call, payload=b"", luggage=None)
+        self._desk.answered(call.number, answer, seconds)
 
 
 class Closed(Stopper):
@@ -127,7 +134,7 @@ class Closed(Stopper):
 
 
 def _name(trial: Any) -> str:
-    return f"{trial.config[CALL].number}-{trial.trial_id}"
+    return f"worker-{trial.trial_id}"
 
 
 def _reason(file: str | None) -> str:

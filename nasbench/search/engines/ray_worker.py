@@ -1,4 +1,4 @@
-"""The worker's side of the Ray engine: a Tune trainable whose process runs one call after another. Imports Ray."""
+"""The worker's side of the Ray engine: a Tune trainable that runs one call after another, a result each. Imports Ray."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from nasbench.search.engines.calls import answered, describe
 from nasbench.search.engines.carry import Luggage, at_hand
 from nasbench.search.lock import start_ticks
 
-CALL, ANSWER = "call", "answer"  # of a trial's configuration and of its result
+ANSWER = "answer"  # of a trial's results
+IDLE_S = 0.1  # between two looks of an idle worker for its next call
 INHERITED = ("NASBENCH_CACHE", "XDG_CACHE_HOME")  # where the machine's measurement lock lies
 Prepare = Callable[[Any], None]
 
@@ -90,12 +91,12 @@ class Call:
 
 
 class Seat(tune.Trainable):
-    """A worker's place: takes a call, answers it, and is given the next. What is wrong with it is said as a call's answer."""
+    """A worker: takes a call, answers it, and is given the next. What is wrong with it is said as a call's answer."""
 
     def setup(  # type: ignore[override] # Tune adds what `with_parameters` was given
         self, config: dict[str, Any], driver: Driver, preload: tuple[str, ...], prepare: tuple[Prepare, Any] | None
     ) -> None:
-        self._call: Call = config[CALL]
+        self._call: Call | None = None
         self._wrong = ""
         try:
             settle(driver)
@@ -107,17 +108,20 @@ class Seat(tune.Trainable):
         except Exception as error:  # noqa: BLE001 -- whatever it is, it is the same for every call, and the driver says it
             self._wrong = f"a worker on {platform.node()} cannot begin: {describe(error)}"
 
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self._call = new_config[CALL]
-        return True
+    def take(self, call: Call) -> None:
+        """Be given the call of the next step."""
+        self._call = call
 
     def step(self) -> dict[str, Any]:
+        call, self._call = self._call, None
+        if call is None:
+            time.sleep(IDLE_S)
+            return {}
         started = time.monotonic()
-        answer, files = (pickle.dumps(("error", self._wrong, "")), None) if self._wrong else self._answer()
-        return {ANSWER: (answer, time.monotonic() - started, files), "done": True}
+        answer, files = (pickle.dumps(("error", self._wrong, "")), None) if self._wrong else self._answer(call)
+        return {ANSWER: (answer, time.monotonic() - started, files)}
 
-    def _answer(self) -> tuple[bytes, dict[str, bytes] | None]:
-        call = self._call
+    def _answer(self, call: Call) -> tuple[bytes, dict[str, bytes] | None]:
         files: dict[str, bytes] = {}
 
         def run(payload: bytes) -> Any:

@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import jobs
 import pytest
@@ -249,19 +250,75 @@ def test_a_cluster_that_does_not_answer_is_said_at_once(address):
         engine.submit("key", jobs.double, 1)
 
 
-def test_the_desk_knows_who_was_cancelled():
-    class Call:
-        number = 1
-
+def desk_with(*numbers):
     desk = Desk()
-    desk.leave("key", Call, None)
-    assert desk.next() is Call
-    desk.started(1, "actor")
-    assert desk.drop("key") == "actor"
-    desk.died(1, "killed")
+    for number in numbers:
+        desk.leave(f"key {number}", SimpleNamespace(number=number), None)
+    return desk
+
+
+def test_the_desk_knows_who_was_cancelled():
+    desk = desk_with(1)
+    assert desk.begins("worker")
+    assert desk.next("worker", "actor").number == 1
+    assert desk.drop("key 1") == "actor"
+    desk.left("worker", "killed")
     assert desk.take(0) == []
     desk.close()
-    assert desk.next() is None
+    assert not desk.begins("another")
+    assert desk.next("another", "actor") is None
+
+
+def test_a_worker_begins_only_for_a_call_that_nobody_will_take():
+    desk = desk_with(1, 2)
+    assert [desk.begins(worker) for worker in "abc"] == [True, True, False]
+    assert desk.next("a", None).number == 1
+    desk.leave("key 3", SimpleNamespace(number=3), None)
+    assert desk.begins("c"), "a is at work, and b starts"
+
+
+def test_calls_wait_for_no_worker_that_starts():
+    """However long it takes, or if it never does: who is free takes what is next, and the other goes on starting."""
+    desk = desk_with(1, 2)
+    assert desk.begins("a")
+    assert desk.begins("b")
+    assert [desk.next("a", None).number for _ in range(2)] == [1, 2]
+    desk.leave("key 3", SimpleNamespace(number=3), None)
+    assert not desk.begins("c")
+    assert desk.next("b", None).number == 3
+
+
+def test_an_idle_worker_is_asked_before_another_begins():
+    desk = desk_with(1)
+    desk.begins("a")
+    desk.next("a", None)
+    assert desk.next("a", None) is None
+    desk.leave("key 2", SimpleNamespace(number=2), None)
+    assert not desk.begins("b")
+    desk.left("a", "killed")
+    assert desk.begins("b")
+
+
+def test_what_a_lost_worker_takes_along():
+    """Its own call; where it could not even start the oldest, since others that start might all fail; if it was idle none."""
+    desk = desk_with(1, 2)
+    desk.begins("a")
+    desk.begins("b")
+    desk.next("a", None)
+    desk.left("a", "killed")
+    assert [(one.key, one.end) for one in desk.take(0)] == [("key 1", "died")]
+    desk.left("b", "no module named torch")
+    (lost,) = desk.take(0)
+    assert (lost.key, lost.end) == ("key 2", "died")
+    assert "no module named torch" in lost.reason
+    desk.leave("key 3", SimpleNamespace(number=3), None)
+    desk.begins("c")
+    desk.next("c", None)
+    desk.next("c", None)
+    desk.leave("key 4", SimpleNamespace(number=4), None)
+    desk.begins("d")
+    desk.left("d", "killed")
+    assert desk.take(0) == [], "c is idle, and takes it"
 
 
 def test_sessions_of_killed_drivers_are_removed(tmp_path, monkeypatch):
