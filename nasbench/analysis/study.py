@@ -98,15 +98,15 @@ class Study:
         return pareto_front(usable(self.trials(phase)), minimize=minimize, maximize=maximize)
 
     def best(self) -> pd.Series | None:
-        """The search's trial that was handed over, or, before, the one with the best reward so far; None before the first.
+        """The trial that was handed over, or, before, the search's with the best reward so far; None before the first.
 
         `accuracy` is that of one short training. Once the last round was held, `final_accuracy` (mean of fresh seeds) and `measured_ms`
         say what was promised, and `winner` is True; a study that ended without a winner has its best trial with False.
         """
-        df = usable(self.trials("search"))
+        won = next((r for r in self.summary() if r.get("winner")), None)
+        df = usable(self.trials(won["network"].split()[0] if won else "search"))
         if df.empty:
             return None
-        won = next((r for r in self.summary() if r.get("winner")), None)
         mine = df[df["digest"] == won["digest"]] if won else df.iloc[:0]
         by = df["reward"].fillna(df["accuracy"])
         row = (mine.iloc[0] if len(mine) else df.iloc[int(by.to_numpy().argmax())]).copy()

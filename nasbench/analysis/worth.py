@@ -7,18 +7,25 @@ from typing import Any
 
 
 def verdicts(rows: Sequence[Mapping[str, Any]], target_ms: float | None) -> list[str]:
-    """One line against random search at equal cost, one against the best known network within the budget.
+    """One line of the search's best against random search at equal cost, one of the winner against the best known network within the budget.
 
-    A difference is called clear when the seeds of the two do not overlap.
+    The winner may be a network of random search. A difference is called clear when the seeds of the two do not overlap.
     """
     best = next((r for r in rows if r["winner"]), None)
     if best is None:
         return []
     inside = [r for r in rows if target_ms is None or r["latency_ms"] <= target_ms]
-    random = max((r for r in inside if r["network"].startswith("random")), key=_accuracy, default=None)
-    famous = max((r for r in inside if r["network"].startswith("known")), key=_accuracy, default=None)
+    searched, random, famous = (
+        max((r for r in inside if r["network"].startswith(arm)), key=_accuracy, default=None) for arm in ("search", "random", "known")
+    )
+    if best["network"].startswith("search"):
+        first = _against(best, random, "random search at equal cost", "random search found no network within the budget")
+    elif searched is None:
+        first = f"was it worth it? the search found no network within the budget; random search at equal cost found {best['network']}"
+    else:
+        first = f"{_against(searched, best, 'random search at equal cost', '')}: the winner is of random search, not {searched['network']}"
     return [
-        _against(best, random, "random search at equal cost", "random search found no network within the budget"),
+        first,
         _against(best, famous, "the best known network within the budget", "no known network of the comparison is within the budget"),
     ]
 

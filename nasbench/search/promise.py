@@ -22,7 +22,7 @@ class Promise:
     """Who is handed over, if anyone.
 
     Attributes:
-        winner: the search's best network that keeps the limit, with its second measurement.
+        winner: the best network of either arm that keeps the limit, with its second measurement.
         missed: those before it that did not, in words.
         noisy: the machine was too noisy to promise anything.
     """
@@ -33,16 +33,17 @@ class Promise:
 
 
 def promise(ranked: Sequence[Standing], limits: Limits, run: Measure | None, kept: Measurements, say: Callable[[str], None]) -> Promise:
-    """The best of the search whose latency keeps the limit when it is measured again, alone, in a new session.
+    """The best of both arms whose latency keeps the limit when it is measured again, alone, in a new session.
 
-    The whole interval must be inside, and the measurement must not be noisy. One that was kept from an earlier run is used
+    Random search is what the search is compared with, and a network that it found is as good to have. Known networks have names; nobody needs
+    to be handed one. The whole interval must be inside, and the measurement must not be noisy. One that was kept from an earlier run is used
     unless it was noisy. Without a latency limit, or without `run` since the device is elsewhere, the first is taken.
     """
     missed: list[str] = []
     noisy = False
     for one in ranked:
         f = one.finalist
-        if f.arm != "search" or not f.keeps(limits):
+        if f.arm == "known" or not f.keeps(limits):
             continue
         if limits.latency_ms is None or run is None:
             return Promise(one)

@@ -113,6 +113,21 @@ def test_verdicts_compare_within_the_budget_only():
     assert "known big" in verdicts(rows, None)[1]
 
 
+def test_verdicts_where_random_search_found_the_winner():
+    rows = [
+        row("random 1", 14.0, 0.90, 0.91, winner=True),
+        row("search 3", 15.0, 0.85, 0.86),
+        row("search 4", 25.0, 0.95),
+        row("known a", 9.0, 0.8),
+    ]
+    random, known = verdicts(rows, 20.0)
+    assert "-5.0 points against random search at equal cost (random 1, 14.0 ms)" in random
+    assert random.endswith("the winner is of random search, not search 3")
+    assert "+10.5 points" in known
+    alone = verdicts([rows[0], rows[2]], 20.0)[0]
+    assert alone.endswith("the search found no network within the budget; random search at equal cost found random 1")
+
+
 def test_verdicts_say_when_there_is_nothing_to_compare():
     assert verdicts([row("search 1", 15.0, 0.9, winner=True)], 20.0)[0].endswith("no network within the budget")
     assert verdicts([row("known a", 15.0, 0.9)], 20.0) == []

@@ -98,6 +98,14 @@ def test_best_is_the_best_so_far_and_later_the_winner(tmp_path):
     assert best["final_accuracy"] == pytest.approx(0.82)
 
 
+def test_best_is_a_network_of_random_search_where_that_won(tmp_path):
+    study = nb.open_study(make_study(tmp_path / "one", SEARCH, RANDOM))
+    trial = study.trials("random").iloc[0]
+    add_summary(study.path, [row(f"random {trial['number']}", 9.0, 0.95, winner=True, digest=trial["digest"])])
+    best = study.best()
+    assert (best["phase"], best["number"], best["winner"], best["final_accuracy"]) == ("random", trial["number"], True, 0.95)
+
+
 def test_a_winner_on_a_device_elsewhere_was_not_measured(tmp_path):
     study = nb.open_study(make_study(tmp_path / "one", SEARCH))
     add_summary(study.path, [row("search 2", 14.2, 0.8, winner=True, digest=study.trials()["digest"][2], measured=False)])

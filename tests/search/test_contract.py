@@ -115,18 +115,18 @@ def test_noise_promises_nothing(tmp_path):
 
 @pytest.mark.slow
 def test_winners_that_miss_are_replaced_by_further_finalists(tmp_path):
-    """The first two are twice as slow when they are measured again."""
+    """The first three are twice as slow when they are measured again."""
 
     def drift(sessions):
-        again = [s for s in sessions if len(s) == 1 and s[0].startswith("search ")]
-        return 2.0 if sessions[-1] in again[:2] else 1.0
+        again = [s for s in sessions if len(s) == 1]
+        return 2.0 if sessions[-1] in again[:3] else 1.0
 
     listener = Silent()
     near = Limits(latency_ms=TIMES[-1] * 1.1)  # nothing is unsure, all win on accuracy alone
     outcome = run(tmp_path / "study", task(Stopwatch(drift=drift), profile(error=0.001), trials=12, limits=near), listener)
     assert outcome.winner is not None
-    assert len(outcome.promise.missed) == 2
-    assert sum("the next best takes its place" in line for line in listener.said) >= 2
+    assert len(outcome.promise.missed) == 3
+    assert sum("the next best takes its place" in line for line in listener.said) >= 3
     trained = [t for t in open_study(tmp_path / "study").records("final") if t.more["origin"].startswith("search")]
     assert len(trained) == 4, "two finalists, and two that took their place"
     assert outcome.winner.again.high_ms <= near.latency_ms

@@ -82,11 +82,18 @@ def test_what_was_measured_in_an_earlier_run_is_not_measured_again(kept):
     assert watch.sessions == []
 
 
-def test_others_never_win(kept):
+def test_known_networks_and_slow_ones_never_win(kept):
     watch = Stopwatch()
     slow = standing(2, measured=measurement(2 * LIMIT))
-    assert decide([standing(0, "random"), standing(1, "known"), slow], kept, watch)[0].winner is None
+    assert decide([standing(1, "known"), slow], kept, watch)[0].winner is None
     assert watch.sessions == []
+
+
+def test_the_better_of_both_arms_wins(kept):
+    found, _ = decide([standing(0, "random"), standing(1, "search")], kept, Stopwatch())
+    assert found.winner.finalist.origin == "random 0"
+    found, _ = decide([standing(0, "search"), standing(1, "random")], kept, Stopwatch())
+    assert found.winner.finalist.origin == "search 0"
 
 
 def test_a_device_elsewhere_is_judged_by_the_upper_end(kept):
