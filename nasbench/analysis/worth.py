@@ -7,7 +7,7 @@ from typing import Any
 
 
 def verdicts(rows: Sequence[Mapping[str, Any]], target_ms: float | None) -> list[str]:
-    """One line of the search's best against random search at equal cost, one of the winner against the best known network within the budget.
+    """The search's best against random search at equal cost, and the winner against the best known network within the budget: a line each.
 
     The winner may be a network of random search. A difference is called clear when the seeds of the two do not overlap.
     """

@@ -35,9 +35,9 @@ class Promise:
 def promise(ranked: Sequence[Standing], limits: Limits, run: Measure | None, kept: Measurements, say: Callable[[str], None]) -> Promise:
     """The best of both arms whose latency keeps the limit when it is measured again, alone, in a new session.
 
-    Random search is what the search is compared with, and a network that it found is as good to have. Known networks have names; nobody needs
-    to be handed one. The whole interval must be inside, and the measurement must not be noisy. One that was kept from an earlier run is used
-    unless it was noisy. Without a latency limit, or without `run` since the device is elsewhere, the first is taken.
+    Random search is what the search is compared with, and a network that it found is as good to have. Known networks have names: nobody
+    needs to be handed one. The whole interval must be inside, and the measurement must not be noisy. One that was kept from an earlier run
+    is used unless it was noisy. Without a latency limit, or without `run` since the device is elsewhere, the first is taken.
     """
     missed: list[str] = []
     noisy = False
