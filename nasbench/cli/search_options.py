@@ -64,7 +64,9 @@ class EngineOptions:
         float | None,
         typer.Option(help="GPUs of a trial: 0 trains on the CPU, 0.25 shares one between four; without it 1 with --device cuda, else 0."),
     ] = None
-    address: Annotated[Words, typer.Option(help="Of a Ray cluster: auto, or HOST:PORT of its head; ray starts one here without it.")] = None
+    address: Annotated[
+        Words, typer.Option(help="Of a Ray cluster: auto, HOST:PORT of its head, or ray://HOST:PORT; ray starts one here without it.")
+    ] = None
     measure_on: Annotated[Words, typer.Option(help="Ray's resource of the node that latencies are measured on, see --device FILE.")] = None
 
     def choice(self, device: DeviceChoice) -> EngineChoice:

@@ -24,6 +24,7 @@ STORE_BYTES = 128 * MIB  # of our own cluster's object store, beside what is sha
 NODE_S = 120.0  # for a node to start a worker that loads nasbench
 CONNECT_S = 10.0
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+CLIENT = "ray://"
 PREFIX = "nasbench-ray-"
 # Read when Ray is imported or started, and by its daemons: silence, no reports to its makers, and no trial changes its folder.
 SETTINGS = {
@@ -50,12 +51,9 @@ def connected(address: str | None, gpus: float, store_bytes: int = 0) -> Iterato
     Raises:
         StudyError: there is no such cluster, or Ray cannot start one.
     """
-    if address is not None and address.startswith("ray://"):
-        raise StudyError(
-            f"Tune runs beside the search, which must be on a machine of the cluster; got --address {address}; "
-            "start nasbench there, with --address auto, or give the address of the head node as HOST:PORT"
-        )
-    _check_version()
+    _check_installed("ray", "--engine ray needs Ray", "ray[tune]")
+    if address is not None and address.startswith(CLIENT):
+        _check_installed("grpcio", f"--address {CLIENT}... needs Ray's client", "ray[client]")
     host = _reached(address)
     os.environ.update(SETTINGS)
     settings = OWN_SETTINGS if address is None else {ALONE: "0"} if host in LOOPBACK else {}
@@ -71,12 +69,13 @@ def _reached(address: str | None) -> str | None:
     """
     if address in (None, "auto"):
         return None
-    host, _, port = str(address).rpartition(":")
+    host, _, port = str(address).removeprefix(CLIENT).rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
     except (OSError, ValueError, OverflowError) as error:
         raise StudyError(
-            f"--address is auto, or HOST:PORT of a Ray cluster's head that answers; {address}: {error}; run ray start --head there"
+            f"--address is auto, HOST:PORT of a Ray cluster's head that answers, or {CLIENT}HOST:PORT of its client server; "
+            f"{address}: {error}; run ray start --head there"
         ) from error
     return host
 
@@ -105,14 +104,9 @@ def _joined(address: str | None, alone: bool, gpus: float, store_bytes: int) -> 
             "_temp_dir": str(folder / "ray"),  # Ray opens this one to everybody
         }
     try:
-        with _own_signals():
-            try:
-                ray._private.worker._worker_logs_enabled = False  # else Ray prints the death of a worker, to standard output
-                constants.ENABLE_RAY_CLUSTER = many and not alone
-                ray.init(**where, log_to_driver=False, logging_level=logging.CRITICAL, configure_logging=False)
-            except Exception as error:
-                what = "a Ray cluster on this machine cannot be started" if folder else f"no Ray cluster answers at --address {address}"
-                raise StudyError(f"{what}: {' '.join(str(error).split())[:300]}; --engine local needs none") from error
+        ray._private.worker._worker_logs_enabled = False  # else Ray prints the death of a worker, to standard output
+        constants.ENABLE_RAY_CLUSTER = many and not alone
+        _init(where, f"no Ray cluster answers at --address {address}" if address else "a Ray cluster on this machine cannot be started")
         yield
     finally:
         with _own_signals():
@@ -120,6 +114,24 @@ def _joined(address: str | None, alone: bool, gpus: float, store_bytes: int) -> 
         constants.ENABLE_RAY_CLUSTER = many
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _init(where: Mapping[str, Any], failure: str) -> None:
+    """
+    Raises:
+        StudyError: saying the failure, and Ray's reason.
+    """
+    import ray
+
+    # For each client the cluster starts a process, by a fork beside threads that hangs now and then: it is asked again.
+    for left in (1, 0) if str(where["address"]).startswith(CLIENT) else (0,):
+        try:
+            with _own_signals():
+                ray.init(**where, log_to_driver=False, logging_level=logging.CRITICAL, configure_logging=False)
+            return
+        except Exception as error:
+            if not left:
+                raise StudyError(f"{failure}: {' '.join(str(error).split())[:300]}; --engine local needs none") from error
 
 
 @contextmanager
@@ -177,7 +189,7 @@ def other_hosts(here: Any, describe_node: Callable[[], dict[str, Any]]) -> list[
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     asked = {}
-    own = ray.get_runtime_context().get_node_id()
+    own = None if is_client() else ray.get_runtime_context().get_node_id()
     for node in alive():
         if node["NodeID"] != own:
             only = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
@@ -223,11 +235,18 @@ def _list(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def _check_version() -> None:
+def is_client() -> bool:
+    """Whether this process is connected to a cluster that it is no part of."""
+    from ray.util.client import ray as client
+
+    return bool(client.is_connected())  # type: ignore[no-untyped-call]
+
+
+def _check_installed(package: str, what: str, extra: str) -> None:
     try:
-        metadata.version("ray")
+        metadata.version(package)
     except metadata.PackageNotFoundError:
-        raise StudyError("--engine ray needs Ray, which is not installed here; pip install 'ray[tune]', or use --engine local") from None
+        raise StudyError(f"{what}, which is not installed here; pip install '{extra}', or use --engine local") from None
 
 
 def _own_folder() -> Path:

@@ -1,28 +1,42 @@
-"""Between the driver's thread and Tune's: calls that wait, that run, and that have ended. No Ray here."""
+"""Between the driver's thread and Tune's: calls that wait, that run, and that have ended, by their numbers. No Ray here."""
 
 from __future__ import annotations
 
 import queue
+import shutil
+import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-from nasbench.search.engines.calls import finished, read_answer, too_long
-from nasbench.search.engines.engine import Finished
+from pathlib import Path
+from typing import Any, NamedTuple
 
 # How long Tune waits after an answer for the call that it brings. An idle worker asks ten times a second: without this each call would wait
 # for 50 ms on average. Meanwhile other answers wait.
 PROMPT_S = 0.25
 
 
+class Ended(NamedTuple):
+    """How a call ended.
+
+    Attributes:
+        answer: pickled, or None where its worker died; files: that travel back with it.
+        why: it died, in Ray's words; begun: whether it had begun by then.
+    """
+
+    number: int
+    seconds: float
+    answer: bytes | None = None
+    files: dict[str, bytes] | None = None
+    why: str = ""
+    begun: bool = True
+
+
 @dataclass
 class _Open:
-    key: Hashable
-    limit_s: float | None
-    submitted: float
+    left: float
     started: float | None = None
     worker: str | None = None
     actor: Any = None
@@ -35,7 +49,7 @@ class Desk:
         self._changed = threading.Condition()
         self._waiting: deque[Any] = deque()
         self._open: dict[int, _Open] = {}
-        self._ended: queue.SimpleQueue[tuple[int, Finished]] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
         self._starting: set[str] = set()
         self._idle: set[str] = set()
         self._answered = False
@@ -49,38 +63,46 @@ class Desk:
 
     # The driver's side.
 
-    @property
-    def keys(self) -> list[Hashable]:
-        """Of the calls that have no answer yet, oldest first."""
-        with self._changed:
-            return [call.key for call in self._open.values()]
+    def run(
+        self,
+        workers: int,
+        resources: dict[str, float],
+        driver: Any,
+        preload: tuple[str, ...],
+        prepare: tuple[Callable[[Any], None], Any] | None,
+    ) -> None:
+        """Have Tune run the calls until the desk is closed."""
+        from nasbench.search.engines.ray_tuner import run_tuner
 
-    def leave(self, key: Hashable, call: Any, limit_s: float | None) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="nasbench-tune-"))
+        try:
+            run_tuner(self, workers, resources, folder, driver=driver, preload=preload, prepare=prepare)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def leave(self, call: Any) -> None:
         """A call for Tune to begin; `call.number` is its own."""
         with self._changed:
-            self._open[call.number] = _Open(key, limit_s, time.monotonic())
+            self._open[call.number] = _Open(time.monotonic())
             self._waiting.append(call)
             self._changed.notify_all()
 
-    def take(self, timeout: float) -> list[Finished]:
+    def take(self, timeout: float) -> list[Ended]:
         """What has ended; waits for the first, at most `timeout` seconds."""
-        found: list[Finished] = []
+        found: list[Ended] = []
         try:
             while not found or not self._ended.empty():
-                number, one = self._ended.get(timeout=0 if found else timeout)
-                with self._changed:
-                    if self._open.pop(number, None):  # else it was cancelled
-                        found.append(one)
+                found.append(self._ended.get(timeout=0 if found else timeout))
         except queue.Empty:
             pass
         return found
 
-    def drop(self, key: Hashable) -> Any:
+    def drop(self, number: int) -> Any:
         """Forget a call; the actor that runs it, if one does."""
         with self._changed:
-            number = next(n for n, call in self._open.items() if call.key == key)
             self._waiting = deque(call for call in self._waiting if call.number != number)
-            return self._open.pop(number).actor
+            call = self._open.pop(number, None)
+            return None if call is None else call.actor
 
     def close(self) -> None:
         """No other call will come."""
@@ -88,18 +110,17 @@ class Desk:
             self._closed = True
             self._changed.notify_all()
 
+    def begun(self) -> bool:
+        """Whether any call is at work."""
+        with self._changed:
+            return any(call.started for call in self._open.values())
+
     # Tune's side.
 
     @property
     def closed(self) -> bool:
         """Whether no other call will come."""
         return self._closed
-
-    @property
-    def begun(self) -> bool:
-        """Whether any call is at work."""
-        with self._changed:
-            return any(call.started for call in self._open.values())
 
     def begins(self, worker: str) -> bool:
         """Whether a call waits that another worker is needed for; this one starts then. Waits while nothing runs."""
@@ -131,9 +152,12 @@ class Desk:
         """Nothing runs that Tune could look after meanwhile."""
         self._changed.wait_for(lambda: self._open or self._closed)
 
-    def answered(self, number: int, answer: bytes, seconds: float) -> None:
+    def answered(self, number: int, answer: bytes, seconds: float, files: dict[str, bytes] | None) -> None:
         """A worker has answered."""
-        self._end(number, lambda call: finished(call.key, read_answer(answer), seconds, 0))
+        with self._changed:
+            if self._open.pop(number, None):  # else it was cancelled
+                self._answered = True
+                self._ended.put(Ended(number, seconds, answer, files))
 
     def left(self, worker: str, why: str) -> None:
         """A worker has ended: its call has no answer. One that could not even start takes a call along, else others would try for ever."""
@@ -143,19 +167,8 @@ class Desk:
             if worker in self._starting and self._waiting:
                 lost = [self._waiting.popleft().number]
             self._starting.discard(worker)
-
-        def reason(call: _Open) -> Finished:
-            seconds = time.monotonic() - (call.started or call.submitted)
-            if call.started and call.limit_s is not None and seconds >= call.limit_s:
-                return too_long(call.key, call.limit_s, seconds)
-            return Finished(call.key, "died", reason=f"the trial's process ended without a result: {why}", seconds=seconds)
-
-        for number in lost:
-            self._end(number, reason)
-
-    def _end(self, number: int, made: Any) -> None:
-        with self._changed:
-            call = self._open.get(number)
-            if call is not None:
-                self._answered = True
-                self._ended.put((number, made(call)))
+            for number in lost:
+                call = self._open.pop(number)
+                seconds = time.monotonic() - (call.started or call.left)
+                self._ended.put(Ended(number, seconds, why=why, begun=call.started is not None))
+            self._answered = self._answered or bool(lost)

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import atexit
 import pickle
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from nasbench.errors import StudyError
-from nasbench.search.engines.calls import describe
-from nasbench.search.engines.carry import Carrier, pack
+from nasbench.errors import NasbenchError, StudyError
+from nasbench.search.engines.calls import describe, finished, read_answer, too_long
+from nasbench.search.engines.carry import Carrier, Luggage, forget, pack, unload
 from nasbench.search.engines.engine import MAX_WORKERS, Engine, Finished, check_engine
-from nasbench.search.engines.ray_cluster import connected, other_hosts, room, seats
-from nasbench.search.engines.ray_desk import Desk
+from nasbench.search.engines.ray_client import FarDesk
+from nasbench.search.engines.ray_cluster import connected, is_client, other_hosts, room, seats
+from nasbench.search.engines.ray_desk import Desk, Ended
 
 LOOK_S = 1.0  # between two looks at whether Tune and the cluster are still there
 LOST_S = 60.0  # for a node to come back when none is left that can run a trial
 LEAVING_S = 30.0  # for Tune to end
+
+
+@dataclass(frozen=True)
+class _Submitted:
+    key: Hashable
+    limit_s: float | None
+    luggage: Luggage | None
 
 
 class RayEngine(Engine):
@@ -65,7 +72,8 @@ class RayEngine(Engine):
         self._cpus, self._gpus, self._address, self._say = cpus, gpus, address, say
         self._preload, self._prepare, self._prepare_bytes = tuple(preload), prepare, prepare_bytes
         self._carrier = carrier
-        self._desk = Desk()
+        self._desk: Desk | FarDesk = Desk()
+        self._calls: dict[int, _Submitted] = {}  # that have no answer yet, oldest first
         self._numbers = 0
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
@@ -75,12 +83,12 @@ class RayEngine(Engine):
     @property
     def free(self) -> int:
         """How many calls can be submitted now."""
-        return max(0, self.workers - len(self._desk.keys))
+        return max(0, self.workers - len(self._calls))
 
     @property
     def running(self) -> list[Hashable]:
         """Keys of the calls at work, oldest first."""
-        return self._desk.keys
+        return [call.key for call in self._calls.values()]
 
     def submit(self, key: Hashable, function: Callable[[Any], Any], argument: Any, *, log: Path | None = None) -> None:
         """Start a call; its output goes to the file `log` if one is given."""
@@ -96,8 +104,8 @@ class RayEngine(Engine):
             self._begin()
         self._numbers += 1
         luggage = pack(Path(self._carrier.folder(argument))) if self._carrier and self._address else None  # our own cluster is all here
-        call = Call(self._numbers, payload, None if log is None else log.absolute(), self.time_limit_s, luggage)
-        self._desk.leave(key, call, self.time_limit_s)
+        self._calls[self._numbers] = _Submitted(key, self.time_limit_s, luggage)
+        self._desk.leave(Call(self._numbers, payload, None if log is None else log.absolute(), self.time_limit_s, luggage))
 
     def wait(self, timeout: float | None = None) -> list[Finished]:
         """Wait until at least one call ends, at most `timeout` seconds; an empty list when none did.
@@ -108,7 +116,8 @@ class RayEngine(Engine):
         end = None if timeout is None else time.monotonic() + timeout
         while self.running:
             left = LOOK_S if end is None else min(LOOK_S, end - time.monotonic())
-            if found := self._desk.take(max(0.0, left)):
+            ended = [(self._calls.pop(one.number, None), one) for one in self._desk.take(max(0.0, left))]
+            if found := [_finished(call, one) for call, one in ended if call is not None]:  # others were cancelled
                 return found
             if end is not None and time.monotonic() >= end:
                 break
@@ -117,7 +126,11 @@ class RayEngine(Engine):
 
     def cancel(self, key: Hashable) -> None:
         """Kill a call; nothing of it comes back."""
-        actor = self._desk.drop(key)
+        number = next(number for number, call in self._calls.items() if call.key == key)
+        call = self._calls.pop(number)
+        actor = self._desk.drop(number)
+        if call.luggage is not None:
+            forget(call.luggage)
         if actor is not None:
             import ray
 
@@ -127,9 +140,10 @@ class RayEngine(Engine):
     def close(self) -> None:
         """Kill what still runs, and let go of the cluster."""
         atexit.unregister(self.close)
-        self._desk.close()
-        for key in self.running:
-            self.cancel(key)
+        with suppress(StudyError):  # a cluster that is gone has closed it
+            self._desk.close()
+            for key in self.running:
+                self.cancel(key)
         if self._thread is not None:
             self._thread.join(LEAVING_S)
             self._thread = None
@@ -146,29 +160,26 @@ class RayEngine(Engine):
             self._say(f"the cluster has room for {there} trials at a time, not for {self.workers}")
         self.workers = min(self.workers, there)
         other_hosts(Host.here(), describe_node)
+        if is_client():
+            self._desk = FarDesk()
         self._thread = threading.Thread(target=self._tune, daemon=True, name="tune")
         self._thread.start()
 
     def _tune(self) -> None:
         """What the second thread does."""
-        from nasbench.search.engines.ray_tuner import run_tuner
         from nasbench.search.engines.ray_worker import Driver
 
-        folder = Path(tempfile.mkdtemp(prefix="nasbench-tune-"))
-        resources = {"cpu": self._cpus, "gpu": self._gpus}
         try:
-            run_tuner(self._desk, self.workers, resources, folder, driver=Driver.here(), preload=self._preload, prepare=self._prepare)
+            self._desk.run(self.workers, {"cpu": self._cpus, "gpu": self._gpus}, Driver.here(), self._preload, self._prepare)
         except BaseException as error:  # noqa: BLE001 -- the driver's thread says it
             self._failure = error
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def _look(self) -> None:
         """See that what is waited for can still come."""
         if self._thread is None or not self._thread.is_alive():
             why = describe(self._failure) if self._failure else "it ended by itself"
             raise StudyError(f"Ray Tune has stopped: {why[:300]}; give the same command to go on, or --engine local")
-        if self._desk.begun or seats(self._cpus, self._gpus):
+        if self._desk.begun() or seats(self._cpus, self._gpus):
             self._lost = None
             return
         self._lost = self._lost or time.monotonic()
@@ -180,6 +191,25 @@ class RayEngine(Engine):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def _finished(call: _Submitted, ended: Ended) -> Finished:
+    """In the engine's words; files that came back are put in their place."""
+    try:
+        if ended.answer is None:
+            if ended.begun and call.limit_s is not None and ended.seconds >= call.limit_s:
+                return too_long(call.key, call.limit_s, ended.seconds)
+            why = f"the trial's process ended without a result: {ended.why}"
+            return Finished(call.key, "died", reason=why, seconds=ended.seconds)
+        try:
+            if ended.files is not None and call.luggage is not None:
+                unload(call.luggage, ended.files)
+        except NasbenchError as error:
+            return Finished(call.key, "error", reason=str(error), seconds=ended.seconds)
+        return finished(call.key, read_answer(ended.answer), ended.seconds, 0)
+    finally:
+        if call.luggage is not None:
+            forget(call.luggage)
 
 
 def _pickled(function: Callable[[Any], Any], argument: Any, carrier: Carrier | None) -> bytes:

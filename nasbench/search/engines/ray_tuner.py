@@ -9,7 +9,6 @@ Tune keeps nothing for us: its folder is thrown away and never restored from.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,8 @@ from ray.tune import Callback, FailureConfig, RunConfig, TuneConfig, Tuner
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
-from nasbench.errors import NasbenchError
-from nasbench.search.engines.carry import forget, unload
 from nasbench.search.engines.ray_desk import Desk
-from nasbench.search.engines.ray_worker import ANSWER, Call, Driver, Seat
+from nasbench.search.engines.ray_worker import ANSWER, Driver, Seat
 
 
 def run_tuner(
@@ -85,7 +82,7 @@ class Answers(Callback):
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._calls: dict[str, Call] = {}
+        self._calls: dict[str, int] = {}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         self._give(trial)
@@ -93,31 +90,19 @@ class Answers(Callback):
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
         found = result.pop(ANSWER, None)  # Tune keeps a worker's last result, and has no use for this; an idle worker has none
         if found is not None:
-            self._take(self._calls.pop(trial.trial_id), *found)
+            self._desk.answered(self._calls.pop(trial.trial_id), *found)
         self._give(trial)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
-        call = self._calls.pop(trial.trial_id, None)
-        if call is not None and call.luggage is not None:
-            forget(call.luggage)
+        self._calls.pop(trial.trial_id, None)
         self._desk.left(trial.trial_id, _reason(trial.error_file))
 
     def _give(self, trial: Any) -> None:
         actor = trial.temporary_state.ray_actor
         call = self._desk.next(trial.trial_id, actor)
         if call is not None:
-            self._calls[trial.trial_id] = call
+            self._calls[trial.trial_id] = call.number
             actor.take.remote(call)  # before the next step: an actor does what it is asked for in that order
-
-    def _take(self, call: Call, answer: bytes, seconds: float, files: dict[str, bytes] | None) -> None:
-        try:
-            if files is not None and call.luggage is not None:
-                unload(call.luggage, files)
-        except NasbenchError as error:
-            answer = pickle.dumps(("error", str(error), ""))
-        if call.luggage is not None:
-            forget(call.luggage)
-        self._desk.answered(call.number, answer, seconds)
 
 
 class Closed(Stopper):
