@@ -21,7 +21,7 @@ from nasbench.search.measuring import Measure, Measured, Measurements
 from nasbench.search.promise import keeps
 
 LEAST_USED = 0.85  # of a target
-AIM = (0.92, 0.96)  # share of a target that a prediction, corrected, should have: the interval's upper end has to fit in too
+AIM = (0.92, 0.96)  # share of a target that a prediction, corrected, should have: a promise leaves room for another session
 STEP = 1.03  # growth of multiply-adds from one candidate to the next
 STILL = 30  # steps without a new network, after which a law leads no farther
 NUDGES = (-1, 1, -2, 2)  # steps of the input side by which a candidate may leave the law, to come nearer to a target

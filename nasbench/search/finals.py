@@ -13,7 +13,7 @@ from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, digest
 from nasbench.latency import Measurement, Prediction
 from nasbench.search.limits import Figures, Limits
-from nasbench.search.measuring import Measure, Measured, Measurements
+from nasbench.search.measuring import Measure, Measured, Measurements, allowed, within
 from nasbench.search.records import Trial
 
 NOISY_SESSIONS = 2  # in a row that brought nothing, after which measuring goes nowhere today
@@ -42,12 +42,12 @@ class Finalist:
         return self.origin.split()[0]
 
     def keeps(self, limits: Limits) -> bool:
-        """Whether the whole interval of the measurement is inside; without one, that of a prediction within the profile."""
+        """Whether the measurement is inside with room for another session; without one, a prediction's whole interval in the profile."""
         if limits.latency_ms is None:
             return True
         if self.measured is None:
             return not self.predicted.extrapolated and self.predicted.high_ms <= limits.latency_ms
-        return self.measured.high_ms <= limits.latency_ms
+        return within(self.measured, limits.latency_ms)
 
     @property
     def latency(self) -> str:
@@ -74,8 +74,8 @@ def choose_finalists(
 ) -> list[Finalist]:
     """Measure all `known` and the best trials of each arm, in turns; then more, until enough of each arm keep the limit.
 
-    `arms` gives the ranked trials of an arm and how many are wanted. A network whose measured interval is not within the
-    limit is named and passed over: a prediction is not a promise. Without `run` the predictions decide.
+    `arms` gives the ranked trials of an arm and how many are wanted. A network that is not within the limit when
+    it is measured is named and passed over: a prediction is not a promise. Without `run` the predictions decide.
     """
     waiting = {arm: [(f"{arm} {t.number}", Genotype.from_yaml(t.genotype)) for t in ranked] for arm, (ranked, _) in arms.items()}
     missing = {arm: wanted for arm, (_, wanted) in arms.items()}
@@ -95,7 +95,8 @@ def choose_finalists(
             if one.arm not in missing:
                 chosen.append(one)
             elif not one.keeps(limits):
-                say(f"{one.origin}, predicted at {one.predicted.ms:.1f} ms, is passed over: {one.latency}")
+                room = "" if limits.latency_ms is None else f"; {allowed(limits.latency_ms)}"
+                say(f"{one.origin}, predicted at {one.predicted.ms:.1f} ms, is passed over: {one.latency}{room}")
             elif missing[one.arm]:
                 chosen.append(one)
                 missing[one.arm] -= 1

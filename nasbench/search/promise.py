@@ -12,7 +12,7 @@ from nasbench.genotype import Genotype
 from nasbench.latency import Device, Measurement, make_card, save_card
 from nasbench.search.finals import Standing, summary
 from nasbench.search.limits import Limits
-from nasbench.search.measuring import Measure, Measured, Measurements
+from nasbench.search.measuring import Measure, Measured, Measurements, allowed, within
 
 WINNER = "winner"
 
@@ -36,7 +36,7 @@ def promise(ranked: Sequence[Standing], limits: Limits, run: Measure | None, kep
     """The best of both arms whose latency keeps the limit when it is measured again, alone, in a new session.
 
     Random search is what the search is compared with, and a network that it found is as good to have. Known networks have names: nobody
-    needs to be handed one. The whole interval must be inside, and the measurement must not be noisy. One that was kept from an earlier run
+    needs to be handed one. The measurement must leave room for another session, and not be noisy. One that was kept from an earlier run
     is used unless it was noisy. Without a latency limit, or without `run` since the device is elsewhere, the first is taken.
     """
     missed: list[str] = []
@@ -56,14 +56,14 @@ def promise(ranked: Sequence[Standing], limits: Limits, run: Measure | None, kep
         if keeps(again, limits.latency_ms):
             return Promise(replace(one, again=again), tuple(missed))
         noisy = noisy or again.noisy
-        missed.append(f"{f.origin} measured again: {again}; {limits.latency_ms:g} ms allowed")
+        missed.append(f"{f.origin} measured again: {again}; {allowed(limits.latency_ms)}")
         say(f"{missed[-1]}: the next best takes its place")
     return Promise(None, tuple(missed), noisy)
 
 
 def keeps(m: Measurement, limit_ms: float) -> bool:
     """Whether a measurement is good for a promise."""
-    return not m.noisy and m.high_ms <= limit_ms
+    return not m.noisy and within(m, limit_ms)
 
 
 def deliver(path: Path, ranked: Sequence[Standing], best: Standing | None, weights: Path | None, limits: Limits, device: Device) -> None:

@@ -169,6 +169,24 @@ def test_a_node_dies_under_a_search(nodes, tmp_path):
     assert 1 <= len(again) <= 2, "what ran on the lost node ran once more"
 
 
+def test_a_driver_outside_the_cluster_is_killed(tmp_path):
+    pytest.importorskip("grpc", reason="ray:// needs grpcio, which the extra ray[client] brings")
+    script = Path(__file__).parent / "engines" / "client_server.py"
+    server = subprocess.Popen([sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        folder, address = tmp_path / "study", server.stdout.readline().strip()
+        process = start(folder, "ray", 2, TRIALS, address)
+        for _ in range(4):
+            assert process.stdout.readline(), process.stderr.read()
+        process.kill()
+        process.communicate()
+        before = ended(folder)
+        finish(start(folder, "ray", 2, TRIALS, address))
+        assert before.items() <= {(t.phase, t.number): t for t in check_complete(folder)}.items()
+    finally:
+        server.communicate(timeout=60)
+
+
 MEASURE = """
 import sys
 from dataclasses import replace
