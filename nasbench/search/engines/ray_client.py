@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from nasbench.errors import StudyError
 from nasbench.search.engines.ray_cluster import SETTINGS
-from nasbench.search.engines.ray_desk import Desk, Ended
+from nasbench.search.engines.ray_desk import Desk, Ended, Pool
 
 HEAD = {"node:__internal_head__": 0.001}  # where the driver's other end is: without it nothing goes on anyhow
 AT_ONCE = 8  # Tune, who waits for an answer, and others
@@ -40,15 +39,8 @@ class FarDesk:
         options: dict[str, Any] = {"num_cpus": 0, "resources": HEAD, "max_concurrency": AT_ONCE, "runtime_env": {"env_vars": SETTINGS}}
         self._there: Any = ray.remote(There).options(**options).remote()
 
-    def run(
-        self,
-        workers: int,
-        resources: dict[str, float],
-        driver: Any,
-        preload: tuple[str, ...],
-        prepare: tuple[Callable[[Any], None], Any] | None,
-    ) -> None:
-        self._ask("run", workers, resources, driver, preload, prepare)
+    def run(self, pool: Pool) -> None:
+        self._ask("run", pool)
 
     def leave(self, call: Any) -> None:
         self._ask("leave", call)

@@ -34,6 +34,21 @@ class Ended(NamedTuple):
     begun: bool = True
 
 
+class Pool(NamedTuple):
+    """What Tune is to begin workers with.
+
+    Attributes:
+        workers: at most; resources: of each, in Tune's words.
+        driver: whom they work for; preload and prepare: see RayEngine.
+    """
+
+    workers: int
+    resources: dict[str, float]
+    driver: Any
+    preload: tuple[str, ...]
+    prepare: tuple[Callable[[Any], None], Any] | None
+
+
 @dataclass
 class _Open:
     left: float
@@ -63,20 +78,13 @@ class Desk:
 
     # The driver's side.
 
-    def run(
-        self,
-        workers: int,
-        resources: dict[str, float],
-        driver: Any,
-        preload: tuple[str, ...],
-        prepare: tuple[Callable[[Any], None], Any] | None,
-    ) -> None:
+    def run(self, pool: Pool) -> None:
         """Have Tune run the calls until the desk is closed."""
         from nasbench.search.engines.ray_tuner import run_tuner
 
         folder = Path(tempfile.mkdtemp(prefix="nasbench-tune-"))
         try:
-            run_tuner(self, workers, resources, folder, driver=driver, preload=preload, prepare=prepare)
+            run_tuner(self, pool, folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

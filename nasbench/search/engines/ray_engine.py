@@ -19,7 +19,7 @@ from nasbench.search.engines.carry import Carrier, Luggage, forget, pack, unload
 from nasbench.search.engines.engine import MAX_WORKERS, Engine, Finished, check_engine
 from nasbench.search.engines.ray_client import FarDesk
 from nasbench.search.engines.ray_cluster import connected, is_client, other_hosts, room, seats
-from nasbench.search.engines.ray_desk import Desk, Ended
+from nasbench.search.engines.ray_desk import Desk, Ended, Pool
 
 LOOK_S = 1.0  # between two looks at whether Tune and the cluster are still there
 LOST_S = 60.0  # for a node to come back when none is left that can run a trial
@@ -170,7 +170,8 @@ class RayEngine(Engine):
         from nasbench.search.engines.ray_worker import Driver
 
         try:
-            self._desk.run(self.workers, {"cpu": self._cpus, "gpu": self._gpus}, Driver.here(), self._preload, self._prepare)
+            resources = {"cpu": self._cpus, "gpu": self._gpus}
+            self._desk.run(Pool(self.workers, resources, Driver.here(), self._preload, self._prepare))
         except BaseException as error:  # noqa: BLE001 -- the driver's thread says it
             self._failure = error
 

@@ -9,7 +9,6 @@ Tune keeps nothing for us: its folder is thrown away and never restored from.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +17,19 @@ from ray.tune import Callback, FailureConfig, RunConfig, TuneConfig, Tuner
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
-from nasbench.search.engines.ray_desk import Desk
-from nasbench.search.engines.ray_worker import ANSWER, Driver, Seat
+from nasbench.search.engines.ray_desk import Desk, Pool
+from nasbench.search.engines.ray_worker import ANSWER, Seat
 
 
-def run_tuner(
-    desk: Desk,
-    workers: int,
-    resources: dict[str, float],
-    folder: Path,
-    *,
-    driver: Driver,
-    preload: tuple[str, ...],
-    prepare: tuple[Callable[[Any], None], Any] | None,
-) -> None:
+def run_tuner(desk: Desk, pool: Pool, folder: Path) -> None:
     """Run the desk's calls until it is closed."""
-    seat = tune.with_parameters(Seat, driver=driver, preload=preload, prepare=prepare)
+    seat = tune.with_parameters(Seat, driver=pool.driver, preload=pool.preload, prepare=pool.prepare)
     Tuner(
-        tune.with_resources(seat, resources),
+        tune.with_resources(seat, pool.resources),
         tune_config=TuneConfig(
             search_alg=Workers(desk),
             num_samples=-1,
-            max_concurrent_trials=workers,
+            max_concurrent_trials=pool.workers,
             trial_name_creator=_name,
             trial_dirname_creator=_name,
         ),

@@ -26,7 +26,7 @@ from nasbench.search.engines.carry import Luggage, at_hand
 from nasbench.search.lock import start_ticks
 
 ANSWER = "answer"  # of a trial's results
-IDLE_S = 0.1  # between two looks of an idle worker for its next call
+IDLE_S, LONG_IDLE_S = 0.1, 1.0  # between two looks of an idle worker for its next call: twice as long each time, at most the second
 INHERITED = ("NASBENCH_CACHE", "XDG_CACHE_HOME")  # where the machine's measurement lock lies
 Prepare = Callable[[Any], None]
 
@@ -97,6 +97,7 @@ class Seat(tune.Trainable):
         self, config: dict[str, Any], driver: Driver, preload: tuple[str, ...], prepare: tuple[Prepare, Any] | None
     ) -> None:
         self._call: Call | None = None
+        self._idle_s = IDLE_S
         self._wrong = ""
         try:
             settle(driver)
@@ -115,9 +116,10 @@ class Seat(tune.Trainable):
     def step(self) -> dict[str, Any]:
         call, self._call = self._call, None
         if call is None:
-            time.sleep(IDLE_S)
+            time.sleep(self._idle_s)
+            self._idle_s = min(2 * self._idle_s, LONG_IDLE_S)
             return {}
-        started = time.monotonic()
+        started, self._idle_s = time.monotonic(), IDLE_S
         answer, files = (pickle.dumps(("error", self._wrong, "")), None) if self._wrong else self._answer(call)
         return {ANSWER: (answer, time.monotonic() - started, files)}
 
