@@ -53,7 +53,7 @@ class LastRound:
     def hold(self, engine: Engine) -> tuple[list[Standing], Promise]:
         """All finalists after their training, best first, and the winner.
 
-        Where none of the search keeps the limit when measured again, its next best take their place.
+        Where no network of either arm keeps the limit when measured again, the search's next best take their place.
         """
         finalists = load_finalists(self._file)
         if finalists is None:
