@@ -23,13 +23,13 @@ from by_size import by_size
 from side_by_side import Quiet
 
 from nasbench.genotype.units import parse_latency
-from nasbench.latency import DeviceChoice, load_card, load_profile
+from nasbench.latency import DeviceConfig, load_card, load_profile
 from nasbench.latency.verify import verify_card
+from nasbench.search.config import SearchConfig
+from nasbench.search.device_profile import obtain_profile
 from nasbench.search.limits import Limits
-from nasbench.search.profiling import obtain_profile
-from nasbench.search.request import Request
+from nasbench.search.problem import Problem, prepare
 from nasbench.search.run import search
-from nasbench.search.task import Task, prepare
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def main() -> None:
 
 def run(asked: argparse.Namespace, runs: Path) -> dict[str, Any]:
     limit_ms = parse_latency(asked.latency)
-    device = load_profile(asked.device).device if asked.device else DeviceChoice(runtime=asked.runtime, threads=asked.threads).resolve()[0]
+    device = load_profile(asked.device).device if asked.device else DeviceConfig(runtime=asked.runtime, threads=asked.threads).resolve()[0]
     task = prepare(wanted(asked, limit_ms, 0), device)
     profile = load_profile(asked.device) if asked.device else obtain_profile(device, task.space, Quiet())
     rows = []
@@ -92,14 +92,14 @@ def run(asked: argparse.Namespace, runs: Path) -> dict[str, Any]:
     }
 
 
-def wanted(asked: argparse.Namespace, limit_ms: float, seed: int) -> Request:
-    device = DeviceChoice(runtime=asked.runtime, threads=asked.threads)
-    return Request(
+def wanted(asked: argparse.Namespace, limit_ms: float, seed: int) -> SearchConfig:
+    device = DeviceConfig(runtime=asked.runtime, threads=asked.threads)
+    return SearchConfig(
         space=asked.space, limits=Limits(latency_ms=limit_ms), seed=seed, trials=asked.trials, final_seeds=1, workers=2, device=device
     )
 
 
-def searched(task: Task, path: Path) -> dict[str, Any]:
+def searched(task: Problem, path: Path) -> dict[str, Any]:
     start, took = time.monotonic(), path / "took.json"
     outcome = search(task, path, Quiet(), lambda task, made: None)
     if not took.exists():  # else a benchmark that was stopped goes on

@@ -27,14 +27,14 @@ from typing import Any
 
 from naps import nap
 
+from nasbench.engines.base import Engine
+from nasbench.engines.local.engine import LocalEngine
+from nasbench.engines.ray.engine import RayEngine
 from nasbench.genotype import Block, Genotype
-from nasbench.latency.processor import cpu_name
-from nasbench.search.engines.engine import Engine
-from nasbench.search.engines.local import LocalEngine
-from nasbench.search.engines.ray_engine import RayEngine
-from nasbench.search.folder import StudyFolder
-from nasbench.search.ledger import Ledger
-from nasbench.search.strategies import strategy
+from nasbench.latency.measuring.processor import cpu_name
+from nasbench.strategies import strategy
+from nasbench.study.directory import StudyDirectory
+from nasbench.study.ledger import Ledger
 
 WORKERS = 2
 STOPPED_S = 3.0  # more than loading a library takes the interpreter
@@ -49,7 +49,7 @@ def chain(choose: Callable[..., Any]) -> Genotype:
 
 def ours(make: Callable[[], Engine], trials: int, seconds: float, folder: Path) -> list[float]:
     """When each answer came, from the first submission on, with the ledger told of every one."""
-    with StudyFolder.create(folder / "study", {"space": "chain"}) as study, Ledger.open(study) as ledger, make() as engine:
+    with StudyDirectory.create(folder / "study", {"space": "chain"}) as study, Ledger.open(study) as ledger, make() as engine:
         phase = ledger.phase("search", ("maximize",), strategy("random", 0), 0)
         begun, ends = 0, []
         start = time.perf_counter()
@@ -96,7 +96,7 @@ def optuna_alone(trials: int, seconds: float, folder: Path) -> list[float]:
 
 def optuna_search(trials: int, seconds: float, folder: Path, *, reuse: bool = False) -> list[float]:
     """Tune with OptunaSearch, in the Ray cluster that our engine would start."""
-    from nasbench.search.engines.ray_cluster import connected
+    from nasbench.engines.ray.cluster import connected
 
     with connected(None, 0.0):
         import optuna

@@ -27,17 +27,17 @@ from typing import Any
 from scipy.stats import spearmanr
 
 import nasbench as nb
+from nasbench.engines.local.engine import LocalEngine
 from nasbench.evaluate.train import TrainTask, evaluate_training
 from nasbench.files import write_atomic
 from nasbench.genotype import adapt
-from nasbench.search.arms import Arm, work
-from nasbench.search.engines.local import LocalEngine
-from nasbench.search.folder import StudyFolder
-from nasbench.search.halving import Halving
-from nasbench.search.ledger import Ledger
-from nasbench.search.phase import Phase
-from nasbench.search.records import Trial
+from nasbench.search.loop import Arm, work
 from nasbench.search.rungs import ALL_AT_ONCE, Rungs
+from nasbench.search.successive_halving import Halving
+from nasbench.study.directory import StudyDirectory
+from nasbench.study.ledger import Ledger
+from nasbench.study.phase import Phase
+from nasbench.study.trial import Trial
 from nasbench.training.recipe import PROXY, Recipe
 
 
@@ -53,7 +53,7 @@ def candidates(space: str, count: int, macs: float) -> list[nb.Genotype]:
     return list(found.values())
 
 
-def arm(folder: StudyFolder, phase: Phase, networks: Sequence[nb.Genotype], recipe: dict[str, Any], rungs: Rungs) -> Arm:
+def arm(folder: StudyDirectory, phase: Phase, networks: Sequence[nb.Genotype], recipe: dict[str, Any], rungs: Rungs) -> Arm:
     """The networks in their order, one at a time, so that what is promoted does not depend on the clock."""
     left = [asked for asked in phase.unfinished() if not asked.passed]
 
@@ -76,7 +76,7 @@ def arm(folder: StudyFolder, phase: Phase, networks: Sequence[nb.Genotype], reci
 def train(place: Path, networks: Sequence[nb.Genotype], recipe: dict[str, Any], rungs: Rungs, seeds: int, workers: int) -> None:
     """Train for all seeds side by side, or go on with that."""
     command = {"networks": [nb.digest(g) for g in networks], "recipe": recipe}
-    with StudyFolder.create(place, command) as folder, Ledger.open(folder) as ledger:
+    with StudyDirectory.create(place, command) as folder, Ledger.open(folder) as ledger:
         phases = [ledger.phase(f"seed{seed}", ("maximize",), None, seed) for seed in range(seeds)]
         arms = [arm(folder, phase, networks, recipe, rungs) for phase in phases]
 
@@ -91,7 +91,7 @@ def train(place: Path, networks: Sequence[nb.Genotype], recipe: dict[str, Any], 
 
 
 def trials(place: Path, seed: int) -> list[Trial]:
-    with Ledger.open(StudyFolder.open(place), write=False) as ledger:
+    with Ledger.open(StudyDirectory.open(place), write=False) as ledger:
         return ledger.records(f"seed{seed}")
 
 

@@ -24,7 +24,7 @@ from side_by_side import Quiet
 
 from nasbench.genotype import Genotype, adapt, cost, trace
 from nasbench.latency import Device, Measurement, Predictor, Profile, load_profile, local_device, measure, profile_path
-from nasbench.search.profiling import FAMILIAR, obtain_profile, samples
+from nasbench.search.device_profile import FAMILIAR, obtain_profile, samples
 from nasbench.spaces import load_space
 from nasbench.zoo import known
 

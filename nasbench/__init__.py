@@ -27,7 +27,7 @@ _HOMES = {
     "compare_studies": "analysis.compare",
     "cost": "genotype",
     "digest": "genotype",
-    "draw": "genotype",
+    "draw": "drawing",
     "known": "zoo",
     "known_frame": "analysis.networks",
     "load_plugin": "genotype",
@@ -35,7 +35,7 @@ _HOMES = {
     "loss_weights": "network",
     "open_fit": "analysis.scaling",
     "open_study": "analysis.study",
-    "pareto_front": "analysis.front",
+    "pareto_front": "analysis.fronts.front",
     "row_diff": "analysis.rows",
     "scale": "scaling",
     "space": "spaces",
@@ -46,12 +46,13 @@ __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
     from nasbench.analysis.compare import compare_studies
-    from nasbench.analysis.front import pareto_front
+    from nasbench.analysis.fronts.front import pareto_front
     from nasbench.analysis.networks import known_frame
     from nasbench.analysis.rows import row_diff
     from nasbench.analysis.scaling import open_fit
     from nasbench.analysis.study import open_study
-    from nasbench.genotype import Block, Cost, Genotype, Layer, Style, adapt, block, cost, digest, draw, load_plugin, trace
+    from nasbench.drawing import draw
+    from nasbench.genotype import Block, Cost, Genotype, Layer, Style, adapt, block, cost, digest, load_plugin, trace
     from nasbench.network import build, load_weights, loss_weights
     from nasbench.scaling import scale
     from nasbench.spaces import load_space as space

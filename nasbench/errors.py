@@ -27,7 +27,7 @@ class SpaceError(NasbenchError):
     """A space that cannot be read, or a genotype outside it."""
 
 
-class BudgetError(NasbenchError):
+class LimitError(NasbenchError):
     """A limit that no network of the space can meet."""
 
 

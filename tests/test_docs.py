@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import timm
 import torch
+from references import error, images, scramble
 
 import nasbench as nb
 from nasbench.errors import GenotypeError
-from nasbench.genotype import VOCABULARY
+from nasbench.genotype import BLOCK_TYPES
 from nasbench.spaces import load_space, read_space
-from tests.network.references import error, images, scramble
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -31,7 +31,7 @@ def page(capsys: pytest.CaptureFixture[str]):
     names: dict[str, Any] = {"__name__": "page"}
     exec(compile(code, "docs/new_block.md", "exec", dont_inherit=True), names)
     yield names, capsys.readouterr().out
-    VOCABULARY.pop("ghost_bottleneck")
+    BLOCK_TYPES.pop("ghost_bottleneck")
 
 
 def test_the_new_block_is_as_short_as_the_page_says() -> None:

@@ -13,8 +13,8 @@ import nasbench
 
 PACKAGE = Path(nasbench.__file__).parent
 ORDER = (
-    "errors", "files", "genotype", "scaling", "zoo", "spaces", "pareto", "network", "latency", "training", "evaluate", "search", "analysis",
-    "cli",
+    "errors", "files", "processes", "pareto", "genotype", "drawing", "scaling", "zoo", "spaces", "network", "latency", "training",
+    "evaluate", "strategies", "study", "engines", "search", "scaling_fit", "analysis", "cli",
 )  # fmt: skip
 TORCH_FREE = ORDER[: ORDER.index("network")]
 HEAVY = ("torch", "torchvision", "optuna", "ray", "fvcore", "pandas", "numpy")
@@ -125,11 +125,11 @@ def test_ray_is_loaded_only_when_a_trial_needs_it(name: str) -> None:
     """Not by a search with the other engine, and not by the choice of it."""
     code = f"""
 import sys, nasbench.search.run
-from nasbench.search.engines.choice import EngineChoice
-from nasbench.search.engines.open import open_engine
+from nasbench.engines.config import EngineConfig
+from nasbench.engines.open import open_engine
 from nasbench.search.limits import Limits
-from nasbench.search.request import Request
-with open_engine(Request(space="tiny", limits=Limits(macs=1), engine=EngineChoice(name="{name}")), print, print) as engine:
+from nasbench.search.config import SearchConfig
+with open_engine(SearchConfig(space="tiny", limits=Limits(macs=1), engine=EngineConfig(name="{name}")), print, print) as engine:
     print("ray" in sys.modules, engine.free)
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

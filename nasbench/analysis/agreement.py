@@ -8,8 +8,8 @@ import pandas as pd
 
 from nasbench.analysis.metrics import axes, metric
 from nasbench.genotype import Genotype
-from nasbench.search.finals import load_finalists
-from nasbench.search.measuring import MEASUREMENTS_FILE, Measurements
+from nasbench.search.finalists import load_finalists
+from nasbench.study.measurements import MEASUREMENTS_FILE, Measurements
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

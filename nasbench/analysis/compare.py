@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from nasbench.analysis.hypervolume import Hypervolume, hypervolume, usable
+from nasbench.analysis.fronts.hypervolume import Hypervolume, hypervolume, usable
 from nasbench.analysis.study import Study, open_study
 from nasbench.errors import StudyError
 

@@ -22,8 +22,8 @@ from typing import Any, Self
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from nasbench.errors import NasbenchError, StudyError
-from nasbench.search.copying import copy_ledger, has_tables
-from nasbench.search.folder import StudyFolder
+from nasbench.study.directory import StudyDirectory
+from nasbench.study.snapshot import copy_ledger, has_tables
 
 HOST = "127.0.0.1"
 REFRESH_S = 5.0
@@ -54,7 +54,7 @@ class Dashboard:
         StudyError: the study has no trial yet, or its ledger is damaged.
     """
 
-    def __init__(self, folder: StudyFolder, port: int = 8080, refresh_s: float = REFRESH_S) -> None:
+    def __init__(self, folder: StudyDirectory, port: int = 8080, refresh_s: float = REFRESH_S) -> None:
         if importlib.util.find_spec("optuna_dashboard") is None:
             raise NasbenchError("the dashboard is optuna-dashboard, which is not installed; run: pip install 'nasbench[dashboard]'")
         if folder.is_copy:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from nasbench import pareto
-from nasbench.analysis.hypervolume import usable
+from nasbench.analysis.fronts.hypervolume import usable
 from nasbench.analysis.metrics import axes, metric
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from nasbench.search.records import Trial
+from nasbench.study.trial import Trial
 
 
 class Spent(NamedTuple):

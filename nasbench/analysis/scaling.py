@@ -10,11 +10,11 @@ import pandas as pd
 
 from nasbench.analysis.study import Study, open_study
 from nasbench.errors import StudyError
-from nasbench.search.fit.compare import curve_points
-from nasbench.search.fit.request import KIND
-from nasbench.search.fit.run import CURVES
-from nasbench.search.fit.surface import Fit, Interval
-from nasbench.search.folder import FIT_FILE, StudyFolder
+from nasbench.scaling_fit.config import KIND
+from nasbench.scaling_fit.curves import curve_points
+from nasbench.scaling_fit.run import CURVES
+from nasbench.scaling_fit.surface import Fit, Interval
+from nasbench.study.directory import FIT_FILE, StudyDirectory
 
 COEFFICIENTS = ("alpha", "beta", "gamma")
 COLUMNS = ("direction", "size", "ratio", "macs", "params_count", "side_px", "latency_ms", "accuracy", "low", "high", "seeds")
@@ -38,7 +38,7 @@ class ScalingFit:
     @property
     def about(self) -> dict[str, Any]:
         """When and with what it was made: `created`, `versions`, `git` and more, of study.yaml."""
-        return StudyFolder.open(self.study.path).study
+        return StudyDirectory.open(self.study.path).study
 
     @property
     def cost(self) -> str:

@@ -11,8 +11,8 @@ from statistics import median
 from typing import Any
 
 from nasbench.analysis.study import Study
-from nasbench.search.folder import FIT_FILE
-from nasbench.search.records import Trial
+from nasbench.study.directory import FIT_FILE
+from nasbench.study.trial import Trial
 
 PHASES = ("search", "random", "final")
 RECENT = 10  # trainings that tell the pace

@@ -12,16 +12,16 @@ from typing import Any
 
 import pandas as pd
 
-from nasbench.analysis.front import pareto_front
-from nasbench.analysis.hypervolume import Hypervolume, hypervolume, usable
+from nasbench.analysis.fronts.front import pareto_front
+from nasbench.analysis.fronts.hypervolume import Hypervolume, hypervolume, usable
 from nasbench.analysis.rungs import Spent, spent
 from nasbench.errors import StudyError
 from nasbench.files import write_atomic
 from nasbench.latency import Device, Predictor, Profile, load_profile
-from nasbench.latency.profile import MEASURED_ALIKE
-from nasbench.search.copying import stored_trials
-from nasbench.search.folder import PROFILE_FILE, StudyFolder
-from nasbench.search.records import Trial
+from nasbench.latency.predicting.profile import MEASURED_ALIKE
+from nasbench.study.directory import PROFILE_FILE, StudyDirectory
+from nasbench.study.snapshot import stored_trials
+from nasbench.study.trial import Trial
 
 _NESTED = ("params", "constraints", "more", "genotype", "rungs")
 # Columns of every frame of trials, also where no trial has them; other numbers that a trial told come after them.
@@ -40,7 +40,7 @@ class Study:
         about: all of `study.yaml`: versions, revision, host, when it began.
     """
 
-    def __init__(self, folder: StudyFolder) -> None:
+    def __init__(self, folder: StudyDirectory) -> None:
         self._folder = folder
         self.path = folder.path
         self.command = folder.command
@@ -208,4 +208,4 @@ def open_study(path: str | Path) -> Study:
     Raises:
         StudyError: there is none, or it is damaged.
     """
-    return Study(StudyFolder.open(path))
+    return Study(StudyDirectory.open(path))

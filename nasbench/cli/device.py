@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbench.cli.options import DeviceOptions, Space, expanded
-from nasbench.cli.progress import Reporter
+from nasbench.cli.options.common import DeviceOptions, Space, expanded
 from nasbench.cli.shared import JSON, console, say, show_json, table
+from nasbench.cli.text.progress import Reporter
 from nasbench.errors import DeviceError, nearest
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def profile(
     where = load_space(space)
     wanted, _ = device.choice().resolve()
     from nasbench.latency import Predictor, load_profile, profile_path
-    from nasbench.search.profiling import obtain_profile
+    from nasbench.search.device_profile import obtain_profile
 
     other = load_profile(base) if base is not None else None
 
@@ -104,7 +104,7 @@ def check(
 
     Example: nasbench device check --space mbconv --networks 20
     """
-    from nasbench.latency.measure import check_local
+    from nasbench.latency.measuring.measure import check_local
     from nasbench.spaces import load_space
 
     where = load_space(space)
@@ -112,7 +112,7 @@ def check(
     check_local(wanted)
     from nasbench.latency import check as compare
     from nasbench.latency import load_profile, profile_path
-    from nasbench.search.profiling import held_out
+    from nasbench.search.device_profile import held_out
 
     if stored is None:
         path = profile_path(wanted)

@@ -125,7 +125,7 @@ def compare(
     found = _networks(names or [], family, input)
     costs = {name: cost(g) for name, g in found.items()}
     if draw is not None:
-        from nasbench.analysis.network_plots import save_networks
+        from nasbench.analysis.plots.networks import save_networks
 
         save_networks(found, draw)
     published = {name: facts().get(name) for name in found}

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from nasbench.cli.options import DeviceOptions, expanded
-from nasbench.cli.progress import Reporter
-from nasbench.cli.scale_options import FactorOptions, KnownLaw, LawOptions, read_recipe
-from nasbench.cli.scale_text import show_family, show_fit, show_fit_plan, show_laws, show_scaled
-from nasbench.cli.search_options import EngineOptions, TrainingOptions
+from nasbench.cli.options.common import DeviceOptions, expanded
+from nasbench.cli.options.scale import FactorOptions, KnownLaw, LawOptions, read_recipe
+from nasbench.cli.options.search import EngineOptions, TrainingOptions
 from nasbench.cli.shared import JSON, MISSED, NAME, as_interrupt, genotype_of, say, show_json
+from nasbench.cli.text.progress import Reporter
+from nasbench.cli.text.scale import show_family, show_fit, show_fit_plan, show_laws, show_scaled
 from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype, cost_of, digest_of, trace
 from nasbench.genotype.units import parse_duration, parse_latency
 
 if TYPE_CHECKING:
-    from nasbench.search.fit.request import FitRequest
+    from nasbench.scaling_fit.config import FitConfig
 
 NETWORK = "network"
 
@@ -127,10 +127,10 @@ def fit(
     seconds = parse_duration(time_limit)
     choice = device.choice()
     runs_on = engine.choice(choice)
-    from nasbench.search.fit.request import FitRequest
-    from nasbench.search.folder import study_path
+    from nasbench.scaling_fit.config import FitConfig
+    from nasbench.study.directory import study_path
 
-    request = FitRequest(
+    request = FitConfig(
         network=name,
         genotype=g,
         latency=latency,
@@ -147,18 +147,18 @@ def fit(
     run_fit_study(request, study_path(runs, study or request.name()), as_json, plan_only)
 
 
-def run_fit_study(request: FitRequest, path: Path, as_json: bool, plan_only: bool = False) -> None:
+def run_fit_study(request: FitConfig, path: Path, as_json: bool, plan_only: bool = False) -> None:
     """Begin a fit, or go on with it, and show what it came to."""
     import json
 
-    from nasbench.analysis.scaling_plots import save_fit
+    from nasbench.analysis.plots.scaling import save_fit
     from nasbench.analysis.study import open_study
     from nasbench.latency import Predictor
-    from nasbench.search.fit.run import plan_fit, run_fit
-    from nasbench.search.fit.task import prepare_fit
-    from nasbench.search.folder import FIT_FILE
-    from nasbench.search.profiling import obtain_profile, stored_profile
+    from nasbench.scaling_fit.problem import prepare_fit
+    from nasbench.scaling_fit.run import plan_fit, run_fit
+    from nasbench.search.device_profile import obtain_profile, stored_profile
     from nasbench.spaces import load_space
+    from nasbench.study.directory import FIT_FILE
 
     began = time.monotonic()
     signal.signal(signal.SIGTERM, as_interrupt)
@@ -197,13 +197,14 @@ def _family(
     runs: Path,
     as_json: bool,
 ) -> int:
-    from nasbench.analysis.scaling_plots import save_family
+    from nasbench.analysis.plots.scaling import save_family
     from nasbench.latency import Predictor, is_local, save_profile
-    from nasbench.search.family import Finder, candidates, deliver_family
-    from nasbench.search.folder import PROFILE_FILE, StudyFolder, study_path
-    from nasbench.search.measuring import MEASUREMENTS_FILE, Measurements, measurer
-    from nasbench.search.profiling import obtain_profile
+    from nasbench.scaling_fit.family import Finder, candidates, deliver_family
+    from nasbench.search.device_profile import obtain_profile
+    from nasbench.search.measuring import measurer
     from nasbench.spaces import load_space
+    from nasbench.study.directory import PROFILE_FILE, StudyDirectory, study_path
+    from nasbench.study.measurements import MEASUREMENTS_FILE, Measurements
 
     if len(set(targets)) != len(targets) or len(targets) > 32:
         raise NasbenchError(f"--targets are at most 32 different latencies; got {len(targets)}; leave some out")
@@ -220,7 +221,7 @@ def _family(
         "device": wanted.key,
         "device_choice": device.choice().to_json(),
     }
-    with Reporter() as reporter, StudyFolder.create(path, command) as folder:
+    with Reporter() as reporter, StudyDirectory.create(path, command) as folder:
         try:
             profile = profile or obtain_profile(wanted, load_space("mbconv"), reporter)
         except NasbenchError:

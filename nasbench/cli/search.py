@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasbench.cli.options import DeviceOptions, expanded
-from nasbench.cli.progress import Reporter
-from nasbench.cli.recipes import RecipeFile
-from nasbench.cli.search_options import EngineOptions, SearchOptions, TrainingOptions
+from nasbench.cli.options.common import DeviceOptions, expanded
+from nasbench.cli.options.recipe_file import RecipeFile
+from nasbench.cli.options.search import EngineOptions, SearchOptions, TrainingOptions
 from nasbench.cli.shared import JSON, MISSED, as_interrupt, show_json
-from nasbench.cli.study_text import show_outcome, show_plan
+from nasbench.cli.text.progress import Reporter
+from nasbench.cli.text.study import show_outcome, show_plan
 
 if TYPE_CHECKING:
     from nasbench.latency import Profile
-    from nasbench.search.request import Request
+    from nasbench.search.config import SearchConfig
 
 Folder = Annotated[Path, typer.Argument(help="The study's folder, such as runs/mbconv-20ms.")]
 
@@ -43,9 +43,9 @@ def plan(
     Example: nasbench plan --space mbconv --latency 20ms
     """
     request = asked.request(training, engine, device)
-    from nasbench.search.profiling import obtain_profile
+    from nasbench.search.device_profile import obtain_profile
+    from nasbench.search.problem import prepare
     from nasbench.search.run import plan as make
-    from nasbench.search.task import prepare
 
     wanted, profile = request.device.resolve()
     task = prepare(request, wanted)
@@ -78,7 +78,7 @@ def search(
     Example: nasbench search studies/pareto_20ms.yaml --time 1h
     """
     request = asked.request(training, engine, device)
-    from nasbench.search.folder import study_path
+    from nasbench.study.directory import study_path
 
     return _search(request, study_path(runs, name or request.name()), as_json)
 
@@ -89,25 +89,25 @@ def resume(path: Folder, as_json: bool = JSON) -> int:
     Example: nasbench resume runs/mbconv-20ms
     """
     from nasbench.analysis.study import open_study
-    from nasbench.search.fit.request import KIND, FitRequest
-    from nasbench.search.plugins import load_kept
-    from nasbench.search.request import Request
+    from nasbench.scaling_fit.config import KIND, FitConfig
+    from nasbench.search.config import SearchConfig
+    from nasbench.study.plugins import load_kept
 
     load_kept(path)
     command = open_study(path).command
     if command.get("kind") == KIND:
         from nasbench.cli.scale import run_fit_study
 
-        run_fit_study(FitRequest.from_command(command), path, as_json)
+        run_fit_study(FitConfig.from_command(command), path, as_json)
         return 0
-    return _search(Request.from_command(command), path, as_json)
+    return _search(SearchConfig.from_command(command), path, as_json)
 
 
-def _search(request: Request, path: Path, as_json: bool) -> int:
-    from nasbench.analysis.plots import save_front
+def _search(request: SearchConfig, path: Path, as_json: bool) -> int:
+    from nasbench.analysis.plots.study import save_front
     from nasbench.analysis.study import open_study
+    from nasbench.search.problem import prepare
     from nasbench.search.run import search as run
-    from nasbench.search.task import prepare
 
     began = time.monotonic()
     signal.signal(signal.SIGTERM, as_interrupt)
@@ -130,9 +130,9 @@ def _search(request: Request, path: Path, as_json: bool) -> int:
     return 0 if outcome.winner else MISSED
 
 
-def _kept_profile(request: Request, path: Path) -> Profile | None:
+def _kept_profile(request: SearchConfig, path: Path) -> Profile | None:
     """What a study that goes on keeps of the file that its device came from: the file may be gone, or hold another device by now."""
-    from nasbench.search.folder import PROFILE_FILE
-    from nasbench.search.profiling import studied_profile
+    from nasbench.search.device_profile import studied_profile
+    from nasbench.study.directory import PROFILE_FILE
 
     return studied_profile(path) if request.device.is_file and (path / PROFILE_FILE).exists() else None

@@ -53,7 +53,7 @@ def winner_of(study: Path) -> Genotype:
     try:
         return Genotype.from_yaml(best)
     except GenotypeError:
-        from nasbench.search.plugins import load_kept
+        from nasbench.study.plugins import load_kept
 
         if not (study / "study.yaml").is_file():
             raise

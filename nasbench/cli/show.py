@@ -10,11 +10,11 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from nasbench.cli.shared import INPUT, JSON, at_input, console, genotype_of, say, show_json, table
+from nasbench.drawing import draw
 from nasbench.errors import NasbenchError
-from nasbench.genotype import VOCABULARY, Genotype, Layer, Trace, cost_of, digest_of, trace
-from nasbench.genotype.draw import draw
+from nasbench.genotype import BLOCK_TYPES, Genotype, Layer, Trace, cost_of, digest_of, trace
+from nasbench.genotype.text import show_row, show_shape
 from nasbench.genotype.units import show_count, show_memory
-from nasbench.genotype.wording import show_row, show_shape
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +42,7 @@ def show(
         raise NasbenchError(
             f"--expand says which blocks a drawing shows with their layers; got {expand[0]} without --draw; add --draw net.svg"
         )
-    if name is None or name in VOCABULARY:
+    if name is None or name in BLOCK_TYPES:
         if drawing is not None or as_yaml:
             raise NasbenchError(
                 f"what is drawn or written is a network; got {name or 'no name'}; name one of `nasbench known` or a .yaml file"
@@ -103,7 +103,7 @@ def _print(g: Genotype, traced: Trace, layers: bool) -> None:
 
 def _show_blocks(name: str | None, as_json: bool) -> None:
     """The vocabulary, or one word of it; all of it comes from the words' signatures."""
-    words = {n: VOCABULARY[n] for n in sorted(VOCABULARY) if name in (None, n)}
+    words = {n: BLOCK_TYPES[n] for n in sorted(BLOCK_TYPES) if name in (None, n)}
     if as_json:
         fields = ("field", "type", "default")
         show_json({n: {"doc": w.doc, "fields": [dict(zip(fields, row, strict=True)) for row in w.describe()]} for n, w in words.items()})

@@ -41,8 +41,8 @@ def status(
     """
     from nasbench.analysis.state import study_state
     from nasbench.analysis.study import open_study
-    from nasbench.cli.study_text import show_spent, show_summary
-    from nasbench.cli.watch import show_state, watch_study
+    from nasbench.cli.text.status import show_state, watch_study
+    from nasbench.cli.text.study import show_spent, show_summary
 
     study = open_study(path)
     if as_json:
@@ -68,7 +68,7 @@ def front(paths: Folders, anyway: Anyway = False, as_json: bool = JSON) -> None:
     Example: nasbench front runs/mbconv-20ms runs/mbconv-10ms
     """
     from nasbench.analysis.compare import compare_studies
-    from nasbench.analysis.plots import save_front
+    from nasbench.analysis.plots.study import save_front
     from nasbench.analysis.study import open_study
 
     if len(paths) > 1:
@@ -156,7 +156,7 @@ def plot(
 
     Example: nasbench plot runs/mbconv-20ms --what time --out time.png
     """
-    from nasbench.analysis.gallery import draw
+    from nasbench.analysis.plots.gallery import draw
 
     say(f"wrote {draw(paths, what, out or Path(f'{what}.png'), samples, anyway)}")
 
@@ -166,10 +166,10 @@ def copy(path: Folder, to: Annotated[Path, typer.Argument(help="A folder that do
 
     Example: nasbench copy runs/mbconv-20ms studies/data/mbconv-20ms
     """
-    from nasbench.search.copying import copy_study
-    from nasbench.search.folder import StudyFolder
+    from nasbench.study.directory import StudyDirectory
+    from nasbench.study.snapshot import copy_study
 
-    copy_study(StudyFolder.open(path), to)
+    copy_study(StudyDirectory.open(path), to)
     size = sum(file.stat().st_size for file in to.rglob("*") if file.is_file())
     say(f"wrote {to}: {size / 1000:.0f} kB")
 
@@ -188,12 +188,12 @@ def dashboard(
     import webbrowser
 
     from nasbench.analysis.dashboard import Dashboard
-    from nasbench.search.folder import StudyFolder
+    from nasbench.study.directory import StudyDirectory
 
     for one in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs are told to ignore the first
         signal.signal(one, as_interrupt)
     ended = threading.Event()
-    with Dashboard(StudyFolder.open(path), port) as served:
+    with Dashboard(StudyDirectory.open(path), port) as served:
         say(f"{path} at {served.url}, a copy that follows it; Ctrl-C ends it")
         if browser and _has_screen():
             webbrowser.open(served.url)

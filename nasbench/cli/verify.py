@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasbench.cli.progress import Reporter
 from nasbench.cli.shared import JSON, MISSED, say, show_json, table
+from nasbench.cli.text.progress import Reporter
 from nasbench.errors import DeviceError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from nasbench.genotype.fields import MAX_REPEAT, Act, Order
 from nasbench.genotype.layer import Fields
 
 if TYPE_CHECKING:
-    from nasbench.genotype.words import Word
+    from nasbench.genotype.block_type import BlockType
 
 MAX_INPUT = 16_384
 MAX_BLOCKS = 20_000
@@ -244,17 +244,17 @@ def plain(value: Any) -> Any:
     return [plain(v) for v in value] if isinstance(value, tuple) else value
 
 
-def find_word(op: str) -> Word:
+def find_word(op: str) -> BlockType:
     """The word called `op`.
 
     Raises:
         GenotypeError: there is none; names the nearest.
     """
-    from nasbench.genotype.words import VOCABULARY
+    from nasbench.genotype.block_type import BLOCK_TYPES
 
-    if not isinstance(op, str) or op not in VOCABULARY:
+    if not isinstance(op, str) or op not in BLOCK_TYPES:
         raise GenotypeError(
-            f"there is no block {short(op)}; the vocabulary is {', '.join(VOCABULARY)}; "
-            f"a block of your own is there with --plugin FILE.py{nearest(op, VOCABULARY)}"
+            f"there is no block {short(op)}; the vocabulary is {', '.join(BLOCK_TYPES)}; "
+            f"a block of your own is there with --plugin FILE.py{nearest(op, BLOCK_TYPES)}"
         )
-    return VOCABULARY[op]
+    return BLOCK_TYPES[op]

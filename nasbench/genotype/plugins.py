@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from nasbench.errors import GenotypeError, PluginError, one_line, place_in
-from nasbench.genotype.words import VOCABULARY, Word
+from nasbench.genotype.block_type import BLOCK_TYPES, BlockType
 
 MAX_BYTES = 1_000_000
 
@@ -46,7 +46,7 @@ class Plugin(NamedTuple):
     @property
     def words(self) -> tuple[str, ...]:
         """The blocks that it has put into the vocabulary."""
-        return tuple(name for name, word in VOCABULARY.items() if word.function.__module__ == self.module)
+        return tuple(name for name, word in BLOCK_TYPES.items() if word.function.__module__ == self.module)
 
 
 _loaded: dict[str, Plugin] = {}  # by module, in the order of loading
@@ -118,7 +118,7 @@ def use_plugin(plugin: Plugin) -> Plugin:
 def forget_plugin(plugin: Plugin) -> None:
     """Take its words out of the vocabulary again."""
     for name in plugin.words:
-        del VOCABULARY[name]
+        del BLOCK_TYPES[name]
     sys.modules.pop(plugin.module, None)
     _loaded.pop(plugin.module, None)
 
@@ -162,13 +162,13 @@ def _advice(error: BaseException) -> str:
 @contextmanager
 def _undone_on_error(module: str) -> Iterator[None]:
     """The vocabulary is as before if the file fails half-way."""
-    words: dict[str, Word] = dict(VOCABULARY)
+    words: dict[str, BlockType] = dict(BLOCK_TYPES)
     before, plugin = sys.modules.get(module), _loaded.get(module)
     try:
         yield
     except BaseException:
-        VOCABULARY.clear()
-        VOCABULARY.update(words)
+        BLOCK_TYPES.clear()
+        BLOCK_TYPES.update(words)
         sys.modules.pop(module, None)
         if before is not None:
             sys.modules[module] = before

@@ -42,13 +42,13 @@ class Tracer(Writer):
         `before` is what the block before the first one read; words that ask for it get the value before theirs. An auxiliary
         head, which stands aside, does not count there.
         """
-        from nasbench.genotype.words import VOCABULARY
+        from nasbench.genotype.block_type import BLOCK_TYPES
 
         outer, i = self.scope, 0
         before = x if before is None else before
         dot = f"{scope}." if scope else ""
         for row in rows:
-            word = VOCABULARY[row.op]
+            word = BLOCK_TYPES[row.op]
             for one in row.unrolled:
                 self.scope = f"{dot}{i}"
                 if len(self.layers) > MAX_LAYERS:

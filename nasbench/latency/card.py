@@ -11,10 +11,10 @@ from typing import Any
 from nasbench.errors import DeviceError, NasbenchError
 from nasbench.files import checksum, write_atomic
 from nasbench.genotype import Genotype, digest
-from nasbench.latency.anchor import ANCHOR
 from nasbench.latency.device import Device
 from nasbench.latency.measurement import Measurement
-from nasbench.latency.predict import Prediction
+from nasbench.latency.measuring.reference_network import ANCHOR
+from nasbench.latency.predicting.predict import Prediction
 
 FORMAT = "nasbench card"
 VERSION = 3

@@ -13,8 +13,8 @@ from typing import Any
 
 import nasbench
 from nasbench.errors import DeviceError
-from nasbench.latency.gpu import gpu
-from nasbench.latency.processor import cpu_name, usable_cores
+from nasbench.latency.measuring.gpu import gpu
+from nasbench.latency.measuring.processor import cpu_name, usable_cores
 from nasbench.latency.runtimes.registry import RUNTIMES, Kind, MemoryFormat, Precision, check_runtime
 
 MAX_THREADS = 4096

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from nasbench.latency.card import Card
-from nasbench.latency.measure import check_local, measure
 from nasbench.latency.measurement import Measurement
+from nasbench.latency.measuring.measure import check_local, measure
 
 MAX_SECONDS = 40.0  # for the visits
 REPEATS = 2  # of a measurement that is too noisy to say

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from nasbench.errors import BudgetError
+from nasbench.errors import LimitError
 from nasbench.genotype import Genotype, Trace, cost_of, trace
 from nasbench.genotype.units import show_count, show_memory
 from nasbench.latency import Measurement, Prediction
@@ -16,7 +16,7 @@ Side = Literal["inside", "unsure", "outside"]
 
 
 @dataclass(frozen=True)
-class Figures:
+class Metrics:
     """One network in numbers that need no training.
 
     Attributes:
@@ -51,7 +51,7 @@ class Figures:
         return self.measured is not None or not self.predicted.extrapolated
 
 
-def figures(g: Genotype, predict: Predict, precision: str = "fp32") -> Figures:
+def figures(g: Genotype, predict: Predict, precision: str = "fp32") -> Metrics:
     """All from one trace.
 
     Raises:
@@ -59,7 +59,7 @@ def figures(g: Genotype, predict: Predict, precision: str = "fp32") -> Figures:
     """
     layers = trace(g)
     cost = cost_of(layers)
-    return Figures(cost.params, cost.macs, cost.peak_bytes, cost.size_bytes(precision), predict(layers))
+    return Metrics(cost.params, cost.macs, cost.peak_bytes, cost.size_bytes(precision), predict(layers))
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Limits:
         latency_ms: of inference on the device; macs, params: counts; memory_bytes: peak of inference; size_bytes: of the model.
 
     Raises:
-        BudgetError: a limit that is not above zero.
+        LimitError: a limit that is not above zero.
     """
 
     latency_ms: float | None = None
@@ -82,14 +82,14 @@ class Limits:
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             if value is not None and not value > 0:
-                raise BudgetError(f"a limit is above zero; {name} is {value}")
+                raise LimitError(f"a limit is above zero; {name} is {value}")
 
     @property
     def any(self) -> bool:
         """Whether anything is limited."""
         return any(value is not None for value in asdict(self).values())
 
-    def judge(self, f: Figures) -> Side:
+    def judge(self, f: Metrics) -> Side:
         """`inside` when a network surely meets every limit, `outside` when it surely breaks one, else `unsure`.
 
         Of latency the whole interval has to be on one side of the limit. All other figures are exact.
@@ -102,7 +102,7 @@ class Limits:
             return "unsure"
         return "inside" if f.high_ms <= self.latency_ms else "outside"
 
-    def excess(self, f: Figures) -> dict[str, float]:
+    def excess(self, f: Metrics) -> dict[str, float]:
         """By how much of the limit each figure, of latency the upper end, is above it; zero or less is inside."""
         pairs = {
             "latency": (f.high_ms, self.latency_ms),
@@ -113,7 +113,7 @@ class Limits:
         }
         return {name: value / limit - 1 for name, (value, limit) in pairs.items() if limit is not None}
 
-    def broken(self, f: Figures) -> str:
+    def broken(self, f: Metrics) -> str:
         """Which limits a network breaks or may break, in words."""
         how = "predicted" if f.measured is None else "measured"
         far = "" if f.reliable else f" ({'; '.join(f.predicted.extrapolated)})"

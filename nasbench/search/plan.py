@@ -11,15 +11,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from nasbench.engines.base import Engine
 from nasbench.errors import StudyError
 from nasbench.evaluate.train import TrainTask
 from nasbench.genotype import Genotype, cost
-from nasbench.search.arms import Arm, Evaluate, answer
-from nasbench.search.engines.engine import Engine
-from nasbench.search.records import Trial
-from nasbench.search.request import Request
+from nasbench.search.config import SearchConfig
+from nasbench.search.loop import Arm, Evaluate, answer
 from nasbench.search.rungs import ALL_AT_ONCE, Rungs
-from nasbench.search.survey import Survey
+from nasbench.search.space_summary import SpaceSummary
+from nasbench.study.trial import Trial
 from nasbench.training.recipe import Recipe
 
 FINALISTS, RIVALS = 2, 1  # of the search and of the random arm that are trained with fresh seeds
@@ -95,7 +95,7 @@ class Plan:
 
 
 def make_plan(
-    found: Survey,
+    found: SpaceSummary,
     known: Sequence[Genotype],
     task: Callable[[Genotype, str], TrainTask],
     train_images: int,
@@ -183,7 +183,7 @@ class Pace:
     `spent_s` is what the trials of earlier runs of the study took: a study that goes on has the rest of its time.
     """
 
-    def __init__(self, made: Plan, request: Request, clock: Clock, spent_s: float) -> None:
+    def __init__(self, made: Plan, request: SearchConfig, clock: Clock, spent_s: float) -> None:
         self._made, self._request, self._clock = made, request, clock
         self._before = spent_s / made.workers
         self._seconds: list[float] = []

@@ -7,24 +7,24 @@ from typing import Any
 
 from nasbench.errors import StudyError
 from nasbench.evaluate.train import TrainTask
-from nasbench.search.arms import Arm, Listener
-from nasbench.search.folder import StudyFolder
-from nasbench.search.limits import Figures
-from nasbench.search.phase import Asked
-from nasbench.search.records import PAUSED, Trial
+from nasbench.search.candidate_filter import RECORDED, as_record
+from nasbench.search.limits import Metrics
+from nasbench.search.loop import Arm, Listener
+from nasbench.search.problem import Problem
 from nasbench.search.reward import values
-from nasbench.search.screen import RECORDED, as_record
-from nasbench.search.task import Task
+from nasbench.study.directory import StudyDirectory
+from nasbench.study.phase import Asked
+from nasbench.study.trial import PAUSED, Trial
 
 SAME_FAILURES = 3  # trials in a row that fail for one reason stop the study: it is not the networks' fault
 
 
-def tasker(task: Task, folder: StudyFolder, *, final: bool = False) -> Callable[[Asked], TrainTask]:
+def tasker(task: Problem, folder: StudyDirectory, *, final: bool = False) -> Callable[[Asked], TrainTask]:
     """A trial's training, in its folder."""
     return lambda asked: task.training(asked.genotype, str(folder.trial_folder(asked.phase, asked.number)), asked.seed, final=final)
 
 
-def recorder(task: Task, figures: Callable[[Asked], Figures]) -> Callable[[Asked, dict[str, Any]], dict[str, Any]]:
+def recorder(task: Problem, figures: Callable[[Asked], Metrics]) -> Callable[[Asked, dict[str, Any]], dict[str, Any]]:
     """A worker's answer as the ledger's record: with the cheap figures, the reward and the constraints."""
     r = task.request
 

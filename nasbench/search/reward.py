@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from nasbench.errors import BudgetError, nearest
+from nasbench.errors import LimitError, nearest
 
 Mode = Literal["hard", "soft", "pareto"]
 
@@ -13,9 +13,9 @@ HARD = (0.0, -1.0)
 
 
 def check_mode(mode: str) -> None:
-    """Raises BudgetError for an unknown mode."""
+    """Raises LimitError for an unknown mode."""
     if mode not in get_args(Mode):
-        raise BudgetError(f"a reward is one of {', '.join(get_args(Mode))}; got {mode!r}{nearest(mode, get_args(Mode))}")
+        raise LimitError(f"a reward is one of {', '.join(get_args(Mode))}; got {mode!r}{nearest(mode, get_args(Mode))}")
 
 
 def reward(accuracy: float, latency_ms: float, target_ms: float, mode: Mode) -> float:

@@ -6,30 +6,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasbench.errors import BudgetError, NasbenchError, StudyError
+from nasbench.engines.base import Engine
+from nasbench.engines.open import open_engine
+from nasbench.errors import LimitError, NasbenchError, StudyError
 from nasbench.files import write_atomic
 from nasbench.latency import save_profile
-from nasbench.search.arms import Arm, Listener, work
-from nasbench.search.engines.engine import Engine
-from nasbench.search.engines.open import open_engine
-from nasbench.search.finals import Standing
-from nasbench.search.folder import PROFILE_FILE, StudyFolder
-from nasbench.search.halving import Halving
-from nasbench.search.last_round import LastRound
-from nasbench.search.ledger import Ledger
-from nasbench.search.measuring import MEASUREMENTS_FILE, Measure, Measurements
-from nasbench.search.phase import Phase
+from nasbench.search.candidate_filter import CandidateFilter
+from nasbench.search.config import MAY_CHANGE
+from nasbench.search.device_profile import obtain_profile, studied_profile
+from nasbench.search.final_round import FinalRound
+from nasbench.search.finalists import FinalResult
+from nasbench.search.loop import Arm, Listener, work
+from nasbench.search.measuring import Measure
 from nasbench.search.plan import Clock, Pace, Plan, make_plan
-from nasbench.search.plugins import keep, named
-from nasbench.search.profiling import obtain_profile, studied_profile
-from nasbench.search.promise import Promise, deliver
+from nasbench.search.problem import Problem
 from nasbench.search.recording import recorder, tasker, teller
-from nasbench.search.request import MAY_CHANGE
 from nasbench.search.reward import directions
-from nasbench.search.screen import Screen
-from nasbench.search.strategies import strategy
-from nasbench.search.survey import Survey, survey
-from nasbench.search.task import Task
+from nasbench.search.space_summary import SpaceSummary, survey
+from nasbench.search.successive_halving import Halving
+from nasbench.search.winner import Promise, deliver
+from nasbench.strategies import strategy
+from nasbench.study.directory import PROFILE_FILE, StudyDirectory
+from nasbench.study.ledger import Ledger
+from nasbench.study.measurements import MEASUREMENTS_FILE, Measurements
+from nasbench.study.phase import Phase
+from nasbench.study.plugins import keep, named
 
 UNTIL_LATE = 1_000_000
 
@@ -46,27 +47,27 @@ class Outcome:
     """
 
     path: Path
-    standings: list[Standing]
+    standings: list[FinalResult]
     complete: bool
     promise: Promise
 
     @property
-    def winner(self) -> Standing | None:
+    def winner(self) -> FinalResult | None:
         return self.promise.winner
 
 
-def plan(task: Task, listener: Listener, elapsed_s: float = 0.0) -> Plan:
+def plan(task: Problem, listener: Listener, elapsed_s: float = 0.0) -> Plan:
     """Survey the space and time the trainer.
 
     Raises:
-        BudgetError: the limits cannot be met.
+        LimitError: the limits cannot be met.
         StudyError: the engine cannot run a trial.
     """
     with open_engine(task.request, task.evaluate, listener.say) as engine:
         return _plan(task, engine, listener, elapsed_s)
 
 
-def _plan(task: Task, engine: Engine, listener: Listener, elapsed_s: float) -> Plan:
+def _plan(task: Problem, engine: Engine, listener: Listener, elapsed_s: float) -> Plan:
     listener.stage("looking at the space")
     found = survey(task.space, task.decode, task.request.limits, task.figures, task.request.seed)
     _see_fastest(task, found, listener)
@@ -86,11 +87,11 @@ def _plan(task: Task, engine: Engine, listener: Listener, elapsed_s: float) -> P
     )
 
 
-def _see_fastest(task: Task, found: Survey, listener: Listener) -> None:
+def _see_fastest(task: Problem, found: SpaceSummary, listener: Listener) -> None:
     """Measure the fastest network where no sample is surely inside: a limit that cannot be met is said before the search.
 
     Raises:
-        BudgetError: it is not.
+        LimitError: it is not.
     """
     limit, run = task.request.limits.latency_ms, task.measurer(listener.say)
     if limit is None or found.inside or run is None or task.predictor is None:
@@ -98,26 +99,26 @@ def _see_fastest(task: Task, found: Survey, listener: Listener) -> None:
     listener.say(f"no sample is surely within {limit:g} ms: measuring the fastest network that was found")
     m = run({"fastest": found.fastest})["fastest"].at_speed(task.predictor.profile.anchor_ms)
     if m.low_ms > limit:
-        raise BudgetError(
+        raise LimitError(
             f"{limit:g} ms cannot be met in {task.space.name}: the fastest network that was found takes {m.median_ms:.3g} ms "
             f"[{m.low_ms:.3g}, {m.high_ms:.3g}], measured; allow at least that, or choose a space with smaller networks"
         )
 
 
-def search(task: Task, path: Path, listener: Listener, show_plan: Callable[[Task, Plan], None], elapsed_s: float = 0.0) -> Outcome:
+def search(task: Problem, path: Path, listener: Listener, show_plan: Callable[[Problem, Plan], None], elapsed_s: float = 0.0) -> Outcome:
     """Run the study at `path`, or go on with it.
 
     `elapsed_s` is what the caller already took of the request's time.
 
     Raises:
-        NasbenchError: see `StudyFolder.create`; limits that cannot be met; trials that all fail for one reason.
+        NasbenchError: see `StudyDirectory.create`; limits that cannot be met; trials that all fail for one reason.
     """
     clock = Clock(elapsed_s)
     plugins = named(path, task.plugins)
     command = task.request.command(task.space, task.device.key, task.images, {name: p.sha256 for name, p in plugins.items()})
     more = {"plugin_paths": {name: str(Path(p.path).resolve()) for name, p in plugins.items()}} if plugins else {}
     with (
-        StudyFolder.create(path, command, may_change=MAY_CHANGE, more=more) as folder,
+        StudyDirectory.create(path, command, may_change=MAY_CHANGE, more=more) as folder,
         open_engine(task.request, task.evaluate, listener.say) as engine,
     ):
         try:
@@ -131,7 +132,7 @@ def search(task: Task, path: Path, listener: Listener, show_plan: Callable[[Task
             return _run(task, folder, ledger, engine, made, listener, clock)
 
 
-def _planned(task: Task, folder: StudyFolder, engine: Engine, listener: Listener, clock: Clock) -> tuple[Task, Plan]:
+def _planned(task: Problem, folder: StudyDirectory, engine: Engine, listener: Listener, clock: Clock) -> tuple[Problem, Plan]:
     """The task with its device profiled, and the plan; a study that goes on predicts and does as it began."""
     stored = folder.path / "plan.json"
     if stored.exists():
@@ -146,7 +147,7 @@ def _planned(task: Task, folder: StudyFolder, engine: Engine, listener: Listener
     return task, made
 
 
-def _run(task: Task, folder: StudyFolder, ledger: Ledger, engine: Engine, made: Plan, listener: Listener, clock: Clock) -> Outcome:
+def _run(task: Problem, folder: StudyDirectory, ledger: Ledger, engine: Engine, made: Plan, listener: Listener, clock: Clock) -> Outcome:
     """The arms, the measuring, the last round, the promise."""
     if task.predictor is None:
         raise StudyError("a search needs a predictor; give the task a profile with `predicting`")
@@ -154,7 +155,7 @@ def _run(task: Task, folder: StudyFolder, ledger: Ledger, engine: Engine, made: 
     run = task.measurer(listener.say)
     screens, arms = _arms(task, folder, ledger, made, kept, run, listener)
     pace = Pace(made, task.request, clock, sum(t.seconds or 0.0 for arm in arms for t in arm.phase.records()))
-    last = LastRound(task, folder, ledger, arms[0].phase, arms[1].phase, run, kept, listener)
+    last = FinalRound(task, folder, ledger, arms[0].phase, arms[1].phase, run, kept, listener)
 
     engine.time_limit_s = max(300.0, 20 * made.seconds_per_trial)
     listener.stage("training", pace.outlook(arms)[0])
@@ -178,11 +179,11 @@ def _run(task: Task, folder: StudyFolder, ledger: Ledger, engine: Engine, made: 
 
 
 def _arms(
-    task: Task, folder: StudyFolder, ledger: Ledger, made: Plan, kept: Measurements, run: Measure | None, listener: Listener
-) -> tuple[list[Screen], list[Arm]]:
+    task: Problem, folder: StudyDirectory, ledger: Ledger, made: Plan, kept: Measurements, run: Measure | None, listener: Listener
+) -> tuple[list[CandidateFilter], list[Arm]]:
     """The search, serial, and random search with its own draws; both see the same limits, recipe and cost."""
     r = task.request
-    screens: list[Screen] = []
+    screens: list[CandidateFilter] = []
     arms: list[Arm] = []
     for name, at_once in (("search", max(1, made.workers // 2)), ("random", made.workers)):
         chosen = strategy(r.strategy if name == "search" else "random", r.seed, **(r.options if name == "search" else {}))
@@ -190,7 +191,7 @@ def _arms(
         # Without a given number of trials the arms go on until their time is over.
         wanted = made.trials if r.trials is not None else UNTIL_LATE
         first = task.starts() if name == "search" and r.strategy != "random" else []
-        screen = Screen(phase, task.decode, task.figures, r.limits, kept, run, listener.say, first)
+        screen = CandidateFilter(phase, task.decode, task.figures, r.limits, kept, run, listener.say, first)
         screens.append(screen)
         halving = Halving(phase, r.rungs, made.trials, folder.trial) if r.rungs else None
         arms.append(Arm(phase, wanted, screen.draw, tasker(task, folder), recorder(task, screen.figures), at_once, halving))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nasbench.genotype import Genotype
-from nasbench.spaces.options import Choose, Decisions, Options, same
+from nasbench.spaces.options import Choose, Options, ParameterValues, same
 from nasbench.spaces.space import Space, redraw
 
 
@@ -28,7 +28,7 @@ def replay(decisions: Mapping[str, Any], otherwise: Choose) -> Choose:
     return choose
 
 
-def record(choose: Choose, into: Decisions) -> Choose:
+def record(choose: Choose, into: ParameterValues) -> Choose:
     """Answer like `choose` and keep the answers."""
 
     def noting(label: str, options: Options) -> Any:
@@ -44,7 +44,7 @@ def mutate(
     rng: random.Random,
     changes: int = 1,
     among: Callable[[str], bool] = lambda label: True,
-) -> tuple[Genotype, Decisions]:
+) -> tuple[Genotype, ParameterValues]:
     """Another network, `changes` answers away; questions that a change opens are answered at random.
 
     Args:
@@ -61,8 +61,8 @@ def mutate(
         rest = [o for o in options if not same(o, decisions.get(label, _NOTHING))]
         return rest[rng.randrange(len(rest))]
 
-    def mutant() -> tuple[Genotype, Decisions]:
-        answers: Decisions = {}
+    def mutant() -> tuple[Genotype, ParameterValues]:
+        answers: ParameterValues = {}
         chosen = set(rng.sample(open_to, min(changes, len(open_to))))
         stored = replay(decisions, random_chooser(rng))
         g = space.decode(record(lambda label, options: (other if label in chosen else stored)(label, options), answers))
@@ -76,15 +76,15 @@ def picks_block(label: str) -> bool:
     return label.endswith(".any_of") or re.fullmatch(r"stem|head|stages\.\d+", label) is not None
 
 
-def cross(space: Space, a: Mapping[str, Any], b: Mapping[str, Any], rng: random.Random) -> tuple[Genotype, Decisions]:
+def cross(space: Space, a: Mapping[str, Any], b: Mapping[str, Any], rng: random.Random) -> tuple[Genotype, ParameterValues]:
     """A child of two: each answer from one of them at random; what neither answered is drawn.
 
     Raises:
         SpaceError: a thousand tries gave no network.
     """
 
-    def child() -> tuple[Genotype, Decisions]:
-        answers: Decisions = {}
+    def child() -> tuple[Genotype, ParameterValues]:
+        answers: ParameterValues = {}
 
         def choose(label: str, options: Options) -> Any:
             first, second = (a, b) if rng.random() < 0.5 else (b, a)

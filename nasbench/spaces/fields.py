@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from nasbench.errors import SpaceError, short
 from nasbench.genotype.fields import as_pair
-from nasbench.spaces.options import Choose, Decisions, Options, ask, ends, first, read_options, same, show
+from nasbench.spaces.options import Choose, Options, ParameterValues, ask, ends, first, read_options, same, show
 
 
 class Mismatch(Exception):
@@ -22,7 +22,7 @@ class OpenField(Protocol):
     def decode(self, choose: Choose, label: str) -> Any:
         """Ask what is open; the field's value."""
 
-    def match(self, value: Any, label: str) -> Decisions:
+    def match(self, value: Any, label: str) -> ParameterValues:
         """The answers that lead to `value`; raises Mismatch where none do."""
 
     def count(self) -> int:
@@ -44,7 +44,7 @@ class Scalar:
     def decode(self, choose: Choose, label: str) -> Any:
         return ask(choose, label, self.options)
 
-    def match(self, value: Any, label: str) -> Decisions:
+    def match(self, value: Any, label: str) -> ParameterValues:
         for option in self.options:
             if same(as_pair(option), value):
                 return {label: option} if len(self.options) > 1 else {}
@@ -69,10 +69,10 @@ class Listed:
     def decode(self, choose: Choose, label: str) -> Any:
         return tuple(entry.decode(choose, f"{label}.{i}") for i, entry in enumerate(self.entries))
 
-    def match(self, value: Any, label: str) -> Decisions:
+    def match(self, value: Any, label: str) -> ParameterValues:
         if len(value) != len(self.entries):
             raise Mismatch(f"has {len(value)} entries, the space {len(self.entries)}")
-        found: Decisions = {}
+        found: ParameterValues = {}
         for i, (entry, inner) in enumerate(zip(self.entries, value, strict=True)):
             try:
                 found |= entry.match(inner, f"{label}.{i}")

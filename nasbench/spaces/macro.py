@@ -11,13 +11,13 @@ from collections.abc import Iterable
 
 from nasbench.errors import SpaceError
 from nasbench.genotype import Layer
-from nasbench.spaces.options import Decisions
+from nasbench.spaces.options import ParameterValues
 
 _PLACES = ("0.0", "0.1", "1.0", "1.1", "1.2", "2.0", "2.1", "2.2")  # stage and layer within it
 _WORDS = ("identity", "mbconv", "mbconv2")  # in the order of the space's any_of
 
 
-def macro_answers(arch: str) -> Decisions:
+def macro_answers(arch: str) -> ParameterValues:
     """The answers that lead to the network that the benchmark calls `arch`, such as `02012100`.
 
     Raises:

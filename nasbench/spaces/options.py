@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from nasbench.errors import SpaceError, short
 
 Options = Sequence[Any]
 Choose = Callable[[str, Options], Any]
-Decisions = dict[str, Any]
+ParameterValues = dict[str, Any]
 
 MAX_OPTIONS = 1_000_000
 
@@ -82,3 +83,11 @@ def read_options(value: Any, where: str) -> Options:
 
 def _is_pair(option: Any) -> bool:
     return isinstance(option, list) and len(option) == 2 and all(type(n) is int for n in option)
+
+
+def other(options: Options, than: Any, rng: random.Random) -> Any:
+    """An option at random, not the given one unless it is the only one."""
+    picked = rng.choice(options)
+    while same(picked, than) and len(options) > 1:
+        picked = rng.choice(options)
+    return picked

@@ -14,7 +14,7 @@ from typing import Any
 from nasbench.errors import SpaceError, short
 from nasbench.genotype import Block
 from nasbench.spaces.fields import Mismatch, OpenField
-from nasbench.spaces.options import Choose, Decisions, ask, first
+from nasbench.spaces.options import Choose, ParameterValues, ask, first
 from nasbench.spaces.row import OpenRow, Trail, is_name
 
 
@@ -41,7 +41,7 @@ class AnyOf:
         name = ask(choose, f"{label}.any_of", list(self.rows))
         return self.rows[name].decode(choose, f"{label}.{name}")
 
-    def match(self, blocks: Sequence[Block], start: int, label: str, trail: Trail) -> Iterator[tuple[int, Decisions]]:
+    def match(self, blocks: Sequence[Block], start: int, label: str, trail: Trail) -> Iterator[tuple[int, ParameterValues]]:
         for name, row in self.rows.items():
             for end, decisions in row.match(blocks, start, f"{label}.{name}", trail):
                 yield end, {f"{label}.any_of": name, **decisions}
@@ -72,7 +72,7 @@ class Rows:
     def decode(self, choose: Choose, label: str) -> tuple[Block, ...]:
         return tuple(block for j, part in enumerate(self.parts) for block in part.decode(choose, f"{label}.{j}"))
 
-    def match(self, blocks: Sequence[Block], start: int, label: str, trail: Trail) -> Iterator[tuple[int, Decisions]]:
+    def match(self, blocks: Sequence[Block], start: int, label: str, trail: Trail) -> Iterator[tuple[int, ParameterValues]]:
         yield from in_sequence([(f"{label}.{j}", part) for j, part in enumerate(self.parts)], blocks, start, trail)
 
     def count(self) -> int:
@@ -106,7 +106,7 @@ class Named:
         name = ask(choose, label, list(self.rows))
         return self.rows[name].decode(choose, f"{label}.{name}")
 
-    def match(self, blocks: Sequence[Block], start: int, label: str, trail: Trail) -> Iterator[tuple[int, Decisions]]:
+    def match(self, blocks: Sequence[Block], start: int, label: str, trail: Trail) -> Iterator[tuple[int, ParameterValues]]:
         for name, rows in self.rows.items():
             for end, decisions in rows.match(blocks, start, f"{label}.{name}", trail):
                 yield end, {label: name, **decisions}
@@ -140,7 +140,7 @@ class Path:
     def decode(self, choose: Choose, label: str) -> tuple[Block, ...]:
         return self.rows.decode(choose, label)
 
-    def match(self, value: Any, label: str) -> Decisions:
+    def match(self, value: Any, label: str) -> ParameterValues:
         blocks = [one for row in value for one in row.unrolled]
         trail = Trail()
         for end, decisions in self.rows.match(blocks, 0, label, trail):
@@ -161,14 +161,14 @@ class Path:
 
 def in_sequence(
     parts: Sequence[tuple[str, Part]], blocks: Sequence[Block], start: int, trail: Trail, preferred: Collection[int] = ()
-) -> Iterator[tuple[int, Decisions]]:
+) -> Iterator[tuple[int, ParameterValues]]:
     """Every place where labelled parts, read one after the other from `start` on, may end; the answers of one way there.
 
     Where a part may end at several places, the `preferred` come first.
     """
     visited: set[tuple[int, int]] = set()
 
-    def read(k: int, at: int, so_far: Decisions) -> Iterator[tuple[int, Decisions]]:
+    def read(k: int, at: int, so_far: ParameterValues) -> Iterator[tuple[int, ParameterValues]]:
         if (k, at) in visited:  # what follows does not depend on the way there
             return
         visited.add((k, at))

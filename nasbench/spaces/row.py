@@ -9,10 +9,10 @@ from typing import Any
 
 from nasbench.errors import GenotypeError, SpaceError, short
 from nasbench.genotype import Block
+from nasbench.genotype.block_type import BlockType
 from nasbench.genotype.genotype import find_word
-from nasbench.genotype.words import Word
 from nasbench.spaces.fields import Mismatch, OpenField, ReadRows, Scalar, read_field
-from nasbench.spaces.options import Choose, Decisions, Options, ask, first, read_options, same, show
+from nasbench.spaces.options import Choose, Options, ParameterValues, ask, first, read_options, same, show
 
 
 @dataclass
@@ -105,10 +105,10 @@ class OpenRow:
             rows.append(_made(self.op, tuple({**once, **({"stride": 1} if j and "stride" in once else {}), **each}.items())))
         return compact(rows)
 
-    def match(self, blocks: Sequence[Block], start: int, label: str, trail: Trail) -> Iterator[tuple[int, Decisions]]:
+    def match(self, blocks: Sequence[Block], start: int, label: str, trail: Trail) -> Iterator[tuple[int, ParameterValues]]:
         """Every way to read blocks from `start` on: where it ends, and the answers."""
         most = max(self.repeat)
-        ends: dict[int, Decisions] = {0: {}}
+        ends: dict[int, ParameterValues] = {0: {}}
         for depth, decisions in enumerate(self._read(blocks[start : start + most], start, label, trail), 1):
             ends[depth] = decisions
         for depth in self.repeat:
@@ -117,10 +117,10 @@ class OpenRow:
             elif len(ends) > len(blocks) - start:  # all that is left was read
                 trail.fail(len(blocks), f"{label} needs {depth} layers of {self.op} and there are {len(blocks) - start} left")
 
-    def _read(self, run: Sequence[Block], start: int, label: str, trail: Trail) -> Iterator[Decisions]:
+    def _read(self, run: Sequence[Block], start: int, label: str, trail: Trail) -> Iterator[ParameterValues]:
         """The answers that give the first layer, the first two, ... for as long as there are any."""
         defaults = self._complete
-        decisions: Decisions = {}
+        decisions: ParameterValues = {}
         for j, block in enumerate(run):
             number = start + j + 1
             if block.op != self.op:
@@ -182,7 +182,7 @@ def _made(op: str, fields: tuple[tuple[str, Any], ...], repeat: int = 1) -> Bloc
 
 
 @lru_cache(maxsize=16_384)
-def _remembered(word: Word, fields: tuple[tuple[str, Any], ...], repeat: int) -> Block:
+def _remembered(word: BlockType, fields: tuple[tuple[str, Any], ...], repeat: int) -> Block:
     return Block(word.name, dict(fields), repeat)  # kept by word, not by name: a word that is defined again makes other blocks
 
 

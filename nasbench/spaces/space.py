@@ -13,7 +13,7 @@ from nasbench.errors import GenotypeError, NasbenchError, SpaceError
 from nasbench.genotype import Block, Genotype, Style, digest
 from nasbench.spaces.bounds import Bounds
 from nasbench.spaces.fields import OpenField
-from nasbench.spaces.options import Choose, Decisions, Options, ask, show
+from nasbench.spaces.options import Choose, Options, ParameterValues, ask, show
 from nasbench.spaces.parts import AnyOf, Named, Part, Rows, Section, in_sequence
 from nasbench.spaces.row import OpenRow, Trail
 
@@ -69,7 +69,7 @@ class Space:
     def _tied(self) -> dict[str, OpenField]:
         return {name: part for _, section in self._sections for name, part, _ in section.ties()}
 
-    def encode(self, g: Genotype) -> Decisions:
+    def encode(self, g: Genotype) -> ParameterValues:
         """The answers that lead to `g`, or to another spelling of the same network.
 
         Raises:
@@ -84,7 +84,7 @@ class Space:
         style = next((name for name, style in self.styles.items() if style == g.style), None)
         if style is None:
             raise SpaceError(f"{outside}: its style is {g.style.written()}; here it is one of {', '.join(self.styles)}")
-        decisions: Decisions = {"channels": channels} if len(self.channels) > 1 else {}
+        decisions: ParameterValues = {"channels": channels} if len(self.channels) > 1 else {}
         decisions |= {"resolution": height} if len(self.resolution) > 1 else {}
         decisions |= {"style": style} if len(self.styles) > 1 else {}
         decisions |= self._match(g, outside)
@@ -96,7 +96,7 @@ class Space:
             raise SpaceError(f"{outside}: the rows agree, but the networks differ")
         return decisions
 
-    def _match(self, g: Genotype, outside: str) -> Decisions:
+    def _match(self, g: Genotype, outside: str) -> ParameterValues:
         """Section by section, or, where that fails, all rows in one: where a stage begins is no property of a network.
 
         The error is that of the reading that came further.
@@ -116,7 +116,7 @@ class Space:
                 raise (other if other.position > error.position else error) from None
 
     @staticmethod
-    def _match_head(head: tuple[str, Section], sections: Sequence[Sequence[Block]], outside: str) -> Decisions:
+    def _match_head(head: tuple[str, Section], sections: Sequence[Sequence[Block]], outside: str) -> ParameterValues:
         label, section = head
         if isinstance(section, Rows):
             return _match([head], sections[-1:], f"{outside}: head", before=sections[:-1])
@@ -194,7 +194,7 @@ class Space:
         return rows + ([("bounds", self.bounds.describe(), 1)] if self.bounds else [])
 
 
-Made = TypeVar("Made", Genotype, tuple[Genotype, Decisions])
+Made = TypeVar("Made", Genotype, tuple[Genotype, ParameterValues])
 
 
 def redraw(space: Space, make: Callable[[], Made]) -> Made:
@@ -217,7 +217,7 @@ def redraw(space: Space, make: Callable[[], Made]) -> Made:
 
 def _once(choose: Choose) -> Choose:
     """Ask about each label once; where it stands again, the answer is the same."""
-    answers: Decisions = {}
+    answers: ParameterValues = {}
 
     def asked(label: str, options: Options) -> Any:
         if label not in answers:
@@ -237,7 +237,7 @@ class _MisfitError(SpaceError):
 
 def _match(
     parts: Sequence[tuple[str, Section]], sections: Sequence[Sequence[Block]], outside: str, before: Sequence[Sequence[Block]] = ()
-) -> Decisions:
+) -> ParameterValues:
     """Read rows in sequence against parts in sequence; a part may read several layers, or none.
 
     Where several readings are possible, one that ends where the genotype's own stages end is preferred. `before` are the

@@ -11,8 +11,8 @@ from nasbench.files import cache_folder
 from nasbench.training.downloads import SOURCES, load_named
 from nasbench.training.embedded import load_embedded
 from nasbench.training.folder import load_folder
-from nasbench.training.given import given_images
 from nasbench.training.images import Images
+from nasbench.training.shared_images import given_images
 
 NAMES = ("embedded", *SOURCES)
 

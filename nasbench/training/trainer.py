@@ -17,11 +17,11 @@ from torch.nn import functional
 from nasbench.errors import DataError
 from nasbench.training.batches import Statistics, resized
 from nasbench.training.checkpoint import load_checkpoint, save_checkpoint
-from nasbench.training.identity import start_as_identity
 from nasbench.training.images import LabeledImages, subset
 from nasbench.training.optimizer import learning_rate, make_optimizer
 from nasbench.training.recipe import Recipe
 from nasbench.training.score import all_logits, calibrate, score
+from nasbench.training.zero_init import start_as_identity
 
 LOOK = 16  # steps between two looks at the loss: each look makes a GPU wait
 

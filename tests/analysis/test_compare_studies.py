@@ -6,13 +6,13 @@ import json
 import math
 
 import pytest
+from made_study import COMMAND, add_profile, add_summary, make_study, row, told
 
 import nasbench as nb
 from nasbench.analysis.compare import Comparison
-from nasbench.analysis.compare_plots import fronts_picture, plot_fronts
+from nasbench.analysis.plots.compare import fronts_picture, plot_fronts
 from nasbench.errors import StudyError
-from nasbench.latency.profile import MEASURED_ALIKE
-from tests.analysis.made_study import COMMAND, add_profile, add_summary, make_study, row, told
+from nasbench.latency.predicting.profile import MEASURED_ALIKE
 
 A = [told(0.70, 10), told(0.80, 12), told(0.75, 14)]
 B = [told(0.65, 6), told(0.72, 9)]

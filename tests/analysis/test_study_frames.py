@@ -9,15 +9,15 @@ import sqlite3
 import numpy as np
 import pandas as pd
 import pytest
+from made_study import COMMAND, add_summary, add_trials, make_study, row, told
 from optuna._hypervolume import compute_hypervolume
 
 import nasbench as nb
 from nasbench.analysis.study import FIGURES
 from nasbench.errors import NasbenchError, StudyError
-from nasbench.search.folder import StudyFolder
-from nasbench.search.ledger import Ledger
 from nasbench.spaces import load_space
-from tests.analysis.made_study import COMMAND, add_summary, add_trials, make_study, row, told
+from nasbench.study.directory import StudyDirectory
+from nasbench.study.ledger import Ledger
 
 SEARCH = [told(0.70, 10), told(0.80, 12), told(0.75, 14), told(None, 30), None]
 RANDOM = [told(0.60, 11), told(0.90, 9, status="infeasible")]
@@ -158,24 +158,24 @@ class TestYoung:
         assert study.device == ""
 
     def test_without_a_ledger(self, tmp_path):
-        with StudyFolder.create(tmp_path / "one", dict(COMMAND)):
+        with StudyDirectory.create(tmp_path / "one", dict(COMMAND)):
             study = nb.open_study(tmp_path / "one")
             assert study.driver is not None
             self.looks_empty(study)
         assert nb.open_study(tmp_path / "one").driver is None
 
     def test_with_an_empty_file(self, tmp_path):
-        with StudyFolder.create(tmp_path / "one", dict(COMMAND)) as folder:
+        with StudyDirectory.create(tmp_path / "one", dict(COMMAND)) as folder:
             folder.ledger.touch()
         self.looks_empty(nb.open_study(tmp_path / "one"))
 
     def test_with_tables_half_made(self, tmp_path):
-        with StudyFolder.create(tmp_path / "one", dict(COMMAND)) as folder, sqlite3.connect(folder.ledger) as connection:
+        with StudyDirectory.create(tmp_path / "one", dict(COMMAND)) as folder, sqlite3.connect(folder.ledger) as connection:
             connection.execute("CREATE TABLE studies (study_id INTEGER)")
         self.looks_empty(nb.open_study(tmp_path / "one"))
 
     def test_with_tables_and_no_phase(self, tmp_path):
-        with StudyFolder.create(tmp_path / "one", dict(COMMAND)) as folder, Ledger.open(folder):
+        with StudyDirectory.create(tmp_path / "one", dict(COMMAND)) as folder, Ledger.open(folder):
             self.looks_empty(nb.open_study(tmp_path / "one"))
 
     def test_without_a_profile_nothing_is_predicted(self, tmp_path):
@@ -200,7 +200,7 @@ def test_a_damaged_ledger_is_an_error(tmp_path):
 
 def test_reading_while_the_driver_writes(tmp_path):
     """Each look sees whole trials; nothing of the reader's is left behind, and the driver is not held up."""
-    with StudyFolder.create(tmp_path / "one", dict(COMMAND)) as folder, Ledger.open(folder) as ledger:
+    with StudyDirectory.create(tmp_path / "one", dict(COMMAND)) as folder, Ledger.open(folder) as ledger:
         for count in range(1, 5):
             add_trials(ledger, "search", [told(0.5 + count / 100, 10 + count)])
             df = nb.open_study(tmp_path / "one").trials()

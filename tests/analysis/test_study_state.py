@@ -7,12 +7,12 @@ import time
 from datetime import datetime
 
 import pytest
+from made_study import COMMAND, add_summary, add_trials, make_study, row, told
 
 import nasbench as nb
 from nasbench.analysis.state import Best, study_state
-from nasbench.search.folder import StudyFolder
-from nasbench.search.ledger import Ledger
-from tests.analysis.made_study import COMMAND, add_summary, add_trials, make_study, row, told
+from nasbench.study.directory import StudyDirectory
+from nasbench.study.ledger import Ledger
 
 PLAN = {"trials": 10, "final_runs": 12, "seconds_per_trial": 20.0}
 
@@ -27,7 +27,7 @@ def running(tmp_path):
     opened = []
 
     def make(*records, **command):
-        folder = StudyFolder.create(tmp_path / "one", {**COMMAND, **command})
+        folder = StudyDirectory.create(tmp_path / "one", {**COMMAND, **command})
         ledger = Ledger.open(folder)
         opened.append((folder, ledger))
         add_trials(ledger, "search", records)
@@ -79,7 +79,7 @@ def test_the_pace_is_that_of_the_last_trainings(running):
 
 
 def test_a_young_study_says_nothing_it_does_not_know(tmp_path):
-    with StudyFolder.create(tmp_path / "one", {"space": "tiny"}):
+    with StudyDirectory.create(tmp_path / "one", {"space": "tiny"}):
         found = study_state(nb.open_study(tmp_path / "one"))
     assert found.driver is not None
     assert (found.counts, found.best, found.planned, found.left_s, found.per_hour, found.last) == ({}, {}, {}, None, None, "")

@@ -15,9 +15,9 @@ from PIL import Image
 from nasbench.cli import main
 from nasbench.genotype import digest, trace
 from nasbench.latency import Profile, local_device, profile_path, save_profile
-from nasbench.latency.profile import TimedNetwork
-from nasbench.latency.signature import signatures
-from nasbench.search.profiling import FAMILIAR, samples
+from nasbench.latency.predicting.profile import TimedNetwork
+from nasbench.latency.predicting.signature import signatures
+from nasbench.search.device_profile import FAMILIAR, samples
 from nasbench.spaces import load_space
 from nasbench.zoo import known
 

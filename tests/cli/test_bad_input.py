@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from messages import one_line
 from PIL import Image
 
 SEARCH = ("search", "--space", "mbconv")
@@ -55,17 +56,6 @@ CASES = [
     (("known", "--nope"), ["--nope", "--help"]),
     (("nope",), ["nope", "--help"]),
 ]
-
-
-def one_line(done, *parts: str) -> str:
-    """The message, after checking that it is one line and nothing else went wrong."""
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("nasbench: ")
-    for part in parts:
-        assert part in last, (part, last)
-    return last
 
 
 @pytest.mark.parametrize(("words", "parts"), CASES, ids=[" ".join(words)[:60] for words, _ in CASES])

@@ -14,11 +14,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from made_study import COMMAND, add_trials, make_study, told
 
 import nasbench as nb
-from nasbench.search.folder import StudyFolder
-from nasbench.search.ledger import Ledger
-from tests.analysis.made_study import COMMAND, add_trials, make_study, told
+from nasbench.study.directory import StudyDirectory
+from nasbench.study.ledger import Ledger
 
 SEARCH = [told(0.70, 10), told(None, 30), told(0.80, 12), told(0.90, 19, status="infeasible")]
 
@@ -42,7 +42,7 @@ class TestShown:
         from nasbench.analysis.dashboard import Dashboard
 
         path = make_study(tmp_path / "a", SEARCH)
-        with Dashboard(StudyFolder.open(path), port=0, refresh_s=0.1) as made:
+        with Dashboard(StudyDirectory.open(path), port=0, refresh_s=0.1) as made:
             yield made, path
 
     def get(self, served, place, method="GET", host=None):
@@ -78,9 +78,9 @@ class TestShown:
     def test_it_follows_a_running_study(self, tmp_path):
         from nasbench.analysis.dashboard import Dashboard
 
-        with StudyFolder.create(tmp_path / "live", dict(COMMAND)) as folder, Ledger.open(folder) as ledger:
+        with StudyDirectory.create(tmp_path / "live", dict(COMMAND)) as folder, Ledger.open(folder) as ledger:
             add_trials(ledger, "search", [told(0.5, 10)])
-            with Dashboard(StudyFolder.open(tmp_path / "live"), port=0, refresh_s=0.1) as made:
+            with Dashboard(StudyDirectory.open(tmp_path / "live"), port=0, refresh_s=0.1) as made:
                 number = self.studies(made)["search"]
                 add_trials(ledger, "search", [told(0.6, 11)])
                 deadline = time.monotonic() + 60
@@ -109,7 +109,7 @@ class TestShown:
         assert "--port" in ran.stderr
 
     def test_a_study_without_trials(self, call, nasbench):
-        with StudyFolder.create(nasbench.folder / "runs" / "young", dict(COMMAND)):
+        with StudyDirectory.create(nasbench.folder / "runs" / "young", dict(COMMAND)):
             ran = call("dashboard", "runs/young", "--no-browser", "--port", "0")
         assert ran.returncode == 2
         assert "wait for the first" in ran.stderr

@@ -9,17 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from messages import one_line
 
 from nasbench.cli.main import program
 from nasbench.cli.search import _kept_profile
 from nasbench.genotype import digest
-from nasbench.latency import DeviceChoice, Predictor, Profile, load_profile, local_device, profile_path, save_profile
+from nasbench.latency import DeviceConfig, Predictor, Profile, load_profile, local_device, profile_path, save_profile
 from nasbench.latency.measurement import Visit, judge
 from nasbench.latency.runtimes import RUNTIMES
+from nasbench.search.config import SearchConfig
 from nasbench.search.limits import Limits
-from nasbench.search.request import Request
 from nasbench.zoo import known
-from tests.cli.test_bad_input import one_line
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_a_runtime_without_times_of_layers_is_adapted_from_eager(call, monkeypat
         timed = tuple(replace(n, kernels=tuple((s, None) for s, _ in n.kernels)) for n in base.networks[:16])
         return replace(base, device=device, networks=timed, base=base)
 
-    monkeypatch.setattr("nasbench.latency.profiling.profile_device", profile_device)
+    monkeypatch.setattr("nasbench.latency.predicting.profiling.profile_device", profile_device)
     answer = call("device", "profile", "--runtime", "compile", "--json")
     assert answer.returncode == 0, answer.stderr
     assert asked["base"].device.runtime == "eager"
@@ -179,7 +179,7 @@ def test_check_measures_what_was_not_profiled(call, profile: Profile, monkeypatc
         ms = {name: predictor.predict(g).ms * (2 if name == next(iter(networks)) else 1) for name, g in networks.items()}
         return {name: judge([Visit(one, profile.anchor_ms, 0.0)] * 8) for name, one in ms.items()}
 
-    monkeypatch.setattr("nasbench.latency.checking.measure", measure)
+    monkeypatch.setattr("nasbench.latency.predicting.checking.measure", measure)
     words = ("device", "check", "--space", "mbconv", "--networks", "6", "--known", "4")
     data = json.loads(call(*words, "--json").stdout)
     assert len(data["rows"]) == len(asked) == 10
@@ -198,13 +198,13 @@ def test_check_measures_what_was_not_profiled(call, profile: Profile, monkeypatc
 
 def test_a_study_goes_on_with_the_profile_that_it_kept(profile: Profile, tmp_path: Path) -> None:
     """The file that its device came from is gone."""
-    gone = Request(space="tiny", limits=Limits(latency_ms=20.0), device=DeviceChoice(str(tmp_path / "gone.json")))
+    gone = SearchConfig(space="tiny", limits=Limits(latency_ms=20.0), device=DeviceConfig(str(tmp_path / "gone.json")))
     assert _kept_profile(gone, tmp_path) is None
     save_profile(replace(profile, device=replace(profile.device, name="Abacus 9")), tmp_path / "profile.json")
     kept = _kept_profile(gone, tmp_path)
     assert kept is not None
     assert kept.device.name == "Abacus 9"
-    assert _kept_profile(replace(gone, device=DeviceChoice()), tmp_path) is None  # this machine is what it is now
+    assert _kept_profile(replace(gone, device=DeviceConfig()), tmp_path) is None  # this machine is what it is now
 
 
 @pytest.mark.slow

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from messages import one_line
 
 import nasbench as nb
 from nasbench.cli.main import program as parser
-from nasbench.genotype import VOCABULARY
-from tests.cli.test_bad_input import one_line
+from nasbench.genotype import BLOCK_TYPES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "new_block.md").read_text()
 SOURCE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0]
@@ -122,10 +122,10 @@ MISTAKES = [
 @pytest.mark.parametrize("after", [True, False], ids=["after", "before"])
 def test_a_mistake_in_the_file_is_one_line(files, call, text, said, after):
     (files / "mine.py").write_text(text)
-    before = set(VOCABULARY)
+    before = set(BLOCK_TYPES)
     option = (*PLUGIN, "--plugin", "mine.py")
     one_line(call("known", "lenet5", *option) if after else call(*option, "known", "lenet5"), said)
-    assert set(VOCABULARY) - before == {"ghost_bottleneck"}
+    assert set(BLOCK_TYPES) - before == {"ghost_bottleneck"}
 
 
 @pytest.mark.parametrize(

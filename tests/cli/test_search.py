@@ -11,7 +11,7 @@ import pytest
 
 import nasbench as nb
 from nasbench.analysis.study import open_study
-from nasbench.latency.profile import VERSION
+from nasbench.latency.predicting.profile import VERSION
 
 pytestmark = pytest.mark.slow  # it trains and measures: minutes on a busy machine
 

@@ -8,12 +8,12 @@ import sys
 
 import pandas as pd
 import pytest
+from made_study import COMMAND, add_profile, add_summary, add_trials, make_study, row, told
 
 import nasbench as nb
 from nasbench.errors import StudyError
-from nasbench.search.folder import StudyFolder
-from nasbench.search.ledger import Ledger
-from tests.analysis.made_study import COMMAND, add_profile, add_summary, add_trials, make_study, row, told
+from nasbench.study.directory import StudyDirectory
+from nasbench.study.ledger import Ledger
 
 SEARCH = [told(0.70, 10), told(0.80, 12), told(None, 30)]
 
@@ -47,7 +47,7 @@ class TestStatus:
     def test_watching_ends_with_the_study(self, nasbench):
         """In a process of its own, while a driver holds the study and adds trials."""
         path = nasbench.folder / "runs" / "live"
-        with StudyFolder.create(path, dict(COMMAND)) as folder, Ledger.open(folder) as ledger:
+        with StudyDirectory.create(path, dict(COMMAND)) as folder, Ledger.open(folder) as ledger:
             watching = nasbench.start("status", "runs/live", "--watch", "--every", "0.2")
             assert watching.stdout.readline().startswith("no trial yet")
             for count in range(1, 3):
@@ -132,7 +132,7 @@ class TestCopy:
 
     def test_of_a_running_study_holds_one_moment(self, call, nasbench):
         path = nasbench.folder / "runs" / "live"
-        with StudyFolder.create(path, dict(COMMAND)) as folder, Ledger.open(folder) as ledger:
+        with StudyDirectory.create(path, dict(COMMAND)) as folder, Ledger.open(folder) as ledger:
             add_trials(ledger, "search", [told(0.5, 10), None])
             assert call("copy", "runs/live", "small").returncode == 0
             add_trials(ledger, "search", [told(0.6, 10)])
@@ -144,7 +144,7 @@ class TestCopy:
         small = nasbench.folder / "small"
         before = {p.name: p.read_bytes() for p in small.iterdir()}
         with pytest.raises(StudyError, match="copy"):
-            StudyFolder.create(small, dict(COMMAND))
+            StudyDirectory.create(small, dict(COMMAND))
         ran = call("dashboard", "small", "--no-browser", "--port", "0")
         assert ran.returncode == 2
         assert "copy" in ran.stderr or "pip install" in ran.stderr

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from messages import one_line
 
 from nasbench.cli.shared import MISSED
 from nasbench.latency import load_card, local_device, make_card, save_card
-from nasbench.latency.anchor import ANCHOR
 from nasbench.latency.measurement import Measurement, Visit, judge
-from tests.cli.test_bad_input import one_line
+from nasbench.latency.measuring.reference_network import ANCHOR
 
 
 def timed(ms: float, anchor_ms: float = 5.0, noise: float = 0.0) -> Measurement:

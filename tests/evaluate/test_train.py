@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 import torch
+from pictures import make_folder
 from safetensors.torch import load_file
 
+from nasbench.engines.local.engine import LocalEngine
 from nasbench.errors import DataError, NasbenchError
 from nasbench.evaluate import train as module
 from nasbench.evaluate.train import TrainTask, evaluate_training
 from nasbench.files import write_atomic
-from nasbench.genotype import VOCABULARY, Genotype, adapt
+from nasbench.genotype import BLOCK_TYPES, Genotype, adapt
 from nasbench.genotype.plugins import read_plugin
 from nasbench.network import build
-from nasbench.search.engines.local import LocalEngine
 from nasbench.training import evaluate, load_images, split
 from nasbench.training.batches import Statistics
 from nasbench.training.recipe import Recipe
-from tests.training.test_data import make_folder
 
 NET = """
 name: small
@@ -256,4 +256,4 @@ def test_a_trial_loads_the_users_own_words_first(tmp_path: Path) -> None:
     assert with_it.result["status"] == "ok"
     assert without.result["status"] == "infeasible"
     assert "there is no block 'same'" in without.result["reason"]
-    assert "same" not in VOCABULARY
+    assert "same" not in BLOCK_TYPES

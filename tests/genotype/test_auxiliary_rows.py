@@ -10,7 +10,7 @@ import pytest
 from nasbench.errors import GenotypeError
 from nasbench.genotype import Block, Genotype, Layer, adapt, cost, cost_of, digest, inference, trace
 from nasbench.genotype.blocks import auxiliary, branches, cell, conv, dropout, gap, identity, linear, pool
-from nasbench.latency.signature import signatures
+from nasbench.latency.predicting.signature import signatures
 from nasbench.scaling import scale
 from nasbench.zoo import facts, known
 

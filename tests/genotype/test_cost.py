@@ -8,15 +8,15 @@ from itertools import pairwise
 
 import pytest
 import torch
+from classics import classics
 from fvcore.nn import ActivationCountAnalysis, FlopCountAnalysis
+from genotype_strategies import networks
 from hypothesis import given
 
 from nasbench.genotype import Cost, Genotype, Layer, Style, Trace, cost, cost_of, trace
 from nasbench.genotype.blocks import branches, conv, dense, dropout, flatten, gap, linear, mbconv, pool, residual, se, shuffle
 from nasbench.network import build_trace
 from nasbench.zoo import known
-from tests.classics import classics
-from tests.genotype.strategies import networks
 
 VIEWS = ("flatten", "slice", "dropout")
 

@@ -8,14 +8,14 @@ import sys
 from typing import Any
 
 import pytest
+from classics import CORE
+from genotype_strategies import genotypes
 from hypothesis import given
 
 from nasbench.errors import GenotypeError
 from nasbench.genotype import Block, Genotype, Style, adapt, digest, trace
 from nasbench.genotype.blocks import branches, conv, gap, identity, linear, mbconv, residual
 from nasbench.zoo import known
-from tests.classics import CORE
-from tests.genotype.strategies import genotypes
 
 
 @pytest.mark.parametrize(

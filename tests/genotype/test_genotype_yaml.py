@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from genotype_strategies import genotypes
 from hypothesis import given
 
 from nasbench.errors import GenotypeError
 from nasbench.genotype import Genotype, trace
 from nasbench.genotype.blocks import conv
 from nasbench.zoo import known
-from tests.genotype.strategies import genotypes
 
 
 @given(genotypes())

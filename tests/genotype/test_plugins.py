@@ -11,7 +11,7 @@ import pytest
 
 import nasbench as nb
 from nasbench.errors import GenotypeError, PluginError
-from nasbench.genotype import VOCABULARY, Block, trace
+from nasbench.genotype import BLOCK_TYPES, Block, trace
 from nasbench.genotype.plugins import forget_plugin, loaded_plugins, read_plugin, use_plugin
 
 TWICE = '''
@@ -39,7 +39,7 @@ def test_its_words_work_like_any_other(file: Path) -> None:
     assert plugin.sha256 == sha256(file.read_bytes()).hexdigest()
     g = nb.Genotype.from_yaml("input: [4, 8, 8]\nstem: [{op: twice}]\n")
     assert trace(g)[-1].shape == (8, 8, 8)
-    assert VOCABULARY["twice"].describe() == [("width", "Width", "in*2")]
+    assert BLOCK_TYPES["twice"].describe() == [("width", "Width", "in*2")]
     forget_plugin(plugin)
     with pytest.raises(GenotypeError, match=r"there is no block 'twice'.*--plugin FILE\.py"):
         nb.Genotype.from_yaml("stem: [{op: twice}]")
@@ -64,12 +64,12 @@ def test_a_word_cannot_make_a_layer_of_nothing(file: Path, call: str, said: str)
 
 def test_the_same_file_is_run_once(file: Path) -> None:
     first = nb.load_plugin(file)
-    word = VOCABULARY["twice"]
+    word = BLOCK_TYPES["twice"]
     assert nb.load_plugin(str(file)) is first
     copy = file.parent / "copy.py"
     copy.write_text(TWICE)
     assert nb.load_plugin(copy) is first  # the same text elsewhere, as a study keeps it
-    assert VOCABULARY["twice"] is word
+    assert BLOCK_TYPES["twice"] is word
     assert loaded_plugins() == (first,)
 
 
@@ -83,18 +83,18 @@ def test_a_changed_file_replaces_its_words(file: Path) -> None:
     assert trace(nb.space(str(space)).sample(0))[-1].shape[0] == 9  # also where a block of that row was made before
     file.write_text(TWICE)
     nb.load_plugin(file)
-    assert "again" not in VOCABULARY
+    assert "again" not in BLOCK_TYPES
     assert len(loaded_plugins()) == 1
 
 
 @pytest.mark.parametrize("broken", ["1 / 0", "def f(:", "import numpi", "@block\ndef fire(t, x):\n    return x"])
 def test_what_fails_half_way_leaves_the_words_that_were_there(file: Path, broken: str) -> None:
     nb.load_plugin(file)
-    before, loaded = dict(VOCABULARY), loaded_plugins()
+    before, loaded = dict(BLOCK_TYPES), loaded_plugins()
     file.write_text(TWICE.replace("twice", "other") + "\n" + broken)
     with pytest.raises(PluginError):
         nb.load_plugin(file)
-    assert before == VOCABULARY
+    assert before == BLOCK_TYPES
     assert loaded_plugins() == loaded
     assert loaded[0].module in sys.modules
 
@@ -132,12 +132,12 @@ def test_the_text_counts_and_not_the_file(file: Path) -> None:
 
 def test_words_of_two_files_may_not_be_the_same(file: Path) -> None:
     nb.load_plugin(file)
-    word, other = VOCABULARY["twice"], file.parent / "other.py"
+    word, other = BLOCK_TYPES["twice"], file.parent / "other.py"
     other.write_text(TWICE.replace("Two", "2"))
     with pytest.raises(PluginError) as caught:
         nb.load_plugin(other)
     assert str(caught.value) == f"{other}:6: there is already a block 'twice', from {file}; choose another name"
-    assert VOCABULARY["twice"] is word
+    assert BLOCK_TYPES["twice"] is word
 
 
 HEAD = "from nasbench.genotype import block\n"
@@ -166,14 +166,14 @@ MISTAKES = [
 @pytest.mark.parametrize(("text", "said"), MISTAKES)
 def test_a_mistake_is_said_where_it_is(file: Path, text: str, said: str) -> None:
     file.write_text(text)
-    before = dict(VOCABULARY)
+    before = dict(BLOCK_TYPES)
     with pytest.raises(PluginError) as caught:
         nb.load_plugin(file)
     message = str(caught.value)
     assert str(file) in message
     assert said in message
     assert "\n" not in message
-    assert before == VOCABULARY
+    assert before == BLOCK_TYPES
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_byte_order_mark_and_postponed_annotations(file: Path) -> None:
     file.write_text("from __future__ import annotations\n" + TWICE, encoding="utf-8-sig")
     nb.load_plugin(file)
     assert Block("twice", {"width": 8}).fields["width"] == 8
-    assert VOCABULARY["twice"].describe() == [("width", "Width", "in*2")]
+    assert BLOCK_TYPES["twice"].describe() == [("width", "Width", "in*2")]
 
 
 # the block's body, and what tracing it says

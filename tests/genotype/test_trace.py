@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 import torch
+from classics import classics
+from genotype_strategies import networks
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
 
 from nasbench.errors import GenotypeError
-from nasbench.genotype import VOCABULARY, Block, Genotype, Layer, Style, digest, digest_of, trace, tracer
+from nasbench.genotype import BLOCK_TYPES, Block, Genotype, Layer, Style, digest, digest_of, trace, tracer
 from nasbench.genotype.blocks import (
     branches,
     cell,
@@ -35,8 +37,6 @@ from nasbench.genotype.blocks import (
 )
 from nasbench.genotype.layer import Fields
 from nasbench.zoo import known
-from tests.classics import classics
-from tests.genotype.strategies import networks
 
 KINDS = {
     "auxiliary",
@@ -392,5 +392,5 @@ def test_layers_and_their_attributes_are_frozen() -> None:
 
 
 def test_every_word_writes_layers_of_known_kinds() -> None:
-    assert set(VOCABULARY) >= {"conv", "branches", "se"}
+    assert set(BLOCK_TYPES) >= {"conv", "branches", "se"}
     assert len(shapes(net(identity(), dropout(0)))) == 1

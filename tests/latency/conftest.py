@@ -10,10 +10,10 @@ import torch
 
 from nasbench.genotype import Genotype, digest, trace
 from nasbench.latency.device import Device
-from nasbench.latency.predict import Predictor
-from nasbench.latency.profile import Profile, TimedNetwork
+from nasbench.latency.predicting.predict import Predictor
+from nasbench.latency.predicting.profile import Profile, TimedNetwork
+from nasbench.latency.predicting.signature import Signature, signatures, work
 from nasbench.latency.runtimes.registry import RUNTIMES
-from nasbench.latency.signature import Signature, signatures, work
 from nasbench.spaces import load_space
 
 Law = Callable[[Signature], float]

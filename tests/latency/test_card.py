@@ -12,7 +12,7 @@ from nasbench.latency import card as module
 from nasbench.latency.card import Card, load_card, make_card, save_card
 from nasbench.latency.device import local_device
 from nasbench.latency.measurement import Visit, judge
-from nasbench.latency.predict import Prediction
+from nasbench.latency.predicting.predict import Prediction
 from nasbench.zoo import known
 
 

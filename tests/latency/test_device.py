@@ -9,8 +9,8 @@ import pytest
 
 from nasbench.errors import DeviceError
 from nasbench.latency.device import Device, local_device, slug
-from nasbench.latency.gpu import _asked, read_answer
-from nasbench.latency.processor import _quota, usable_cores
+from nasbench.latency.measuring.gpu import _asked, read_answer
+from nasbench.latency.measuring.processor import _quota, usable_cores
 from nasbench.latency.runtimes import RUNTIMES
 
 DEVICE = Device("cpu", "Abacus(R) 9 CPU @ 1 Hz", threads=4, versions={"torch": "2.6", "python": "3.11", "nasbench": "0.1"}, host="desk")

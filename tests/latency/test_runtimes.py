@@ -10,22 +10,22 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from classics import classics
 
 from nasbench.errors import DeviceError
 from nasbench.genotype import Block, Genotype, adapt, inference, trace
-from nasbench.latency.anchor import ANCHOR
 from nasbench.latency.device import local_device
+from nasbench.latency.measuring.reference_network import ANCHOR
+from nasbench.latency.predicting.signature import groups, signatures
 from nasbench.latency.runtimes import RUNTIMES, load
 from nasbench.latency.runtimes.compiled import check_compiler
 from nasbench.latency.runtimes.cuda_graphs import WARM_RUNS, captured
 from nasbench.latency.runtimes.eager import EventRecorder, Walk
 from nasbench.latency.runtimes.onnx_session import owners
 from nasbench.latency.runtimes.torch_network import TorchNetwork
-from nasbench.latency.signature import groups, signatures
 from nasbench.network import build, build_trace
 from nasbench.network.onnx import onnx_model
 from nasbench.zoo import known
-from tests.classics import classics
 
 
 @pytest.mark.parametrize("name", classics())

@@ -7,10 +7,10 @@ import pytest
 from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype
 from nasbench.latency import verify
-from nasbench.latency.anchor import ANCHOR
 from nasbench.latency.card import Card, make_card
 from nasbench.latency.device import local_device
 from nasbench.latency.measurement import Measurement, Visit, judge
+from nasbench.latency.measuring.reference_network import ANCHOR
 from nasbench.latency.verify import verify_card
 
 

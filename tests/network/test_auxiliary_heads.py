@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 import torch
 import torchvision
+from references import images, scramble, skipping_initialisation
 from torch import Tensor, nn
 from torchvision.models import GoogLeNetOutputs
 
@@ -17,7 +18,6 @@ from nasbench.genotype import Genotype, adapt, inference, trace
 from nasbench.genotype.blocks import auxiliary, conv, dropout, gap, linear
 from nasbench.network import build, build_trace, load_weights, loss_weights
 from nasbench.zoo import known
-from tests.network.references import images, scramble, skipping_initialisation
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -3,36 +3,26 @@ from __future__ import annotations
 import copy
 import pickle
 import threading
-from dataclasses import replace
 
 import pytest
 import torch
+from classics import CORE, classics, light, small
+from genotype_strategies import networks, networks_with_heads
 from hypothesis import given, settings
+from interpreter import everything, heads, run
+from references import calibrate, images, scramble, spread
 from torch import Tensor, fx, nn
 from torchvision.ops import StochasticDepth
 
 from nasbench.errors import GenotypeError
-from nasbench.genotype import Genotype, Style, adapt, cost, trace
-from nasbench.genotype.blocks import branches, conv, dropout, gap, linear, mbconv, shuffle
+from nasbench.genotype import Genotype, Style, cost, trace
+from nasbench.genotype.blocks import branches, conv, gap, linear, mbconv, shuffle
 from nasbench.network import build, build_trace, loss_weights
 from nasbench.zoo import known
-from tests.classics import CORE, classics, light, smallest_side
-from tests.genotype.strategies import networks, networks_with_heads
-from tests.network.interpreter import everything, heads, run
-from tests.network.references import calibrate, images, scramble, spread
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 WEIGHTED = ("conv", "norm", "linear")
-SMALL = {"lenet5_modern": 28, "alexnet": 64, "squeezenet1_1": 48}
-
-
-def small(name: str) -> Genotype:
-    """The same network for a small image, with ten classes; VGG and AlexNet without their hundred million weights of the head."""
-    g = known(name)
-    size = SMALL.get(name, 32) if name in CORE else smallest_side(name)
-    g = replace(g, head=(gap(2), dropout(0.5), linear(64, "relu"), linear(10))) if name in ("vgg16", "alexnet") else g
-    return adapt(g, (g.input[0], size, size), 10)
 
 
 QUICK = ("lenet5_modern", "alexnet", "squeezenet1_1", "resnet18", "mobilenet_v3_small", "shufflenet_v2_x1_0")

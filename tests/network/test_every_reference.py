@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 import torch
+from references import error, images, reference, resized
 from torch import Tensor, nn
 
 from nasbench.genotype import trace
 from nasbench.network.references import make_reference, names_in_order, references
 from nasbench.zoo import facts, known
-from tests.network.references import error, images, reference, resized
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

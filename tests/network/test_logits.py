@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+from classics import CORE, classics
+from references import error, images, reference, resized, scramble, trace_of
 from torch import nn
 
 from nasbench.genotype import Genotype, Layer, Trace, adapt, inference, trace
 from nasbench.genotype.layer import Fields
 from nasbench.network import AuxiliaryHead, build, build_trace, initialise, load_weights
 from nasbench.zoo import facts, known
-from tests.classics import CORE, classics
-from tests.network.references import error, images, reference, resized, scramble, trace_of
 
 COMPARED = [name for name, fact in facts().items() if fact.references or name == "lenet5_modern"]
 

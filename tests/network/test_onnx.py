@@ -13,20 +13,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from classics import classics, small
+from genotype_strategies import networks
 from hypothesis import given, settings
+from references import calibrate, images, scramble, spread
 from torch import nn
 
 from nasbench.errors import NasbenchError
-from nasbench.genotype import VOCABULARY, Block, Genotype, Style, Tracer, Value, block, trace
+from nasbench.genotype import BLOCK_TYPES, Block, Genotype, Style, Tracer, Value, block, trace
 from nasbench.genotype.blocks import branches, conv, gap, linear
 from nasbench.network import build
 from nasbench.network.initialise import settle
 from nasbench.network.onnx import INPUT, OPSET, OUTPUT, OnnxCheck, UnclearError, check_onnx, onnx_model
 from nasbench.zoo import known
-from tests.classics import classics
-from tests.genotype.strategies import networks
-from tests.network.references import calibrate, images, scramble, spread
-from tests.network.test_build import small
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -103,7 +102,7 @@ def written():
     from nasbench.genotype.tracer import _memory
 
     yield make
-    VOCABULARY.pop("_told")
+    BLOCK_TYPES.pop("_told")
     _memory.cache_clear()
 
 

@@ -9,13 +9,13 @@ import pytest
 from paper_search import PAPER, Silent, Stopwatch, profile, run, task, true_ms
 
 from nasbench.analysis.study import open_study
-from nasbench.errors import BudgetError
+from nasbench.engines.open import open_engine
+from nasbench.errors import LimitError
 from nasbench.genotype import Genotype, cost
-from nasbench.search.draws import every
-from nasbench.search.engines.open import open_engine
 from nasbench.search.limits import Limits
 from nasbench.search.reward import reward
 from nasbench.spaces import load_space
+from nasbench.study.sampling import every
 
 TIMES = sorted(true_ms(d.genotype) for d in every(load_space("tiny").decode))
 LIMIT = Limits(latency_ms=TIMES[128] * 1.0001)
@@ -168,7 +168,7 @@ def test_an_evaluator_of_ones_own_travels_to_its_processes(done, tmp_path):
 
 def test_a_budget_that_cannot_be_met_leaves_nothing_behind(tmp_path):
     path = tmp_path / "study"
-    with pytest.raises(BudgetError, match="cannot be met in tiny: the fastest"):
+    with pytest.raises(LimitError, match="cannot be met in tiny: the fastest"):
         run(path, task(Stopwatch(), limits=Limits(latency_ms=0.01)))
     assert not path.exists()
 
@@ -187,7 +187,7 @@ class Unsure:
 def test_a_budget_that_predictions_cannot_refuse_is_refused_by_one_measurement(tmp_path):
     watch, path = Stopwatch(speed=1.4), tmp_path / "study"
     made = task(watch, limits=Limits(latency_ms=TIMES[0] * 0.9))
-    with pytest.raises(BudgetError, match=f"cannot be met in tiny: the fastest network that was found takes {TIMES[0]:.3g} ms .*measured"):
+    with pytest.raises(LimitError, match=f"cannot be met in tiny: the fastest network that was found takes {TIMES[0]:.3g} ms .*measured"):
         run(path, replace(made, predictor=Unsure(made.predictor)))
     assert watch.sessions == [["fastest"]]
     assert not path.exists()
@@ -204,5 +204,5 @@ def test_a_budget_that_can_be_met_is_not_refused(tmp_path):
 
 @pytest.mark.parametrize(("mode", "limits"), [("soft", Limits(macs=1)), ("hard", Limits())])
 def test_rewards_that_need_a_limit(mode, limits):
-    with pytest.raises(BudgetError, match=f"the {mode} reward needs a"):
+    with pytest.raises(LimitError, match=f"the {mode} reward needs a"):
         task(mode=mode, limits=limits)

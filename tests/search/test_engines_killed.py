@@ -15,7 +15,7 @@ from paper_search import KNOWN
 from toy_search import outcome
 
 from nasbench.analysis.study import open_study
-from nasbench.search.arms import COUNTED
+from nasbench.search.loop import COUNTED
 
 pytestmark = pytest.mark.slow  # drivers that are fresh interpreters, Ray clusters that come and go
 
@@ -23,9 +23,11 @@ TRIALS = 10
 FINALS = 2 * (3 + len(KNOWN))  # seeds of finalists and known networks
 ENGINES = pytest.mark.parametrize("engine", ["local", "ray"])
 
+HELPERS = Path(__file__).parents[1] / "helpers"
+
 
 def start(folder, engine, jobs, trials=TRIALS, *more):
-    command = [sys.executable, str(Path(__file__).with_name("whole_driver.py")), folder, engine, jobs, trials, *more]
+    command = [sys.executable, str(HELPERS / "whole_driver.py"), folder, engine, jobs, trials, *more]
     return subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -144,7 +146,7 @@ def test_workers_killed_at_five_random_moments(engine, tmp_path):
 @pytest.fixture
 def nodes():
     """A cluster of three nodes in this machine, where the driver's own has no room for trials."""
-    command = [sys.executable, str(Path(__file__).with_name("three_nodes.py"))]
+    command = [sys.executable, str(HELPERS / "three_nodes.py")]
     environment = {**os.environ, "TRIAL_S": "3"}  # shorter than a worker's start, and long enough to be killed in
     cluster = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
     cluster.address = cluster.stdout.readline().strip()
@@ -171,7 +173,7 @@ def test_a_node_dies_under_a_search(nodes, tmp_path):
 
 def test_a_driver_outside_the_cluster_is_killed(tmp_path):
     pytest.importorskip("grpc", reason="ray:// needs grpcio, which the extra ray[client] brings")
-    script = Path(__file__).parent / "engines" / "client_server.py"
+    script = HELPERS / "client_server.py"
     server = subprocess.Popen([sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         folder, address = tmp_path / "study", server.stdout.readline().strip()
@@ -192,7 +194,7 @@ import sys
 from dataclasses import replace
 from nasbench.errors import NasbenchError
 from nasbench.latency import local_device
-from nasbench.search.measuring_there import session_on
+from nasbench.engines.ray.measure import session_on
 from nasbench.spaces import load_space
 
 device = local_device()

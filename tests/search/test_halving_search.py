@@ -17,11 +17,11 @@ from paper_search import Silent, Stopwatch, run, task
 
 from nasbench.analysis.study import open_study
 from nasbench.errors import StudyError
+from nasbench.search.config import SearchConfig
 from nasbench.search.limits import Limits
-from nasbench.search.phase import Phase
-from nasbench.search.request import Request
-from nasbench.search.rows import Rows
 from nasbench.search.rungs import Rungs
+from nasbench.study.optuna_tables import OptunaTables
+from nasbench.study.phase import Phase
 from nasbench.training.recipe import Recipe
 
 TRIALS, RUNGS = 12, Rungs((1, 3, 9), 3)
@@ -124,7 +124,7 @@ def drive(path, mode, kill):
 
     for name in ("pause", "promote", "stop", "tell"):
         setattr(Phase, name, wrapped(name, getattr(Phase, name)))
-    Rows._result = wrapped("write", Rows._result)
+    OptunaTables._result = wrapped("write", OptunaTables._result)
     run(path, made(mode))
 
 
@@ -199,9 +199,9 @@ def test_rungs_are_part_of_the_command(tmp_path):
         run(path, made(trials=4, rungs=Rungs((1, 3, 9), 2)))
     command = open_study(path).command
     assert command["rungs"] == [1, 3, 9]
-    assert Request.from_command(command).rungs == RUNGS
+    assert SearchConfig.from_command(command).rungs == RUNGS
     old = {k: v for k, v in command.items() if k not in ("rungs", "eta")}
-    assert not Request.from_command(old).rungs, "studies of older versions have none"
+    assert not SearchConfig.from_command(old).rungs, "studies of older versions have none"
 
 
 def test_the_last_rung_is_the_whole_training():

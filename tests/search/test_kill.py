@@ -14,11 +14,13 @@ import pytest
 from driver import drive
 from toy_search import open_phase, outcome, run
 
-from nasbench.search.folder import StudyFolder
-from nasbench.search.ledger import Ledger
+from nasbench.study.directory import StudyDirectory
+from nasbench.study.ledger import Ledger
 
 TRIALS = 20
 FORK = multiprocessing.get_context("fork")  # starts at once, where a fresh interpreter takes seconds
+
+HELPERS = Path(__file__).parents[1] / "helpers"
 
 
 def driver(folder, kill=("never", -1)):
@@ -37,7 +39,7 @@ def finish(folder):
 def stored(folder):
     if not (folder / "ledger.db").exists():
         return []
-    with Ledger.open(StudyFolder.open(folder)) as ledger:
+    with Ledger.open(StudyDirectory.open(folder)) as ledger:
         return ledger.records()
 
 
@@ -76,7 +78,7 @@ def test_kill_at_random_moments(tmp_path, undisturbed):
 
 def test_kill_with_an_engine_at_work(tmp_path, undisturbed):
     """The same through processes, each driver a fresh interpreter."""
-    folder, command = tmp_path / "study", [sys.executable, str(Path(__file__).with_name("driver.py")), str(tmp_path / "study"), "12"]
+    folder, command = tmp_path / "study", [sys.executable, str(HELPERS / "driver.py"), str(tmp_path / "study"), "12"]
     for wait in (0.1, 0.4, None):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert process.stdout.readline() == "ready\n", process.stderr.read()

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from paper_search import measurement, true_ms
 
-from nasbench.errors import BudgetError, UnitError
+from nasbench.errors import LimitError, UnitError
 from nasbench.genotype import cost
 from nasbench.latency import Prediction
-from nasbench.search.draws import every
-from nasbench.search.limits import Figures, Limits
-from nasbench.search.survey import survey
+from nasbench.search.limits import Limits, Metrics
+from nasbench.search.space_summary import survey
 from nasbench.spaces import load_space
+from nasbench.study.sampling import every
 
 TINY = load_space("tiny")
 ALL = [d.genotype for d in every(TINY.decode)]
@@ -23,14 +23,14 @@ COSTS = [cost(g) for g in ALL]
 
 
 def figures(low=9.0, ms=10.0, high=11.0, extrapolated=(), measured=None):
-    return Figures(1000, 2000, 3000, 4000, Prediction(ms, low, high, extrapolated), measured)
+    return Metrics(1000, 2000, 3000, 4000, Prediction(ms, low, high, extrapolated), measured)
 
 
 @cache
 def exact(g):
     """What a predictor without any error says."""
     c, ms = cost(g), true_ms(g)
-    return Figures(c.params, c.macs, c.peak_bytes, c.size_bytes(), Prediction(ms, ms * 0.9, ms * 1.1))
+    return Metrics(c.params, c.macs, c.peak_bytes, c.size_bytes(), Prediction(ms, ms * 0.9, ms * 1.1))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_other_figures_are_exact(name, value):
     over = Limits(**{name: value - 1})
     assert over.judge(figures()) == "outside"
     assert "allowed" in over.broken(figures())
-    with pytest.raises(BudgetError, match=f"above zero; {name} is 0"):
+    with pytest.raises(LimitError, match=f"above zero; {name} is 0"):
         Limits(**{name: 0})
 
 
@@ -100,7 +100,7 @@ def test_shares_are_those_of_brute_force(ms, macs, params, memory, size):
         wanted[side] += 1
     known = dict(zip(map(id, ALL), figured, strict=True))
     if wanted["outside"] == len(ALL):
-        with pytest.raises(BudgetError, match="cannot be met in tiny: the"):
+        with pytest.raises(LimitError, match="cannot be met in tiny: the"):
             survey(TINY, TINY.decode, limits, exact)
         return
     found = survey(TINY, TINY.decode, limits, exact)

@@ -13,9 +13,9 @@ from toy_search import chain, open_phase
 from nasbench.errors import StudyError
 from nasbench.evaluate.train import CHECKPOINT
 from nasbench.pareto import dominates, signed
-from nasbench.search.halving import Halving, best
-from nasbench.search.records import PAUSED
 from nasbench.search.rungs import Rungs
+from nasbench.search.successive_halving import Halving, best
+from nasbench.study.trial import PAUSED
 
 RUNGS = Rungs((1, 3, 9), 3)
 UP, BOTH = ("maximize",), ("maximize", "minimize")

@@ -5,15 +5,15 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from space_strategies import spaces
 
 from nasbench.genotype import Genotype
-from nasbench.spaces import Decisions, Options, Space, load_space
+from nasbench.spaces import Options, ParameterValues, Space, load_space
 from nasbench.spaces.choosers import cross, mutate, random_chooser, record, record_options, replay
-from tests.spaces.strategies import spaces
 
 
-def sampled(space: Space, seed: int) -> tuple[Genotype, Decisions]:
-    answers: Decisions = {}
+def sampled(space: Space, seed: int) -> tuple[Genotype, ParameterValues]:
+    answers: ParameterValues = {}
     return space.decode(record(random_chooser(random.Random(seed)), answers)), answers
 
 

@@ -6,13 +6,13 @@ import random
 from functools import lru_cache
 
 import pytest
+from classics import CORE
 
 from nasbench.errors import SpaceError
 from nasbench.genotype import Genotype, cost, digest, trace
-from nasbench.spaces import Decisions, load_space
+from nasbench.spaces import ParameterValues, load_space
 from nasbench.spaces.choosers import cross, mutate
 from nasbench.zoo import known
-from tests.classics import CORE
 
 SPACE = load_space("mbconv")
 INSIDE = ["mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small", "mnasnet1_0", "mnasnet_a1", "efficientnet_b0"]
@@ -33,7 +33,7 @@ FIRST_FIELD = {
 }
 
 
-def decoded(decisions: Decisions) -> Genotype:
+def decoded(decisions: ParameterValues) -> Genotype:
     return SPACE.decode(lambda label, options: decisions[label])
 
 
@@ -72,7 +72,7 @@ def drawn() -> tuple[Genotype, ...]:
     return tuple(SPACE.sample(seed) for seed in range(2000))
 
 
-def check(g: Genotype) -> Decisions:
+def check(g: Genotype) -> ParameterValues:
     """Valid, inside, and the same both ways."""
     assert cost(g).params > 0
     decisions = SPACE.encode(g)

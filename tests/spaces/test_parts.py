@@ -9,7 +9,7 @@ import pytest
 
 from nasbench.errors import GenotypeError, SpaceError
 from nasbench.genotype import Genotype, cost, digest
-from nasbench.spaces import Decisions, Options, Space, read_space
+from nasbench.spaces import Options, ParameterValues, Space, read_space
 from nasbench.spaces.choosers import cross, mutate, picks_block, random_chooser, record
 
 NAMED = """
@@ -23,8 +23,8 @@ head: [{op: gap}, {op: linear, width: 10}]
 """
 
 
-def asked(space: Space, choose: Any) -> tuple[Genotype, Decisions]:
-    answers: Decisions = {}
+def asked(space: Space, choose: Any) -> tuple[Genotype, ParameterValues]:
+    answers: ParameterValues = {}
     return space.decode(record(choose, answers)), answers
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 import pytest
 
 from nasbench.genotype import Genotype, cost, digest
-from nasbench.spaces import Decisions, Space, load_space
+from nasbench.spaces import ParameterValues, Space, load_space
 from nasbench.spaces.choosers import cross, mutate, picks_block
 from nasbench.spaces.parts import Named
 from nasbench.zoo import known
@@ -23,7 +23,7 @@ def members(name: str) -> list[str]:
     return [n for n in known() if low <= known(n).input[1] <= high]
 
 
-def decoded(where: Space, decisions: Decisions) -> Genotype:
+def decoded(where: Space, decisions: ParameterValues) -> Genotype:
     return where.decode(lambda label, options: decisions[label])
 
 
@@ -32,7 +32,7 @@ def drawn(name: str) -> tuple[Genotype, ...]:
     return tuple(space(name).sample(seed) for seed in range(1000))
 
 
-def families(answers: Decisions) -> dict[str, str]:
+def families(answers: ParameterValues) -> dict[str, str]:
     """Which alternative or block each place took."""
     return {label: answer for label, answer in answers.items() if picks_block(label)}
 

@@ -9,20 +9,20 @@ import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from space_strategies import spaces
 
 from nasbench.errors import SpaceError
 from nasbench.genotype import Genotype, digest, trace
-from nasbench.spaces import Decisions, Options, Space, load_space, read_space, space_names
+from nasbench.spaces import Options, ParameterValues, Space, load_space, read_space, space_names
 from nasbench.zoo import known
-from tests.spaces.strategies import spaces
 
 
-def enumerated(space: Space) -> list[tuple[Genotype, Decisions]]:
+def enumerated(space: Space) -> list[tuple[Genotype, ParameterValues]]:
     """Every way to answer, by asking again and again with the next list of positions, as an odometer counts."""
     found, wheel = [], list[int]()
     while True:
         asked: list[tuple[str, Options]] = []
-        answers: Decisions = {}
+        answers: ParameterValues = {}
 
         def choose(label: str, options: Options) -> Any:
             place = wheel[len(asked)] if len(asked) < len(wheel) else 0  # noqa: B023 - called at once
@@ -41,7 +41,7 @@ def enumerated(space: Space) -> list[tuple[Genotype, Decisions]]:
         wheel[-1] += 1
 
 
-def replayed(space: Space, decisions: Decisions) -> Genotype:
+def replayed(space: Space, decisions: ParameterValues) -> Genotype:
     return space.decode(lambda label, options: decisions[label])
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from pictures import make_folder
 from PIL import Image
 
 from nasbench.errors import DataError
@@ -116,15 +117,6 @@ def test_debians_fashion_mnist_is_used_without_a_download(monkeypatch: pytest.Mo
     images = load_images("fashion-mnist")
     assert len(images.train) == 60_000
     assert images.test.labels.bincount().tolist() == [1_000] * 10
-
-
-def make_folder(path: Path, *counts: int, side: int = 20) -> Path:
-    """A class folder `c0`, `c1`, ... of that many images each; the red of class c is 60 * c."""
-    for label, count in enumerate(counts):
-        (path / f"c{label}").mkdir(parents=True)
-        for number in range(count):
-            Image.new("RGB", (side + number, side), (60 * label, 0, 0)).save(path / f"c{label}" / f"{number}.png")
-    return path
 
 
 def test_a_plain_folder_keeps_a_fifth_of_each_class_for_the_test(tmp_path: Path) -> None:

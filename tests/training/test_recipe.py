@@ -5,11 +5,11 @@ import json
 from typing import Any
 
 import pytest
+from nets import small_net
 
 from nasbench.errors import NasbenchError
 from nasbench.training.optimizer import learning_rate, make_optimizer
 from nasbench.training.recipe import PROXY, Recipe, proxy_input
-from tests.training.nets import small_net
 
 
 def test_a_recipe_survives_json() -> None:

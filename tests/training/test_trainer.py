@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from nets import QUICK, SHAPE, quarters, small_net
 from torch import nn
 
 from nasbench.errors import DataError
@@ -18,7 +19,6 @@ from nasbench.training.images import LabeledImages, split
 from nasbench.training.recipe import Recipe
 from nasbench.training.score import all_logits, calibrate, score
 from nasbench.training.trainer import Epoch, TrainResult, evaluate, train
-from tests.training.nets import QUICK, SHAPE, quarters, small_net
 
 STEADY = dataclasses.replace(QUICK, flip=False)
 

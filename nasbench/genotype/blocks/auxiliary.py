@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from nasbench.genotype.block_type import block
 from nasbench.genotype.blocks.branches import rows_of
 from nasbench.genotype.genotype import Block
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
-from nasbench.genotype.words import block
 
 
 def _head(value: Any) -> Any:

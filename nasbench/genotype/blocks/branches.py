@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from nasbench.genotype.block_type import block
 from nasbench.genotype.fields import Act, Join
 from nasbench.genotype.genotype import Block, read_row
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
-from nasbench.genotype.words import block
 
 
 def _paths(value: Any) -> Any:

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from nasbench.errors import nearest, short
+from nasbench.genotype.block_type import block
 from nasbench.genotype.fields import Stride, Width
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
-from nasbench.genotype.words import block
 
 OPS = ("identity", "sep3", "sep5", "sep7", "dil3", "dil5", "avg3", "max3", "conv1")
 Node = tuple[str, int, str, int]

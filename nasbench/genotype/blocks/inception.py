@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from nasbench.genotype.block_type import block
 from nasbench.genotype.fields import Act, Kernel, Width
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
-from nasbench.genotype.words import block
 
 
 @block

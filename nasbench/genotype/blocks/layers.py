@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from nasbench.genotype.block_type import block
 from nasbench.genotype.fields import MAX_WIDTH, Act, Groups, Kernel, Order, Padding, Probability, Size, Stride, Width
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
-from nasbench.genotype.words import block
 
 Channels = tuple[Annotated[int, Field(ge=0, le=MAX_WIDTH)], ...]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from nasbench.genotype.block_type import block
 from nasbench.genotype.blocks.attention import se as squeeze_excite
 from nasbench.genotype.fields import Act, Groups, Kernel, Order, Probability, Stride, Width
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
-from nasbench.genotype.words import block
 
 
 @block

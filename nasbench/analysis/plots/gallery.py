@@ -1,0 +1,120 @@
+"""Pictures of studies by name, for a command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nasbench.analysis.agreement import agreement_frame, plot_agreement
+from nasbench.analysis.compare import compare_studies
+from nasbench.analysis.distribution import SIZES, draw_space, space_frame
+from nasbench.analysis.fronts.genotypes import front_genotypes, plot_rows, rows_frame, table_size
+from nasbench.analysis.fronts.hypervolume import usable
+from nasbench.analysis.metrics import save_picture
+from nasbench.analysis.plots.compare import SIZE, fronts_picture, plot_fronts
+from nasbench.analysis.plots.study import save_front
+from nasbench.analysis.progress import plot_front_over_time, plot_progress, progress_frame
+from nasbench.analysis.relations import plot_relation, relation
+from nasbench.analysis.study import Study, open_study
+from nasbench.errors import NasbenchError, StudyError, nearest
+from nasbench.genotype import Genotype, adapt, trace
+from nasbench.spaces import load_space
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COSTS = ("macs", "params_count", "latency_ms")
+
+
+def draw(paths: Sequence[Path], what: str, out: Path, samples: int = 1000, anyway: bool = False) -> Path:
+    """Write the picture `what` of the studies at `paths` to `out`; returns that.
+
+    Raises:
+        NasbenchError: an unknown picture, or one of a single study for several.
+        StudyError: a study cannot be read, or has nothing to show yet.
+    """
+    if what not in PICTURES:
+        raise NasbenchError(f"a picture is one of {', '.join(PICTURES)}; got {what!r}{nearest(what, PICTURES)}")
+    if len(paths) > 1:
+        if what != "front":
+            raise NasbenchError(f"only front draws several studies; got {len(paths)} for {what}; name one")
+        picture = fronts_picture(compare_studies(paths, anyway=anyway))
+        return save_picture(out, lambda figure: plot_fronts(picture, figure.subplots()), SIZE)
+    study = open_study(paths[0])
+    if what != "space" and usable(study.trials()).empty:
+        raise StudyError(f"a picture needs trials that were trained; {study.path} has none yet; wait for the first")
+    return PICTURES[what](study, out, samples)
+
+
+def _time(study: Study, out: Path, _: int) -> Path:
+    progress = progress_frame(study.trials(), study.reference())
+
+    def both(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2)
+        plot_progress(progress, "best_accuracy", left)
+        plot_progress(progress, "hypervolume_ms", right)
+
+    return save_picture(out, both, (11, 4.6))
+
+
+def _fronts(study: Study, out: Path, _: int) -> Path:
+    return save_picture(out, lambda figure: plot_front_over_time(study.trials(), study.reference(), figure.subplots()))
+
+
+def _cost(study: Study, out: Path, _: int) -> Path:
+    trials = study.trials()
+    arms = trials[trials["phase"] != "final"]
+
+    def three(figure: Figure) -> None:
+        for ax, column in zip(figure.subplots(1, 3, sharey=True), COSTS, strict=True):
+            plot_relation(relation(arms, column), ax)
+            ax.label_outer()
+
+    return save_picture(out, three, (13, 4.6))
+
+
+def _latency(study: Study, out: Path, _: int) -> Path:
+    agreement = agreement_frame(study)
+    if agreement.empty:
+        raise StudyError(f"the picture shows measurements; {study.path} has none yet")
+    return save_picture(out, lambda figure: plot_agreement(agreement, study.limit_ms, figure.subplots()), (6.2, 6.4))
+
+
+def _networks(study: Study, out: Path, _: int) -> Path:
+    networks = front_genotypes(study.front())
+    if not networks:
+        raise StudyError(f"the picture shows the front of the search; {study.path} has none yet")
+    return save_picture(out, lambda figure: plot_rows(networks, figure.subplots()), table_size(rows_frame(networks)))
+
+
+def _space(study: Study, out: Path, samples: int) -> Path:
+    command = study.command
+    classes = _classes(study)
+    frame = space_frame(
+        load_space(command["space"]),
+        samples,
+        command.get("seed", 0),
+        study.predictor(),
+        lambda g: adapt(g, classes=classes) if classes else g,
+    )
+    limits = {"latency_ms": command.get("latency_ms"), "macs": command.get("macs"), "params_count": command.get("params")}
+    given = {k: float(v) for k, v in limits.items() if v is not None}
+    return save_picture(out, lambda figure: draw_space(frame, given, COSTS, figure.subplots(1, 3, sharey=True)), SIZES[3])
+
+
+def _classes(study: Study) -> int | None:
+    """How many classes its networks tell apart; None before its first trial."""
+    first = next((t.genotype for t in study.records() if t.genotype), None)
+    return None if first is None else int(trace(Genotype.from_yaml(first))[-1].shape[0])
+
+
+PICTURES: Mapping[str, Callable[[Study, Path, int], Path]] = {
+    "front": lambda study, out, _: save_front(study, out),
+    "time": _time,
+    "fronts": _fronts,
+    "cost": _cost,
+    "latency": _latency,
+    "networks": _networks,
+    "space": _space,
+}

@@ -1,0 +1,73 @@
+"""Options that several commands share, each written once.
+
+A command takes a dataclass of options as a parameter; `expanded` shows typer its fields one by one.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+if TYPE_CHECKING:
+    from nasbench.latency import DeviceConfig
+
+Space = Annotated[str, typer.Option("--space", help="A space (see `nasbench spaces`) or its .yaml file.")]
+
+
+@dataclass(frozen=True)
+class DeviceOptions:
+    """Which device, for every command that needs one."""
+
+    device: Annotated[str, typer.Option("--device", metavar="cpu|cuda|FILE", help="This machine's CPU or GPU, or a profile's file.")] = (
+        "cpu"
+    )
+    runtime: Annotated[
+        str | None, typer.Option("--runtime", help="eager, compile, onnxruntime (CPU) or cudagraphs (cuda); eager without it.")
+    ] = None
+    threads: Annotated[int | None, typer.Option("--threads", help="Threads of the runtime on a CPU; all cores without it.")] = None
+    batch: Annotated[int | None, typer.Option("--batch", help="Images a run; 1 without it.")] = None
+    precision: Annotated[str | None, typer.Option("--precision", help="fp32, bf16 or fp16; fp32 without it.")] = None
+    memory_format: Annotated[str | None, typer.Option("--memory-format", help="contiguous or channels_last; contiguous without it.")] = None
+
+    def choice(self) -> DeviceConfig:
+        """The device that they choose.
+
+        Raises:
+            DeviceError: an unknown word, or a combination that the runtime does not run.
+        """
+        from nasbench.latency import DeviceConfig
+
+        return DeviceConfig(**{field.name: getattr(self, field.name) for field in fields(self)})
+
+
+def expanded(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command with the fields of its dataclasses of options as parameters of its own, where those stood."""
+    hints = get_type_hints(command, include_extras=True)
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, Any] = {}
+    for name, parameter in inspect.signature(command).parameters.items():
+        kind = hints[name]
+        if not is_dataclass(kind):
+            parameters.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        groups[name] = kind
+        inner = get_type_hints(kind, include_extras=True)
+        parameters += [
+            inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=inner[field.name])
+            for field in fields(kind)
+        ]
+
+    @wraps(command)
+    def run(**given: Any) -> Any:
+        for name, kind in groups.items():
+            given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+        return command(**given)
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what inspect and typer read first
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run

@@ -1,0 +1,122 @@
+"""A picture as SVG text. The XML library escapes; the same picture gives the same bytes."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from nasbench.drawing.picture import Card, Picture, Rect, Text, Wire
+from nasbench.drawing.text import FONT
+
+INK, FAINT, LINE = "#1f2430", "#5b6270", "#7a8190"
+BAND, BAND_EDGE = "#f4f5f7", "#e1e4e9"
+
+# Ground and edge of a card, by family of blocks and by kind of layer.
+_BLUE, _INDIGO, _GREEN, _TEAL = ("#e6effa", "#4a7ab5"), ("#e9e8f8", "#6a63b8"), ("#e5f3e8", "#4c9160"), ("#dff2f1", "#3b8f8c")
+_ORANGE, _ROSE, _YELLOW, _SAND = ("#fcecdc", "#c27a33"), ("#fae6ea", "#b85a70"), ("#fbf4d5", "#b3932f"), ("#f1ebe3", "#93806a")
+_GREY, _WHITE = ("#f0f1f3", "#8a909c"), ("#ffffff", "#8a909c")
+PAINTS: Mapping[str, tuple[str, str]] = {
+    **dict.fromkeys(("conv", "linear"), _BLUE),
+    **dict.fromkeys(("residual", "dense", "identity"), _INDIGO),
+    **dict.fromkeys(("mbconv", "fused_mbconv", "separable"), _GREEN),
+    **dict.fromkeys(("fire", "shuffle", "interleave", "slice", "take"), _TEAL),
+    **dict.fromkeys(("inception", "branches", "concat", "add"), _ORANGE),
+    **dict.fromkeys(("cell",), _ROSE),
+    **dict.fromkeys(("se", "scale", "multiply"), _YELLOW),
+    **dict.fromkeys(("pool", "gap", "spp", "bins", "flatten", "pad"), _SAND),
+    **dict.fromkeys(("norm", "act", "activation", "lrn", "dropout", "drop_path"), _GREY),
+    **dict.fromkeys(("input", "port"), _WHITE),
+}
+
+
+def write_svg(picture: Picture) -> str:
+    """The drawing as a document of its own, which may also stand inside a page."""
+    w, h = _number(picture.width), _number(picture.height)
+    root = ET.Element("svg", xmlns="http://www.w3.org/2000/svg", width=w, height=h, viewBox=f"0 0 {w} {h}", role="img")
+    root.set("font-family", FONT)
+    ET.SubElement(root, "title").text = _clean(picture.name)
+    marker = ET.SubElement(ET.SubElement(root, "defs"), "marker", id="nasbench-arrow", orient="auto")
+    for name, value in (("viewBox", "0 0 8 8"), ("refX", "7.5"), ("refY", "4"), ("markerWidth", "7"), ("markerHeight", "7")):
+        marker.set(name, value)
+    ET.SubElement(marker, "path", d="M0 0.8 L8 4 L0 7.2 Z", fill=LINE)
+    ET.SubElement(root, "rect", width=w, height=h, fill="#ffffff")
+    _texts(root, picture.texts)
+    for band in picture.bands:
+        made = ET.SubElement(root, "g")
+        _rect(made, band.rect, BAND, BAND_EDGE, 8)
+        _texts(made, band.texts)
+    _wires(root, picture.wires)
+    for card in picture.cards:
+        _card(root, card)
+    ET.indent(root, " ")
+    return ET.tostring(root, encoding="unicode", xml_declaration=False) + "\n"
+
+
+def _card(parent: ET.Element, card: Card) -> None:
+    """A box with its texts; around layers it stays white, so that their colours show."""
+    ground, edge = PAINTS.get(card.paint, _GREY)
+    made = ET.SubElement(parent, "g")
+    made.set("data-place", _clean(card.name))
+    if card.tip:
+        ET.SubElement(made, "title").text = _clean(card.tip)
+    _rect(made, card.rect, _WHITE[0] if card.cards else ground, edge, 5)
+    _texts(made, card.texts)
+    if card.share is not None:
+        under = max(t.y for t in card.texts) + 6
+        x, room = min(t.x for t in card.texts), max(t.x for t in card.texts) - min(t.x for t in card.texts)
+        _rect(made, Rect(x, under, max(room * card.share, 1), 3), edge, "none", 1.5)
+    _wires(made, card.wires)
+    for inner in card.cards:
+        _card(made, inner)
+
+
+def _rect(parent: ET.Element, r: Rect, fill: str, stroke: str, radius: float) -> None:
+    made = ET.SubElement(parent, "rect", x=_number(r.x), y=_number(r.y), width=_number(r.w), height=_number(r.h), rx=_number(radius))
+    made.set("fill", fill)
+    made.set("stroke", stroke)
+
+
+def _texts(parent: ET.Element, texts: Sequence[Text]) -> None:
+    for t in texts:
+        made = ET.SubElement(parent, "text", x=_number(t.x), y=_number(t.y), fill=FAINT if t.faint else INK)
+        made.set("font-size", _number(t.size))
+        if t.bold:
+            made.set("font-weight", "bold")
+        if t.right:
+            made.set("text-anchor", "end")
+        made.text = _clean(t.text)
+
+
+def _wires(parent: ET.Element, wires: Sequence[Wire]) -> None:
+    if not wires:
+        return
+    group = ET.SubElement(parent, "g", fill="none", stroke=LINE)
+    group.set("stroke-width", "1.3")
+    group.set("stroke-linejoin", "round")
+    for wire in wires:
+        made = ET.SubElement(group, "path", d=_path(wire.points))
+        made.set("marker-end", "url(#nasbench-arrow)")
+        made.set("data-from", _clean(wire.source))
+        made.set("data-to", _clean(wire.target))
+
+
+def _path(points: Sequence[tuple[float, float]]) -> str:
+    """Straight along the axes, and in between a curve that leaves and arrives upright."""
+    said = [f"M{_number(points[0][0])} {_number(points[0][1])}"]
+    for (x0, y0), (x1, y1) in pairwise(points):
+        if abs(x1 - x0) < 0.5 or abs(y1 - y0) < 0.5:
+            said.append(f"L{_number(x1)} {_number(y1)}")
+        else:
+            half = _number((y0 + y1) / 2)
+            said.append(f"C{_number(x0)} {half} {_number(x1)} {half} {_number(x1)} {_number(y1)}")
+    return " ".join(said)
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def _clean(text: str) -> str:
+    """Without characters that XML cannot hold."""
+    return "".join(c if c.isprintable() or c == "\n" else "�" for c in text)

@@ -1,0 +1,98 @@
+"""Which engine is wanted, as a command says it. No torch, no Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from nasbench.engines.gpus import check_share
+from nasbench.errors import StudyError, nearest
+
+if TYPE_CHECKING:
+    from nasbench.latency import DeviceConfig
+
+NAMES = ("local", "ray")
+MAX_CPUS = 1024.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineConfig:
+    """Where trials run and what each is given; impossible choices are refused when made.
+
+    Attributes:
+        name: `local` or `ray`.
+        cpus: of a trial: its threads, and what Ray sets aside for it; below 1 it has one thread.
+        gpus: of a trial: 0 trains on the CPU; a share of a GPU, or whole ones.
+        address: of a Ray cluster; None starts one on this machine.
+        measure_on: Ray's custom resource of the node that is the device; None measures here.
+
+    Raises:
+        StudyError: a value outside these.
+    """
+
+    name: str = "local"
+    cpus: float = 1.0
+    gpus: float = 0.0
+    address: str | None = None
+    measure_on: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.name not in NAMES:
+            raise StudyError(f"an engine is local or ray; got {self.name!r}{nearest(self.name, NAMES)}")
+        if not 0 < self.cpus <= MAX_CPUS or (self.cpus > 1 and self.cpus != int(self.cpus)):
+            raise StudyError(f"--cpus-per-trial is a whole number up to {MAX_CPUS:g}, or a share of one, such as 0.5; got {self.cpus:g}")
+        if self.gpus:
+            check_share(self.gpus)
+        for option, value in (("--address", self.address), ("--measure-on", self.measure_on)):
+            if value is not None and self.name != "ray":
+                raise StudyError(f"{option} is Ray's; got {value!r} with --engine {self.name}; add --engine ray, or leave it out")
+
+    @property
+    def threads(self) -> int:
+        """Of a trial."""
+        return max(1, int(self.cpus))
+
+    @property
+    def trains_on(self) -> str:
+        """The kind of device that trials train on."""
+        return "cuda" if self.gpus else "cpu"
+
+    def check_device(self, device: DeviceConfig) -> None:
+        """
+        Raises:
+            StudyError: another node is to measure, but the device is not described by a file.
+        """
+        if self.measure_on is not None and not device.is_file:
+            raise StudyError(
+                f"--measure-on is for a device elsewhere, which its profile describes; got --device {device.device}; "
+                "run nasbench device profile there, then give its file: --device FILE"
+            )
+
+    def decisive(self) -> dict[str, Any]:
+        """What of it decides a trial's result to the bit, where that is not as usual."""
+        usual, own = EngineConfig(), {"threads": self.threads, "trains_on": self.trains_on}
+        return {name: value for name, value in own.items() if value != getattr(usual, name)}
+
+    def words(self) -> str:
+        """What is not as usual: ` by Ray, 0.25 GPU each`."""
+        usual = EngineConfig()
+        said = f" by Ray{f' at {self.address}' if self.address else ''}" if self.name == "ray" else ""
+        said += f", {self.cpus:g} CPUs each" if self.cpus != usual.cpus else ""
+        return said + (f", {self.gpus:g} GPU each" if self.gpus else "")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; `from_json` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> EngineConfig:
+        """From `to_json`'s data.
+
+        Raises:
+            StudyError: a value that is unknown or impossible.
+        """
+        known = [f.name for f in fields(cls)]
+        if not set(data) <= set(known):
+            raise StudyError(f"an engine is made of {', '.join(known)}; got {', '.join(map(str, data))}; give the command again")
+        return cls(**data)

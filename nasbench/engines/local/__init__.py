@@ -1,0 +1,1 @@
+"""The local engine: one process per trial on this machine."""

@@ -1,0 +1,177 @@
+"""What was asked of a search: the command as data."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from nasbench.engines.config import EngineConfig
+from nasbench.errors import LimitError, StudyError
+from nasbench.genotype.units import show_count, show_memory
+from nasbench.latency import DeviceConfig
+from nasbench.search.limits import Limits
+from nasbench.search.reward import Mode, check_mode
+from nasbench.search.rungs import ALL_AT_ONCE, ETA, Rungs
+from nasbench.spaces import Space
+from nasbench.training.recipe import PROXY, Recipe
+
+VALIDATION = 0.2  # share of the training images kept aside; the same for every trial of a study
+KNOWN = ("mobilenet_v3_small", "mobilenet_v2", "mnasnet_a1")
+
+# They change how long a study takes and how much of it is done, not what any trial gives.
+MAY_CHANGE = ("workers", "time_s", "engine")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig:
+    """A search, complete: the same request gives the same study.
+
+    Attributes:
+        space: name or path, as given; limits: what a network may cost.
+        data, data_root: as `load_images` takes them.
+        strategy, options: which strategy and its own options.
+        mode: of the reward.
+        trials: per arm; None lets the plan choose from `time_s`.
+        time_s: seconds that the whole search may take.
+        final_seeds: fresh seeds on which the finalists are compared.
+        known: networks to compare with; at least three.
+        workers: trials at a time.
+        device: that the latency limit is meant for.
+        engine: what runs the trials, and what each trial is given.
+        rungs: epochs of the recipe after which successive halving chooses who goes on; none trains every trial at once.
+
+    Raises:
+        LimitError: a reward without the limit that it needs.
+        StudyError: a count out of its range, or rungs that do not end where the recipe does.
+    """
+
+    space: str
+    limits: Limits
+    data: str = "embedded"
+    data_root: str | None = None
+    strategy: str = "evolution"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    mode: Mode = "hard"
+    seed: int = 0
+    trials: int | None = None
+    time_s: float = 480.0
+    final_seeds: int = 2
+    known: tuple[str, ...] = KNOWN
+    workers: int = 1
+    device: DeviceConfig = field(default_factory=DeviceConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    recipe: Recipe = PROXY
+    rungs: Rungs = ALL_AT_ONCE
+
+    def __post_init__(self) -> None:
+        check_mode(self.mode)
+        if self.mode == "soft" and self.limits.latency_ms is None:
+            raise LimitError("the soft reward needs a target; give --latency, such as --latency 20ms, or --reward hard or pareto")
+        if self.mode == "hard" and not self.limits.any:
+            raise LimitError(
+                "the hard reward needs a limit; give --latency, such as --latency 20ms, or --macs, --params, --memory or --size, "
+                "or --reward pareto"
+            )
+        self.engine.check_device(self.device)
+        for name, value, low, high in (
+            ("--trials", self.trials, 1, 1_000_000),
+            ("--jobs", self.workers, 1, 1024),
+            ("--final-seeds", self.final_seeds, 1, 100),
+        ):
+            if value is not None and not low <= value <= high:
+                raise StudyError(f"{name} is a whole number from {low} to {high}; got {value}")
+        if self.rungs and self.rungs.epochs[-1] != self.recipe.epochs:
+            raise StudyError(
+                f"the last rung is the whole training; the rungs end after {self.rungs.epochs[-1]} epochs, the recipe has "
+                f"{self.recipe.epochs}; give both the same"
+            )
+
+    def command(self, space: Space, device: str, images: str, plugins: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """As `study.yaml` keeps it; two requests with the same command are the same study."""
+        return (
+            ({"plugins": dict(plugins)} if plugins else {})
+            | {
+                "space": self.space,
+                "space_digest": space_digest(space),
+                "latency_ms": self.limits.latency_ms,
+                "macs": self.limits.macs,
+                "params": self.limits.params,
+                "memory_bytes": self.limits.memory_bytes,
+                "size_bytes": self.limits.size_bytes,
+                "data": self.data,
+                "data_root": self.data_root,
+                "images": images,
+                "strategy": self.strategy,
+                "options": dict(self.options),
+                "reward": self.mode,
+                "seed": self.seed,
+                "trials": self.trials,
+                "final_seeds": self.final_seeds,
+                "known": list(self.known),
+                "device": device,
+                "device_choice": self.device.to_json(),
+                "recipe": self.recipe.to_dict(),
+                "workers": self.workers,
+                "time_s": self.time_s,
+                "engine": self.engine.to_json(),
+                **self.engine.decisive(),
+            }
+            | ({"rungs": list(self.rungs.epochs), "eta": self.rungs.eta} if self.rungs else {})
+        )
+
+    @classmethod
+    def from_command(cls, command: Mapping[str, Any]) -> SearchConfig:
+        """What `resume` asks again."""
+        limits = Limits(**{f.name: command.get(f.name) for f in fields(Limits)})
+        same = ("space", "data", "data_root", "strategy", "options", "seed", "trials", "final_seeds", "workers", "time_s")
+        return cls(
+            limits=limits,
+            mode=command["reward"],
+            known=tuple(command["known"]),
+            device=DeviceConfig.from_json(command.get("device_choice", {})),  # studies of older versions have none, and are refused later
+            engine=EngineConfig.from_json(command.get("engine", {})),
+            recipe=Recipe.from_dict(command["recipe"]),
+            rungs=Rungs(tuple(command.get("rungs", ())), command.get("eta", ETA)),
+            **{k: command[k] for k in same},
+        )
+
+    def name(self) -> str:
+        """The study's name where none is given: `mbconv-20ms`, and what is not as usual of device and data."""
+        parts = [short_name(self.space)]
+        if self.limits.latency_ms is not None:
+            parts.append(f"{self.limits.latency_ms:g}ms")
+        parts += [f"{show_count(n)}{unit}" for n, unit in ((self.limits.macs, "macs"), (self.limits.params, "params")) if n]
+        sizes = ((self.limits.memory_bytes, "memory"), (self.limits.size_bytes, "size"))
+        parts += [f"{show_memory(n)}-{unit}" for n, unit in sizes if n]
+        parts += _device_words(self.device)
+        parts += [short_name(self.data)] if self.data != "embedded" else []
+        parts += [self.strategy] if self.strategy != "evolution" else []
+        parts += [self.mode] if self.mode != "hard" else []
+        parts += [f"eta{self.rungs.eta}"] if self.rungs else []
+        parts += [f"seed{self.seed}"] if self.seed else []
+        return "-".join(parts)[:100]
+
+
+def _device_words(choice: DeviceConfig) -> list[str]:
+    """What differs from the usual device: `cuda`, `onnxruntime`, `1t`, `b8`, `bf16`, or a file's name."""
+    usual = DeviceConfig()
+    words = [short_name(choice.device.removesuffix(".json"))] if choice.device != usual.device else []
+    words += [choice.runtime] if choice.runtime not in (None, usual.runtime) else []
+    words += [f"{choice.threads}t"] if choice.threads is not None else []
+    words += [f"b{choice.batch}"] if choice.batch not in (None, usual.batch) else []
+    words += [choice.precision] if choice.precision not in (None, usual.precision) else []
+    return words + (["channels_last"] if choice.memory_format not in (None, usual.memory_format) else [])
+
+
+def space_digest(space: Space) -> str:
+    """Changes with whatever can be drawn, so that a study is never continued in another space."""
+    said = repr((list(space.channels), list(space.resolution), space.styles, space.stem, space.stages, space.head, space.bounds))
+    return hashlib.sha256(said.encode()).hexdigest()[:12]
+
+
+def short_name(path: str) -> str:
+    """Of a path, or of any text, a part of a study's name."""
+    stem = path.rstrip("/").rsplit("/", 1)[-1].removesuffix(".yaml").removesuffix(".yml")
+    return "".join(c if c.isalnum() or c in "._-" else "_" for c in stem).lstrip("._-") or "study"

@@ -1,0 +1,247 @@
+"""The study directory: what was asked, and where each trial's files lie. It is the database; nothing else is kept."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import yaml
+
+from nasbench.errors import NasbenchError, StudyError
+from nasbench.files import write_atomic
+from nasbench.study.driver_lock import DriverLock, holder
+
+STUDY_FILE = "study.yaml"
+LOCK_FILE = "driver.lock"
+TRIALS_FILE = "trials.jsonl"
+PROFILE_FILE = "profile.json"
+FIT_FILE, CANDIDATES_FILE, CURVES_FILE = "fit.json", "candidates.json", "curves.csv"  # of a scaling fit
+NAMED_PACKAGES = ("nasbench", "torch", "torchvision", "optuna", "ray", "numpy")
+
+
+def study_path(runs: str | Path, name: str) -> Path:
+    """`runs/name`, for a name that cannot leave `runs`.
+
+    Raises:
+        StudyError: a name that is empty, longer than 100 characters, or holds anything but letters, digits, `.`, `_`, `-`.
+    """
+    if not 0 < len(name) <= 100 or not all(c.isalnum() or c in "._-" for c in name) or not name[0].isalnum():
+        raise StudyError(
+            "a study's name is 1 to 100 letters, digits, dots, dashes or underscores and starts with a letter or digit; "
+            f"got {name[:120]!r}; choose another --name"
+        )
+    return Path(runs) / name
+
+
+class StudyDirectory:
+    """A study directory: `study.yaml`, `ledger.db`, `trials/PHASE-NUMBER/`; `create` for its driver, `open` for readers."""
+
+    def __init__(self, path: Path, study: dict[str, Any], lock: DriverLock | None = None) -> None:
+        self.path = path
+        self.study = study
+        self._lock = lock
+
+    @classmethod
+    def create(
+        cls, path: str | Path, command: Mapping[str, Any], *, may_change: Collection[str] = (), more: Mapping[str, Any] | None = None
+    ) -> StudyDirectory:
+        """Begin a study, or go on with the one that the same command began, and hold its lock until `close`.
+
+        `command` is what decides the study's results, as plain YAML data; the keys in `may_change` (how many trials,
+        how many workers) may differ from the stored ones, which are then rewritten. `more` is noted when a study begins.
+
+        Raises:
+            StudyError: another driver is at work; the folder holds another command's study, or something else; no permission.
+        """
+        path, wanted = Path(path), _plain(command)
+        _prepare(path)
+        lock = DriverLock(path / LOCK_FILE)
+        lock.acquire()
+        try:
+            if (path / STUDY_FILE).exists():
+                study = _read_study(path)
+                _refuse_other(path, study["command"], wanted, may_change)
+                if study["command"] == wanted:
+                    return cls(path, study, lock)
+                study["command"] = wanted
+            else:
+                study = {"format": 1, "command": wanted} | _circumstances() | _plain(more or {})
+            _write(path / STUDY_FILE, yaml.safe_dump(study, sort_keys=False, allow_unicode=True))
+        except BaseException:
+            lock.release()
+            raise
+        return cls(path, study, lock)
+
+    @classmethod
+    def open(cls, path: str | Path) -> StudyDirectory:
+        """A study to read, whether or not its driver is at work.
+
+        Raises:
+            StudyError: there is no study, or its `study.yaml` cannot be read.
+        """
+        path = Path(path)
+        if not (path / STUDY_FILE).is_file():
+            raise StudyError(f"a study is a folder with {STUDY_FILE}; {path} has none; name a folder that `search` made")
+        return cls(path, _read_study(path))
+
+    @property
+    def command(self) -> dict[str, Any]:
+        """What was asked."""
+        command: dict[str, Any] = self.study["command"]
+        return command
+
+    @property
+    def ledger(self) -> Path:
+        """The Optuna database."""
+        return self.path / "ledger.db"
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether it was copied to be looked at: its trials are lines of text, and it has no ledger."""
+        return (self.path / TRIALS_FILE).is_file() and not self.ledger.exists()
+
+    @property
+    def driver(self) -> dict[str, object] | None:
+        """The living driver (pid, host, start), or None."""
+        return holder(self.path / LOCK_FILE)
+
+    def trial(self, phase: str, number: int) -> Path:
+        """`trials/search-0007`; not made."""
+        return self.path / "trials" / f"{phase}-{number:04d}"
+
+    def trial_folder(self, phase: str, number: int) -> Path:
+        """`trials/search-0007`, made when missing."""
+        folder = self.trial(phase, number)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StudyError(f"cannot make {folder}: {error.strerror}; free some space or choose another --runs") from error
+        return folder
+
+    def has_trials(self) -> bool:
+        """Whether a trial was ever begun here."""
+        return any((self.path / "trials").glob("*"))
+
+    def discard(self) -> None:
+        """Leave nothing behind of a study that ended before its first trial; one with trials stays."""
+        if self.ledger.exists() or self.has_trials():
+            return
+        for name in (STUDY_FILE, LOCK_FILE):
+            (self.path / name).unlink(missing_ok=True)
+        with suppress(OSError):  # something else lies there
+            self.path.rmdir()
+
+    def close(self) -> None:
+        """Let the next driver in."""
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def _prepare(path: Path) -> None:
+    """Make the folder, or see that it is empty or a study."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        names = {entry.name for entry in os.scandir(path)}
+    except FileExistsError:
+        raise StudyError(f"a study is a folder; {path} is a file; choose another --name") from None
+    except OSError as error:
+        raise StudyError(f"a study needs a folder it may write to; {path}: {error.strerror}; choose another with --runs") from error
+    if TRIALS_FILE in names and "ledger.db" not in names:
+        raise StudyError(
+            f"a copy of a study is to look at, and has no ledger to go on with; {path} is one; resume the study that it was copied from, "
+            "or begin anew with another --name"
+        )
+    # A driver killed in its first moments leaves its lock and perhaps an unfinished study.yaml.
+    foreign = {n for n in names if n != LOCK_FILE and not n.startswith(f".{STUDY_FILE}.")}
+    if foreign and STUDY_FILE not in names:
+        raise StudyError(f"a new study needs an empty folder; {path} holds {', '.join(sorted(foreign)[:3])}; choose another --name")
+
+
+def _read_study(path: Path) -> dict[str, Any]:
+    file = path / STUDY_FILE
+    try:
+        study = yaml.safe_load(file.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        first = str(error).splitlines()[0]
+        raise StudyError(f"{file} cannot be read ({first}); restore it from a copy, or choose another --name") from error
+    if not isinstance(study, dict) or study.get("format") != 1 or not isinstance(study.get("command"), dict):
+        raise StudyError(f"{file} is no study of this program (format 1); restore it from a copy, or choose another --name")
+    return study
+
+
+def _refuse_other(path: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any], may_change: Collection[str]) -> None:
+    before, now = _flat(stored), _flat(wanted)
+    differing = [k for k in {**before, **now} if before.get(k) != now.get(k) and k.split(".")[0] not in may_change]
+    if differing:
+        shown = "; ".join(f"{k}: {before.get(k, 'not set')!r} there, {now.get(k, 'not set')!r} now" for k in differing[:5])
+        more = f" and {len(differing) - 5} more" if len(differing) > 5 else ""
+        raise StudyError(
+            f"{path} holds the study of another command ({shown}{more}); choose another --name, or give the command it began with"
+        )
+
+
+def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, keys joined by dots, so that a difference is named where it is."""
+    flat: dict[str, Any] = {}
+    for key, value in data.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) and value else {f"{prefix}{key}": value}
+    return flat
+
+
+def _plain(command: Mapping[str, Any]) -> dict[str, Any]:
+    """The command as it comes back from YAML, so that comparing it with a stored one compares like with like."""
+    try:
+        plain: dict[str, Any] = yaml.safe_load(yaml.safe_dump(dict(command)))
+    except yaml.YAMLError as error:
+        raise StudyError(f"a study's command is made of numbers, texts, lists and mappings; {error}") from error
+    return plain
+
+
+def _circumstances() -> dict[str, Any]:
+    versions = {"python": platform.python_version()}
+    for package in NAMED_PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "host": platform.node(),
+        "system": platform.platform(),
+        "versions": versions,
+        "git": _revision(),
+    }
+
+
+def _revision() -> str | None:
+    """The commit of this program, with `+` for uncommitted changes; None when it is not run from its repository."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()
+
+
+def _write(path: Path, content: str) -> None:
+    try:
+        write_atomic(path, content)
+    except NasbenchError as error:
+        raise StudyError(str(error)) from error

@@ -1,0 +1,31 @@
+"""A Ray cluster in this machine that drivers reach by `ray://` alone: says its address, and ends with its standard input."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+
+from nasbench.engines.ray.cluster import ALONE, SETTINGS
+
+os.environ.update(SETTINGS)
+os.environ[ALONE] = "0"
+os.environ["RAY_AUTH_MODE"] = "disabled"
+
+from ray.cluster_utils import Cluster
+
+with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    port = free.getsockname()[1]
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False, "ray_client_server_port": port})
+end = time.monotonic() + 60
+while time.monotonic() < end:  # its server begins a little later
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+        break
+    except OSError:
+        time.sleep(0.1)
+print(f"ray://127.0.0.1:{port}", flush=True)
+sys.stdin.read()
+cluster.shutdown()

@@ -1,0 +1,12 @@
+"""A driver without `if __name__ == "__main__"`, to be killed: `doomed.py JOB FILE`."""
+
+import sys
+from pathlib import Path
+
+import jobs
+
+from nasbench.engines.local.engine import LocalEngine
+
+with LocalEngine(2) as engine:
+    engine.submit("first", getattr(jobs, sys.argv[1]), Path(sys.argv[2]))
+    engine.wait()

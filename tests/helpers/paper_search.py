@@ -1,0 +1,132 @@
+"""Whole searches without training and without a clock: a device on paper, an evaluator that is a formula."""
+
+from __future__ import annotations
+
+import math
+from unittest.mock import patch
+
+import numpy as np
+from formula import by_size
+
+from nasbench.engines.base import Finished
+from nasbench.genotype import Genotype, digest, trace
+from nasbench.latency import Device, Measurement, Predictor, Profile
+from nasbench.latency.predicting.profile import TimedNetwork
+from nasbench.latency.predicting.signature import signatures
+from nasbench.search.config import SearchConfig
+from nasbench.search.limits import Limits
+from nasbench.search.problem import Problem
+from nasbench.search.run import search
+from nasbench.spaces import load_space
+from nasbench.zoo import known
+
+ANCHOR_MS = 5.0
+KNOWN = ("mobilenet_v3_small", "shufflenet_v2_x1_0", "mnasnet_a1")
+PAPER = Device("cpu", "Paper", versions={"torch": "2", "python": "3", "nasbench": "0"})
+
+
+class Silent:
+    """A listener that keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, message):
+        self.said.append(message)
+
+    def stage(self, name, total=None):
+        pass
+
+    def step(self, message=None):
+        pass
+
+    def expect(self, total, left_s):
+        pass
+
+    def rounds(self, done, total):
+        pass
+
+
+def times(g: Genotype) -> list[float]:
+    return [0.02 + x.macs / 4e7 + x.elements / 4e6 for x in trace(g)[1:]]
+
+
+def true_ms(g: Genotype) -> float:
+    """What the paper device takes."""
+    return sum(times(g))
+
+
+def profile(space="tiny", lean=1.0, error=0.0, networks=20) -> Profile:
+    """A profile that takes networks for `lean` times as slow as they are, give or take `error`."""
+    draw = np.random.default_rng(0)
+    timed = []
+    genotypes = [load_space(space).sample(i) for i in range(networks)] + [known(name) for name in KNOWN]
+    for i, g in enumerate(genotypes):
+        factor = lean * math.exp(error * draw.normal())
+        layers = tuple(zip(signatures(trace(g)), [ms * factor for ms in times(g)], strict=True))
+        ms = sum(t for _, t in layers)
+        timed.append(TimedNetwork(f"{i}", digest(g), ms, ms, ms, 8, layers))
+    return Profile(PAPER, ANCHOR_MS, tuple(timed), "2026-01-01T00:00:00Z")
+
+
+class Stopwatch:
+    """Measures on paper.
+
+    Args:
+        width: half of the intervals, relative; speed: how much slower the machine is than when it was profiled.
+        noisy: what it says of each measurement; drift: factor of each further session.
+
+    Attributes:
+        sessions: the names measured in each.
+    """
+
+    def __init__(self, width=0.01, speed=1.0, noisy=False, drift=lambda session: 1.0) -> None:
+        self.width, self.speed, self.noisy, self.drift = width, speed, noisy, drift
+        self.sessions: list[list[str]] = []
+
+    def __call__(self, networks):
+        self.sessions.append(list(networks))
+        factor = self.drift(self.sessions)
+        return {
+            name: measurement(true_ms(g) * factor * self.speed, self.width, ANCHOR_MS * self.speed, self.noisy)
+            for name, g in networks.items()
+        }
+
+
+def measurement(ms, width=0.01, anchor_ms=ANCHOR_MS, noisy=False) -> Measurement:
+    return Measurement(ms, ms * (1 - width), ms * (1 + width), 12, 0.02, ms, 0.02, anchor_ms, 0.0, noisy, "shaky" if noisy else "")
+
+
+def task(measure=None, predicted=None, space="tiny", trials=6, workers=2, **more) -> Problem:
+    limits, evaluate = more.pop("limits", Limits(latency_ms=1.0)), more.pop("evaluate", by_size)
+    request = SearchConfig(space=space, limits=limits, trials=trials, workers=workers, known=KNOWN, **{"final_seeds": 1, **more})
+    predictor = Predictor(profile(space) if predicted is None else predicted)
+    return Problem(request, load_space(space), 10, 100, "no images", PAPER, predictor, evaluate=evaluate, measure=measure)
+
+
+class Inline:
+    """An engine that works in this process: a fork server that other tests started would load torch for every trial."""
+
+    def __init__(self, request, evaluate, say) -> None:
+        self.workers, self.time_limit_s, self._waiting = request.workers, None, []
+
+    free = property(lambda self: self.workers - len(self._waiting))
+    running = property(lambda self: [key for key, _, _ in self._waiting])
+
+    def submit(self, key, function, argument):
+        self._waiting.append((key, function, argument))
+
+    def wait(self, timeout=None):
+        key, function, argument = self._waiting.pop(0)
+        return [Finished(key, "result", function(argument), seconds=0.01)]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+def run(path, made: Problem, listener=None, engine=Inline):
+    with patch("nasbench.search.run.open_engine", engine):
+        return search(made, path, listener or Silent(), lambda task, plan: None)

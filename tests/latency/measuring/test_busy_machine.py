@@ -1,0 +1,76 @@
+"""While a loop keeps every core busy: the tool notices, and neither uses nor stores the number."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nasbench.errors import DeviceError
+from nasbench.genotype import Block, Genotype
+from nasbench.latency import load_or_profile, local_device, make_card, measure, profile_path
+from nasbench.latency.measurement import MAX_WAITED
+from nasbench.latency.measuring.cpu_contention import now
+from nasbench.latency.verify import judged, verify_card
+from nasbench.search.measuring import repeating
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(now().queued is None, reason="this kernel keeps no scheduler statistics"),
+]
+DEVICE = local_device()
+
+
+def network(width: int) -> Genotype:
+    rows = (Block("conv", {"width": width, "kernel": 3, "stride": 2}), Block("mbconv", {"width": width, "expand": "in*4"}, repeat=2))
+    return Genotype(f"w{width}", (3, 64, 64), rows, (), (Block("gap"), Block("linear", {"width": 10})))
+
+
+@pytest.fixture(autouse=True)
+def loops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Two busy loops for each core."""
+    monkeypatch.setenv("NASBENCH_CACHE", str(tmp_path))
+    cores = sorted(os.sched_getaffinity(0))
+    busy = [
+        subprocess.Popen([sys.executable, "-c", f"import os; os.sched_setaffinity(0, {{{core}}})\nwhile True: pass"]) for core in 2 * cores
+    ]
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
+def test_a_measurement_says_so() -> None:
+    found = measure({"one": network(32)}, DEVICE, min_rounds=6, max_seconds=5)["one"]
+    assert found.noisy
+    assert found.disturbed
+    assert found.waited is not None
+    assert found.waited > MAX_WAITED
+    assert "other work kept the cores" in found.why
+
+
+def test_a_search_gets_no_number() -> None:
+    def session(networks):
+        return measure(networks, DEVICE, min_rounds=6, max_seconds=5)
+
+    with pytest.raises(DeviceError, match=r"measuring needs a quiet machine; .*other work kept the cores"):
+        repeating(session, lambda _: None, lambda _: None)({"one": network(32)})
+
+
+def test_a_profile_is_not_stored() -> None:
+    found = load_or_profile(DEVICE, {str(width): network(width) for width in (16, 24, 32, 40, 48)})
+    assert found.noisy
+    assert "other work disturbed" in found.why
+    assert not list(profile_path(DEVICE).parent.iterdir())
+
+
+def test_a_card_is_neither_kept_nor_missed() -> None:
+    found = verify_card(make_card(network(32), 1e6, DEVICE))
+    assert (found.answer, found.card.measured) == ("unsure", None)
+    assert judged(found.judged, 0.001) == "unsure"

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from nasbench.errors import DeviceError
+from nasbench.latency.measuring.measuring_process import run_job
+
+
+def run(code: str, seconds: float = 60.0, **keywords: object) -> object:
+    return run_job({"task": "double", "of": 21}, threads=3, seconds=seconds, command=[sys.executable, "-c", code], **keywords)
+
+
+def test_a_job_goes_in_and_its_result_comes_out() -> None:
+    assert run("import json, sys; print(json.dumps({'result': 2 * json.load(sys.stdin)['of']}))") == 42
+
+
+def test_progress_is_passed_on_and_prints_are_passed_over() -> None:
+    seen: list[tuple[int, int]] = []
+    code = "print('{\"done\": 1, \"of\": 2}'); print('hello'); print('{\"result\": null}')"
+    assert run(code, on_progress=lambda done, of: seen.append((done, of))) is None
+    assert seen == [(1, 2)]
+
+
+def test_parts_are_passed_on_before_a_death() -> None:
+    parts: list[object] = []
+    code = 'import os; print(\'{"part": {"a": 1}}\', flush=True); print(\'{"done": 1, "of": 2}\', flush=True); os.abort()'
+    with pytest.raises(DeviceError, match="SIGABRT"):
+        run(code, on_part=parts.append)
+    assert parts == [{"a": 1}]
+    assert run("print('{\"part\": 3}'); print('{\"result\": 4}')") == 4  # nobody has to listen
+
+
+def test_threads_are_set_before_the_worker_starts() -> None:
+    assert run("import os, json; print(json.dumps({'result': os.environ['OMP_NUM_THREADS']}))") == "3"
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("import os; os.abort()", "SIGABRT"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL, which the kernel sends when memory runs out"),
+        ("raise RuntimeError('out of paper')", "exit status 1 .RuntimeError: out of paper."),
+        ("pass", "exit status 0"),
+        ("import sys; sys.stdin.close(); sys.exit(7)", "exit status 7"),
+    ],
+)
+def test_a_death_is_an_error_that_names_its_cause(code: str, cause: str) -> None:
+    with pytest.raises(DeviceError, match=f"the measuring process died: {cause}"):
+        run(code)
+
+
+def test_what_the_worker_refuses_is_an_error() -> None:
+    with pytest.raises(DeviceError, match="no such network"):
+        run('print(\'{"error": "no such network"}\')')
+
+
+def test_a_hang_is_stopped() -> None:
+    with pytest.raises(DeviceError, match="took more than 1 s and was stopped"):
+        run("import time; time.sleep(600)", seconds=1.0)

@@ -1,0 +1,119 @@
+"""Seats are forked, so each test runs in a fresh process: threads of this one would not survive."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+START = """
+import os, sys, time
+from nasbench.errors import DeviceError
+from nasbench.genotype import trace
+from nasbench.latency.measuring import network_process
+from nasbench.latency.measuring.reference_network import ANCHOR
+from nasbench.latency.device import local_device
+device = local_device(1)
+"""
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", START + code], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_two_seats_answer_in_turn() -> None:
+    code = """
+network_process.prepare(device)
+a, b = network_process.NetworkProcess("a", ANCHOR, device), network_process.NetworkProcess("b", ANCHOR, device)
+for _ in range(2):
+    print(a.visit().visit.ms > 0, a.visit(2).layers, len(b.visit(layers=True).layers) == len(trace(ANCHOR)))
+a.leave(); b.leave()
+"""
+    assert run(code) == "True None True\n" * 2
+
+
+def test_a_runtime_that_says_nothing_of_layers_still_runs() -> None:
+    code = """
+load = network_process.load
+network_process.load = lambda g, device: network_process.Loaded(load(g, device).run)
+one = network_process.NetworkProcess("one", ANCHOR, device)
+print(one.visit(layers=True).layers)
+one.leave()
+"""
+    assert run(code) == "None\n"
+
+
+def test_a_gpus_seat_is_a_fresh_process_with_the_users_own_words(tmp_path) -> None:
+    """The processor is said to be a GPU; without one, loading says so, and by then the words are there."""
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from nasbench.genotype import block\n\n\n@block\ndef mine(t, x):\n    print('mine is here', flush=True)\n    return x\n"
+    )
+    code = f"""
+from dataclasses import replace
+from nasbench.genotype import Block
+from nasbench.genotype.plugins import load_plugin
+load_plugin({str(file)!r})
+gpu = replace(device, kind="cuda")
+before = os.sched_getaffinity(0)
+network_process.prepare(gpu)
+assert os.sched_getaffinity(0) == before
+try:
+    network_process.NetworkProcess("own", replace(ANCHOR, stem=(Block("mine"), *ANCHOR.stem)), gpu).leave()
+except DeviceError as error:
+    print(error)
+"""
+    said = run("if __name__ == '__main__':" + code.replace("\n", "\n    "))
+    assert "mine is here" in said or "no CUDA device is visible to torch" in said
+
+
+def test_all_seats_share_their_cores() -> None:
+    code = """
+network_process.prepare(device)
+one = network_process.NetworkProcess("one", ANCHOR, device)
+print(os.sched_getaffinity(one._process.pid) == os.sched_getaffinity(0), len(os.sched_getaffinity(0)))
+"""
+    assert run(code) == "True 1\n"
+
+
+def test_networks_that_cannot_run_are_named_and_others_live_on() -> None:
+    code = """
+from dataclasses import replace
+load = network_process.load
+def bad(g, device):
+    loaded = load(g, device)
+    if g.name == "anchor":
+        return loaded
+    if g.name == "large":
+        raise RuntimeError("too large\\nstack")
+    return network_process.Loaded(lambda: os.kill(os.getpid(), 9), loaded.record)
+network_process.load = bad
+good = network_process.NetworkProcess("good", ANCHOR, device)
+for name in ("large", "deadly"):
+    try:
+        network_process.NetworkProcess(name, replace(ANCHOR, name=name), device)
+    except DeviceError as error:
+        print(error)
+print(good.visit().visit.ms > 0)
+"""
+    large, deadly, alive = run(code).splitlines()
+    assert large.startswith("large cannot be run on")
+    assert "too large; leave it out" in large
+    assert deadly.startswith("deadly cannot be run, its process died: SIGKILL, which the kernel sends when memory runs out")
+    assert alive == "True"
+
+
+def test_nothing_stays_when_the_process_is_killed() -> None:
+    code = """
+one = network_process.NetworkProcess("one", ANCHOR, device)
+print(one._process.pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
+    done = subprocess.run([sys.executable, "-c", START + code], capture_output=True, text=True, check=False, timeout=120)
+    pid, end = int(done.stdout), time.monotonic() + 60
+    while os.path.exists(f"/proc/{pid}") and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not os.path.exists(f"/proc/{pid}")
