@@ -30,7 +30,7 @@ _HOMES = {
     "draw": "drawing",
     "known": "zoo",
     "known_frame": "analysis.networks",
-    "load_plugin": "genotype",
+    "load_plugin": "plugins",
     "load_weights": "network",
     "loss_weights": "network",
     "open_fit": "analysis.scaling",
@@ -52,8 +52,9 @@ if TYPE_CHECKING:
     from nasbench.analysis.scaling import open_fit
     from nasbench.analysis.study import open_study
     from nasbench.drawing import draw
-    from nasbench.genotype import Block, Cost, Genotype, Layer, Style, adapt, block, cost, digest, load_plugin, trace
+    from nasbench.genotype import Block, Cost, Genotype, Layer, Style, adapt, block, cost, digest, trace
     from nasbench.network import build, load_weights, loss_weights
+    from nasbench.plugins import load_plugin
     from nasbench.scaling import scale
     from nasbench.spaces import load_space as space
     from nasbench.zoo import known

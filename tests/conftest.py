@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from nasbench.genotype.plugins import forget_plugin, loaded_plugins
+from nasbench.plugins import forget_plugin, loaded_plugins
 
 # No deadline: a machine may be busy.
 settings.register_profile("same", deadline=None, derandomize=True)

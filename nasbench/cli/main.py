@@ -17,7 +17,7 @@ import typer
 from nasbench import __version__
 from nasbench.cli import device, known, networks, scale, search, show, spaces, studies, verify
 from nasbench.errors import NasbenchError
-from nasbench.genotype import load_plugin
+from nasbench.plugins import load_plugin
 
 MISTAKE, INTERRUPTED = 2, 130
 _USAGE: type[Any] = typer.BadParameter.__mro__[2]  # click's ClickException, from wherever typer takes its click

@@ -17,9 +17,9 @@ from nasbench.errors import GenotypeError
 from nasbench.evaluate.claim import claimed
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, adapt
-from nasbench.genotype.plugins import Plugin, use_plugin
 from nasbench.latency import machine_lock
 from nasbench.network import build
+from nasbench.plugins import Plugin, use_plugin
 from nasbench.training.data import load_images
 from nasbench.training.images import Images, split
 from nasbench.training.recipe import Recipe, proxy_input

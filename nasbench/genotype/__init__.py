@@ -5,7 +5,6 @@ from nasbench.genotype.block_type import BLOCK_TYPES, BlockType, block
 from nasbench.genotype.cost import Cost, cost, cost_of
 from nasbench.genotype.genotype import Block, Genotype, Style
 from nasbench.genotype.layer import Layer, Value
-from nasbench.genotype.plugins import load_plugin
 from nasbench.genotype.trace import Trace, adapt, digest, digest_of, inference, trace
 from nasbench.genotype.tracer import Tracer
 
@@ -28,6 +27,5 @@ __all__ = [
     "digest",
     "digest_of",
     "inference",
-    "load_plugin",
-    "trace",
+        "trace",
 ]  # fmt: skip

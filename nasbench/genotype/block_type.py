@@ -24,8 +24,9 @@ from nasbench.genotype.fields import Width
 from nasbench.genotype.genotype import Block
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
+from nasbench.registry import Registry
 
-BLOCK_TYPES: dict[str, BlockType] = {}
+BLOCK_TYPES: Registry[BlockType] = Registry("block", GenotypeError)
 
 _SHAPE = "a block is a function (t, x, *, fields...) or (t, x, before, *, fields...)"
 _TYPES = ("Width", "Kernel", "Padding", "Groups", "Stride", "Size", "Probability", "Act", "Order", "Join")
@@ -202,18 +203,6 @@ def _spelled(kind: Any) -> str:
     return "None" if kind is NoneType else kind.__name__ if type(kind) is type else str(kind).replace("typing.", "")
 
 
-def _origin(function: Callable[..., Value]) -> str:
-    """Where a word was defined, for messages: a module of nasbench, else the file."""
-    module: str = function.__module__
-    return module if module.startswith("nasbench.") else function.__code__.co_filename
-
-
-def _same_origin(a: Callable[..., Value], b: Callable[..., Value]) -> bool:
-    """Whether b is a again: its cell, module or file was run once more."""
-    files = [Path(f.__code__.co_filename).resolve() for f in (a, b)]
-    return a.__module__ == b.__module__ or files[0] == files[1]
-
-
 def _default(value: Any) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -232,8 +221,5 @@ def block(function: Callable[..., Value]) -> BlockType:
         GenotypeError: a function that can be no block (its signature, a field's type or default), or whose name is taken.
     """
     word = BlockType(function)
-    old = BLOCK_TYPES.get(word.name)
-    if old is not None and not _same_origin(old.function, function):
-        raise GenotypeError(f"there is already a block {word.name!r}, from {_origin(old.function)}; choose another name")
-    BLOCK_TYPES[word.name] = word
+    BLOCK_TYPES.register(word.name, word, function)
     return word

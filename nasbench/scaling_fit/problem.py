@@ -9,8 +9,8 @@ from pathlib import Path
 from nasbench.engines.open import check_room
 from nasbench.evaluate.train import TrainTask, evaluate_training
 from nasbench.genotype import Genotype, adapt, cost
-from nasbench.genotype.plugins import Plugin, loaded_plugins
 from nasbench.latency import Device, Predictor, Profile
+from nasbench.plugins import Plugin, loaded_plugins
 from nasbench.scaling_fit.config import FitConfig
 from nasbench.scaling_fit.directions import FAR, Growth
 from nasbench.search.config import VALIDATION

@@ -12,8 +12,8 @@ from nasbench.engines.open import Training, check_room
 from nasbench.errors import StudyError
 from nasbench.evaluate.train import TrainTask, evaluate_training
 from nasbench.genotype import Genotype, adapt
-from nasbench.genotype.plugins import Plugin, loaded_plugins
 from nasbench.latency import Device, Predictor, Profile
+from nasbench.plugins import Plugin, loaded_plugins
 from nasbench.search.config import VALIDATION, SearchConfig
 from nasbench.search.limits import Metrics, figures
 from nasbench.search.loop import Evaluate

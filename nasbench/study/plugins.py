@@ -13,7 +13,7 @@ from typing import Any
 
 from nasbench.errors import StudyError
 from nasbench.files import cache_folder, write_atomic
-from nasbench.genotype.plugins import Plugin, loaded_plugins, read_plugin, use_plugin
+from nasbench.plugins import Plugin, loaded_plugins, read_plugin, use_plugin
 from nasbench.study.directory import STUDY_FILE, StudyDirectory
 
 FOLDER = "plugins"

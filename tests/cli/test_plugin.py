@@ -104,10 +104,10 @@ HEAD = "from nasbench import block\n\n\n@block\n"
 
 # the file, and what the line says
 MISTAKES = [
-    ("def f(t x):\n    pass\n", "mine.py:1: this is no Python: invalid syntax"),
-    ("x = 1 / 0\n", "mine.py:1: ZeroDivisionError: division by zero; mend it there"),
+    ("def f(t x):\n    pass\n", "mine.py:1: this is not Python: invalid syntax"),
+    ("x = 1 / 0\n", "mine.py:1: ZeroDivisionError: division by zero; correct it there"),
     ("import sys\nsys.exit(0)\n", "mine.py:2: SystemExit: 0"),
-    ("x = 1\n", "mine.py has none; write @block"),
+    ("x = 1\n", "mine.py registers none; write @block"),
     (
         HEAD + "def fire(t, x):\n    return x\n",
         "mine.py:4: there is already a block 'fire', from nasbench.genotype.blocks.mobile; choose another",

@@ -19,8 +19,8 @@ from nasbench.evaluate import train as module
 from nasbench.evaluate.train import TrainTask, evaluate_training
 from nasbench.files import write_atomic
 from nasbench.genotype import BLOCK_TYPES, Genotype, adapt
-from nasbench.genotype.plugins import read_plugin
 from nasbench.network import build
+from nasbench.plugins import read_plugin
 from nasbench.training import evaluate, load_images, split
 from nasbench.training.batches import Statistics
 from nasbench.training.recipe import Recipe

@@ -323,7 +323,7 @@ def test_what_may_stand_in_a_word(free_name: str) -> None:
 
     assert twice().fields == {"kernels": (3, 5), "width": None, "p": 0, "deep": True}
     assert twice.reads_before
-    assert twice.doc == "a block from test_words.py, which has no docstring"
+    assert twice.doc == "a block from test_block_type.py, which has no docstring"
     assert hash(Block(free_name, {"kernels": [3]})) == hash(twice(kernels=(3,)))
 
 

@@ -10,7 +10,7 @@ import yaml
 from nasbench.errors import StudyError
 from nasbench.evaluate.train import TrainTask
 from nasbench.genotype import BLOCK_TYPES
-from nasbench.genotype.plugins import Plugin, forget_plugin, load_plugin, loaded_plugins
+from nasbench.plugins import Plugin, forget_plugin, load_plugin, loaded_plugins
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.plugins import keep, load_kept, named
 from nasbench.training.recipe import Recipe

@@ -9,8 +9,8 @@ from typing import Any
 from nasbench.engines.ray.cluster import alive, connected
 from nasbench.errors import DeviceError, NasbenchError, StudyError
 from nasbench.genotype import Genotype
-from nasbench.genotype.plugins import Plugin, loaded_plugins, use_plugin
 from nasbench.latency import Device, Measurement, measure
+from nasbench.plugins import Plugin, loaded_plugins, use_plugin
 
 Session = Callable[..., dict[str, Measurement]]
 START_S = 120.0  # for the node to begin, beside the measuring itself and waiting for its trials

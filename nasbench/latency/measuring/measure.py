@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 
 from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype
-from nasbench.genotype.plugins import loaded_plugins
 from nasbench.latency.device import Device, local_device
 from nasbench.latency.lock import machine_lock
 from nasbench.latency.measurement import Measurement, Visit, judge_together
 from nasbench.latency.measuring.measuring_process import run_job
 from nasbench.latency.runtimes import RUNTIMES
+from nasbench.plugins import loaded_plugins
 
 
 def measure(

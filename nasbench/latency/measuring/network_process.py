@@ -17,7 +17,6 @@ import torch
 
 from nasbench.errors import DeviceError, NasbenchError
 from nasbench.genotype import Genotype
-from nasbench.genotype.plugins import Plugin, loaded_plugins, use_plugin
 from nasbench.latency.device import Device
 from nasbench.latency.measurement import Visit
 from nasbench.latency.measuring.cpu_contention import now, waited_share
@@ -28,6 +27,7 @@ from nasbench.latency.measuring.reference_network import ANCHOR
 from nasbench.latency.runtimes import Loaded, load
 from nasbench.latency.statistics import middle_mean
 from nasbench.network import build
+from nasbench.plugins import Plugin, loaded_plugins, use_plugin
 
 VISIT_MS = 150.0  # the runs of a visit take about this long: more than the turns that virtual machines take on a core
 FEWEST_RUNS, MOST_RUNS = 4, 40

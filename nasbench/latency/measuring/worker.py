@@ -13,11 +13,11 @@ from typing import Any
 
 from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype, cost
-from nasbench.genotype.plugins import Plugin, use_plugin
 from nasbench.latency.device import Device
 from nasbench.latency.measurement import Visit, calm, judge_together
 from nasbench.latency.measuring.network_process import NetworkProcess, Timing, prepare
 from nasbench.latency.runtimes.registry import RUNTIMES
+from nasbench.plugins import Plugin, use_plugin
 
 Tell = Callable[[int, int], None]
 Part = Callable[[Mapping[str, Any]], None]

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype, digest, inference, trace
-from nasbench.genotype.plugins import loaded_plugins
 from nasbench.latency.device import Device
 from nasbench.latency.lock import machine_lock
 from nasbench.latency.measurement import Measurement, Visit, calm, judge_together
@@ -24,6 +23,7 @@ from nasbench.latency.predicting.predict import FEWEST, Predictor
 from nasbench.latency.predicting.profile import Profile, TimedNetwork, load_profile, profile_path, save_profile
 from nasbench.latency.predicting.signature import groups, signatures
 from nasbench.latency.runtimes.registry import RUNTIMES
+from nasbench.plugins import loaded_plugins
 
 FEWEST_VISITS = 4  # undisturbed ones that make a network's timing worth having
 MOST_LEFT = 2 / 3  # of the networks must have them

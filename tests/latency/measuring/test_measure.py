@@ -10,12 +10,12 @@ import pytest
 
 from nasbench.errors import DeviceError
 from nasbench.genotype import Block, Genotype
-from nasbench.genotype.plugins import load_plugin
 from nasbench.latency.device import local_device
 from nasbench.latency.measurement import Measurement
 from nasbench.latency.measuring.measure import is_local, measure
 from nasbench.latency.predicting.predict import Predictor
 from nasbench.latency.predicting.profiling import profile_device
+from nasbench.plugins import load_plugin
 
 
 def network(width: int, size: int = 64, expand: str = "in*6") -> Genotype:
@@ -125,4 +125,4 @@ def test_the_measuring_process_knows_the_users_own_words(tmp_path: Path, monkeyp
     monkeypatch.setattr(sys.modules["nasbench.latency.measuring.measure"], "loaded_plugins", lambda: ())  # the control
     with pytest.raises(DeviceError, match=r"there is no block 'mine'.*--plugin"):
         measure({"own": g}, local_device(1), min_rounds=1, max_seconds=1)
-    assert plugin.words == ("mine",)
+    assert plugin.registered == ("mine",)

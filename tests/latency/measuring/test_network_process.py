@@ -55,7 +55,7 @@ def test_a_gpus_seat_is_a_fresh_process_with_the_users_own_words(tmp_path) -> No
     code = f"""
 from dataclasses import replace
 from nasbench.genotype import Block
-from nasbench.genotype.plugins import load_plugin
+from nasbench.plugins import load_plugin
 load_plugin({str(file)!r})
 gpu = replace(device, kind="cuda")
 before = os.sched_getaffinity(0)

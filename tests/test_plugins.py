@@ -12,7 +12,7 @@ import pytest
 import nasbench as nb
 from nasbench.errors import GenotypeError, PluginError
 from nasbench.genotype import BLOCK_TYPES, Block, trace
-from nasbench.genotype.plugins import forget_plugin, loaded_plugins, read_plugin, use_plugin
+from nasbench.plugins import forget_plugin, loaded_plugins, read_plugin, use_plugin
 
 TWICE = '''
 from nasbench.genotype import block
@@ -35,7 +35,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_its_words_work_like_any_other(file: Path) -> None:
     plugin = nb.load_plugin(file)
-    assert plugin.words == ("twice",)
+    assert plugin.registered == ("twice",)
     assert plugin.sha256 == sha256(file.read_bytes()).hexdigest()
     g = nb.Genotype.from_yaml("input: [4, 8, 8]\nstem: [{op: twice}]\n")
     assert trace(g)[-1].shape == (8, 8, 8)
@@ -79,7 +79,7 @@ def test_a_changed_file_replaces_its_words(file: Path) -> None:
     space.write_text("resolution: 8\nstem: [{op: twice}]\n")
     assert trace(nb.space(str(space)).sample(0))[-1].shape[0] == 6
     file.write_text(TWICE.replace("in*2", "in*3") + TWICE.replace("twice", "again"))
-    assert nb.load_plugin(file).words == ("twice", "again")
+    assert nb.load_plugin(file).registered == ("twice", "again")
     assert trace(nb.space(str(space)).sample(0))[-1].shape[0] == 9  # also where a block of that row was made before
     file.write_text(TWICE)
     nb.load_plugin(file)
@@ -111,9 +111,9 @@ def test_it_is_itself_from_another_folder(file: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(file.parent)
     plugin = nb.load_plugin("mine.py")
     monkeypatch.chdir("/")
-    assert plugin.words == ("twice",)
+    assert plugin.registered == ("twice",)
     file.write_text(TWICE.replace("Two", "2"))
-    assert nb.load_plugin(file).words == ("twice",)
+    assert nb.load_plugin(file).registered == ("twice",)
     assert len(loaded_plugins()) == 1
 
 
@@ -127,7 +127,7 @@ def test_the_text_counts_and_not_the_file(file: Path) -> None:
     plugin = read_plugin(file)
     file.unlink()
     use_plugin(plugin)
-    assert plugin.words == ("twice",)
+    assert plugin.registered == ("twice",)
 
 
 def test_words_of_two_files_may_not_be_the_same(file: Path) -> None:
@@ -144,18 +144,18 @@ HEAD = "from nasbench.genotype import block\n"
 
 # the file, and what its error says after `FILE`
 MISTAKES = [
-    ("def f(t x):\n    pass", ":1: this is no Python: invalid syntax (def f(t x):); mend it there"),
-    ("x = (", ":1: this is no Python: '(' was never closed (x = (); mend it there"),
+    ("def f(t x):\n    pass", ":1: this is not Python: invalid syntax (def f(t x):); correct it there"),
+    ("x = (", ":1: this is not Python: '(' was never closed (x = (); correct it there"),
     ("x = 1\0", "null bytes"),
-    ("import numpi", ":1: ModuleNotFoundError: No module named 'numpi'; a plugin is one file that may import what is installed"),
-    ("def g():\n    return 1 / 0\n\n\ng()", ":2: ZeroDivisionError: division by zero; mend it there"),
-    ("raise ValueError('two\\nlines')", ":1: ValueError: two lines; mend it there"),
-    ("import sys\nsys.exit(3)", ":2: SystemExit: 3; mend it there"),
-    ("x = 1", " has none; write @block (from nasbench.genotype) above a function"),
+    ("import numpi", ":1: ModuleNotFoundError: No module named 'numpi'; a plugin is one file that may import installed packages"),
+    ("def g():\n    return 1 / 0\n\n\ng()", ":2: ZeroDivisionError: division by zero; correct it there"),
+    ("raise ValueError('two\\nlines')", ":1: ValueError: two lines; correct it there"),
+    ("import sys\nsys.exit(3)", ":2: SystemExit: 3; correct it there"),
+    ("x = 1", " registers none; write @block (from nasbench.genotype)"),
     (HEAD + "\n\n@block\ndef fire(t, x):\n    return x", ":4: there is already a block 'fire', from nasbench.genotype.blocks.mobile;"),
     (
         HEAD + "@block\ndef f(t, x):\n    return x\n@block\ndef f(t, x):\n    return x",
-        ":6: a block is defined once; 'f' is there in line 3",
+        ":6: a name is defined once; 'f' is there in line 3",
     ),
     (HEAD + "@block\ndef f(t, x, width: int):\n    return x", ":2: a block is a function (t, x, *, fields...)"),
     (HEAD + "block(3)", ":2: a block is a function"),
@@ -216,7 +216,7 @@ def test_a_byte_order_mark_and_postponed_annotations(file: Path) -> None:
 # the block's body, and what tracing it says
 BODIES = [
     ("return t.unit(x, 8 // (width - 16))", "the block 'mine' failed at FILE:4: ZeroDivisionError: integer division or modulo by zero"),
-    ("return helper(t, x)", "the block 'mine' failed at FILE:6: AttributeError: 'Tracer' object has no attribute 'cnov'; mend it there"),
+    ("return helper(t, x)", "the block 'mine' failed at FILE:6: AttributeError: 'Tracer' object has no attribute 'cnov'; correct it there"),
     ("return t.conv(x, 'wide')", "the block 'mine' failed at FILE:4: TypeError"),
     ("return endless(t, x)", "the block 'mine' failed at FILE:8: RecursionError"),
     ("t.unit(x, width)", "a block returns the value that it made last, as in return t.add(y, x); 'mine' returned None; mend it at FILE:2"),

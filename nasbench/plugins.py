@@ -1,7 +1,7 @@
-"""Words of the user's own: a Python file with `@block` functions, loaded by its path. No torch, unless the file asks for it.
+"""Plugins: a Python file of the user's own that registers block types, evaluators, strategies or runtimes, loaded by its path.
 
 A plugin is its path and its text. The text travels to other processes and into studies, so that all of them run the same
-code, whatever becomes of the file meanwhile.
+code, whatever becomes of the file meanwhile. Torch is loaded only if the file imports it.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from nasbench.errors import GenotypeError, PluginError, one_line, place_in
-from nasbench.genotype.block_type import BLOCK_TYPES, BlockType
+from nasbench.errors import NasbenchError, PluginError, one_line, place_in
+from nasbench.registry import Registry
 
 MAX_BYTES = 1_000_000
 
 
 class Plugin(NamedTuple):
-    """A file of blocks, as plain data.
+    """A file of the user's own code, as plain data.
 
     Attributes:
         path: of the file, as it was named; source: the text that was read there.
@@ -44,48 +44,49 @@ class Plugin(NamedTuple):
         return hashlib.sha256(self.source.encode()).hexdigest()
 
     @property
-    def words(self) -> tuple[str, ...]:
-        """The blocks that it has put into the vocabulary."""
-        return tuple(name for name, word in BLOCK_TYPES.items() if word.function.__module__ == self.module)
+    def registered(self) -> tuple[str, ...]:
+        """The names that it has registered: of block types, evaluators, strategies and runtimes."""
+        return tuple(name for registry in Registry.every for name in registry.names_from(self.module))
 
 
 _loaded: dict[str, Plugin] = {}  # by module, in the order of loading
 
 
 def loaded_plugins() -> tuple[Plugin, ...]:
-    """The plugins whose words are in the vocabulary, in the order of loading: what another process has to load too."""
+    """The plugins that are loaded, in the order of loading: what another process has to load too."""
     return tuple(_loaded.values())
 
 
 def load_plugin(path: str | Path) -> Plugin:
-    """Run a file of blocks, so that its words stand in the vocabulary. A file that is loaded already is not run again.
+    """Run a plugin, so that what it registers can be used by name. A file that is loaded already is not run again.
 
-    A file that was changed since is run again and its words replaced. The file stands alone: it may import what is
-    installed, not its neighbours. What it prints goes to standard error.
+    A file that was changed since is run again, and its definitions are replaced. The file stands alone: it may import
+    installed packages, not its neighbours. What it prints goes to standard error.
 
     Raises:
-        PluginError: no such file, no Python, an exception in it (where), a block that cannot be one or whose name is taken, no block.
+        PluginError: the file does not exist, is not Python, raises an exception (the message says where), registers an
+            impossible block or a name that is taken, or registers nothing.
     """
     return use_plugin(read_plugin(path))
 
 
 def read_plugin(path: str | Path) -> Plugin:
-    """A file of blocks as data; nothing of it is run.
+    """A plugin as data; nothing of it is run.
 
     Raises:
-        PluginError: no such file, or no text.
+        PluginError: the file does not exist, or is not text.
     """
     file = Path(path)
     if file.is_dir():
-        raise PluginError(f"a plugin is a Python file with blocks; {file} is a folder; name a file in it")
+        raise PluginError(f"a plugin is a Python file; {file} is a folder; name a file in it")
     if file.suffix != ".py":
-        raise PluginError(f"a plugin is a Python file with blocks, such as my_blocks.py; got {str(path)!r}")
+        raise PluginError(f"a plugin is a Python file, such as my_blocks.py; got {str(path)!r}")
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise PluginError(f"a plugin is a Python file with blocks; {file}: {error.strerror}; check the path and its permissions") from None
+        raise PluginError(f"a plugin is a Python file; {file}: {error.strerror}; check the path and its permissions") from None
     if len(data) > MAX_BYTES:
-        raise PluginError(f"a plugin has at most {MAX_BYTES:,} bytes; {file} has {len(data):,}; keep only the blocks there")
+        raise PluginError(f"a plugin has at most {MAX_BYTES:,} bytes; {file} has {len(data):,}; keep only the definitions there")
     try:
         return Plugin(str(path), data.decode("utf-8-sig"), _module(file))
     except UnicodeDecodeError:
@@ -106,19 +107,20 @@ def use_plugin(plugin: Plugin) -> Plugin:
         try:
             with redirect_stdout(sys.stderr):
                 exec(compile(code, plugin.path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - the user named it
-        except GenotypeError as error:
+        except NasbenchError as error:
             raise PluginError(f"{place_in(plugin.path, error)}: {error}") from None
         except (Exception, SystemExit) as error:
             raise PluginError(f"{place_in(plugin.path, error)}: {one_line(error)}{_advice(error)}") from error
-        _check_words(plugin, code)
+        _check_registered(plugin, code)
         _loaded[plugin.module] = plugin
     return plugin
 
 
 def forget_plugin(plugin: Plugin) -> None:
-    """Take its words out of the vocabulary again."""
-    for name in plugin.words:
-        del BLOCK_TYPES[name]
+    """Take what it registered out of the registries again."""
+    for registry in Registry.every:
+        for name in registry.names_from(plugin.module):
+            del registry[name]
     sys.modules.pop(plugin.module, None)
     _loaded.pop(plugin.module, None)
 
@@ -133,21 +135,24 @@ def _parsed(plugin: Plugin) -> ast.Module:
         return ast.parse(plugin.source, plugin.path)
     except SyntaxError as error:
         line = f" ({short_line})" if (short_line := (error.text or "").strip()[:80]) else ""
-        raise PluginError(f"{plugin.path}:{error.lineno or 1}: this is no Python: {error.msg}{line}; mend it there") from None
+        raise PluginError(f"{plugin.path}:{error.lineno or 1}: this is not Python: {error.msg}{line}; correct it there") from None
     except (ValueError, RecursionError, MemoryError) as error:  # NUL bytes, or nested beyond the parser's depth
-        raise PluginError(f"a plugin is a Python file with blocks; {plugin.path} cannot be read as one: {one_line(error)}") from None
+        raise PluginError(f"a plugin is a Python file; {plugin.path} cannot be read as one: {one_line(error)}") from None
 
 
-def _check_words(plugin: Plugin, code: ast.Module) -> None:
-    words = plugin.words
-    if not words:
-        raise PluginError(f"a plugin defines blocks; {plugin.path} has none; write @block (from nasbench.genotype) above a function")
+def _check_registered(plugin: Plugin, code: ast.Module) -> None:
+    names = plugin.registered
+    if not names:
+        raise PluginError(
+            f"a plugin registers blocks, evaluators, strategies or runtimes; {plugin.path} registers none; "
+            "write @block (from nasbench.genotype), @evaluator, @strategy or @runtime above a definition"
+        )
     lines: dict[str, int] = {}
     for node in code.body:
-        if isinstance(node, ast.FunctionDef) and node.name in words:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in names:
             if node.name in lines:
                 raise PluginError(
-                    f"{plugin.path}:{node.lineno}: a block is defined once; {node.name!r} is there in line {lines[node.name]} too; "
+                    f"{plugin.path}:{node.lineno}: a name is defined once; {node.name!r} is there in line {lines[node.name]} too; "
                     "choose another name"
                 )
             lines[node.name] = node.lineno
@@ -155,20 +160,20 @@ def _check_words(plugin: Plugin, code: ast.Module) -> None:
 
 def _advice(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
-        return "; a plugin is one file that may import what is installed, not its neighbours"
-    return "; mend it there"
+        return "; a plugin is one file that may import installed packages, not its neighbours"
+    return "; correct it there"
 
 
 @contextmanager
 def _undone_on_error(module: str) -> Iterator[None]:
-    """The vocabulary is as before if the file fails half-way."""
-    words: dict[str, BlockType] = dict(BLOCK_TYPES)
+    """The registries are as before if the file fails half-way."""
+    stored = [(registry, dict(registry)) for registry in Registry.every]
     before, plugin = sys.modules.get(module), _loaded.get(module)
     try:
         yield
     except BaseException:
-        BLOCK_TYPES.clear()
-        BLOCK_TYPES.update(words)
+        for registry, items in stored:
+            registry.restore(items)
         sys.modules.pop(module, None)
         if before is not None:
             sys.modules[module] = before
