@@ -13,8 +13,9 @@ import nasbench
 
 PACKAGE = Path(nasbench.__file__).parent
 ORDER = (
-    "errors", "files", "registry", "plugins", "processes", "pareto", "genotype", "drawing", "scaling", "zoo", "spaces", "network", "latency",
-    "training", "evaluate", "strategies", "study", "engines", "search", "scaling_fit", "analysis", "cli",
+    "errors", "files", "registry", "plugins", "processes", "pareto",
+    "genotype", "drawing", "scaling", "zoo", "spaces", "network", "latency", "training", "evaluate",
+    "strategies", "study", "engines", "search", "scaling_fit", "analysis", "cli",
 )  # fmt: skip
 TORCH_FREE = ORDER[: ORDER.index("network")]
 HEAVY = ("torch", "torchvision", "optuna", "ray", "fvcore", "pandas", "numpy")

@@ -101,14 +101,14 @@ class Tracer(Writer):
             raise
         except Exception as error:
             where = place_in(function.__code__.co_filename, error)
-            raise self.error(f"the block {row.op!r} failed at {where}: {one_line(error)}; mend it there") from error
+            raise self.error(f"the block {row.op!r} failed at {where}: {one_line(error)}; correct it there") from error
         if type(out) is not Layer:
             rule = f"a block returns the value that it made last, as in return t.add(y, x); {row.op!r} returned {short(out)}"
         elif out.index >= len(self.layers) or self.layers[out.index] is not out:
             rule = f"a block returns a value of the tracer that it was given; {row.op!r} returned another's, {show_values((out,))}"
         else:
             return out
-        raise self.error(f"{rule}; mend it at {function.__code__.co_filename}:{function.__code__.co_firstlineno}")
+        raise self.error(f"{rule}; correct it at {function.__code__.co_filename}:{function.__code__.co_firstlineno}")
 
     def at(self, name: str) -> _At:
         """`with t.at("se"):` writes the layers inside under that name."""

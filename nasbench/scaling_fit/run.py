@@ -292,4 +292,4 @@ def _finished(phase: Phase) -> int:
 
 def _nothing(phase: Phase, path: Path) -> str:
     reasons = sorted({t.reason or t.status for t in phase.records() if t.status != "ok"})
-    return f"no trial of {phase.name} in {path} gave an accuracy ({'; '.join(reasons)[:300]}); mend it, then give the same command"
+    return f"no trial of {phase.name} in {path} gave an accuracy ({'; '.join(reasons)[:300]}); correct it, then give the same command"

@@ -55,7 +55,7 @@ def teller(
             failures.append(trial.reason or "")
             if len(failures) >= SAME_FAILURES and len(set(failures[-SAME_FAILURES:])) == 1:
                 raise StudyError(
-                    f"{SAME_FAILURES} trials in a row failed for one reason: {failures[-1]}; mend it, then give the same command"
+                    f"{SAME_FAILURES} trials in a row failed for one reason: {failures[-1]}; correct it, then give the same command"
                 )
         else:
             failures.clear()
