@@ -50,7 +50,7 @@ def read_answer(said: Mapping[str, Any], driver: str) -> Gpu:
     """
     if not said.get("name"):
         why = said.get("why") or "torch was built without CUDA"
-        raise DeviceError(f"no CUDA device is visible to torch: {why}; use --device cpu, or correct the driver or CUDA_VISIBLE_DEVICES")
+        raise DeviceError(f"no CUDA device is visible to torch: {why}; use --device cpu, or repair the driver")
     return Gpu(str(said["name"]), {"driver": driver, "cuda": str(said["cuda"]), "cudnn": str(said["cudnn"])})
 
 

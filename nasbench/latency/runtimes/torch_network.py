@@ -46,7 +46,7 @@ def torch_network(g: Genotype, device: Device) -> TorchNetwork:
         DeviceError: a GPU is wanted and torch sees none.
     """
     if device.kind == "cuda" and not torch.cuda.is_available():
-        raise DeviceError(f"no CUDA device is visible to torch; {device} is wanted; use a cpu, or correct the driver or CUDA_VISIBLE_DEVICES")
+        raise DeviceError(f"no CUDA device is visible to torch; {device} is wanted; use a cpu, or repair the driver")
     torch.set_num_threads(device.threads)
     # Random weights let activations fade to numbers so small that the CPU takes many times as long for them.
     torch.set_flush_denormal(True)
