@@ -219,7 +219,10 @@ BODIES = [
     ("return helper(t, x)", "the block 'mine' failed at FILE:6: AttributeError: 'Tracer' object has no attribute 'cnov'; correct it there"),
     ("return t.conv(x, 'wide')", "the block 'mine' failed at FILE:4: TypeError"),
     ("return endless(t, x)", "the block 'mine' failed at FILE:8: RecursionError"),
-    ("t.unit(x, width)", "a block returns the value that it made last, as in  return t.add(y, x); 'mine' returned None; correct it at FILE:2"),
+    (
+        "t.unit(x, width)",
+        "a block returns the value that it made last, as in return t.add(y, x); 'mine' returned None; correct it at FILE:2",
+    ),
     ("return x.shape", "'mine' returned (8, 4, 4)"),
     ("return t", "'mine' returned <nasbench.genotype.tracer.Tracer object"),
     ("return x._replace(shape=(1, 1, 1))", "a block returns a value of the tracer that it was given; 'mine' returned another's"),
