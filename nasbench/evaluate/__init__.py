@@ -1,1 +1,23 @@
-"""Genotype in, record out."""
+"""How good a network is: evaluators by name, and the interface that they share. No torch until an evaluator needs it."""
+
+from nasbench.evaluate.base import (
+    EVALUATORS,
+    Evaluation,
+    EvaluationContext,
+    EvaluationData,
+    Evaluator,
+    Fidelity,
+    evaluator,
+    make_evaluator,
+)
+
+__all__ = [
+    "EVALUATORS",
+    "Evaluation",
+    "EvaluationContext",
+    "EvaluationData",
+    "Evaluator",
+    "Fidelity",
+    "evaluator",
+    "make_evaluator",
+]

@@ -1,19 +1,34 @@
-"""One genotype trained on a proxy task: what a search runs for each trial, in a process of its own."""
+"""The evaluator `train`: one genotype trained on a proxy task, in a process of its own."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from safetensors.torch import save
 from torch import nn
 
 from nasbench.errors import GenotypeError
+from nasbench.evaluate.base import (
+    EvaluateAll,
+    Evaluation,
+    EvaluationContext,
+    EvaluationData,
+    Evaluator,
+    ExpectedSeconds,
+    Fidelity,
+    Timed,
+    WorkerData,
+    evaluator,
+)
 from nasbench.evaluate.claim import claimed
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, adapt
@@ -25,6 +40,8 @@ from nasbench.training.images import Images, split
 from nasbench.training.recipe import Recipe, proxy_input
 from nasbench.training.trainer import Epoch, evaluate, train
 
+VALIDATION = 0.2  # share of the training images that is kept for validation; the same for every trial of a study
+PROBE_IMAGES = 512  # of the short training that tells how long a whole one takes
 RESULT = "result.json"
 CHECKPOINT = "checkpoint.bin"
 
@@ -76,14 +93,95 @@ class TrainTask:
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
-def folder_of(task: TrainTask) -> str:
-    """Where a task leaves its files."""
-    return task.folder
+@evaluator
+@dataclass(frozen=True)
+class TrainEvaluator(Evaluator):
+    """Trains each network by one recipe, and names validation images that no network was trained on."""
+
+    context: EvaluationContext
+    name: ClassVar[str] = "train"
+    modules: ClassVar[tuple[str, ...]] = ("torch", __name__)
+
+    @property
+    def data(self) -> EvaluationData:
+        c = self.context
+        return _described(c.data, c.data_root, self._size)
+
+    def evaluate(self, genotype: Genotype, fidelity: Fidelity, seed: int, directory: Path) -> Evaluation:
+        return as_evaluation(evaluate_training(self.task(genotype, fidelity, seed, directory)))
+
+    def task(self, genotype: Genotype, fidelity: Fidelity, seed: int, directory: Path) -> TrainTask:
+        """The training that an evaluation is."""
+        c = self.context
+        return TrainTask(
+            genotype=genotype.to_yaml(),
+            folder=str(directory),
+            data=c.data,
+            root=c.data_root,
+            recipe=dict(c.recipe),
+            seed=seed % 2**31,
+            split_seed=c.split_seed,
+            validation=VALIDATION,
+            threads=c.threads,
+            device=c.device,
+            save_weights=fidelity.final,
+            test=fidelity.final,
+            plugins=c.plugins,
+            until=fidelity.epochs,
+        )
+
+    def cost(self, networks: Sequence[Genotype], evaluate_all: EvaluateAll) -> list[ExpectedSeconds]:
+        """From a short training of each: one epoch of `PROBE_IMAGES` images, which tells how many images a second it takes."""
+        recipe = Recipe.from_dict(dict(self.context.recipe))
+        short = replace(self, context=replace(self.context, recipe={**self.context.recipe, "epochs": 1, "images": PROBE_IMAGES}))
+        training = self.data.training
+        images = min(recipe.images or training, training) * recipe.epochs
+        return [_expected(timed, images) for timed in evaluate_all(short, networks)]
+
+    def worker_data(self) -> WorkerData:
+        """The images: workers on other machines have no such files."""
+        from nasbench.training.shared_images import give_images, pack
+
+        c = self.context
+        packed = pack(_load(c.data, c.data_root, self._size), (c.data, c.data_root, self._size))
+        return WorkerData(give_images, packed, packed.bytes)
+
+    @property
+    def _size(self) -> int:
+        return Recipe.from_dict(dict(self.context.recipe)).decoded_size
 
 
-def in_folder(task: TrainTask, folder: str) -> TrainTask:
-    """The task, to be done elsewhere."""
-    return replace(task, folder=folder)
+def as_evaluation(record: dict[str, Any]) -> Evaluation:
+    """The result of a training in an evaluator's terms."""
+    known = {key: record[key] for key in ("status", "accuracy", "seconds", "reason") if key in record}
+    details = {key: value for key, value in record.items() if key not in known}
+    return Evaluation(**known, details=details)
+
+
+def _expected(timed: Timed, images: int) -> ExpectedSeconds:
+    record = timed.record
+    if not record.get("images_per_second"):
+        return ExpectedSeconds(None, str(record.get("reason")))
+    starting = max(0.0, timed.wall_s - record["seconds"])
+    return ExpectedSeconds(images / record["images_per_second"] + starting + timed.wall_s * 0.1)
+
+
+def _load(data: str, root: str | None, size: int) -> Images:
+    return load_images(data, Path(root) if root else None, size=size)
+
+
+@lru_cache(maxsize=4)
+def _described(data: str, root: str | None, size: int) -> EvaluationData:
+    images = _load(data, root, size)
+    return EvaluationData(fingerprint(images), len(images.classes), int(len(images.train) * (1 - VALIDATION)))
+
+
+def fingerprint(images: Images) -> str:
+    """Text that differs for other data, or another version of it, without reading all of a large data set."""
+    digest = hashlib.sha256(images.train.labels.numpy().tobytes())
+    for chunk in itertools.islice(images.train.chunks(256), 4):
+        digest.update(chunk.numpy().tobytes())
+    return f"{images.name}, {len(images.train)} + {len(images.test)} images, {digest.hexdigest()[:12]}"
 
 
 def evaluate_training(task: TrainTask) -> dict[str, Any]:

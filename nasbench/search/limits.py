@@ -1,4 +1,4 @@
-"""Limits: what is known of a network before any training, what it may cost, and whether that is sure."""
+"""Metrics: what is known of a network before any training. Limits: what it may cost, and whether it surely keeps them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Side = Literal["inside", "unsure", "outside"]
 
 @dataclass(frozen=True)
 class Metrics:
-    """One network in numbers that need no training.
+    """The cost of one network: numbers that need no training.
 
     Attributes:
-        params, macs: counts; peak_bytes: memory of inference; size_bytes: of the model at the device's precision.
+        params, macs: counts; peak_bytes: peak memory of inference; size_bytes: size of the model at the device's precision.
         predicted: latency with its interval.
-        measured: latency at the speed that predictions hold for; it then counts instead of the prediction.
+        measured: latency at the machine's speed when it was profiled; it counts instead of the prediction.
     """
 
     params: int
@@ -34,7 +34,7 @@ class Metrics:
 
     @property
     def latency_ms(self) -> float:
-        """The best that is known."""
+        """Measured where that was done, else predicted."""
         return self.predicted.ms if self.measured is None else self.measured.median_ms
 
     @property
@@ -47,12 +47,12 @@ class Metrics:
 
     @property
     def reliable(self) -> bool:
-        """Whether the interval says something; that of an extrapolated prediction does not."""
+        """Whether the interval can be relied on; that of an extrapolated prediction cannot."""
         return self.measured is not None or not self.predicted.extrapolated
 
 
-def figures(g: Genotype, predict: Predict, precision: str = "fp32") -> Metrics:
-    """All from one trace.
+def estimate(g: Genotype, predict: Predict, precision: str = "fp32") -> Metrics:
+    """The metrics of a network, all from one trace.
 
     Raises:
         GenotypeError: shapes that do not meet.
@@ -64,10 +64,10 @@ def figures(g: Genotype, predict: Predict, precision: str = "fp32") -> Metrics:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a network may cost at most; None is no limit.
+    """What a network may cost at most; None means that there is no limit.
 
     Attributes:
-        latency_ms: of inference on the device; macs, params: counts; memory_bytes: peak of inference; size_bytes: of the model.
+        latency_ms: latency on the device; macs, params: counts; memory_bytes: peak memory of inference; size_bytes: size of the model.
 
     Raises:
         LimitError: a limit that is not above zero.
@@ -89,53 +89,53 @@ class Limits:
         """Whether anything is limited."""
         return any(value is not None for value in asdict(self).values())
 
-    def judge(self, f: Metrics) -> Side:
+    def judge(self, metrics: Metrics) -> Side:
         """`inside` when a network surely meets every limit, `outside` when it surely breaks one, else `unsure`.
 
-        Of latency the whole interval has to be on one side of the limit. All other figures are exact.
+        The whole interval of the latency has to be on one side of the limit. All other metrics are exact.
         """
-        if any(excess > 0 for name, excess in self.excess(f).items() if name != "latency"):
+        if any(excess > 0 for name, excess in self.excess(metrics).items() if name != "latency"):
             return "outside"
         if self.latency_ms is None:
             return "inside"
-        if not f.reliable or f.low_ms <= self.latency_ms < f.high_ms:
+        if not metrics.reliable or metrics.low_ms <= self.latency_ms < metrics.high_ms:
             return "unsure"
-        return "inside" if f.high_ms <= self.latency_ms else "outside"
+        return "inside" if metrics.high_ms <= self.latency_ms else "outside"
 
-    def excess(self, f: Metrics) -> dict[str, float]:
-        """By how much of the limit each figure, of latency the upper end, is above it; zero or less is inside."""
+    def excess(self, metrics: Metrics) -> dict[str, float]:
+        """The excess over each limit, as a share of it; zero or less is inside. For latency the upper end of the interval counts."""
         pairs = {
-            "latency": (f.high_ms, self.latency_ms),
-            "macs": (f.macs, self.macs),
-            "params": (f.params, self.params),
-            "memory": (f.peak_bytes, self.memory_bytes),
-            "size": (f.size_bytes, self.size_bytes),
+            "latency": (metrics.high_ms, self.latency_ms),
+            "macs": (metrics.macs, self.macs),
+            "params": (metrics.params, self.params),
+            "memory": (metrics.peak_bytes, self.memory_bytes),
+            "size": (metrics.size_bytes, self.size_bytes),
         }
         return {name: value / limit - 1 for name, (value, limit) in pairs.items() if limit is not None}
 
-    def broken(self, f: Metrics) -> str:
-        """Which limits a network breaks or may break, in words."""
-        how = "predicted" if f.measured is None else "measured"
-        far = "" if f.reliable else f" ({'; '.join(f.predicted.extrapolated)})"
+    def broken(self, metrics: Metrics) -> str:
+        """The limits that a network breaks or may break, in words."""
+        how = "predicted" if metrics.measured is None else "measured"
+        far = "" if metrics.reliable else f" ({'; '.join(metrics.predicted.extrapolated)})"
         shown = {
-            "latency": f"{f.latency_ms:.1f} ms [{f.low_ms:.1f}, {f.high_ms:.1f}] {how}{far}, {self.latency_ms or 0:g} ms allowed",
-            "macs": f"{show_count(f.macs)} MACs, {show_count(self.macs or 0)} allowed",
-            "params": f"{show_count(f.params)} parameters, {show_count(self.params or 0)} allowed",
-            "memory": f"{show_memory(f.peak_bytes)} at the peak, {show_memory(self.memory_bytes or 0)} allowed",
-            "size": f"a model of {show_memory(f.size_bytes)}, {show_memory(self.size_bytes or 0)} allowed",
+            "latency": f"{metrics.latency_ms:.1f} ms [{metrics.low_ms:.1f}, {metrics.high_ms:.1f}] {how}{far}, the limit is {self.latency_ms or 0:g} ms",
+            "macs": f"{show_count(metrics.macs)} MACs, the limit is {show_count(self.macs or 0)}",
+            "params": f"{show_count(metrics.params)} parameters, the limit is {show_count(self.params or 0)}",
+            "memory": f"{show_memory(metrics.peak_bytes)} at the peak, the limit is {show_memory(self.memory_bytes or 0)}",
+            "size": f"a model of {show_memory(metrics.size_bytes)}, the limit is {show_memory(self.size_bytes or 0)}",
         }
-        return "; ".join(shown[name] for name, excess in self.excess(f).items() if excess > 0 or (name == "latency" and not f.reliable))
+        return "; ".join(shown[name] for name, excess in self.excess(metrics).items() if excess > 0 or (name == "latency" and not metrics.reliable))
 
     def describe(self) -> str:
-        said = []
+        parts = []
         if self.latency_ms is not None:
-            said.append(f"latency {self.latency_ms:g} ms")
+            parts.append(f"latency {self.latency_ms:g} ms")
         if self.macs is not None:
-            said.append(f"{show_count(self.macs)} MACs")
+            parts.append(f"{show_count(self.macs)} MACs")
         if self.params is not None:
-            said.append(f"{show_count(self.params)} parameters")
+            parts.append(f"{show_count(self.params)} parameters")
         if self.memory_bytes is not None:
-            said.append(f"{show_memory(self.memory_bytes)} of memory")
+            parts.append(f"{show_memory(self.memory_bytes)} of memory")
         if self.size_bytes is not None:
-            said.append(f"a model of {show_memory(self.size_bytes)}")
-        return ", ".join(said) or "no limit"
+            parts.append(f"a model of {show_memory(self.size_bytes)}")
+        return ", ".join(parts) or "no limit"

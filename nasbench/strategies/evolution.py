@@ -12,9 +12,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from nasbench.errors import StudyError
 from nasbench.spaces.options import other
+from nasbench.strategies.base import strategy
 from nasbench.strategies.ranking import merits, reached, violation
 
 
+@strategy
 def evolution(seed: int, *, population: int = 24, sample: int = 6, startup: int = 12) -> BaseSampler:
     """One answer of a parent changed; the parent is the best of `sample` drawn from the youngest `population`.
 

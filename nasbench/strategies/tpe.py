@@ -8,8 +8,10 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, TPESampler
 
 from nasbench.errors import StudyError
+from nasbench.strategies.base import strategy
 
 
+@strategy
 def tpe(seed: int, *, startup: int = 10, candidates: int = 24) -> BaseSampler:
     """`startup` trials are random; then each answer set is the best of `candidates` by the ratio of densities.
 

@@ -51,12 +51,21 @@ class StudyDirectory:
 
     @classmethod
     def create(
-        cls, path: str | Path, command: Mapping[str, Any], *, may_change: Collection[str] = (), more: Mapping[str, Any] | None = None
+        cls,
+        path: str | Path,
+        command: Mapping[str, Any],
+        *,
+        may_change: Collection[str] = (),
+        defaults: Mapping[str, Any] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> StudyDirectory:
-        """Begin a study, or go on with the one that the same command began, and hold its lock until `close`.
+        """Begin a study, or continue the one that the same command began, and hold its lock until `close`.
 
-        `command` is what decides the study's results, as plain YAML data; the keys in `may_change` (how many trials,
-        how many workers) may differ from the stored ones, which are then rewritten. `more` is noted when a study begins.
+        Args:
+            command: what decides the study's results, as plain YAML data.
+            may_change: keys that may differ from the stored ones, which are then rewritten, such as the number of workers.
+            defaults: what a key means where it is missing, since the study was begun before the key existed.
+            more: noted when a study begins.
 
         Raises:
             StudyError: another driver is at work; the folder holds another command's study, or something else; no permission.
@@ -68,7 +77,7 @@ class StudyDirectory:
         try:
             if (path / STUDY_FILE).exists():
                 study = _read_study(path)
-                _refuse_other(path, study["command"], wanted, may_change)
+                _refuse_other(path, {**(defaults or {}), **study["command"]}, wanted, may_change)
                 if study["command"] == wanted:
                     return cls(path, study, lock)
                 study["command"] = wanted

@@ -1,4 +1,4 @@
-"""The study's only truth: one SQLite file of Optuna studies, one per phase, which only the driver writes.
+"""The ledger: one SQLite file with an Optuna study per phase. It is the truth about a study, and only the driver writes it.
 
 The file is an ordinary Optuna storage: `optuna-dashboard sqlite:///runs/NAME/ledger.db` opens it.
 """
@@ -23,7 +23,7 @@ from nasbench.study.trial import Trial, read_trial
 
 
 class Ledger:
-    """The trials of a study folder; `open` it, then take its phases."""
+    """The trials of a study directory; `open` it, then take its phases."""
 
     def __init__(self, folder: StudyDirectory, store: TrialDatabase) -> None:
         self._folder = folder
@@ -31,7 +31,7 @@ class Ledger:
 
     @classmethod
     def open(cls, folder: StudyDirectory, *, write: bool = True) -> Ledger:
-        """Open `ledger.db`; with `write` (the driver, which holds the folder) it is made when missing.
+        """Open `ledger.db`; with `write` (for the driver, which holds the lock) it is made when missing.
 
         Raises:
             StudyError: the file is damaged, missing though trials were run, of another Optuna, locked, or cannot be written.
@@ -47,23 +47,23 @@ class Ledger:
     def phase(self, name: str, directions: Sequence[Direction], strategy: Strategy | None = None, seed: int = 0) -> Phase:
         """A phase to ask and tell, made when missing; `directions` are `maximize` or `minimize`, one per objective.
 
-        `seed` is the study's; each trial's own is derived from it. Phases do not see each other's trials.
+        `seed` is the study's; the seed of each trial is derived from it. Phases do not see each other's trials.
 
         Raises:
             StudyError: the stored phase has other directions, strategy or seed.
         """
-        about = {"strategy": strategy.about() if strategy else None, "seed": seed}
+        identity = {"strategy": strategy.to_json() if strategy else None, "seed": seed}
         storage = self._store.optuna
         with quiet():
             study = optuna.create_study(storage=storage, study_name=name, directions=list(directions), load_if_exists=True)
-        stored = {"directions": [_word(d) for d in study.directions], **study.user_attrs.get("nasbench", about)}
-        wanted = {"directions": list(directions), **about}
+        stored = {"directions": [_word(d) for d in study.directions], **study.user_attrs.get("nasbench", identity)}
+        wanted = {"directions": list(directions), **identity}
         # Compared as JSON, which is how it is stored: a tuple comes back as a list.
         if json.dumps(stored, sort_keys=True) != json.dumps(wanted, sort_keys=True):
             changed = "; ".join(f"{k}: {stored[k]} there, {wanted[k]} now" for k in wanted if stored.get(k) != wanted[k])
             raise StudyError(f"phase {name} of {self._folder.path} began otherwise ({changed}); choose another --name")
         if "nasbench" not in study.user_attrs:
-            study.set_user_attr("nasbench", about)
+            study.set_user_attr("nasbench", identity)
         return Phase(self._store, name, directions, strategy, seed)
 
     def phases(self) -> dict[str, tuple[str, ...]]:

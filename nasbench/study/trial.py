@@ -1,4 +1,4 @@
-"""What a trial came to: the words for it, the rules that turn a worker's answer into an Optuna state, and the plain record."""
+"""One trial: its record, the words for its status, and the rules that turn an evaluator's result into an Optuna state."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from optuna.trial import FrozenTrial, TrialState
 
-# `ok` was trained and is inside every limit; `infeasible` breaks a limit that shows only when built or trained;
-# `over_budget` was refused by a cheap limit before any training; `diverged` lost its loss; `failed` died or told nonsense;
+from nasbench.genotype import Genotype
+
+# `ok` was evaluated and is inside every limit; `infeasible` breaks a limit that shows only when the network is built or trained;
+# `over_budget` was refused by the limits before any evaluation; `diverged` lost its loss; `failed` died or had an impossible result;
 # `duplicate` repeats the network of an earlier trial and has its result; `skipped` still waited when the search ended;
 # `stopped` was trained up to a rung of successive halving and not promoted.
 STATUSES = ("ok", "infeasible", "over_budget", "diverged", "failed", "duplicate", "skipped", "stopped")
-PAUSED = "paused"  # of a trial that waits at a rung; it may still be promoted
+RUNNING = "running"
+PAUSED = "paused"  # waits at a rung; it may still be promoted
 
 # User attributes with a field of their own in `Trial`; every other one goes to `Trial.more`.
 _FIELDS = (
@@ -31,14 +35,15 @@ class Trial:
 
     Attributes:
         status: `running`, `paused` or one of `STATUSES`.
-        genotype: as YAML; empty for a trial that no one here drew.
-        params: the answers that the strategy gave, by label.
+        genotype: YAML; empty for a trial that another program added.
+        params: the values that the strategy chose, by parameter.
         values: what the strategy optimises, in the order of the phase's directions; None without a result.
         constraints: by name; above zero is violated, and by how much.
         accuracy: after `epochs` passes over the training images.
         latency_ms: milliseconds; seconds: what the trial cost.
-        rungs: those of successive halving that it paused at: epoch, accuracy, values and seconds of each.
+        rungs: the rungs of successive halving at which it paused: epoch, accuracy, values and seconds of each.
         duplicate_of, parent: trial numbers of the same phase.
+        seed: its own, the same after any restart.
         started, finished: local time; they may jump with the clock, `seconds` does not.
     """
 
@@ -66,13 +71,23 @@ class Trial:
     finished: datetime | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
 
+    @cached_property
+    def network(self) -> Genotype:
+        """The genotype, read from its YAML once."""
+        return Genotype.from_yaml(self.genotype)
+
+    @property
+    def passed(self) -> int:
+        """The epoch of the last rung that it has passed; 0 before the first, and without rungs."""
+        return int(self.rungs[-1]["epoch"]) if self.rungs else 0
+
     @property
     def feasible(self) -> bool:
-        """Whether it has values and breaks no limit; what fronts and winners are chosen from."""
+        """Whether it has values and breaks no limit; fronts and winners are chosen from such trials."""
         return self.values is not None and all(v <= 0 for v in self.constraints.values())
 
     @property
-    def standing(self) -> tuple[float, tuple[float, ...]] | None:
+    def reached(self) -> tuple[float, tuple[float, ...]] | None:
         """How far it was trained within every limit, in epochs (infinite: to the end), and its values there; None if it was not."""
         if self.feasible and self.values is not None and self.status == "ok":
             return math.inf, self.values
@@ -82,10 +97,10 @@ class Trial:
 
 
 def read_trial(phase: str, frozen: FrozenTrial) -> Trial:
-    """An Optuna trial as a record; also one that another program put into the study."""
+    """An Optuna trial as a record; also one that another program added to the study."""
     attrs = frozen.user_attrs
     foreign = {TrialState.COMPLETE: "ok", TrialState.PRUNED: "infeasible", TrialState.FAIL: "failed"}
-    status = attrs.get("status") or foreign.get(frozen.state, "running")
+    status = attrs.get("status") or foreign.get(frozen.state, RUNNING)
     return Trial(
         phase=phase,
         number=frozen.number,
@@ -94,14 +109,14 @@ def read_trial(phase: str, frozen: FrozenTrial) -> Trial:
         values=tuple(frozen.values) if frozen.state == TrialState.COMPLETE else None,
         constraints=dict(frozen.constraints),
         started=frozen.datetime_start,
-        finished=None if status in ("running", PAUSED) else frozen.datetime_complete,
+        finished=None if status in (RUNNING, PAUSED) else frozen.datetime_complete,
         more={k: v for k, v in attrs.items() if k not in _FIELDS and k != "status"},
         **{k: attrs[k] for k in _FIELDS if k in attrs},
     )
 
 
 class Verdict(NamedTuple):
-    """A worker's answer in Optuna's terms; `attrs` holds `status`, `reason` and whatever else was measured, as JSON data."""
+    """An evaluation's result in Optuna's terms; `attrs` holds `status`, `reason` and everything else that is stored, as JSON data."""
 
     state: TrialState
     values: list[float] | None
@@ -113,32 +128,32 @@ def judge(record: object, objectives: int) -> Verdict:
     """The verdict on a trial's record; any record gets one, so that no trial is left running.
 
     `record` has `status`, and `values` (one finite number per objective) where there is a result; `constraints` by
-    name, above zero where violated; anything else is kept beside them. NaN, infinity, None, a missing or a wrong number
-    of values make a failure with the reason; values with a violated constraint make an infeasible trial.
+    name, above zero where violated; anything else is stored beside them. NaN, infinity, None, a missing or a wrong
+    number of values make a failure with the reason; values with a violated constraint make an infeasible trial.
     """
     if not isinstance(record, Mapping):
-        return _failure({}, f"a trial tells a mapping; it told {record!r}")
+        return _failure({}, f"the result of a trial is a mapping; got {record!r}")
     attrs = {str(k): plain(v) for k, v in record.items() if k not in _RESERVED}
     status = record.get("status")
     if status not in STATUSES:
-        return _failure(attrs, f"a trial's status is one of {', '.join(STATUSES)}; it told {status!r}")
+        return _failure(attrs, f"a trial's status is one of {', '.join(STATUSES)}; got {status!r}")
     if status in ("diverged", "failed"):
-        return Verdict(TrialState.FAIL, None, {}, attrs | {"status": status, "reason": attrs.get("reason") or "no reason told"})
+        return Verdict(TrialState.FAIL, None, {}, attrs | {"status": status, "reason": attrs.get("reason") or "no reason was given"})
     limits = record.get("constraints") or {}
-    constraints = _numbers(limits, infinite=True) if isinstance(limits, Mapping) else f"they are {limits!r}"
+    constraints = _numbers(limits, infinite=True) if isinstance(limits, Mapping) else f"got {limits!r}"
     if isinstance(constraints, str):
         return _failure(attrs, f"a constraint is a number; {constraints}")
-    told = record.get("values")
-    if told is None and status != "ok":
+    stated = record.get("values")
+    if stated is None and status != "ok":
         # A sampler learns to stay away from a violated constraint, so there must be one.
         if not any(v > 0 for v in constraints.values()):
             constraints[status] = 1.0
         return Verdict(TrialState.PRUNED, None, constraints, attrs | {"status": status})
-    if not isinstance(told, Sequence) or isinstance(told, str):
-        return _failure(attrs, f"a finished trial tells {objectives} finite values; it told {told!r}")
-    values = _numbers(dict(enumerate(told)), infinite=False)
+    if not isinstance(stated, Sequence) or isinstance(stated, str):
+        return _failure(attrs, f"a finished trial has {objectives} finite values; got {stated!r}")
+    values = _numbers(dict(enumerate(stated)), infinite=False)
     if isinstance(values, str) or len(values) != objectives:
-        return _failure(attrs, f"a finished trial tells {objectives} finite values; it told {list(told)!r}")
+        return _failure(attrs, f"a finished trial has {objectives} finite values; got {list(stated)!r}")
     violated = any(v > 0 for v in constraints.values())
     if status in ("infeasible", "over_budget") and not violated:
         constraints[status] = 1.0
@@ -148,8 +163,8 @@ def judge(record: object, objectives: int) -> Verdict:
 
 
 def _failure(attrs: dict[str, Any], reason: str) -> Verdict:
-    told = attrs.get("reason")
-    return Verdict(TrialState.FAIL, None, {}, attrs | {"status": "failed", "reason": f"{reason} ({told})" if told else reason})
+    given = attrs.get("reason")
+    return Verdict(TrialState.FAIL, None, {}, attrs | {"status": "failed", "reason": f"{reason} ({given})" if given else reason})
 
 
 def _numbers(items: Mapping[Any, Any], *, infinite: bool) -> dict[Any, float] | str:

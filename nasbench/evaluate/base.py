@@ -1,0 +1,313 @@
+"""The interface of evaluators: a genotype, a fidelity and a seed in, a result out.
+
+An evaluator is what a search knows of "how good is this network?". `train` trains it, `table` looks it up; a plugin adds
+its own with `@evaluator`:
+
+    from nasbench.evaluate import Evaluation, evaluator
+
+    @evaluator
+    def by_size(genotype, fidelity, seed, directory):
+        return Evaluation(accuracy=min(0.99, nb.cost(genotype).macs / 1e9))
+
+Evaluations run in processes of an engine, on this machine or another. An evaluator travels there as a pickle, so it
+holds plain data; what is large lies in files, or is loaded where it is needed.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol, get_args
+
+from nasbench.errors import NasbenchError, StudyError, nearest
+from nasbench.genotype import Genotype
+from nasbench.plugins import Plugin, use_plugin
+from nasbench.registry import Registry
+
+Status = Literal["ok", "infeasible", "diverged", "failed"]
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """How thoroughly a network is evaluated.
+
+    Attributes:
+        epochs: stop after this epoch and leave a checkpoint, from which an evaluation with a later one continues; None
+            evaluates to the end.
+        final: the evaluation belongs to the final round: the test images are used too, and the weights are kept.
+    """
+
+    epochs: int | None = None
+    final: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The result of one evaluation.
+
+    Attributes:
+        status: `ok`; `infeasible` (the network cannot be evaluated at all), `diverged` or `failed`, with a reason.
+        accuracy: share of validation images that are classified correctly, 0 to 1; what strategies maximise.
+        seconds: what the evaluation cost; simulated seconds where the evaluator simulates time.
+        reason: one line, where there is no accuracy.
+        artefacts: files that the evaluation left in the trial's directory, such as `{"weights": "weights.safetensors"}`.
+        details: further JSON data that is stored with the trial.
+    """
+
+    status: Status = "ok"
+    accuracy: float | None = None
+    seconds: float = 0.0
+    reason: str | None = None
+    artefacts: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.status not in get_args(Status):
+            raise StudyError(f"the status of an evaluation is one of {', '.join(get_args(Status))}; got {self.status!r}")
+
+    def to_record(self) -> dict[str, Any]:
+        """As the ledger stores it."""
+        known = {"status": self.status, "reason": self.reason, "accuracy": self.accuracy, "seconds": self.seconds}
+        return {**known, **({"artefacts": dict(self.artefacts)} if self.artefacts else {}), **self.details}
+
+
+@dataclass(frozen=True)
+class EvaluationData:
+    """What networks are evaluated on.
+
+    Attributes:
+        fingerprint: text that differs for other data; part of the study's identity.
+        classes: how many there are.
+        training: training images of one evaluation; 0 where nothing is trained.
+    """
+
+    fingerprint: str
+    classes: int
+    training: int = 0
+
+    def describe(self) -> str:
+        """One line for a plan."""
+        return f"{self.fingerprint}; {self.training} to train, the rest to validate" if self.training else self.fingerprint
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationContext:
+    """What a study tells its evaluator.
+
+    Attributes:
+        space: name or path of the searched space; empty where no space is searched (a scaling fit).
+        data, data_root: the images, as `load_images` takes them.
+        recipe: fields of the training recipe.
+        split_seed: decides which training images are kept for validation.
+        threads, device: what one evaluation may use; `device` is `cpu` or `cuda`.
+        plugins: loaded in every process that evaluates.
+    """
+
+    space: str = ""
+    data: str = "embedded"
+    data_root: str | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    split_seed: int = 0
+    threads: int = 1
+    device: str = "cpu"
+    plugins: tuple[Plugin, ...] = ()
+
+
+class ExpectedSeconds(NamedTuple):
+    """Seconds that one evaluation of a network takes; None, with the reason, where it cannot be evaluated."""
+
+    seconds: float | None
+    reason: str = ""
+
+
+class Timed(NamedTuple):
+    """The record of an evaluation (see `Evaluation.to_record`), and the wall time in seconds."""
+
+    record: Mapping[str, Any]
+    wall_s: float
+
+
+class WorkerData(NamedTuple):
+    """Data that a worker without access to the driver's disk receives once: it calls `receive(data)` before its first call."""
+
+    receive: Callable[[Any], None]
+    data: Any
+    bytes: int
+
+
+EvaluateAll = Callable[["Evaluator", Sequence[Genotype]], list[Timed]]
+"""Evaluates networks side by side in temporary directories, with all workers busy."""
+
+
+class Evaluator(Protocol):
+    """What a search asks for the quality of networks. Inherit from it, and replace what differs.
+
+    Attributes:
+        context: what the study told it.
+        modules: imported once by the processes that evaluate; they must not compute on import.
+        evaluates_known: whether it can evaluate networks outside the space, with which a search compares its own.
+        simulates_time: whether `Evaluation.seconds` is simulated: a time limit then counts those seconds.
+    """
+
+    context: EvaluationContext
+    modules: tuple[str, ...] = ()
+    evaluates_known: bool = True
+    simulates_time: bool = False
+
+    @property
+    def data(self) -> EvaluationData:
+        """What it evaluates on. Part of the study's identity."""
+        ...
+
+    def prepare(self, directory: Path, evaluate_all: EvaluateAll, say: Callable[[str], None]) -> Evaluator:
+        """Do the work that all trials share, before the first of them; return the evaluator that the trials use.
+
+        It is called again whenever a study is resumed, and must then continue what was begun, or return at once.
+
+        Args:
+            directory: of the study; what is shared lies below it.
+            evaluate_all: evaluates networks in the engine's workers.
+            say: tells the user a line.
+        """
+        return self
+
+    def evaluate(self, genotype: Genotype, fidelity: Fidelity, seed: int, directory: Path) -> Evaluation:
+        """Evaluate one network; runs in a process of its own.
+
+        It is called again after an interruption, and must then give the same result.
+
+        Args:
+            genotype: with the classes of the data, at its own input size.
+            seed: of everything random.
+            directory: the trial's own; results and checkpoints may be left there.
+
+        Raises:
+            NasbenchError: what is wrong with every evaluation of the study: missing data, no space to write.
+        """
+        ...
+
+    def cost(self, networks: Sequence[Genotype], evaluate_all: EvaluateAll) -> list[ExpectedSeconds]:
+        """What evaluating each network to the end costs, for the plan; by default each is evaluated once and timed."""
+        return [expected_seconds(timed) for timed in evaluate_all(self, networks)]
+
+    def worker_data(self) -> WorkerData | None:
+        """What workers on other machines have to receive, since they do not see this machine's files; by default nothing."""
+        return None
+
+
+def expected_seconds(timed: Timed) -> ExpectedSeconds:
+    """The wall time of an evaluation that succeeded."""
+    if timed.record.get("status") == "ok":
+        return ExpectedSeconds(timed.wall_s)
+    return ExpectedSeconds(None, str(timed.record.get("reason")))
+
+
+EvaluatorFactory = Callable[..., Evaluator]  # (context, **options)
+EVALUATORS: Registry[EvaluatorFactory] = Registry("evaluator", StudyError)
+
+
+def evaluator(definition: Any) -> Any:
+    """Register an evaluator under its name: a class that is made from `(context, **options)`, or a plain function.
+
+    A function takes `(genotype, fidelity, seed, directory)` and returns an `Evaluation`. A class has the attribute `name`,
+    or is registered under its own name in lower case.
+
+    Raises:
+        StudyError: the name is taken.
+    """
+    if inspect.isclass(definition):
+        EVALUATORS.register(getattr(definition, "name", definition.__name__.lower()), definition, definition)
+    else:
+        EVALUATORS.register(definition.__name__, lambda context: FunctionEvaluator(context, definition), definition)
+    return definition
+
+
+def make_evaluator(name: str, context: EvaluationContext, options: Mapping[str, Any]) -> Evaluator:
+    """The evaluator of a study.
+
+    Raises:
+        StudyError: an unknown name or option, with the nearest; or a value that the evaluator refuses.
+    """
+    from nasbench.evaluate import table, train  # noqa: F401 - they register themselves
+
+    if name not in EVALUATORS:
+        raise StudyError(f"an evaluator is one of {', '.join(EVALUATORS)}; got {name!r}{nearest(name, EVALUATORS)}")
+    parameters = list(inspect.signature(EVALUATORS[name]).parameters.values())[1:]
+    known = [p.name for p in parameters]
+    for option in options:
+        if option not in known:
+            has = f"its options are {', '.join(known)}" if known else "it has no options"
+            raise StudyError(f"the evaluator {name} has no option {option!r}; {has}{nearest(option, known)}")
+    for p in parameters:
+        if p.default is p.empty and p.name not in options:
+            raise StudyError(f"the evaluator {name} needs the option {p.name}; give --{p.name.replace('_', '-')} VALUE")
+    return EVALUATORS[name](context, **options)
+
+
+class FunctionEvaluator(Evaluator):
+    """A plain function as an evaluator."""
+
+    def __init__(self, context: EvaluationContext, function: Callable[..., Evaluation]) -> None:
+        self.context, self._function = context, function
+        # A plugin's module cannot be imported by its name.
+        importable = getattr(sys.modules.get(function.__module__), "__spec__", None) is not None
+        self.modules = (function.__module__,) if importable else ()
+
+    @property
+    def data(self) -> EvaluationData:
+        return EvaluationData(f"no images, {self._function.__name__}", 10)
+
+    def evaluate(self, genotype: Genotype, fidelity: Fidelity, seed: int, directory: Path) -> Evaluation:
+        return self._function(genotype, fidelity, seed, directory)
+
+
+@dataclass(frozen=True)
+class EvaluationCall:
+    """One evaluation as plain data that travels to another process.
+
+    Attributes:
+        evaluator: pickled; plugins: loaded before it is read.
+        genotype: YAML.
+        directory: the trial's own; it exists.
+    """
+
+    evaluator: bytes
+    plugins: tuple[Plugin, ...]
+    genotype: str
+    fidelity: Fidelity
+    seed: int
+    directory: str
+
+    @classmethod
+    def of(cls, evaluator: Evaluator, genotype: str, fidelity: Fidelity, seed: int, directory: Path) -> EvaluationCall:
+        """A call of this evaluator."""
+        return cls(pickle.dumps(evaluator), evaluator.context.plugins, genotype, fidelity, seed, str(directory))
+
+
+def call_directory(call: EvaluationCall) -> str:
+    """Where a call leaves its files."""
+    return call.directory
+
+
+def in_directory(call: EvaluationCall, directory: str) -> EvaluationCall:
+    """The same call, to be made elsewhere."""
+    return replace(call, directory=directory)
+
+
+def evaluate_call(call: EvaluationCall) -> dict[str, Any]:
+    """Run a call in this process; what the engines' workers run.
+
+    Raises:
+        NasbenchError: see `Evaluator.evaluate`; or the evaluator returned something else than an `Evaluation`.
+    """
+    for plugin in call.plugins:
+        use_plugin(plugin)
+    evaluator: Evaluator = pickle.loads(call.evaluator)  # noqa: S301 - from our own driver
+    result = evaluator.evaluate(Genotype.from_yaml(call.genotype), call.fidelity, call.seed, Path(call.directory))
+    if not isinstance(result, Evaluation):
+        raise NasbenchError(f"an evaluator returns an Evaluation; {type(evaluator).__name__} returned {type(result).__name__}")
+    return result.to_record()
