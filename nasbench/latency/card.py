@@ -11,6 +11,7 @@ from typing import Any
 from nasbench.errors import DeviceError, NasbenchError
 from nasbench.files import checksum, write_atomic
 from nasbench.genotype import Genotype, digest
+from nasbench.latency.contract import meets_limit, side
 from nasbench.latency.device import Device
 from nasbench.latency.measurement import Measurement
 from nasbench.latency.measuring.reference_network import ANCHOR
@@ -56,12 +57,12 @@ class Card:
     @property
     def met(self) -> bool | None:
         """Whether the measured median is within the target, of a noisy measurement its whole interval; None before it is measured."""
-        return None if self.measured is None else self.measured.within(self.target_ms)
+        return None if self.measured is None else meets_limit(self.measured, self.target_ms)
 
     @property
     def sure(self) -> bool:
         """Whether the whole interval of the median is within the target."""
-        return self.measured is not None and self.measured.high_ms <= self.target_ms
+        return self.measured is not None and side(self.measured.low_ms, self.measured.high_ms, self.target_ms) == "inside"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `json.dumps`; `from_json` reads it back."""

@@ -64,10 +64,6 @@ class Measurement:
         """Whether other work had our cores too long: then nothing is known, whatever the interval says."""
         return self.waited is not None and self.waited > MAX_WAITED
 
-    def within(self, target_ms: float) -> bool:
-        """Whether the median is inside a budget; of a noisy measurement, the whole interval must be."""
-        return (self.high_ms if self.noisy else self.median_ms) <= target_ms
-
     def at_speed(self, anchor_ms: float) -> Measurement:
         """The same measurement for a machine so fast or slow that the anchor takes `anchor_ms`."""
         factor = anchor_ms / self.anchor_ms

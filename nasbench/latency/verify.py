@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from nasbench.latency.card import Card
+from nasbench.latency.contract import Answer, verdict
 from nasbench.latency.measurement import Measurement
 from nasbench.latency.measuring.measure import check_local, measure
 
 MAX_SECONDS = 40.0  # for the visits
 REPEATS = 2  # of a measurement that is too noisy to say
-
-Answer = Literal["kept", "missed", "unsure"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Verified:
     @property
     def answer(self) -> Answer:
         """`unsure` where the measurement is noisy and its interval holds the target, or where other work had the cores."""
-        return judged(self.judged, self.card.target_ms)
+        return verdict(self.judged, self.card.target_ms)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `json.dumps`."""
@@ -48,13 +47,6 @@ class Verified:
             "now": asdict(self.now),
             "at_card_speed": asdict(self.judged),
         }
-
-
-def judged(m: Measurement, target_ms: float) -> Answer:
-    """What a measurement says about a target: of a noisy one, the whole interval must lie on one side."""
-    if m.disturbed or (m.noisy and m.low_ms <= target_ms < m.high_ms):
-        return "unsure"
-    return "kept" if m.within(target_ms) else "missed"
 
 
 def verify_card(card: Card, *, progress: Callable[[int, int], None] | None = None, say: Callable[[str], None] | None = None) -> Verified:

@@ -12,8 +12,9 @@ from nasbench.errors import StudyError
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, digest
 from nasbench.latency import Measurement, Prediction
+from nasbench.latency.contract import leaves_room, side
 from nasbench.search.limits import Limits, Metrics
-from nasbench.search.measuring import Measure, allowed, within
+from nasbench.search.measuring import Measure, allowed
 from nasbench.study.measurements import Measured, Measurements
 from nasbench.study.trial import Trial
 
@@ -47,8 +48,9 @@ class Finalist:
         if limits.latency_ms is None:
             return True
         if self.measured is None:
-            return not self.predicted.extrapolated and self.predicted.high_ms <= limits.latency_ms
-        return within(self.measured, limits.latency_ms)
+            p = self.predicted
+            return side(p.low_ms, p.high_ms, limits.latency_ms, reliable=not p.extrapolated) == "inside"
+        return leaves_room(self.measured, limits.latency_ms)
 
     @property
     def latency(self) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Literal
 
 from nasbench.errors import LimitError
 from nasbench.genotype import Genotype, Trace, cost_of, trace
 from nasbench.genotype.units import show_count, show_memory
 from nasbench.latency import Measurement, Prediction
+from nasbench.latency.contract import Side, side
 
 Predict = Callable[[Trace], Prediction]
-Side = Literal["inside", "unsure", "outside"]
 
 
 @dataclass(frozen=True)
@@ -98,9 +97,7 @@ class Limits:
             return "outside"
         if self.latency_ms is None:
             return "inside"
-        if not metrics.reliable or metrics.low_ms <= self.latency_ms < metrics.high_ms:
-            return "unsure"
-        return "inside" if metrics.high_ms <= self.latency_ms else "outside"
+        return side(metrics.low_ms, metrics.high_ms, self.latency_ms, reliable=metrics.reliable)
 
     def excess(self, metrics: Metrics) -> dict[str, float]:
         """The excess over each limit, as a share of it; zero or less is inside. For latency the upper end of the interval counts."""

@@ -9,25 +9,23 @@ from nasbench.engines.config import EngineConfig
 from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype
 from nasbench.latency import Device, Measurement, is_local, measure
+from nasbench.latency.contract import leaves_room, requirement
 
 SECONDS_EACH, LEAST_S, MOST_S = 6.0, 12.0, 40.0  # for the visits of one session
 REPEATS = 1  # of what is noisy
 WAITS_S = (10.0, 30.0, 60.0, 120.0, 240.0)  # before what other work disturbed is measured again
-# A promise leaves room for another session: of 60 winners, measured again in one of their own (benchmarks/contract.py, three runs), five
-# came out more than 3 % slower, 4.8 % at most; the standard deviation was 1.7 %. So a network that uses all that is allowed may still miss.
-SESSIONS = 1.03
 
 Measure = Callable[[Mapping[str, Genotype]], Mapping[str, Measurement]]
 
 
 def within(m: Measurement, limit_ms: float) -> bool:
     """Whether another session should find it within the limit too: the whole interval is, and the median leaves room."""
-    return max(m.high_ms, SESSIONS * m.median_ms) <= limit_ms
+    return leaves_room(m, limit_ms)
 
 
 def allowed(limit_ms: float) -> str:
     """The same in words."""
-    return f"{limit_ms:g} ms allowed, with {SESSIONS - 1:.0%} to spare for another session"
+    return requirement(limit_ms)
 
 
 def measurer(device: Device, say: Callable[[str], None], measured: Callable[..., dict[str, Measurement]] = measure) -> Measure:

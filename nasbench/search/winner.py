@@ -10,9 +10,10 @@ from pathlib import Path
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype
 from nasbench.latency import Device, Measurement, make_card, save_card
+from nasbench.latency.contract import keeps_limit
 from nasbench.search.finalists import FinalResult, summary
 from nasbench.search.limits import Limits
-from nasbench.search.measuring import Measure, allowed, within
+from nasbench.search.measuring import Measure, allowed
 from nasbench.study.measurements import Measured, Measurements
 
 WINNER = "winner"
@@ -64,7 +65,7 @@ def promise(ranked: Sequence[FinalResult], limits: Limits, run: Measure | None, 
 
 def keeps(m: Measurement, limit_ms: float) -> bool:
     """Whether a measurement is good for a promise."""
-    return not m.noisy and within(m, limit_ms)
+    return keeps_limit(m, limit_ms)
 
 
 def deliver(

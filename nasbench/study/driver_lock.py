@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from nasbench.errors import StudyError
+from nasbench.processes import start_ticks
 
 
 class DriverLock:
@@ -110,15 +111,6 @@ def _alive(found: dict[str, object]) -> bool:
         pass
     # A pid may have been given to another process since; the start time tells them apart.
     return found.get("ticks") in (None, start_ticks(pid))
-
-
-def start_ticks(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot (field 22 of /proc/PID/stat), or None off Linux."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    return int(stat.rpartition(")")[2].split()[19])
 
 
 def _same_file(fd: int, path: Path) -> bool:

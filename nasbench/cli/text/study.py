@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from nasbench.search.problem import Problem
     from nasbench.search.run import Outcome
 
+INSIDE = {"inside": "yes", "unsure": "perhaps", "outside": "no"}
+
 
 def show_plan(task: Problem, made: Plan) -> None:
     request = task.request
@@ -116,12 +118,13 @@ def results(path: Path) -> list[str]:
 def show_summary(study: Study) -> None:
     """The last round, and in words whether the search was worth it."""
     from nasbench.analysis.worth import verdicts
+    from nasbench.latency.contract import side
 
     rows = study.summary()
     target = study.command.get("latency_ms")
     shown = []
     for r in rows:
-        inside = "" if target is None else "yes" if r["latency_high_ms"] <= target else "perhaps" if r["latency_low_ms"] <= target else "no"
+        inside = "" if target is None else INSIDE[side(r["latency_low_ms"], r["latency_high_ms"], target)]
         test = f"{r['test_accuracy']:.1%}" if r["test_accuracy"] is not None else ""
         spread = f"{r['accuracy']:.1%} ± {(max(r['accuracy_seeds']) - min(r['accuracy_seeds'])) / 2:.1%}"
         name = f"{r['network']}{'  <- winner' if r['winner'] else ''}"

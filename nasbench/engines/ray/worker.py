@@ -23,7 +23,7 @@ from ray import tune
 
 from nasbench.engines.calls import answered, describe
 from nasbench.engines.file_transfer import FileTransfer, at_hand
-from nasbench.study.driver_lock import start_ticks
+from nasbench.processes import start_ticks
 
 ANSWER = "answer"  # of a trial's results
 IDLE_S, LONG_IDLE_S = 0.1, 1.0  # between two looks of an idle worker for its next call: twice as long each time, at most the second

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from typing import IO, Any
 
 import nasbench
 from nasbench.errors import DeviceError
+from nasbench.processes import cause_of_death
 
 WORKER = (sys.executable, "-m", "nasbench.latency.measuring.worker")
 
@@ -80,7 +80,7 @@ def _follow(
                 f"measuring took more than {seconds:.0f} s and was stopped; measure fewer or smaller networks at a time"
             ) from None
         if line is None:
-            raise DeviceError(f"the measuring process died: {_cause(child, said)}; measure again, or a smaller network")
+            raise DeviceError(f"the measuring process {_cause(child, said)}; measure again, or a smaller network")
         try:
             event = json.loads(line)
         except json.JSONDecodeError:
@@ -104,23 +104,15 @@ def _talk(child: subprocess.Popen[str], job: str, lines: queue.Queue[str | None]
         child.stdin.write(job)
         child.stdin.close()
     except OSError:
-        pass  # it died early; its exit status says more
+        pass  # it died early; its exit code says more
     for line in child.stdout:
         lines.put(line)
     lines.put(None)
 
 
 def _cause(child: subprocess.Popen[str], said: IO[str]) -> str:
-    """Signal or exit status, and the last thing that it wrote."""
+    """How the measuring process ended, and the last line that it wrote."""
     cause = cause_of_death(child.wait(timeout=30))
     said.seek(0)
     last = [line.strip() for line in said if line.strip()][-1:]
-    return f"{cause} ({last[0][:200]})" if last else cause
-
-
-def cause_of_death(status: int) -> str:
-    """An exit status in words; negative ones are signals."""
-    if status >= 0:
-        return f"exit status {status}"
-    name = signal.Signals(-status).name
-    return f"{name}, which the kernel sends when memory runs out" if name == "SIGKILL" else name
+    return f"{cause}: {last[0][:200]}" if last else cause

@@ -20,7 +20,6 @@ from nasbench.genotype import Genotype
 from nasbench.latency.device import Device
 from nasbench.latency.measurement import Visit
 from nasbench.latency.measuring.cpu_contention import now, waited_share
-from nasbench.latency.measuring.measuring_process import cause_of_death
 from nasbench.latency.measuring.memory import keep_freed_memory
 from nasbench.latency.measuring.processor import one_cpu_a_core
 from nasbench.latency.measuring.reference_network import ANCHOR
@@ -28,6 +27,7 @@ from nasbench.latency.runtimes import Loaded, load
 from nasbench.latency.statistics import middle_mean
 from nasbench.network import build
 from nasbench.plugins import Plugin, loaded_plugins, use_plugin
+from nasbench.processes import cause_of_death
 
 VISIT_MS = 150.0  # the runs of a visit take about this long: more than the turns that virtual machines take on a core
 FEWEST_RUNS, MOST_RUNS = 4, 40
@@ -89,8 +89,8 @@ class NetworkProcess:
             answer = self._pipe.recv()
         except EOFError:
             self._process.join()
-            cause = cause_of_death(self._process.exitcode or 0)
-            raise DeviceError(f"{self.name} cannot be run, its process died: {cause}; leave it out or use a smaller batch") from None
+            cause = cause_of_death(self._process.exitcode)
+            raise DeviceError(f"{self.name} cannot be run: its process {cause}; leave it out or use a smaller batch") from None
         if isinstance(answer, NasbenchError):
             raise answer
         timing: Timing = answer

@@ -39,15 +39,15 @@ def test_threads_are_set_before_the_worker_starts() -> None:
 @pytest.mark.parametrize(
     ("code", "cause"),
     [
-        ("import os; os.abort()", "SIGABRT"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL, which the kernel sends when memory runs out"),
-        ("raise RuntimeError('out of paper')", "exit status 1 .RuntimeError: out of paper."),
-        ("pass", "exit status 0"),
-        ("import sys; sys.stdin.close(); sys.exit(7)", "exit status 7"),
+        ("import os; os.abort()", "was killed by SIGABRT"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "was killed by SIGKILL; often the system ran out of memory"),
+        ("raise RuntimeError('out of paper')", ".exit code 1.: RuntimeError: out of paper"),
+        ("pass", "ended without a result .exit code 0."),
+        ("import sys; sys.stdin.close(); sys.exit(7)", "exit code 7"),
     ],
 )
 def test_a_death_is_an_error_that_names_its_cause(code: str, cause: str) -> None:
-    with pytest.raises(DeviceError, match=f"the measuring process died: {cause}"):
+    with pytest.raises(DeviceError, match=f"the measuring process .*{cause}"):
         run(code)
 
 
