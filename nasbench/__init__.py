@@ -28,17 +28,22 @@ _HOMES = {
     "cost": "genotype",
     "digest": "genotype",
     "draw": "drawing",
+    "evaluator": "evaluate",
     "known": "zoo",
     "known_frame": "analysis.networks",
     "load_plugin": "plugins",
     "load_weights": "network",
     "loss_weights": "network",
+    "measure": "api",
     "open_fit": "analysis.scaling",
     "open_study": "analysis.study",
+    "predict_latency": "api",
     "pareto_front": "analysis.fronts.front",
     "row_diff": "analysis.rows",
     "scale": "scaling",
+    "search": "api",
     "space": "spaces",
+    "strategy": "strategies",
     "trace": "genotype",
 }
 
@@ -51,12 +56,15 @@ if TYPE_CHECKING:
     from nasbench.analysis.rows import row_diff
     from nasbench.analysis.scaling import open_fit
     from nasbench.analysis.study import open_study
+    from nasbench.api import measure, predict_latency, search
     from nasbench.drawing import draw
+    from nasbench.evaluate import evaluator
     from nasbench.genotype import Block, Cost, Genotype, Layer, Style, adapt, block, cost, digest, trace
     from nasbench.network import build, load_weights, loss_weights
     from nasbench.plugins import load_plugin
     from nasbench.scaling import scale
     from nasbench.spaces import load_space as space
+    from nasbench.strategies import strategy
     from nasbench.zoo import known
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from nasbench.analysis.metrics import axes, metric
 from nasbench.genotype import Genotype
-from nasbench.search.finalists import load_finalists
+from nasbench.search.final.finalists import load_finalists
 from nasbench.study.measurements import MEASUREMENTS_FILE, Measurements
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import typer
 
 from nasbench.cli.options.common import DeviceOptions, Space, expanded
 from nasbench.cli.shared import JSON, console, say, show_json, table
-from nasbench.cli.text.progress import Reporter
 from nasbench.errors import DeviceError, nearest
+from nasbench.progress import Reporter
 
 if TYPE_CHECKING:
     from nasbench.latency import CheckReport, Device, Predictor, Profile

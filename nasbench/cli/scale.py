@@ -16,11 +16,11 @@ from nasbench.cli.options.common import DeviceOptions, expanded
 from nasbench.cli.options.scale import FactorOptions, KnownLaw, LawOptions, read_recipe
 from nasbench.cli.options.search import EngineOptions, TrainingOptions
 from nasbench.cli.shared import JSON, MISSED, NAME, as_interrupt, genotype_of, say, show_json
-from nasbench.cli.text.progress import Reporter
 from nasbench.cli.text.scale import show_family, show_fit, show_fit_plan, show_laws, show_scaled
 from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype, cost_of, digest_of, trace
 from nasbench.genotype.units import parse_duration, parse_latency
+from nasbench.progress import Reporter
 
 if TYPE_CHECKING:
     from nasbench.scaling_fit.config import FitConfig
@@ -126,11 +126,11 @@ def fit(
     g = genotype_of(name)
     seconds = parse_duration(time_limit)
     choice = device.choice()
-    runs_on = engine.choice(choice)
+    runs_on = engine.config(choice)
     from nasbench.scaling_fit.config import FitConfig
     from nasbench.study.directory import study_path
 
-    request = FitConfig(
+    config = FitConfig(
         network=name,
         genotype=g,
         latency=latency,
@@ -139,22 +139,22 @@ def fit(
         data_root=training.data_root,
         seed=training.seed,
         time_s=seconds,
-        workers=engine.at_once(runs_on),
+        workers=engine.workers(runs_on),
         device=choice,
         engine=runs_on,
-        recipe=training.how(),
+        recipe=training.read_recipe(),
     )
-    run_fit_study(request, study_path(runs, study or request.name()), as_json, plan_only)
+    run_fit_study(config, study_path(runs, study or config.name()), as_json, plan_only)
 
 
-def run_fit_study(request: FitConfig, path: Path, as_json: bool, plan_only: bool = False) -> None:
-    """Begin a fit, or go on with it, and show what it came to."""
+def run_fit_study(config: FitConfig, path: Path, as_json: bool, plan_only: bool = False) -> None:
+    """Begin a fit, or continue it, and show its result."""
     import json
 
     from nasbench.analysis.plots.scaling import save_fit
     from nasbench.analysis.study import open_study
     from nasbench.latency import Predictor
-    from nasbench.scaling_fit.problem import prepare_fit
+    from nasbench.scaling_fit.problem import open_fit_problem
     from nasbench.scaling_fit.run import plan_fit, run_fit
     from nasbench.search.device_profile import obtain_profile, stored_profile
     from nasbench.spaces import load_space
@@ -162,29 +162,29 @@ def run_fit_study(request: FitConfig, path: Path, as_json: bool, plan_only: bool
 
     began = time.monotonic()
     signal.signal(signal.SIGTERM, as_interrupt)
-    wanted, profile = request.device.resolve()
-    task = prepare_fit(request, wanted if request.latency else None)
-    if request.latency:
-        task = task if profile is None else task.predicting(profile)
+    wanted, profile = config.device.resolve()
+    problem = open_fit_problem(config, wanted if config.latency else None)
+    if config.latency:
+        problem = problem if profile is None else problem.predicting(profile)
     elif (known := profile or stored_profile(wanted)) is not None:
-        task = replace(task, beside=Predictor(known))
+        problem = replace(problem, beside=Predictor(known))
     with Reporter() as reporter:
         if plan_only:
-            if task.device is not None and task.predictor is None:
-                task = task.predicting(obtain_profile(task.device, load_space("mbconv"), reporter))
-            made, items = plan_fit(task, reporter, None, time.monotonic() - began)
+            if problem.device is not None and problem.predictor is None:
+                problem = problem.predicting(obtain_profile(problem.device, load_space("mbconv"), reporter))
+            made, items = plan_fit(problem, reporter, None, time.monotonic() - began)
             if as_json:
                 show_json(asdict(made))
             else:
-                show_fit_plan(task, made, items)
+                show_fit_plan(problem, made, items)
             return
         show = (lambda *_: None) if as_json else show_fit_plan
-        outcome = run_fit(task, path, reporter, show, time.monotonic() - began)
+        outcome = run_fit(problem, path, reporter, show, time.monotonic() - began)
     save_fit(open_study(path))
     if as_json:
         show_json({"path": str(path), **json.loads((path / FIT_FILE).read_text())})
     else:
-        show_fit(request, outcome, time.monotonic() - began)
+        show_fit(config, outcome, time.monotonic() - began)
 
 
 def _family(

@@ -45,7 +45,7 @@ def winner_of(study: Path) -> Genotype:
 
     Raises:
         GenotypeError: it has none.
-        StudyError: its words may not be loaded; see `load_kept`.
+        StudyError: its words may not be loaded; see `load_stored_plugins`.
     """
     best = study / "best" / "genotype.yaml"
     if not best.exists():
@@ -53,11 +53,11 @@ def winner_of(study: Path) -> Genotype:
     try:
         return Genotype.from_yaml(best)
     except GenotypeError:
-        from nasbench.study.plugins import load_kept
+        from nasbench.study.plugins import load_stored_plugins
 
         if not (study / "study.yaml").is_file():
             raise
-        load_kept(study)
+        load_stored_plugins(study)
         return Genotype.from_yaml(best)
 
 

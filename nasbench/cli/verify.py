@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasbench.cli.shared import JSON, MISSED, say, show_json, table
-from nasbench.cli.text.progress import Reporter
 from nasbench.errors import DeviceError
+from nasbench.progress import Reporter
 
 if TYPE_CHECKING:
     from nasbench.latency import Measurement

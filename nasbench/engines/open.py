@@ -1,88 +1,62 @@
-"""The engine that a request names, and whether there is room for its trials."""
+"""The engine that a configuration names, and whether there is room for its trials."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
 
 from nasbench.engines.base import MAX_WORKERS, Engine
 from nasbench.engines.config import EngineConfig
+from nasbench.engines.file_transfer import FolderArgument
 from nasbench.engines.gpus import GpuSlots, visible_gpus
 from nasbench.errors import StudyError
-
-if TYPE_CHECKING:
-    from nasbench.training.recipe import Recipe
+from nasbench.evaluate.base import Evaluator, call_directory, in_directory
 
 
-class Training(Protocol):
-    """What a request says of its trials; see `Request`."""
-
-    @property
-    def engine(self) -> EngineConfig: ...
-    @property
-    def workers(self) -> int: ...
-    @property
-    def data(self) -> str: ...
-    @property
-    def data_root(self) -> str | None: ...
-    @property
-    def recipe(self) -> Recipe: ...
-    @property
-    def seed(self) -> int: ...
-
-
-def room_for(choice: EngineConfig) -> int:
+def room_for(config: EngineConfig) -> int:
     """How many trials at a time this machine has room for; a cluster says so itself, and lowers this number."""
-    if choice.address is not None:
+    if config.address is not None:
         return MAX_WORKERS
-    jobs = max(1, int(len(os.sched_getaffinity(0)) / choice.cpus))
-    return max(1, min(jobs, GpuSlots(visible_gpus(), choice.gpus).seats)) if choice.gpus else jobs
+    jobs = max(1, int(len(os.sched_getaffinity(0)) / config.cpus))
+    return max(1, min(jobs, GpuSlots(visible_gpus(), config.gpus).seats)) if config.gpus else jobs
 
 
-def check_room(choice: EngineConfig, workers: int) -> None:
+def check_room(config: EngineConfig, workers: int) -> None:
     """See, before anything takes time, that this machine has what trials ask for; a cluster says so when it is joined.
 
     Raises:
         StudyError: it has not.
     """
     cores = len(os.sched_getaffinity(0))
-    if choice.address is None and choice.cpus > cores:
-        raise StudyError(f"a trial needs {choice.cpus:g} CPUs and this machine has {cores}; ask for less with --cpus-per-trial")
-    if choice.address is None and choice.gpus:
-        GpuSlots(visible_gpus(), choice.gpus).check(workers if choice.name == "local" else 1)
+    if config.address is None and config.cpus > cores:
+        raise StudyError(f"a trial needs {config.cpus:g} CPUs and this machine has {cores}; ask for less with --cpus-per-trial")
+    if config.address is None and config.gpus:
+        GpuSlots(visible_gpus(), config.gpus).check(workers if config.name == "local" else 1)
 
 
-def open_engine(request: Training, evaluate: Callable[[Any], Any], say: Callable[[str], None]) -> Engine:
-    """An engine with the request's workers, ready; a context manager that ends with what runs.
+def open_engine(config: EngineConfig, workers: int, evaluator: Evaluator, say: Callable[[str], None]) -> Engine:
+    """An engine that can evaluate, ready; a context manager that ends with everything that it runs.
 
     Raises:
-        StudyError: there is no such engine here, or it has not what a trial needs.
+        StudyError: there is no such engine here, or it lacks what a trial needs.
         DataError: the images, which a cluster is given, cannot be read.
     """
-    choice, modules = request.engine, ("torch", "nasbench.evaluate.train", evaluate.__module__)
-    if choice.name == "local":
+    modules = ("nasbench.evaluate.base", *evaluator.modules)
+    if config.name == "local":
         from nasbench.engines.local.engine import LocalEngine
 
-        return LocalEngine(request.workers, preload=modules, gpus=GpuSlots(visible_gpus(), choice.gpus) if choice.gpus else None)
-    from nasbench.engines.file_transfer import FolderArgument
+        return LocalEngine(workers, preload=modules, gpus=GpuSlots(visible_gpus(), config.gpus) if config.gpus else None)
     from nasbench.engines.ray.engine import RayEngine
-    from nasbench.evaluate.train import folder_of, in_folder
-    from nasbench.training.data import load_images
-    from nasbench.training.shared_images import give_images, pack
 
-    root = Path(request.data_root) if request.data_root else None
-    size = request.recipe.decoded_size
-    packed = pack(load_images(request.data, root, size=size), (request.data, request.data_root, size))
+    shared = evaluator.worker_data()
     return RayEngine(
-        request.workers,
+        workers,
         preload=modules,
-        cpus=choice.cpus,
-        gpus=choice.gpus,
-        address=choice.address,
-        prepare=(give_images, packed),
-        prepare_bytes=packed.bytes,
-        carrier=FolderArgument(folder_of, in_folder),
+        cpus=config.cpus,
+        gpus=config.gpus,
+        address=config.address,
+        prepare=None if shared is None else (shared.receive, shared.data),
+        prepare_bytes=0 if shared is None else shared.bytes,
+        carrier=FolderArgument(call_directory, in_directory),
         say=say,
     )

@@ -21,12 +21,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, get_args
+from typing import Any, Literal, NamedTuple, Protocol, cast, get_args
 
 from nasbench.errors import NasbenchError, StudyError, nearest
 from nasbench.genotype import Genotype
 from nasbench.plugins import Plugin, use_plugin
 from nasbench.registry import Registry
+
+CHECKPOINT = "checkpoint.bin"  # in a trial's directory: what an evaluation that stopped before its end continues from
 
 Status = Literal["ok", "infeasible", "diverged", "failed"]
 
@@ -220,7 +222,7 @@ def evaluator(definition: Any) -> Any:
         StudyError: the name is taken.
     """
     if inspect.isclass(definition):
-        EVALUATORS.register(getattr(definition, "name", definition.__name__.lower()), definition, definition)
+        EVALUATORS.register(getattr(definition, "name", definition.__name__.lower()), cast(EvaluatorFactory, definition), definition)
     else:
         EVALUATORS.register(definition.__name__, lambda context: FunctionEvaluator(context, definition), definition)
     return definition

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -18,6 +18,7 @@ from torch import nn
 
 from nasbench.errors import GenotypeError
 from nasbench.evaluate.base import (
+    CHECKPOINT,
     EvaluateAll,
     Evaluation,
     EvaluationContext,
@@ -43,7 +44,7 @@ from nasbench.training.trainer import Epoch, evaluate, train
 VALIDATION = 0.2  # share of the training images that is kept for validation; the same for every trial of a study
 PROBE_IMAGES = 512  # of the short training that tells how long a whole one takes
 RESULT = "result.json"
-CHECKPOINT = "checkpoint.bin"
+WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +100,8 @@ class TrainEvaluator(Evaluator):
     """Trains each network by one recipe, and names validation images that no network was trained on."""
 
     context: EvaluationContext
-    name: ClassVar[str] = "train"
-    modules: ClassVar[tuple[str, ...]] = ("torch", __name__)
+    name = "train"
+    modules = ("torch", __name__)
 
     @property
     def data(self) -> EvaluationData:
@@ -108,7 +109,8 @@ class TrainEvaluator(Evaluator):
         return _described(c.data, c.data_root, self._size)
 
     def evaluate(self, genotype: Genotype, fidelity: Fidelity, seed: int, directory: Path) -> Evaluation:
-        return as_evaluation(evaluate_training(self.task(genotype, fidelity, seed, directory)))
+        result = as_evaluation(evaluate_training(self.task(genotype, fidelity, seed, directory)))
+        return replace(result, artefacts={"weights": WEIGHTS}) if fidelity.final and result.status == "ok" else result
 
     def task(self, genotype: Genotype, fidelity: Fidelity, seed: int, directory: Path) -> TrainTask:
         """The training that an evaluation is."""
@@ -276,7 +278,7 @@ def _trained(task: TrainTask, images: Images, recipe: Recipe, folder: Path) -> d
     if task.test and result.status == "ok":
         record["test_accuracy"] = evaluate(net, images.test, recipe, shape=shape, statistics=result.statistics, device=task.device)
     if task.save_weights and result.status == "ok":
-        write_atomic(folder / "weights.safetensors", save(weights))
+        write_atomic(folder / WEIGHTS, save(weights))
     return record
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from nasbench.engines.config import EngineConfig
 from nasbench.errors import StudyError
+from nasbench.evaluate import EvaluationContext
 from nasbench.genotype import Genotype
 from nasbench.latency import DeviceConfig
+from nasbench.plugins import Plugin
 from nasbench.search.config import short_name
 from nasbench.training.recipe import PROXY, Recipe
 
@@ -48,6 +50,18 @@ class FitConfig:
         for name, value, low, high in (("--jobs", self.workers, 1, 1024), ("--divisor", self.divisor, 1, 256)):
             if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
                 raise StudyError(f"{name} is a whole number from {low} to {high}; got {value!r}")
+
+    def context(self, plugins: tuple[Plugin, ...] = ()) -> EvaluationContext:
+        """What the evaluator has to know."""
+        return EvaluationContext(
+            data=self.data,
+            data_root=self.data_root,
+            recipe=self.recipe.to_dict(),
+            split_seed=self.seed,
+            threads=self.engine.threads,
+            device=self.engine.trains_on,
+            plugins=plugins,
+        )
 
     def command(self, images: str, device: str | None, plugins: Mapping[str, str]) -> dict[str, Any]:
         """As `study.yaml` keeps it; two requests with the same command are the same study."""

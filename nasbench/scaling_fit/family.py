@@ -13,12 +13,12 @@ from nasbench.errors import GenotypeError, LimitError
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, cost, digest
 from nasbench.latency import Device, Measurement, Prediction, Predictor, make_card, save_card
+from nasbench.latency.contract import keeps_limit
 from nasbench.scaling import Law, scale
 from nasbench.scaling.law import MAX_PHI, Factors
 from nasbench.scaling.scale import SIDE_STEP, SMALL_SIDE, scaled_side
-from nasbench.search.finalists import NOISY_SESSIONS
+from nasbench.search.final.finalists import NOISY_SESSIONS
 from nasbench.search.measuring import Measure
-from nasbench.search.winner import keeps
 from nasbench.study.measurements import Measured, Measurements
 
 LEAST_USED = 0.85  # of a target
@@ -151,7 +151,7 @@ class Finder:
                     found[member.target_ms] = member
                     continue
                 again = self._second(member)
-                if keeps(again, member.target_ms) and again.median_ms >= LEAST_USED * member.target_ms:
+                if keeps_limit(again, member.target_ms) and again.median_ms >= LEAST_USED * member.target_ms:
                     found[member.target_ms] = replace(member, again=again)
                 else:
                     self.say(f"{member.target_ms:g} ms: measured again, {again}: another takes its place")
@@ -164,7 +164,7 @@ class Finder:
         good = []
         for c in self.several:
             again, m = self.kept.find(c.digest, SECOND), self.kept.find(c.digest, FIRST)
-            if again is not None and keeps(again, target) and again.median_ms >= LEAST_USED * target:
+            if again is not None and keeps_limit(again, target) and again.median_ms >= LEAST_USED * target:
                 good.append(Member(target, c, m, again))
         return max(good, key=lambda member: member.used, default=None)
 
@@ -196,7 +196,7 @@ class Finder:
             for t, pick in picks.items():
                 tried[t].add(pick.digest)
                 m = self.kept.find(pick.digest, FIRST)
-                if m is not None and keeps(m, t) and m.median_ms >= LEAST_USED * t:
+                if m is not None and keeps_limit(m, t) and m.median_ms >= LEAST_USED * t:
                     found[t] = Member(t, pick, m)
         return [found.get(t) or Member(t, why=f"none of {SEARCHES} measured networks keeps it and uses {LEAST_USED:.0%}") for t in targets]
 

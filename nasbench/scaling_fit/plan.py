@@ -13,7 +13,7 @@ from nasbench.errors import StudyError
 from nasbench.genotype import Genotype
 from nasbench.scaling_fit.directions import AXES, curves, lattice
 from nasbench.scaling_fit.problem import FitProblem
-from nasbench.search.plan import STARTING_S, time_training
+from nasbench.search.plan import STARTING_S, seconds_per_evaluation
 
 GROWTH = 2.0  # of the cost: what the coefficients are for
 DIRECTIONS = len(curves((1 / 3, 1 / 3, 1 / 3)))
@@ -80,13 +80,13 @@ class FitPlan:
             raise StudyError(f"a fit keeps its plan in {path}; it cannot be read ({error}); restore it, or choose another --name") from None
 
 
-def make_plan(task: FitProblem, engine: Engine, base_cost: float, time_left_s: float, networks: Mapping[str, list[Genotype]]) -> FitPlan:
+def make_plan(problem: FitProblem, engine: Engine, base_cost: float, time_left_s: float, networks: Mapping[str, list[Genotype]]) -> FitPlan:
     """Time the trainer on the networks, named by size (1, 2 and the largest), then see what fits into `time_left_s`.
 
     Raises:
         StudyError: not even the smallest plan does.
     """
-    timed = {float(size): _seconds(task, engine, several) for size, several in networks.items()}
+    timed = {float(size): _seconds(problem, engine, several) for size, several in networks.items()}
     seconds = {f"{size:g}": _between(timed, size) for size in (1.0, *_sizes(3))}
     workers = engine.workers  # a cluster may have room for fewer than were asked for
     left = SPARE * time_left_s * workers
@@ -97,13 +97,13 @@ def make_plan(task: FitProblem, engine: Engine, base_cost: float, time_left_s: f
         seeds = min(MOST_SEEDS, int(rest / (points * seconds["2"])))
         if seeds >= FEWEST_SEEDS:
             whole = (points * seeds * seconds["2"] + _curves_s(sizes, curve_seeds, seconds)) / workers
-            kind = "latency" if task.request.latency else "MACs"
+            kind = "latency" if problem.config.latency else "MACs"
             return FitPlan(kind, base_cost, parts, points, seeds, sizes, curve_seeds, seconds, workers, whole)
         needed = (points * FEWEST_SEEDS * seconds["2"] + _curves_s(sizes, curve_seeds, seconds)) / workers / SPARE
     raise StudyError(
-        f"a fit of {task.base.name} takes at least {math.ceil(needed / 60)} min here, since a training of twice its cost takes "
+        f"a fit of {problem.base.name} takes at least {math.ceil(needed / 60)} min here, since a training of twice its cost takes "
         f"{seconds['2']:.0f} s; {time_left_s / 60:.0f} min are left; allow more --time, or fit a smaller network, such as one from "
-        f"`nasbench scale {task.request.network} --width 0.5 --out small.yaml`, or a quicker --recipe"
+        f"`nasbench scale {problem.config.network} --width 0.5 --out small.yaml`, or a quicker --recipe"
     )
 
 
@@ -125,8 +125,8 @@ def _curves_s(sizes: tuple[float, ...], seeds: int, seconds: Mapping[str, float]
     return seeds * (seconds["1"] + DIRECTIONS * sum(seconds[f"{size:g}"] for size in sizes))
 
 
-def _seconds(task: FitProblem, engine: Engine, networks: list[Genotype]) -> float:
-    own, _ = time_training(networks, len(networks), task.training, task.train_images, task.evaluate, engine)
+def _seconds(problem: FitProblem, engine: Engine, networks: list[Genotype]) -> float:
+    own, _ = seconds_per_evaluation(problem.evaluator, networks, (), engine)
     return own + STARTING_S
 
 

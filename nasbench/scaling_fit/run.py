@@ -28,15 +28,16 @@ from nasbench.scaling_fit.problem import FitProblem
 from nasbench.scaling_fit.sizing import sizing
 from nasbench.scaling_fit.surface import FEWEST, Fit, fit_surface
 from nasbench.search.device_profile import obtain_profile, studied_profile
-from nasbench.search.loop import COUNTED, Arm, Listener, work
-from nasbench.search.plan import Clock
-from nasbench.search.recording import teller
+from nasbench.search.loop import run_phases
+from nasbench.search.reporting import Failures, Listener, describe_trial
+from nasbench.search.running_phase import COUNTED, Queue, RunningPhase, ToTheEnd
+from nasbench.search.time_budget import Clock
 from nasbench.spaces import load_space
 from nasbench.study.directory import CANDIDATES_FILE, FIT_FILE, PROFILE_FILE, StudyDirectory
 from nasbench.study.ledger import Ledger
 from nasbench.study.measurements import MEASUREMENTS_FILE, Measurements
-from nasbench.study.phase import Asked, Phase
-from nasbench.study.plugins import keep, named
+from nasbench.study.phase import Phase
+from nasbench.study.plugins import plugins_of_study, store_plugins
 from nasbench.study.trial import Trial, plain
 
 GRID, CURVES = "grid", "curves"  # the two phases
@@ -65,20 +66,22 @@ class FitOutcome:
     off: float
 
 
-def plan_fit(task: FitProblem, listener: Listener, kept: Measurements | None, elapsed_s: float = 0.0) -> tuple[FitPlan, list[Item]]:
+def plan_fit(problem: FitProblem, listener: Listener, kept: Measurements | None, elapsed_s: float = 0.0) -> tuple[FitPlan, list[Item]]:
     """Find the networks of the lattice, time the trainer, and see what fits into the time.
 
     Raises:
         NasbenchError: a network that cannot grow, too little time, or an engine that cannot run a trial.
     """
-    with open_engine(task.request, task.evaluate, listener.say) as engine:
-        return _plan(task, engine, listener, kept, elapsed_s)
+    with open_engine(problem.config.engine, problem.config.workers, problem.evaluator, listener.say) as engine:
+        return _plan(problem, engine, listener, kept, elapsed_s)
 
 
-def _plan(task: FitProblem, engine: Engine, listener: Listener, kept: Measurements | None, elapsed_s: float) -> tuple[FitPlan, list[Item]]:
+def _plan(
+    problem: FitProblem, engine: Engine, listener: Listener, kept: Measurements | None, elapsed_s: float
+) -> tuple[FitPlan, list[Item]]:
     clock = Clock(elapsed_s)
     listener.stage("finding networks of twice the cost")
-    found = sizing(task, kept, listener.say)
+    found = sizing(problem, kept, listener.say)
     predicted = found.growth
     listener.stage("timing the trainer")
     _, twice, most = timed_sizes()
@@ -86,14 +89,14 @@ def _plan(task: FitProblem, engine: Engine, listener: Listener, kept: Measuremen
         size: [Genotype.from_yaml(predicted.nearest(shares, float(size)).genotype) for shares in AXES.values()]
         for size in (f"{twice:g}", f"{most:g}")
     }
-    made = make_plan(task, engine, predicted.cost(task.base), task.request.time_s - clock(), {"1": [task.base], **networks})
+    made = make_plan(problem, engine, predicted.cost(problem.base), problem.config.time_s - clock(), {"1": [problem.base], **networks})
     listener.stage("finding networks of twice the cost")
     items = find_items(found, [("lattice", shares, GROWTH) for shares in lattice(made.parts)])
     return replace(made, base_cost=found.base_cost), items
 
 
 def run_fit(
-    task: FitProblem,
+    problem: FitProblem,
     path: Path,
     listener: Listener,
     show_plan: Callable[[FitProblem, FitPlan, Sequence[Item]], None],
@@ -105,54 +108,54 @@ def run_fit(
         NasbenchError: see `StudyDirectory.create`; too little time; trials that all fail for one reason.
     """
     clock = Clock(elapsed_s)
-    plugins = named(path, task.plugins)
-    device = None if task.device is None else task.device.key
-    command = task.request.command(task.images, device, {name: p.sha256 for name, p in plugins.items()})
+    plugins = plugins_of_study(path, problem.plugins)
+    device = None if problem.device is None else problem.device.key
+    command = problem.config.command(problem.evaluator.data.fingerprint, device, {name: p.sha256 for name, p in plugins.items()})
     more = {"plugin_paths": {name: str(Path(p.path).resolve()) for name, p in plugins.items()}} if plugins else {}
     with (
         StudyDirectory.create(path, command, may_change=MAY_CHANGE, more=more) as folder,
-        open_engine(task.request, task.evaluate, listener.say) as engine,
+        open_engine(problem.config.engine, problem.config.workers, problem.evaluator, listener.say) as engine,
     ):
         try:
-            task, made, items = _planned(task, folder, engine, listener, clock)
+            problem, made, items = _planned(problem, folder, engine, listener, clock)
         except NasbenchError:
             folder.discard()
             raise
-        keep(folder.path, plugins)
-        show_plan(task, made, items)
+        store_plugins(folder.path, plugins)
+        show_plan(problem, made, items)
         with Ledger.open(folder) as ledger:
-            return _Fitting(task, folder, engine, made, items, listener, clock, ledger).run()
+            return _Fitting(problem, folder, engine, made, items, listener, clock, ledger).run()
 
 
 def _planned(
-    task: FitProblem, folder: StudyDirectory, engine: Engine, listener: Listener, clock: Clock
+    problem: FitProblem, folder: StudyDirectory, engine: Engine, listener: Listener, clock: Clock
 ) -> tuple[FitProblem, FitPlan, list[Item]]:
-    """The task with its device profiled, the plan and the lattice's networks; a fit that goes on does as it began."""
+    """The problem with its device profiled, the plan and the lattice's networks; a fit that goes on does as it began."""
     stored = folder.path / "plan.json"
     if stored.exists():
-        task = task.predicting(studied_profile(folder.path)) if task.device is not None else task
-        return task, FitPlan.from_json(stored), read_items(folder.path / CANDIDATES_FILE)[GRID]
-    if task.device is not None and task.predictor is None:
-        task = task.predicting(obtain_profile(task.device, load_space(SPACE), listener))
-    made, items = _plan(task, engine, listener, _kept(task, folder), clock())
-    if task.predictor is not None:
-        save_profile(task.predictor.profile, folder.path / PROFILE_FILE)
+        problem = problem.predicting(studied_profile(folder.path)) if problem.device is not None else problem
+        return problem, FitPlan.from_json(stored), read_items(folder.path / CANDIDATES_FILE)[GRID]
+    if problem.device is not None and problem.predictor is None:
+        problem = problem.predicting(obtain_profile(problem.device, load_space(SPACE), listener))
+    made, items = _plan(problem, engine, listener, _kept(problem, folder), clock())
+    if problem.predictor is not None:
+        save_profile(problem.predictor.profile, folder.path / PROFILE_FILE)
     write_items(folder.path / CANDIDATES_FILE, {GRID: items})
     write_atomic(stored, made.to_json())
-    return task, made, items
+    return problem, made, items
 
 
-def _kept(task: FitProblem, folder: StudyDirectory) -> Measurements | None:
-    if task.predictor is None:
+def _kept(problem: FitProblem, folder: StudyDirectory) -> Measurements | None:
+    if problem.predictor is None:
         return None
-    return Measurements(folder.path / MEASUREMENTS_FILE, task.predictor.profile.anchor_ms)
+    return Measurements(folder.path / MEASUREMENTS_FILE, problem.predictor.profile.anchor_ms)
 
 
 @dataclass
 class _Fitting:
     """The trials of one fit, and what they say."""
 
-    task: FitProblem
+    problem: FitProblem
     folder: StudyDirectory
     engine: Engine
     made: FitPlan
@@ -162,7 +165,7 @@ class _Fitting:
     ledger: Ledger
 
     def run(self) -> FitOutcome:
-        seed = self.task.request.seed
+        seed = self.problem.config.seed
         phases = [self.ledger.phase(name, ("maximize",), None, seed + i) for i, name in enumerate((GRID, CURVES))]
         before = sum(t.seconds or 0.0 for phase in phases for t in phase.records()) / self.made.workers
         self.engine.time_limit_s = max(300.0, 20 * max(self.made.seconds.values()))
@@ -172,8 +175,8 @@ class _Fitting:
         if CURVES not in stored:
             self._train(phases[0], grid, max(1 + len(self.lattice), FEWEST + 1), before, self.made.curves_s)
             fit, _ = self._fitted(phases[0])
-            found = sizing(self.task, _kept(self.task, self.folder), self.listener.say)
-            if self.task.request.latency:
+            found = sizing(self.problem, _kept(self.problem, self.folder), self.listener.say)
+            if self.problem.config.latency:
                 self.listener.stage("finding networks for the curves")
             wanted = [(name, shares, size) for size in self.made.sizes for name, shares in curves(fit.shares).items()]
             stored = {GRID: self.lattice, CURVES: find_items(found, wanted)}
@@ -191,45 +194,46 @@ class _Fitting:
         return outcome
 
     def _base(self) -> Candidate:
-        g = self.task.base
+        g = self.problem.base
         counted = cost(g)
-        name = self.task.growth().candidate(NOBODY, 1.0, g).digest
+        name = self.problem.growth().candidate(NOBODY, 1.0, g).digest
         return Candidate(NOBODY, 1.0, g.to_yaml(), name, counted.macs, counted.params, g.input[1], 1.0, 1.0, NOBODY)
 
     def _train(self, phase: Phase, queue: Sequence[Item], least: int, before: float, after_s: float) -> None:
         """Train the items of the queue, trial n the n-th, until all are done or time is up; at least `least`."""
-        left = phase.unfinished()
-        kept = _kept(self.task, self.folder)
-        measured, beside = sizing(self.task, kept, self.listener.say).milliseconds, self.task.beside
+        kept = _kept(self.problem, self.folder)
+        measured, beside = sizing(self.problem, kept, self.listener.say).milliseconds, self.problem.beside
+        failures = Failures()
 
         def milliseconds(g: Genotype, c: Candidate) -> float | None:
             return beside.predict(g).ms if beside is not None else measured(c)
 
-        def draw(_: int) -> Asked | None:
-            if left:
-                return left.pop(0)
-            return phase.enter(Genotype.from_yaml(queue[len(phase)].candidate.genotype)) if len(phase) < len(queue) else None
+        def complete(trial: Trial, result: dict[str, Any]) -> dict[str, Any]:
+            item = queue[trial.number]
+            values = {"values": [result["accuracy"]]} if result.get("status") == "ok" else {}
+            return result | as_record(item, milliseconds(trial.network, item.candidate)) | values
 
-        def record(asked: Asked, told: dict[str, Any]) -> dict[str, Any]:
-            item = queue[asked.number]
-            return (
-                told
-                | as_record(item, milliseconds(asked.genotype, item.candidate))
-                | ({"values": [told["accuracy"]]} if told.get("status") == "ok" else {})
-            )
+        def report(_: RunningPhase, trial: Trial) -> None:
+            failures.note(trial)
+            self.listener.step(describe_trial(trial))
 
         def late() -> bool:
             one = after_s + self.made.seconds[f"{GROWTH:g}"]
-            return arm.done >= least and before + self.clock() + one > self.task.request.time_s
+            return running.done >= least and before + self.clock() + one > self.problem.config.time_s
 
-        arm = Arm(phase, len(queue), draw, self._task, record, self.made.workers)
+        running = RunningPhase(
+            phase,
+            wanted=len(queue),
+            candidates=Queue(phase, [Genotype.from_yaml(item.candidate.genotype) for item in queue]),
+            complete=complete,
+            directory=self.folder.trial_directory,
+            parallel=self.made.workers,
+            schedule=ToTheEnd(phase),
+        )
         self.listener.stage(f"training: {phase.name}", len(queue))
-        for _ in range(arm.done):
+        for _ in range(running.done):
             self.listener.step()
-        work(self.engine, [arm], self.task.evaluate, teller(self.listener), late)
-
-    def _task(self, asked: Asked) -> Any:
-        return self.task.training(asked.genotype, str(self.folder.trial_folder(asked.phase, asked.number)), asked.seed)
+        run_phases([running], self.problem.evaluator, self.engine, report, late)
 
     def _fitted(self, phase: Phase) -> tuple[Fit, float]:
         """The surface of the lattice's trials, and the mean gain of a doubling, by which small deviations in cost are corrected."""
@@ -238,20 +242,20 @@ class _Fitting:
         trials = [t for t in good if t.more["direction"] != BASE]
         if not starts or not trials:
             raise StudyError(_nothing(phase, self.folder.path))
-        return fit_trials(trials, mean(starts), self.task.request.latency, self.task.request.seed)
+        return fit_trials(trials, mean(starts), self.problem.config.latency, self.problem.config.seed)
 
     def _latencies(self) -> str | None:
         """Where the latencies of the trials come from, in words; None where there are none."""
-        if self.task.beside is not None:
-            return f"predicted for {self.task.beside.profile.device}"
-        if self.task.device is None:
+        if self.problem.beside is not None:
+            return f"predicted for {self.problem.beside.profile.device}"
+        if self.problem.device is None:
             return None
-        return f"{'predicted for' if self.task.measurer(self.listener.say) is None else 'measured on'} {self.task.device}"
+        return f"{'predicted for' if self.problem.measurer(self.listener.say) is None else 'measured on'} {self.problem.device}"
 
     def _report(self, outcome: FitOutcome) -> dict[str, Any]:
         made, fit = self.made, outcome.fit
         return {
-            "network": self.task.base.name,
+            "network": self.problem.base.name,
             "latencies": self._latencies(),
             "cost": made.cost,
             "base_cost": made.base_cost,

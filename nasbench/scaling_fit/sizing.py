@@ -92,15 +92,15 @@ class Sizing:
             raise DeviceError("a latency that doubles has to be measured; this machine is too noisy; stop other work, then go on")
 
 
-def sizing(task: FitProblem, kept: Measurements | None, say: Callable[[str], None]) -> Sizing:
-    """For the task's cost.
+def sizing(problem: FitProblem, kept: Measurements | None, say: Callable[[str], None]) -> Sizing:
+    """For the problem's cost.
 
     Raises:
         StudyError: latency is the cost, and the device was not profiled.
     """
-    if not task.request.latency:
-        return Sizing(task.growth(), None, None, say)
-    if task.predictor is None:
-        raise StudyError("a fit under latency needs a predictor; give the task a profile with `predicting`")
-    predict = task.predictor.predict
-    return Sizing(task.growth(lambda g: predict(g).ms), task.measurer(say), kept, say)
+    if not problem.config.latency:
+        return Sizing(problem.growth(), None, None, say)
+    if problem.predictor is None:
+        raise StudyError("a fit under latency needs a predictor; give the problem a profile with `predicting`")
+    predict = problem.predictor.predict
+    return Sizing(problem.growth(lambda g: predict(g).ms), problem.measurer(say), kept, say)

@@ -1,4 +1,4 @@
-"""What was asked of a search: the command as data."""
+"""The configuration of a search: the command as data."""
 
 from __future__ import annotations
 
@@ -9,48 +9,53 @@ from typing import Any
 
 from nasbench.engines.config import EngineConfig
 from nasbench.errors import LimitError, StudyError
+from nasbench.evaluate.base import EvaluationContext
 from nasbench.genotype.units import show_count, show_memory
 from nasbench.latency import DeviceConfig
+from nasbench.plugins import Plugin
 from nasbench.search.limits import Limits
 from nasbench.search.reward import Mode, check_mode
 from nasbench.search.rungs import ALL_AT_ONCE, ETA, Rungs
 from nasbench.spaces import Space
 from nasbench.training.recipe import PROXY, Recipe
 
-VALIDATION = 0.2  # share of the training images kept aside; the same for every trial of a study
 KNOWN = ("mobilenet_v3_small", "mobilenet_v2", "mnasnet_a1")
 
-# They change how long a study takes and how much of it is done, not what any trial gives.
+# They change how long a study takes and how much of it is done, not the result of any trial.
 MAY_CHANGE = ("workers", "time_s", "engine")
+DEFAULTS = {"evaluator": "train"}  # of studies that were begun before other evaluators existed
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchConfig:
-    """A search, complete: the same request gives the same study.
+    """A search, complete: the same configuration gives the same study.
 
     Attributes:
         space: name or path, as given; limits: what a network may cost.
+        evaluator, evaluator_options: what evaluates networks, and its own options.
         data, data_root: as `load_images` takes them.
-        strategy, options: which strategy and its own options.
+        strategy, options: what proposes networks, and its own options.
         mode: of the reward.
-        trials: per arm; None lets the plan choose from `time_s`.
+        trials: of each phase; None lets the plan choose from `time_s`.
         time_s: seconds that the whole search may take.
         final_seeds: fresh seeds on which the finalists are compared.
-        known: networks to compare with; at least three.
+        known: known networks to compare with.
         workers: trials at a time.
-        device: that the latency limit is meant for.
+        device: the device that the latency limit is meant for.
         engine: what runs the trials, and what each trial is given.
-        rungs: epochs of the recipe after which successive halving chooses who goes on; none trains every trial at once.
+        rungs: epochs of the recipe after which successive halving chooses which trials continue; none trains every trial to the end.
 
     Raises:
         LimitError: a reward without the limit that it needs.
-        StudyError: a count out of its range, or rungs that do not end where the recipe does.
+        StudyError: a number out of its range, or rungs that do not end where the recipe does.
     """
 
     space: str
     limits: Limits
     data: str = "embedded"
     data_root: str | None = None
+    evaluator: str = "train"
+    evaluator_options: Mapping[str, Any] = field(default_factory=dict)
     strategy: str = "evolution"
     options: Mapping[str, Any] = field(default_factory=dict)
     mode: Mode = "hard"
@@ -68,7 +73,7 @@ class SearchConfig:
     def __post_init__(self) -> None:
         check_mode(self.mode)
         if self.mode == "soft" and self.limits.latency_ms is None:
-            raise LimitError("the soft reward needs a target; give --latency, such as --latency 20ms, or --reward hard or pareto")
+            raise LimitError("the soft reward needs a latency limit; give --latency, such as --latency 20ms, or --reward hard or pareto")
         if self.mode == "hard" and not self.limits.any:
             raise LimitError(
                 "the hard reward needs a limit; give --latency, such as --latency 20ms, or --macs, --params, --memory or --size, "
@@ -88,8 +93,25 @@ class SearchConfig:
                 f"{self.recipe.epochs}; give both the same"
             )
 
-    def command(self, space: Space, device: str, images: str, plugins: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """As `study.yaml` keeps it; two requests with the same command are the same study."""
+    def context(self, plugins: tuple[Plugin, ...] = ()) -> EvaluationContext:
+        """What the evaluator has to know."""
+        return EvaluationContext(
+            space=self.space,
+            data=self.data,
+            data_root=self.data_root,
+            recipe=self.recipe.to_dict(),
+            split_seed=self.seed,
+            threads=self.engine.threads,
+            device=self.engine.trains_on,
+            plugins=plugins,
+        )
+
+    def command(self, space: Space, device: str, data: str, plugins: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """As `study.yaml` stores it; two configurations with the same command are the same study.
+
+        Args:
+            device: its key; data: the fingerprint of what networks are evaluated on; plugins: sha256 by file name.
+        """
         return (
             ({"plugins": dict(plugins)} if plugins else {})
             | {
@@ -102,7 +124,8 @@ class SearchConfig:
                 "size_bytes": self.limits.size_bytes,
                 "data": self.data,
                 "data_root": self.data_root,
-                "images": images,
+                "images": data,
+                "evaluator": self.evaluator,
                 "strategy": self.strategy,
                 "options": dict(self.options),
                 "reward": self.mode,
@@ -118,19 +141,22 @@ class SearchConfig:
                 "engine": self.engine.to_json(),
                 **self.engine.decisive(),
             }
+            | ({"evaluator_options": dict(self.evaluator_options)} if self.evaluator_options else {})
             | ({"rungs": list(self.rungs.epochs), "eta": self.rungs.eta} if self.rungs else {})
         )
 
     @classmethod
     def from_command(cls, command: Mapping[str, Any]) -> SearchConfig:
-        """What `resume` asks again."""
+        """The configuration that a stored command stands for."""
         limits = Limits(**{f.name: command.get(f.name) for f in fields(Limits)})
         same = ("space", "data", "data_root", "strategy", "options", "seed", "trials", "final_seeds", "workers", "time_s")
         return cls(
             limits=limits,
             mode=command["reward"],
             known=tuple(command["known"]),
-            device=DeviceConfig.from_json(command.get("device_choice", {})),  # studies of older versions have none, and are refused later
+            evaluator=command.get("evaluator", DEFAULTS["evaluator"]),
+            evaluator_options=command.get("evaluator_options", {}),
+            device=DeviceConfig.from_json(command.get("device_choice", {})),  # older studies have none, and are refused later
             engine=EngineConfig.from_json(command.get("engine", {})),
             recipe=Recipe.from_dict(command["recipe"]),
             rungs=Rungs(tuple(command.get("rungs", ())), command.get("eta", ETA)),
@@ -138,7 +164,7 @@ class SearchConfig:
         )
 
     def name(self) -> str:
-        """The study's name where none is given: `mbconv-20ms`, and what is not as usual of device and data."""
+        """The default name of the study: `mbconv-20ms`, and what differs from the default of device, data and strategy."""
         parts = [short_name(self.space)]
         if self.limits.latency_ms is not None:
             parts.append(f"{self.limits.latency_ms:g}ms")
@@ -147,6 +173,7 @@ class SearchConfig:
         parts += [f"{show_memory(n)}-{unit}" for n, unit in sizes if n]
         parts += _device_words(self.device)
         parts += [short_name(self.data)] if self.data != "embedded" else []
+        parts += [self.evaluator] if self.evaluator != DEFAULTS["evaluator"] else []
         parts += [self.strategy] if self.strategy != "evolution" else []
         parts += [self.mode] if self.mode != "hard" else []
         parts += [f"eta{self.rungs.eta}"] if self.rungs else []
@@ -155,23 +182,23 @@ class SearchConfig:
 
 
 def _device_words(choice: DeviceConfig) -> list[str]:
-    """What differs from the usual device: `cuda`, `onnxruntime`, `1t`, `b8`, `bf16`, or a file's name."""
-    usual = DeviceConfig()
-    words = [short_name(choice.device.removesuffix(".json"))] if choice.device != usual.device else []
-    words += [choice.runtime] if choice.runtime not in (None, usual.runtime) else []
+    """What differs from the default device: `cuda`, `onnxruntime`, `1t`, `b8`, `bf16`, or a file's name."""
+    default = DeviceConfig()
+    words = [short_name(choice.device.removesuffix(".json"))] if choice.device != default.device else []
+    words += [choice.runtime] if choice.runtime not in (None, default.runtime) else []
     words += [f"{choice.threads}t"] if choice.threads is not None else []
-    words += [f"b{choice.batch}"] if choice.batch not in (None, usual.batch) else []
-    words += [choice.precision] if choice.precision not in (None, usual.precision) else []
-    return words + (["channels_last"] if choice.memory_format not in (None, usual.memory_format) else [])
+    words += [f"b{choice.batch}"] if choice.batch not in (None, default.batch) else []
+    words += [choice.precision] if choice.precision not in (None, default.precision) else []
+    return words + (["channels_last"] if choice.memory_format not in (None, default.memory_format) else [])
 
 
 def space_digest(space: Space) -> str:
-    """Changes with whatever can be drawn, so that a study is never continued in another space."""
-    said = repr((list(space.channels), list(space.resolution), space.styles, space.stem, space.stages, space.head, space.bounds))
-    return hashlib.sha256(said.encode()).hexdigest()[:12]
+    """Changes with everything that can be sampled, so that a study is never continued in another space."""
+    content = repr((list(space.channels), list(space.resolution), space.styles, space.stem, space.stages, space.head, space.bounds))
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def short_name(path: str) -> str:
-    """Of a path, or of any text, a part of a study's name."""
+    """A path, or any text, as a part of a study's name."""
     stem = path.rstrip("/").rsplit("/", 1)[-1].removesuffix(".yaml").removesuffix(".yml")
     return "".join(c if c.isalnum() or c in "._-" else "_" for c in stem).lstrip("._-") or "study"

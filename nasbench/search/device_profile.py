@@ -21,7 +21,7 @@ from nasbench.latency import (
     save_profile,
 )  # fmt: skip
 from nasbench.latency.runtimes.registry import RUNTIMES
-from nasbench.search.loop import Listener
+from nasbench.search.reporting import Listener
 from nasbench.spaces import Space
 from nasbench.study.directory import PROFILE_FILE
 from nasbench.zoo import known

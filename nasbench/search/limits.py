@@ -112,16 +112,19 @@ class Limits:
 
     def broken(self, metrics: Metrics) -> str:
         """The limits that a network breaks or may break, in words."""
-        how = "predicted" if metrics.measured is None else "measured"
-        far = "" if metrics.reliable else f" ({'; '.join(metrics.predicted.extrapolated)})"
+        m = metrics
+        how = "predicted" if m.measured is None else "measured"
+        far = "" if m.reliable else f" ({'; '.join(m.predicted.extrapolated)})"
+        interval = f"{m.latency_ms:.1f} ms [{m.low_ms:.1f}, {m.high_ms:.1f}] {how}{far}"
         shown = {
-            "latency": f"{metrics.latency_ms:.1f} ms [{metrics.low_ms:.1f}, {metrics.high_ms:.1f}] {how}{far}, the limit is {self.latency_ms or 0:g} ms",
-            "macs": f"{show_count(metrics.macs)} MACs, the limit is {show_count(self.macs or 0)}",
-            "params": f"{show_count(metrics.params)} parameters, the limit is {show_count(self.params or 0)}",
-            "memory": f"{show_memory(metrics.peak_bytes)} at the peak, the limit is {show_memory(self.memory_bytes or 0)}",
-            "size": f"a model of {show_memory(metrics.size_bytes)}, the limit is {show_memory(self.size_bytes or 0)}",
+            "latency": f"{interval}, the limit is {self.latency_ms or 0:g} ms",
+            "macs": f"{show_count(m.macs)} MACs, the limit is {show_count(self.macs or 0)}",
+            "params": f"{show_count(m.params)} parameters, the limit is {show_count(self.params or 0)}",
+            "memory": f"{show_memory(m.peak_bytes)} at the peak, the limit is {show_memory(self.memory_bytes or 0)}",
+            "size": f"a model of {show_memory(m.size_bytes)}, the limit is {show_memory(self.size_bytes or 0)}",
         }
-        return "; ".join(shown[name] for name, excess in self.excess(metrics).items() if excess > 0 or (name == "latency" and not metrics.reliable))
+        broken = [name for name, excess in self.excess(m).items() if excess > 0 or (name == "latency" and not m.reliable)]
+        return "; ".join(shown[name] for name in broken)
 
     def describe(self) -> str:
         parts = []

@@ -1,206 +1,216 @@
-"""A search from request to winner: plan, two arms of trials side by side, a last round. It can be killed at any moment."""
+"""A search from its configuration to the winner: plan, two phases side by side, a final round. It can be killed at any moment."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from nasbench.engines.base import Engine
-from nasbench.engines.open import open_engine
-from nasbench.errors import LimitError, NasbenchError, StudyError
-from nasbench.files import write_atomic
-from nasbench.latency import save_profile
+from nasbench.errors import NasbenchError, StudyError
 from nasbench.search.candidate_filter import CandidateFilter
-from nasbench.search.config import MAY_CHANGE
-from nasbench.search.device_profile import obtain_profile, studied_profile
-from nasbench.search.final_round import FinalRound
-from nasbench.search.finalists import FinalResult
-from nasbench.search.loop import Arm, Listener, work
+from nasbench.search.config import DEFAULTS, MAY_CHANGE
+from nasbench.search.final.final_round import FINAL, FinalRound
+from nasbench.search.final.finalists import FinalResult
+from nasbench.search.final.winner import Choice, deliver
+from nasbench.search.loop import run_phases
 from nasbench.search.measuring import Measure
-from nasbench.search.plan import Clock, Pace, Plan, make_plan
+from nasbench.search.plan import Plan, engine_of, evaluate_all, planned
 from nasbench.search.problem import Problem
-from nasbench.search.recording import recorder, tasker, teller
+from nasbench.search.records import complete_record
+from nasbench.search.reporting import Failures, Listener, describe_trial
 from nasbench.search.reward import directions
-from nasbench.search.space_summary import SpaceSummary, survey
-from nasbench.search.successive_halving import Halving
-from nasbench.search.winner import Promise, deliver
-from nasbench.strategies import strategy
-from nasbench.study.directory import PROFILE_FILE, StudyDirectory
+from nasbench.search.running_phase import RunningPhase, Schedule, ToTheEnd
+from nasbench.search.successive_halving import SuccessiveHalving
+from nasbench.search.time_budget import Clock, TimeBudget
+from nasbench.strategies import make_strategy
+from nasbench.study.directory import StudyDirectory
 from nasbench.study.ledger import Ledger
 from nasbench.study.measurements import MEASUREMENTS_FILE, Measurements
 from nasbench.study.phase import Phase
-from nasbench.study.plugins import keep, named
+from nasbench.study.plugins import plugins_of_study, store_plugins
+from nasbench.study.trial import Trial
 
-UNTIL_LATE = 1_000_000
+SEARCH, RANDOM = "search", "random"  # the two phases
+UNTIL_TIME_IS_OVER = 1_000_000
+WEIGHTS = "weights.safetensors"
+
+ShowPlan = Callable[[Problem, Plan], None]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a search came to.
+    """The result of a search.
 
     Attributes:
         path: of the study.
-        standings: the last round, best first.
+        results: of the final round, best first.
         complete: whether every planned trial was done.
-        promise: the winner, who missed before it, and whether the machine was too noisy.
+        choice: the winner, who missed the limit before it, and whether the machine was too noisy.
     """
 
     path: Path
-    standings: list[FinalResult]
+    results: list[FinalResult]
     complete: bool
-    promise: Promise
+    choice: Choice
 
     @property
     def winner(self) -> FinalResult | None:
-        return self.promise.winner
+        return self.choice.winner
 
 
-def plan(task: Problem, listener: Listener, elapsed_s: float = 0.0) -> Plan:
-    """Survey the space and time the trainer.
+def run_search(problem: Problem, path: Path, listener: Listener, show_plan: ShowPlan, elapsed_s: float = 0.0) -> Outcome:
+    """Run the study at `path`, or resume it.
 
-    Raises:
-        LimitError: the limits cannot be met.
-        StudyError: the engine cannot run a trial.
-    """
-    with open_engine(task.request, task.evaluate, listener.say) as engine:
-        return _plan(task, engine, listener, elapsed_s)
-
-
-def _plan(task: Problem, engine: Engine, listener: Listener, elapsed_s: float) -> Plan:
-    listener.stage("looking at the space")
-    found = survey(task.space, task.decode, task.request.limits, task.figures, task.request.seed)
-    _see_fastest(task, found, listener)
-    listener.stage("timing the trainer")
-    r = task.request
-    return make_plan(
-        found,
-        list(task.known().values()),
-        task.training,
-        task.train_images,
-        task.evaluate,
-        engine,
-        trials=r.trials,
-        final_seeds=r.final_seeds,
-        time_left_s=r.time_s - elapsed_s,
-        rungs=r.rungs,
-    )
-
-
-def _see_fastest(task: Problem, found: SpaceSummary, listener: Listener) -> None:
-    """Measure the fastest network where no sample is surely inside: a limit that cannot be met is said before the search.
-
-    Raises:
-        LimitError: it is not.
-    """
-    limit, run = task.request.limits.latency_ms, task.measurer(listener.say)
-    if limit is None or found.inside or run is None or task.predictor is None:
-        return
-    listener.say(f"no sample is surely within {limit:g} ms: measuring the fastest network that was found")
-    m = run({"fastest": found.fastest})["fastest"].at_speed(task.predictor.profile.anchor_ms)
-    if m.low_ms > limit:
-        raise LimitError(
-            f"{limit:g} ms cannot be met in {task.space.name}: the fastest network that was found takes {m.median_ms:.3g} ms "
-            f"[{m.low_ms:.3g}, {m.high_ms:.3g}], measured; allow at least that, or choose a space with smaller networks"
-        )
-
-
-def search(task: Problem, path: Path, listener: Listener, show_plan: Callable[[Problem, Plan], None], elapsed_s: float = 0.0) -> Outcome:
-    """Run the study at `path`, or go on with it.
-
-    `elapsed_s` is what the caller already took of the request's time.
+    Args:
+        show_plan: called once the plan is made.
+        elapsed_s: what the caller has already used of the configuration's time.
 
     Raises:
         NasbenchError: see `StudyDirectory.create`; limits that cannot be met; trials that all fail for one reason.
     """
     clock = Clock(elapsed_s)
-    plugins = named(path, task.plugins)
-    command = task.request.command(task.space, task.device.key, task.images, {name: p.sha256 for name, p in plugins.items()})
+    plugins = plugins_of_study(path, problem.plugins)
+    data = problem.evaluator.data.fingerprint
+    command = problem.config.command(problem.space, problem.device.key, data, {name: p.sha256 for name, p in plugins.items()})
     more = {"plugin_paths": {name: str(Path(p.path).resolve()) for name, p in plugins.items()}} if plugins else {}
     with (
-        StudyDirectory.create(path, command, may_change=MAY_CHANGE, more=more) as folder,
-        open_engine(task.request, task.evaluate, listener.say) as engine,
+        StudyDirectory.create(path, command, may_change=MAY_CHANGE, defaults=DEFAULTS, more=more) as directory,
+        engine_of(problem, listener) as engine,
     ):
         try:
-            task, made = _planned(task, folder, engine, listener, clock)
+            problem, plan = planned(problem, directory, engine, listener, clock)
         except NasbenchError:
-            folder.discard()  # nothing was done yet: leave nothing behind
+            directory.discard()  # nothing was done yet: leave nothing behind
             raise
-        keep(folder.path, plugins)
-        show_plan(task, made)
-        with Ledger.open(folder) as ledger:
-            return _run(task, folder, ledger, engine, made, listener, clock)
+        store_plugins(directory.path, plugins)
+        show_plan(problem, plan)
+        evaluator = problem.evaluator.prepare(directory.path, evaluate_all(engine), listener.say)
+        with Ledger.open(directory) as ledger:
+            return _Search(replace(problem, evaluator=evaluator), directory, ledger, engine, plan, listener, clock).run()
 
 
-def _planned(task: Problem, folder: StudyDirectory, engine: Engine, listener: Listener, clock: Clock) -> tuple[Problem, Plan]:
-    """The task with its device profiled, and the plan; a study that goes on predicts and does as it began."""
-    stored = folder.path / "plan.json"
-    if stored.exists():
-        return task.predicting(studied_profile(folder.path)), Plan.from_json(stored)
-    if task.predictor is None:  # else the device came with its profile
-        task = task.predicting(obtain_profile(task.device, task.space, listener))
-    made = _plan(task, engine, listener, clock())
-    if task.predictor is not None:
-        save_profile(task.predictor.profile, folder.path / PROFILE_FILE)
-        task = task.predicting(studied_profile(folder.path))  # the file has fewer digits: predict as a study that goes on will
-    write_atomic(stored, made.to_json())
-    return task, made
+@dataclass
+class _Search:
+    """A search whose plan is made: its phases, the final round, the winner."""
 
+    problem: Problem
+    directory: StudyDirectory
+    ledger: Ledger
+    engine: Engine
+    plan: Plan
+    listener: Listener
+    clock: Clock
 
-def _run(task: Problem, folder: StudyDirectory, ledger: Ledger, engine: Engine, made: Plan, listener: Listener, clock: Clock) -> Outcome:
-    """The arms, the measuring, the last round, the promise."""
-    if task.predictor is None:
-        raise StudyError("a search needs a predictor; give the task a profile with `predicting`")
-    kept = Measurements(folder.path / MEASUREMENTS_FILE, task.predictor.profile.anchor_ms)
-    run = task.measurer(listener.say)
-    screens, arms = _arms(task, folder, ledger, made, kept, run, listener)
-    pace = Pace(made, task.request, clock, sum(t.seconds or 0.0 for arm in arms for t in arm.phase.records()))
-    last = FinalRound(task, folder, ledger, arms[0].phase, arms[1].phase, run, kept, listener)
+    def run(self) -> Outcome:
+        problem, listener = self.problem, self.listener
+        if problem.predictor is None:
+            raise StudyError("a search needs a predictor; give the problem a profile with `predicting`")
+        measurements = Measurements(self.directory.path / MEASUREMENTS_FILE, problem.predictor.profile.anchor_ms)
+        measure = problem.measurer(listener.say)
+        phases, filters = self._phases(measurements, measure)
+        final = FinalRound(problem, self.directory, self.ledger, phases[0].phase, phases[1].phase, measure, measurements, listener)
+        self.engine.time_limit_s = max(300.0, 20 * self.plan.seconds_per_trial)
+        self._evaluate(phases, filters, skip=final.begun())
+        results, choice = final.run(self.engine)
+        best = choice.winner
+        weights = self._weights(best) if best else None
+        deliver(self.directory.path, results, best, weights, problem.config.limits, problem.device)
+        complete = problem.config.trials is None or all(phase.left == 0 for phase in phases)
+        return Outcome(self.directory.path, results, complete, choice)
 
-    engine.time_limit_s = max(300.0, 20 * made.seconds_per_trial)
-    listener.stage("training", pace.outlook(arms)[0])
-    for _ in range(sum(arm.trainings for arm in arms)):
-        listener.step()
-    if not last.begun():
-        work(engine, arms, task.evaluate, teller(listener, lambda: pace.outlook(arms), pace.note), lambda: pace.late(arms))
-        for screen in screens:
-            screen.end()
-        for arm in arms:
-            if arm.halving is not None and (said := arm.halving.stop()):
-                listener.say(said)
-        if not any(t.standing for t in arms[0].phase.records()):
-            raise StudyError(_all_failed(arms[0].phase, folder.path))
-    ranked, found = last.hold(engine)
-    complete = task.request.trials is None or all(arm.left == 0 for arm in arms)
-    best = found.winner
-    weights = folder.trial_folder("final", best.trial) / "weights.safetensors" if best else None
-    deliver(folder.path, ranked, best, weights, task.request.limits, task.device)
-    return Outcome(folder.path, ranked, complete, found)
+    def _phases(self, measurements: Measurements, measure: Measure | None) -> tuple[list[RunningPhase], list[CandidateFilter]]:
+        """The search, serial, and random search with its own seeds; both have the same limits, evaluator and cost."""
+        config, filters, phases = self.problem.config, [], []
+        for name, parallel in ((SEARCH, max(1, self.plan.workers // 2)), (RANDOM, self.plan.workers)):
+            searches = name == SEARCH
+            strategy = make_strategy(config.strategy if searches else "random", config.seed, **(config.options if searches else {}))
+            trials = self.ledger.phase(name, directions(config.mode), strategy, config.seed)
+            interrupted = trials.unfinished()
+            starts = self.problem.starts() if searches and config.strategy != "random" else []
+            candidates = CandidateFilter(
+                trials,
+                self.problem.decode,
+                self.problem.estimate,
+                config.limits,
+                measurements,
+                measure,
+                self.listener.say,
+                starts,
+                [t for t in interrupted if not t.passed],
+            )
+            filters.append(candidates)
+            phases.append(
+                RunningPhase(
+                    trials,
+                    wanted=self.plan.trials if config.trials is not None else UNTIL_TIME_IS_OVER,
+                    candidates=candidates,
+                    complete=self._complete(candidates),
+                    directory=self.directory.trial_directory,
+                    parallel=parallel,
+                    schedule=self._schedule(trials, [t for t in interrupted if t.passed]),
+                )
+            )
+        return phases, filters
 
+    def _schedule(self, trials: Phase, interrupted: list[Trial]) -> Schedule:
+        rungs = self.problem.config.rungs
+        if not rungs:
+            return ToTheEnd(trials)
+        return SuccessiveHalving(trials, rungs, self.plan.trials, self.directory.trial_path, interrupted)
 
-def _arms(
-    task: Problem, folder: StudyDirectory, ledger: Ledger, made: Plan, kept: Measurements, run: Measure | None, listener: Listener
-) -> tuple[list[CandidateFilter], list[Arm]]:
-    """The search, serial, and random search with its own draws; both see the same limits, recipe and cost."""
-    r = task.request
-    screens: list[CandidateFilter] = []
-    arms: list[Arm] = []
-    for name, at_once in (("search", max(1, made.workers // 2)), ("random", made.workers)):
-        chosen = strategy(r.strategy if name == "search" else "random", r.seed, **(r.options if name == "search" else {}))
-        phase = ledger.phase(name, directions(r.mode), chosen, r.seed)
-        # Without a given number of trials the arms go on until their time is over.
-        wanted = made.trials if r.trials is not None else UNTIL_LATE
-        first = task.starts() if name == "search" and r.strategy != "random" else []
-        screen = CandidateFilter(phase, task.decode, task.figures, r.limits, kept, run, listener.say, first)
-        screens.append(screen)
-        halving = Halving(phase, r.rungs, made.trials, folder.trial) if r.rungs else None
-        arms.append(Arm(phase, wanted, screen.draw, tasker(task, folder), recorder(task, screen.figures), at_once, halving))
-    return screens, arms
+    def _complete(self, candidates: CandidateFilter) -> Callable[[Trial, dict[str, Any]], dict[str, Any]]:
+        def complete(trial: Trial, result: dict[str, Any]) -> dict[str, Any]:
+            metrics = None if trial.passed else candidates.metrics(trial)
+            return complete_record(trial, result, metrics, self.problem.config)
+
+        return complete
+
+    def _evaluate(self, phases: list[RunningPhase], filters: list[CandidateFilter], *, skip: bool) -> None:
+        """Run both phases until they are done or their time is over.
+
+        Args:
+            skip: the final round has begun already.
+
+        Raises:
+            StudyError: nothing could be evaluated within the limits.
+        """
+        spent_s = sum(t.seconds or 0.0 for phase in phases for t in phase.phase.records())
+        simulated = self.problem.evaluator.simulates_time
+        budget = TimeBudget(self.plan, self.problem.config, self.clock, spent_s, simulated=simulated)
+        failures = Failures()
+
+        def report(phase: RunningPhase, trial: Trial) -> None:
+            budget.note(trial)
+            self.listener.expect(*budget.outlook(phases))
+            failures.note(trial)
+            self.listener.step(describe_trial(trial, phase.schedule.whole))
+
+        self.listener.stage("evaluating", budget.outlook(phases)[0])
+        for _ in range(sum(phase.trainings for phase in phases)):
+            self.listener.step()
+        if skip:
+            return
+        run_phases(phases, self.problem.evaluator, self.engine, report, lambda: budget.over(phases))
+        for candidates in filters:
+            candidates.end()
+        for phase in phases:
+            if message := phase.schedule.stop():
+                self.listener.say(message)
+        if not any(t.reached for t in phases[0].phase.records()):
+            raise StudyError(_all_failed(phases[0].phase, self.directory.path))
+
+    def _weights(self, result: FinalResult) -> Path:
+        """The weights that the evaluator left of the winner's best final trial; trials of version 0.1 do not name the file."""
+        trial = self.ledger.records(FINAL)[result.trial]
+        name: str = trial.more.get("artefacts", {}).get("weights", WEIGHTS)
+        return self.directory.trial_path(FINAL, result.trial) / name
 
 
 def _all_failed(phase: Phase, path: Path) -> str:
-    reasons: dict[str, int] = {}
-    for trial in phase.records():
-        reasons[trial.reason or trial.status] = reasons.get(trial.reason or trial.status, 0) + 1
-    most = max(reasons.items(), key=lambda item: item[1], default=("no trial was drawn", 0))
-    return f"a search needs at least one network that trains; all {len(phase.records())} of {path} failed, {most[1]} with: {most[0]}"
+    records = phase.records()
+    reasons = Counter(t.reason or t.status for t in records)
+    reason, count = reasons.most_common(1)[0] if reasons else ("no candidate was proposed", 0)
+    return f"a search needs at least one network that can be evaluated; all {len(records)} of {path} failed, {count} with: {reason}"

@@ -1,4 +1,4 @@
-"""A look at a space before a search: how fast its networks are, and whether the limits can be met."""
+"""The space before a search: how fast its networks are, and whether the limits can be met."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from statistics import median
 
 from nasbench.errors import LimitError, NasbenchError
 from nasbench.genotype import Genotype
+from nasbench.latency.contract import side
 from nasbench.search.limits import Limits, Metrics
 from nasbench.spaces import Choose, Options, ParameterValues, Space
 from nasbench.spaces.choosers import random_chooser, record, record_options, replay
@@ -21,15 +22,13 @@ SAMPLES = 400
 
 @dataclass(frozen=True)
 class SpaceSummary:
-    """Of a space under limits.
+    """What was seen of a space under limits.
 
     Attributes:
         count: genotypes in the space; sampled: how many were looked at: all of them where that is no more than a sample.
-        fastest_ms, slowest_ms: found by changing one answer at a time from the fastest and slowest sample.
+        fastest_ms, slowest_ms: found by changing one value at a time from the fastest and the slowest sample.
         median_ms: of the samples.
         inside, unsure, outside: shares of the samples; the unsure are too near the latency limit for their prediction to tell.
-        examples: sampled networks inside or unsure, by latency.
-        fastest: the network of `fastest_ms`.
     """
 
     count: int
@@ -40,6 +39,30 @@ class SpaceSummary:
     inside: float
     unsure: float
     outside: float
+
+    @property
+    def binds(self) -> bool:
+        """Whether the limits exclude, or may exclude, any of the samples."""
+        return self.outside > 0 or self.unsure > 0
+
+    @property
+    def verdict(self) -> str:
+        """What the limits do to the space, in words."""
+        if self.outside > 0:
+            return "binds"
+        return "may bind" if self.unsure > 0 else "excludes nothing that was sampled"
+
+
+@dataclass(frozen=True)
+class SpaceSample:
+    """The summary of a space with the networks that it was made from.
+
+    Attributes:
+        examples: sampled networks inside the limits or unsure, by latency.
+        fastest: the network of `summary.fastest_ms`.
+    """
+
+    summary: SpaceSummary
     examples: tuple[Genotype, ...]
     fastest: Genotype
 
@@ -47,82 +70,81 @@ class SpaceSummary:
 Seen = tuple[Metrics, Genotype, ParameterValues]
 
 
-def survey(
+def sample_space(
     space: Space,
     decode: Callable[[Choose], Genotype],
     limits: Limits,
-    describe: Callable[[Genotype], Metrics],
+    estimate: Callable[[Genotype], Metrics],
     seed: int = 0,
     samples: int = SAMPLES,
-) -> SpaceSummary:
-    """Look at all of a small space, else sample; `decode` is the space's with the classes of the data.
+) -> SpaceSample:
+    """Look at all of a small space, else sample it; `decode` is the space's with the classes of the data.
 
     Raises:
-        LimitError: the limits cannot be met by any network that was found.
+        LimitError: no network that was found can meet the limits.
     """
     rng = random.Random(seed)
     whole = space.count() <= samples
-    seen = _all(space, decode, describe) if whole else _some(space, decode, describe, rng, samples)
-    seen.sort(key=lambda found: found[0].latency_ms)
+    seen = _all(space, decode, estimate) if whole else _some(space, decode, estimate, rng, samples)
+    seen.sort(key=lambda entry: entry[0].latency_ms)
     fastest, slowest = seen[0], seen[-1]
     if not whole:
-        fastest = _descend(decode, fastest, lambda f: f.latency_ms, describe, rng)
-        slowest = _descend(decode, slowest, lambda f: -f.latency_ms, describe, rng)
-    sides = [limits.judge(f) for f, _, _ in seen]
-    allowed = [g for (_, g, _), side in zip(seen, sides, strict=True) if side != "outside"]
-    if not allowed:
-        nearest = _nearest(space, decode, limits, describe, fastest, min(seen, key=lambda s: _worst(limits, s[0])), rng)
-        allowed = [nearest[1]]
-    shares = {side: n / len(seen) for side, n in Counter(sides).items()}
-    return SpaceSummary(
-        space.count(),
-        len(seen),
-        fastest[0].latency_ms,
-        median(f.latency_ms for f, _, _ in seen),
-        slowest[0].latency_ms,
-        shares.get("inside", 0.0),
-        shares.get("unsure", 0.0),
-        shares.get("outside", 0.0),
-        tuple(allowed),
-        fastest[1],
+        fastest = _descend(decode, fastest, lambda metrics: metrics.latency_ms, estimate, rng)
+        slowest = _descend(decode, slowest, lambda metrics: -metrics.latency_ms, estimate, rng)
+    sides = [limits.judge(metrics) for metrics, _, _ in seen]
+    examples = [g for (_, g, _), where in zip(seen, sides, strict=True) if where != "outside"]
+    if not examples:
+        start = min(seen, key=lambda entry: _worst(limits, entry[0]))
+        examples = [_nearest(space, decode, limits, estimate, fastest, start, rng)[1]]
+    shares = {where: n / len(seen) for where, n in Counter(sides).items()}
+    summary = SpaceSummary(
+        count=space.count(),
+        sampled=len(seen),
+        fastest_ms=fastest[0].latency_ms,
+        median_ms=median(metrics.latency_ms for metrics, _, _ in seen),
+        slowest_ms=slowest[0].latency_ms,
+        inside=shares.get("inside", 0.0),
+        unsure=shares.get("unsure", 0.0),
+        outside=shares.get("outside", 0.0),
     )
+    return SpaceSample(summary, tuple(examples), fastest[1])
 
 
-def _all(space: Space, decode: Callable[[Choose], Genotype], describe: Callable[[Genotype], Metrics]) -> list[Seen]:
-    found: list[Seen] = []
-    why = "its answers lead to none"
-    for drawn in every(decode):
+def _all(space: Space, decode: Callable[[Choose], Genotype], estimate: Callable[[Genotype], Metrics]) -> list[Seen]:
+    seen: list[Seen] = []
+    why = "no values lead to one"
+    for proposal in every(decode):
         try:
-            found.append((describe(drawn.genotype), drawn.genotype, drawn.params))
+            seen.append((estimate(proposal.genotype), proposal.genotype, proposal.params))
         except NasbenchError as error:
             why = str(error)
-    if not found:
-        raise LimitError(f"none of the {space.count()} answers of {space.name} is a network; the last: {why}")
-    return found
+    if not seen:
+        raise LimitError(f"none of the {space.count()} combinations of values of {space.name} is a network; the last: {why}")
+    return seen
 
 
 def _some(
-    space: Space, decode: Callable[[Choose], Genotype], describe: Callable[[Genotype], Metrics], rng: random.Random, samples: int
+    space: Space, decode: Callable[[Choose], Genotype], estimate: Callable[[Genotype], Metrics], rng: random.Random, samples: int
 ) -> list[Seen]:
-    found: list[Seen] = []
+    seen: list[Seen] = []
     why = ""
     for _ in range(samples):
-        answers: ParameterValues = {}
+        values: ParameterValues = {}
         try:
-            g = decode(record(random_chooser(rng), answers))
-            found.append((describe(g), g, answers))
+            g = decode(record(random_chooser(rng), values))
+            seen.append((estimate(g), g, values))
         except NasbenchError as error:
             why = str(error)
-    if not found:
+    if not seen:
         raise LimitError(f"none of {samples} samples of {space.name} is a network; the last: {why}")
-    return found
+    return seen
 
 
 def _nearest(
     space: Space,
     decode: Callable[[Choose], Genotype],
     limits: Limits,
-    describe: Callable[[Genotype], Metrics],
+    estimate: Callable[[Genotype], Metrics],
     fastest: Seen,
     start: Seen,
     rng: random.Random,
@@ -132,54 +154,57 @@ def _nearest(
     Raises:
         LimitError: there is none.
     """
-    f = fastest[0]
-    if limits.latency_ms is not None and f.reliable and f.low_ms > limits.latency_ms:
+    metrics, limit = fastest[0], limits.latency_ms
+    if limit is not None and side(metrics.low_ms, metrics.high_ms, limit, reliable=metrics.reliable) == "outside":
         raise LimitError(
-            f"{limits.latency_ms:g} ms cannot be met in {space.name}: the fastest is predicted to take {f.latency_ms:.1f} ms "
-            f"[{f.low_ms:.1f}, {f.high_ms:.1f}]; allow at least that, or choose a space with smaller networks"
+            f"{limit:g} ms cannot be met in {space.name}: the fastest network is predicted to take {metrics.latency_ms:.1f} ms "
+            f"[{metrics.low_ms:.1f}, {metrics.high_ms:.1f}]; allow at least that, or choose a space with smaller networks"
         )
     for begin in (fastest, start):
-        found = _descend(decode, begin, lambda f: _worst(limits, f), describe, rng)
-        if limits.judge(found[0]) != "outside":
-            return found
+        nearest = _descend(decode, begin, lambda metrics: _worst(limits, metrics), estimate, rng)
+        if limits.judge(nearest[0]) != "outside":
+            return nearest
     raise LimitError(
-        f"{limits.describe()} cannot be met in {space.name}: the nearest network that was found has {limits.broken(found[0])}; "
+        f"{limits.describe()} cannot be met in {space.name}: the nearest network that was found has {limits.broken(nearest[0])}; "
         "allow more, or choose a space with smaller networks"
     )
 
 
-def _worst(limits: Limits, f: Metrics) -> float:
-    """The largest excess over a limit; of latency the lower end counts, since that may still be inside."""
-    found = limits.excess(f)
+def _worst(limits: Limits, metrics: Metrics) -> float:
+    """The largest excess over a limit; for latency the lower end of the interval counts, since that may still be inside."""
+    excess = limits.excess(metrics)
     if limits.latency_ms is not None:
-        found["latency"] = f.low_ms / limits.latency_ms - 1
-    return max(found.values())
+        excess["latency"] = metrics.low_ms / limits.latency_ms - 1
+    return max(excess.values())
 
 
 def _descend(
-    decode: Callable[[Choose], Genotype], start: Seen, score: Callable[[Metrics], float], describe: Callable[[Genotype], Metrics],
+    decode: Callable[[Choose], Genotype],
+    start: Seen,
+    score: Callable[[Metrics], float],
+    estimate: Callable[[Genotype], Metrics],
     rng: random.Random,
-) -> Seen:  # fmt: skip
-    """Change one answer at a time for as long as one lowers the score."""
-    measured, best, answers = start
-    answers = dict(answers)
+) -> Seen:
+    """Change one value at a time for as long as a change lowers the score."""
+    best_metrics, best, values = start
+    values = dict(values)
     improved = True
     while improved:
         improved = False
-        asked: dict[str, Options] = {}
-        decode(record_options(replay(answers, random_chooser(rng)), asked))
-        for label, options in asked.items():
+        parameters: dict[str, Options] = {}
+        decode(record_options(replay(values, random_chooser(rng)), parameters))
+        for name, options in parameters.items():
             # A long range is tried at its ends and middle.
             tried = options if len(options) <= 16 else [options[0], options[len(options) // 2], options[-1]]
             for option in tried:
-                if label in answers and same(option, answers[label]):
+                if name in values and same(option, values[name]):
                     continue
                 changed: ParameterValues = {}
                 try:
-                    g = decode(record(replay({**answers, label: option}, random_chooser(rng)), changed))
-                    f = describe(g)
+                    g = decode(record(replay({**values, name: option}, random_chooser(rng)), changed))
+                    metrics = estimate(g)
                 except NasbenchError:
                     continue
-                if score(f) < score(measured) - 1e-9:
-                    best, measured, answers, improved = g, f, changed, True
-    return measured, best, answers
+                if score(metrics) < score(best_metrics) - 1e-9:
+                    best, best_metrics, values, improved = g, metrics, changed, True
+    return best_metrics, best, values

@@ -18,6 +18,7 @@ import yaml
 from nasbench.errors import NasbenchError, StudyError
 from nasbench.files import write_atomic
 from nasbench.study.driver_lock import DriverLock, holder
+from nasbench.study.trial import Trial
 
 STUDY_FILE = "study.yaml"
 LOCK_FILE = "driver.lock"
@@ -122,18 +123,22 @@ class StudyDirectory:
         """The living driver (pid, host, start), or None."""
         return holder(self.path / LOCK_FILE)
 
-    def trial(self, phase: str, number: int) -> Path:
+    def trial_path(self, phase: str, number: int) -> Path:
         """`trials/search-0007`; not made."""
         return self.path / "trials" / f"{phase}-{number:04d}"
 
-    def trial_folder(self, phase: str, number: int) -> Path:
-        """`trials/search-0007`, made when missing."""
-        folder = self.trial(phase, number)
+    def trial_directory(self, trial: Trial) -> Path:
+        """The directory of a trial's files, made when missing.
+
+        Raises:
+            StudyError: it cannot be made.
+        """
+        directory = self.trial_path(trial.phase, trial.number)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StudyError(f"cannot make {folder}: {error.strerror}; free some space or choose another --runs") from error
-        return folder
+            raise StudyError(f"cannot make {directory}: {error.strerror}; free some space or choose another --runs") from error
+        return directory
 
     def has_trials(self) -> bool:
         """Whether a trial was ever begun here."""

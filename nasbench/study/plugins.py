@@ -19,7 +19,7 @@ from nasbench.study.directory import STUDY_FILE, StudyDirectory
 FOLDER = "plugins"
 
 
-def named(path: Path, plugins: Sequence[Plugin]) -> dict[str, Plugin]:
+def plugins_of_study(path: Path, plugins: Sequence[Plugin]) -> dict[str, Plugin]:
     """The plugins under the names that the study at `path` has for them: their file names, or those that it began with.
 
     Raises:
@@ -46,7 +46,7 @@ def named(path: Path, plugins: Sequence[Plugin]) -> dict[str, Plugin]:
     return found
 
 
-def keep(path: Path, plugins: Mapping[str, Plugin]) -> None:
+def store_plugins(path: Path, plugins: Mapping[str, Plugin]) -> None:
     """Put copies into the study at `path`, and remember that its user ran them."""
     for name, plugin in plugins.items():
         copy = path / FOLDER / name
@@ -59,7 +59,7 @@ def keep(path: Path, plugins: Mapping[str, Plugin]) -> None:
             mark.touch()
 
 
-def load_kept(path: str | Path) -> None:
+def load_stored_plugins(path: str | Path) -> None:
     """Load what the study at `path` began with and the user has not loaded: the copies it keeps.
 
     Raises:

@@ -10,9 +10,9 @@ from paper_search import ANCHOR_MS, PAPER, Stopwatch, measurement, true_ms
 
 from nasbench.genotype import digest
 from nasbench.latency import Prediction
-from nasbench.search.finalists import Finalist, FinalResult
+from nasbench.search.final.finalists import Finalist, FinalResult
 from nasbench.search.limits import Limits
-from nasbench.search.winner import deliver, promise
+from nasbench.search.final.winner import deliver, promise
 from nasbench.spaces import load_space
 from nasbench.study.measurements import Measurements
 

@@ -12,7 +12,7 @@ from nasbench.evaluate.train import TrainTask
 from nasbench.genotype import BLOCK_TYPES
 from nasbench.plugins import Plugin, forget_plugin, load_plugin, loaded_plugins
 from nasbench.study.directory import StudyDirectory
-from nasbench.study.plugins import keep, load_kept, named
+from nasbench.study.plugins import keep, load_stored_plugins, named
 from nasbench.training.recipe import Recipe
 
 TEXT = "from nasbench.genotype import block\n\n\n@block\ndef same(t, x):\n    return x\n"
@@ -46,14 +46,14 @@ def study() -> Path:
 def test_a_study_goes_on_with_its_copy(study: Path) -> None:
     assert (study / "plugins" / "mine.py").read_text() == TEXT
     assert "same" not in BLOCK_TYPES
-    load_kept(study)
+    load_stored_plugins(study)
     assert "same" in BLOCK_TYPES
     assert named(study, loaded_plugins()).keys() == {"mine.py"}
 
 
 def test_a_study_without_plugins_loads_nothing() -> None:
     path = begun("runs/b")
-    load_kept(path)
+    load_stored_plugins(path)
     assert loaded_plugins() == ()
     assert not (path / "plugins").exists()
 
@@ -62,7 +62,7 @@ def test_what_the_user_names_comes_before_the_copy(study: Path) -> None:
     (study / "plugins" / "mine.py").write_text("raise SystemExit")
     Path("renamed.py").write_text(TEXT)
     plugin = load_plugin("renamed.py")
-    load_kept(study)
+    load_stored_plugins(study)
     assert loaded_plugins() == (plugin,)
     found = named(study, loaded_plugins())
     assert found == {"mine.py": plugin}  # under the name that the study has for it
@@ -75,7 +75,7 @@ def test_a_changed_plugin_is_refused(study: Path) -> None:
     plugin = load_plugin("mine.py")
     said = r"runs/a began with another mine\.py \(sha256 \w{12} then, \w{12} now\).*another --name.*--plugin runs/a/plugins/mine\.py$"
     with pytest.raises(StudyError, match=said):
-        load_kept(study)
+        load_stored_plugins(study)
     with pytest.raises(StudyError, match=said):
         named(study, [plugin])
 
@@ -90,26 +90,26 @@ def test_a_missing_and_an_added_plugin_are_refused(study: Path) -> None:
 def test_a_copy_that_was_changed_is_not_run(study: Path) -> None:
     (study / "plugins" / "mine.py").write_text(TEXT + "raise SystemExit")
     with pytest.raises(StudyError, match=r"plugins/mine\.py was changed since the study began .*; restore it, or give the file"):
-        load_kept(study)
+        load_stored_plugins(study)
 
 
 def test_a_copy_that_is_gone_is_asked_for(study: Path) -> None:
     (study / "plugins" / "mine.py").unlink()
     with pytest.raises(StudyError, match=r"its copy is missing; give the file it began with: --plugin mine\.py"):
-        load_kept(study)
+        load_stored_plugins(study)
 
 
 def test_a_study_from_elsewhere_runs_nothing_until_its_user_says_so(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its text and its digest agree, as whoever mailed it saw to; but no search here ever ran it."""
     monkeypatch.setenv("NASBENCH_CACHE", str(tmp_path / "another user's"))
     with pytest.raises(StudyError, match=r"holds Python that no search of yours has run here.*--plugin runs/a/plugins/mine\.py$"):
-        load_kept(study)
+        load_stored_plugins(study)
     assert loaded_plugins() == ()
     load_plugin("runs/a/plugins/mine.py")
-    load_kept(study)
+    load_stored_plugins(study)
     keep(study, named(study, loaded_plugins()))  # as the search that goes on does
     forget_plugin(loaded_plugins()[0])
-    load_kept(study)
+    load_stored_plugins(study)
 
 
 @pytest.mark.parametrize("plugins", [{"../mine.py": "0"}, {"/etc/mine.py": "0"}, {"mine.py": 3}, ["mine.py"], "mine.py"])
@@ -118,7 +118,7 @@ def test_a_study_names_no_file_outside_itself(study: Path, plugins: object) -> N
     written["command"]["plugins"] = plugins
     (study / "study.yaml").write_text(yaml.safe_dump(written))
     with pytest.raises(StudyError, match="a study's plugins are file names and their sha256"):
-        load_kept(study)
+        load_stored_plugins(study)
 
 
 def test_two_files_of_one_name_are_refused() -> None:

@@ -63,8 +63,8 @@ def _interval(data: Any) -> str:
     return f"{data['value']:.3f} [{data['low']:.3f}, {data['high']:.3f}]"
 
 
-def show_fit_plan(task: FitProblem, made: FitPlan, items: Sequence[Item]) -> None:
-    r = task.request
+def show_fit_plan(problem: FitProblem, made: FitPlan, items: Sequence[Item]) -> None:
+    r = problem.config
     worst = max(abs(i.candidate.ratio / i.candidate.size - 1) for i in items)
     out = sum(not i.candidate.honoured for i in items)
     base = f"{made.base_cost:.2f} ms" if r.latency else f"{show_count(made.base_cost)} MACs"
@@ -72,13 +72,13 @@ def show_fit_plan(task: FitProblem, made: FitPlan, items: Sequence[Item]) -> Non
     table(
         ("plan", ""),
         (
-            ("network", f"{task.base.name}, input {show_shape(task.base.input)}: {base}"),
-            *([("device", str(task.device))] if r.latency else []),
+            ("network", f"{problem.base.name}, input {show_shape(problem.base.input)}: {base}"),
+            *([("device", str(problem.device))] if r.latency else []),
             (
                 "what doubles",
                 f"{'latency' if r.latency else 'MACs'}; the networks are within {worst:.1%}{f', {out} beyond 10 %' if out else ''}",
             ),
-            ("data", f"{task.images}; {task.train_images} to train, the rest to validate"),
+            ("data", problem.evaluator.data.describe()),
             ("directions", f"{made.points} shares of depth, width and resolution, {made.seeds} seeds each: {made.grid_trials} trials"),
             ("curves", f"at {sizes} times the cost, {made.curve_seeds} fresh seeds each: {made.curve_trials} trials"),
             ("a trial takes", f"about {made.seconds['2']:.0f} s at twice the cost; {made.workers} at a time"),
@@ -88,9 +88,9 @@ def show_fit_plan(task: FitProblem, made: FitPlan, items: Sequence[Item]) -> Non
     console.print()
 
 
-def show_fit(request: FitConfig, outcome: FitOutcome, seconds: float) -> None:
+def show_fit(config: FitConfig, outcome: FitOutcome, seconds: float) -> None:
     fit = outcome.fit
-    kind = "latency" if request.latency else "MACs"
+    kind = "latency" if config.latency else "MACs"
     say("", f"the law, from {fit.trials} trials of {fit.points} directions; 95 % intervals by bootstrap", "")
     rows = [
         (axis, f"{share}", f"{name} {coefficient}")
@@ -102,7 +102,7 @@ def show_fit(request: FitConfig, outcome: FitOutcome, seconds: float) -> None:
     ]
     table(("axis", "share of the growth", "coefficient of a step"), rows)
     product = f"alpha * beta^2 * gamma^2 = {fit.growth:.3f}"
-    say("", f"a step doubles {kind}; {product}{'' if not request.latency else ' times the MACs'}")
+    say("", f"a step doubles {kind}; {product}{'' if not config.latency else ' times the MACs'}")
     say(f"each network's {kind} was within {outcome.off:.1%} of what was asked, and its accuracy is corrected for that")
     say(
         f"one doubling brought {100 * outcome.gain:+.2f} points, mean over all directions; the surface spans {100 * fit.spread:.2f}, "

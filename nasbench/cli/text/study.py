@@ -13,6 +13,7 @@ from nasbench.genotype.units import show_count, show_duration, show_memory
 if TYPE_CHECKING:
     from nasbench.analysis.study import Study
     from nasbench.search.config import SearchConfig
+    from nasbench.search.final.finalists import FinalResult
     from nasbench.search.plan import Plan
     from nasbench.search.problem import Problem
     from nasbench.search.run import Outcome
@@ -20,93 +21,100 @@ if TYPE_CHECKING:
 INSIDE = {"inside": "yes", "unsure": "perhaps", "outside": "no"}
 
 
-def show_plan(task: Problem, made: Plan) -> None:
-    request = task.request
-    about = "" if request.trials is not None else "about "
-    unsure = f", {made.unsure:.0%} unsure" if made.unsure else ""
-    which = "all" if made.sampled >= made.count else f"{made.sampled} samples"
+def show_plan(problem: Problem, plan: Plan) -> None:
+    """Print a plan before the first trial."""
+    config, space = problem.config, plan.space
+    about = "" if config.trials is not None else "about "
+    unsure = f", {space.unsure:.0%} unsure" if space.unsure else ""
+    which = "all" if space.sampled >= space.count else f"{space.sampled} samples"
+    what_of_unsure = (
+        "the unsure are measured before they are trained" if problem.measurable else "the device is elsewhere: the unsure count as outside"
+    )
     table(
         ("plan", ""),
         (
-            ("space", f"{task.space.name}: {count_words(made.count)} networks"),
-            ("device", str(task.device)),
-            ("latency", f"{made.fastest_ms:.1f} ms fastest, {made.median_ms:.1f} ms median, {made.slowest_ms:.1f} ms slowest (predicted)"),
-            ("limits", f"{request.limits.describe()}: {made.verdict}" if request.limits.any else "none"),
-            ("within them", f"{made.inside:.0%} surely{unsure}, {made.outside:.0%} outside; of {which}"),
-            *([("", "the unsure are measured before they are trained")] if made.unsure and task.measurable else []),
-            *([("", "the device is elsewhere: the unsure count as outside")] if made.unsure and not task.measurable else []),
-            ("data", f"{task.images}; {task.train_images} to train, the rest to validate"),
+            ("space", f"{problem.space.name}: {count_words(space.count)} networks"),
+            ("device", str(problem.device)),
+            (
+                "latency",
+                f"{space.fastest_ms:.1f} ms fastest, {space.median_ms:.1f} ms median, {space.slowest_ms:.1f} ms slowest (predicted)",
+            ),
+            ("limits", f"{config.limits.describe()}: {space.verdict}" if config.limits.any else "none"),
+            ("within them", f"{space.inside:.0%} surely{unsure}, {space.outside:.0%} outside; of {which}"),
+            *([("", f"the unsure are {unsure_are}")] if space.unsure else []),
+            ("data", problem.evaluator.data.describe()),
             (
                 "trials",
-                f"{about}{made.trials} by {request.strategy}, as many at random, {made.final_runs} at last; {made.workers} at a time"
-                f"{request.engine.words()}",
+                f"{about}{plan.trials} by {config.strategy}, as many at random, {plan.final_runs} in the final round; "
+                f"{plan.workers} at a time{config.engine.words()}",
             ),
-            ("a trial takes", f"about {show_duration(made.seconds_per_trial)}{' to its end' if request.rungs else ''}"),
-            *_rungs(request, made),
-            ("expected", f"about {made.expected_s / 60:.1f} minutes"),
+            ("a trial takes", f"about {show_duration(plan.seconds_per_trial)}{' to its end' if config.rungs else ''}"),
+            *_rungs(config, plan),
+            ("expected", f"about {plan.expected_s / 60:.1f} minutes"),
         ),
     )
     console.print()
 
 
-def _rungs(request: SearchConfig, made: Plan) -> list[tuple[str, str]]:
+def _rungs(config: SearchConfig, plan: Plan) -> list[tuple[str, str]]:
     """What successive halving makes of it, and how much of the disk it may take."""
-    rungs = request.rungs
+    rungs = config.rungs
     if not rungs:
         return []
     after = f"{', '.join(map(str, rungs.epochs[:-1]))} and {rungs.epochs[-1]} epochs"
-    checkpoints = 2 * rungs.kept(made.trials) + made.workers
-    size = checkpoints * made.largest_params * 4 * (2 if request.recipe.optimizer == "sgd" else 3)
+    checkpoints = 2 * rungs.kept(plan.trials) + plan.workers
+    size = checkpoints * plan.largest_params * 4 * (2 if config.recipe.optimizer == "sgd" else 3)
     return [
-        ("rungs", f"after {after}; one in {rungs.eta} goes on: {rungs.share:.0%} of a whole training on average"),
+        ("rungs", f"after {after}; one in {rungs.eta} continues: {rungs.share:.0%} of a whole training on average"),
         ("checkpoints", f"at most {checkpoints} at a time, {show_memory(size)} if all were of the largest network that was sampled"),
     ]
 
 
 def show_spent(study: Study) -> None:
-    """How far each arm trained its networks, where there are rungs."""
+    """How far each phase trained its networks, where there are rungs."""
     say(*(f"{phase} trained {spent}" for phase, spent in study.spent().items() if spent.of))
 
 
-def show_outcome(request: SearchConfig, study: Study, outcome: Outcome, seconds: float) -> None:
+def show_outcome(config: SearchConfig, study: Study, outcome: Outcome, seconds: float) -> None:
+    """Print the winner, the final round, and what the search was worth."""
     console.print()
-    best = outcome.winner
-    if best is None:
-        for line in outcome.promise.missed:
-            say(line)
-        if outcome.promise.noisy:
-            say("nothing is promised: this machine was too noisy to measure; stop other work, then give the same command again")
+    if outcome.winner is None:
+        say(*outcome.choice.missed)
+        if outcome.choice.noisy:
+            say("nothing is delivered: this machine was too noisy to measure; stop other work, then give the same command again")
         else:
-            say(f"no network that was found keeps {request.limits.describe()} when measured on this device; allow more, or search longer")
+            say(f"no network that was found keeps {config.limits.describe()} when measured on this device; allow more, or search longer")
     else:
-        f, m = best.finalist, best.again or best.finalist.measured
-        say("winner", rows_of(Genotype.from_yaml(f.genotype)), "")
-        budget = f"budget {request.limits.latency_ms:g} ms: " if request.limits.latency_ms else "no latency budget"
-        if m is None:
-            p = f.predicted
-            kept = "kept as predicted; `nasbench verify` on that device completes best/card.json" if request.limits.latency_ms else ""
-            latency = [("latency", f"{p.ms:.1f} ms predicted [{p.low_ms:.1f}, {p.high_ms:.1f}]; {budget}{kept}")]
-        else:
-            kept = f"kept, {m.median_ms / request.limits.latency_ms:.0%} of it used" if request.limits.latency_ms else ""
-            said = f"{m.median_ms:.1f} ms measured [{m.low_ms:.1f}, {m.high_ms:.1f}], {f.predicted.ms:.1f} ms predicted; {budget}{kept}"
-            how = "measured again before it was handed over; " if best.again else ""
-            latency = [
-                ("latency", said),
-                ("", f"{how}median of {m.n} rounds and its 95 % interval{'; noisy: ' + m.why if m.noisy else ''}"),
-            ]
-        table(
-            ("", ""),
-            (
-                *latency,
-                ("size", f"{show_count(f.params)} parameters, {show_count(f.macs)} MACs"),
-                ("accuracy", f"{best.accuracy:.1%} on validation images, mean of {len(best.seeds)} fresh seeds, same short recipe for all"),
-            ),
-        )
-        console.print()
+        _show_winner(outcome.winner, config)
     show_summary(study)
     if not outcome.complete:
         say("the time limit ended the search before all planned trials; a longer --time with another --name does more")
     say(f"\n{show_duration(seconds)}; study in {study.path}: {', '.join(results(study.path))}")
+
+
+def _show_winner(best: FinalResult, config: SearchConfig) -> None:
+    f, m, limit_ms = best.finalist, best.again or best.finalist.measured, config.limits.latency_ms
+    say("winner", rows_of(Genotype.from_yaml(f.genotype)), "")
+    limit = f"limit {limit_ms:g} ms: " if limit_ms else "no latency limit"
+    if m is None:
+        p = f.predicted
+        kept = "kept as predicted; `nasbench verify` on that device completes best/card.json" if limit_ms else ""
+        latency = [("latency", f"{p.ms:.1f} ms predicted [{p.low_ms:.1f}, {p.high_ms:.1f}]; {limit}{kept}")]
+    else:
+        kept = f"kept, {m.median_ms / limit_ms:.0%} of it used" if limit_ms else ""
+        measured = f"{m.median_ms:.1f} ms measured [{m.low_ms:.1f}, {m.high_ms:.1f}], {f.predicted.ms:.1f} ms predicted; {limit}{kept}"
+        how = "measured again before it was delivered; " if best.again else ""
+        noisy = f"; noisy: {m.why}" if m.noisy else ""
+        latency = [("latency", measured), ("", f"{how}median of {m.n} rounds and its 95 % interval{noisy}")]
+    table(
+        ("", ""),
+        (
+            *latency,
+            ("size", f"{show_count(f.params)} parameters, {show_count(f.macs)} MACs"),
+            ("accuracy", f"{best.accuracy:.1%} on validation images, mean of {len(best.seeds)} fresh seeds, same short recipe for all"),
+        ),
+    )
+    console.print()
 
 
 def results(path: Path) -> list[str]:
@@ -116,31 +124,31 @@ def results(path: Path) -> list[str]:
 
 
 def show_summary(study: Study) -> None:
-    """The last round, and in words whether the search was worth it."""
+    """Print the final round, and in words whether the search was worth it."""
     from nasbench.analysis.worth import verdicts
     from nasbench.latency.contract import side
 
     rows = study.summary()
-    target = study.command.get("latency_ms")
+    limit_ms = study.command.get("latency_ms")
     shown = []
     for r in rows:
-        inside = "" if target is None else INSIDE[side(r["latency_low_ms"], r["latency_high_ms"], target)]
+        inside = "" if limit_ms is None else INSIDE[side(r["latency_low_ms"], r["latency_high_ms"], limit_ms)]
         test = f"{r['test_accuracy']:.1%}" if r["test_accuracy"] is not None else ""
         spread = f"{r['accuracy']:.1%} ± {(max(r['accuracy_seeds']) - min(r['accuracy_seeds'])) / 2:.1%}"
         name = f"{r['network']}{'  <- winner' if r['winner'] else ''}"
         shown.append((name, spread, test, f"{r['latency_ms']:.1f} ms", inside, show_count(r["macs"]), show_count(r["params"])))
     table(
         (
-            "last round",
+            "final round",
             ">accuracy",
             ">test",
             ">measured" if all(r.get("measured", True) for r in rows) else ">predicted",
-            "in budget",
+            "in limit",
             ">MACs",
             ">params",
         ),
         shown,
     )
     console.print()
-    say(*verdicts(rows, target))
+    say(*verdicts(rows, limit_ms))
     show_spent(study)

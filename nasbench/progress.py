@@ -15,8 +15,8 @@ from nasbench.genotype.units import show_duration
 class Reporter:
     """Shows stages and their steps; use as a context manager. It goes to stderr, so that stdout holds the result alone."""
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False, markup=False)
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(stderr=True, highlight=False, markup=False, quiet=quiet)
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),

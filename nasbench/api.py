@@ -1,0 +1,175 @@
+"""The commands as Python functions: `nasbench.search`, `nasbench.measure` and `nasbench.predict_latency`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasbench.errors import DeviceError
+from nasbench.genotype import Genotype
+from nasbench.latency import DeviceConfig, Measurement, Prediction, Predictor, is_local
+from nasbench.latency import measure as measure_networks
+
+if TYPE_CHECKING:
+    from nasbench.analysis.study import Study
+    from nasbench.search.config import SearchConfig
+    from nasbench.search.reporting import Listener
+    from nasbench.search.run import Outcome, ShowPlan
+
+
+def search(
+    space: str = "mbconv",
+    *,
+    latency: str | None = None,
+    name: str | None = None,
+    runs: str | Path = "runs",
+    device: str = "cpu",
+    runtime: str | None = None,
+    threads: int | None = None,
+    batch: int | None = None,
+    precision: str | None = None,
+    memory_format: str | None = None,
+    engine: str = "local",
+    cpus_per_trial: float = 1.0,
+    gpus_per_trial: float | None = None,
+    address: str | None = None,
+    measure_on: str | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> Study:
+    """Find the best network within a latency limit, as `nasbench search` does; the same call again resumes the study.
+
+    Args:
+        space: name of a space, or its YAML file.
+        latency: limit at the network's own input size on the device, such as `20ms`.
+        name, runs: the study is the folder `runs/name`; by default the name is made from the options.
+        device, runtime, threads, batch, precision, memory_format: the device that the limit is meant for.
+        engine, cpus_per_trial, gpus_per_trial, address, measure_on: what runs the trials.
+        progress: show a bar, in a terminal and in a notebook.
+        options: every other option of `nasbench search --help`, under its own name with `_` for `-`: `macs="300M"`,
+            `trials=30`, `time="8min"`, `data="./photos"`, `strategy="tpe"`, `option={"startup": 5}`.
+
+    Returns:
+        The finished study; see `open_study`. `study.best()` is None where no network keeps the limit.
+
+    Raises:
+        NasbenchError: a mistake in what was asked, with the rule, the value, and what to do.
+    """
+    from nasbench.progress import Reporter
+    from nasbench.search.options import engine_config, search_config
+    from nasbench.study.directory import study_path
+
+    where = DeviceConfig(device, runtime, threads, batch, precision, memory_format)
+    runs_on = engine_config(
+        where, engine=engine, cpus_per_trial=cpus_per_trial, gpus_per_trial=gpus_per_trial, address=address, measure_on=measure_on
+    )
+    config = search_config(space=space, latency=latency, device=where, engine=runs_on, **options)
+    with Reporter(quiet=not progress) as reporter:
+        return run_study(config, study_path(runs, name or config.name()), reporter, lambda *_: None)[1]
+
+
+def run_study(config: SearchConfig, path: Path, listener: Listener, show_plan: ShowPlan) -> tuple[Outcome, Study]:
+    """Run the search of a configuration at `path`, or resume it, and write its front and picture."""
+    from nasbench.analysis.plots.study import save_front
+    from nasbench.analysis.study import open_study
+    from nasbench.search.device_profile import studied_profile
+    from nasbench.search.problem import open_problem
+    from nasbench.search.run import run_search
+    from nasbench.study.directory import PROFILE_FILE
+
+    began = time.monotonic()
+    if config.device.is_file and (path / PROFILE_FILE).exists():
+        # The file that the device came from may be gone, or hold another device by now: the study has its own copy.
+        stored = studied_profile(path)
+        problem = open_problem(config, stored.device).predicting(stored)
+    else:
+        device, profile = config.device.resolve()
+        problem = open_problem(config, device)
+        problem = problem if profile is None else problem.predicting(profile)
+    outcome = run_search(problem, path, listener, show_plan, time.monotonic() - began)
+    study = open_study(path)
+    if study.summary() or not study.front().empty:  # with successive halving, perhaps only the final round trained to the end
+        study.write_front()
+        save_front(study)
+    return outcome, study
+
+
+def measure(
+    networks: Genotype | Mapping[str, Genotype] | Sequence[Genotype],
+    *,
+    device: str = "cpu",
+    runtime: str | None = None,
+    threads: int | None = None,
+    batch: int | None = None,
+    precision: str | None = None,
+    memory_format: str | None = None,
+    max_seconds: float = 30.0,
+) -> Measurement | dict[str, Measurement]:
+    """Measure the latency of networks on a device of this machine, in processes of their own, while nothing else should run.
+
+    Args:
+        networks: one genotype, or several: a mapping of names, or a sequence, whose genotypes' names are then used.
+        device, runtime, threads, batch, precision, memory_format: as the options of `nasbench search`.
+        max_seconds: for all of them together.
+
+    Returns:
+        The measurement in milliseconds with its 95 % interval: `.median_ms`, `.low_ms`, `.high_ms`, `.noisy`; for several
+        networks a dictionary by name.
+
+    Raises:
+        DeviceError: the device is not this machine's, is missing, or cannot be measured.
+    """
+    target, _ = DeviceConfig(device, runtime, threads, batch, precision, memory_format).resolve()
+    if not is_local(target):
+        raise DeviceError(f"a latency is measured on its own device; {target} is not this machine; use predict_latency, or measure there")
+    named = {"network": networks} if isinstance(networks, Genotype) else _named(networks)
+    results = measure_networks(named, target, max_seconds=max_seconds)
+    return results["network"] if isinstance(networks, Genotype) else dict(results)
+
+
+def predict_latency(
+    networks: Genotype | Mapping[str, Genotype] | Sequence[Genotype],
+    *,
+    device: str = "cpu",
+    runtime: str | None = None,
+    threads: int | None = None,
+    batch: int | None = None,
+    precision: str | None = None,
+    memory_format: str | None = None,
+) -> Prediction | dict[str, Prediction]:
+    """Predict the latency of networks from the stored profile of a device; nothing is built or run.
+
+    Args:
+        networks: one genotype, or several: a mapping of names, or a sequence, whose genotypes' names are then used.
+        device: `cpu` or `cuda` of this machine, or a profile's file; the others as the options of `nasbench search`.
+
+    Returns:
+        The prediction in milliseconds with its 90 % interval: `.ms`, `.low_ms`, `.high_ms`; for several networks a
+        dictionary by name.
+
+    Raises:
+        DeviceError: the device was never profiled; `nasbench device profile` does that in two minutes.
+    """
+    from nasbench.search.device_profile import stored_profile
+
+    target, profile = DeviceConfig(device, runtime, threads, batch, precision, memory_format).resolve()
+    profile = profile or stored_profile(target)
+    if profile is None:
+        raise DeviceError(f"a prediction needs a profile of the device; {target} has none; make one with: nasbench device profile")
+    predictor = Predictor(profile)
+    if isinstance(networks, Genotype):
+        return predictor.predict(networks)
+    return {name: predictor.predict(g) for name, g in _named(networks).items()}
+
+
+def _named(networks: Mapping[str, Genotype] | Sequence[Genotype]) -> dict[str, Genotype]:
+    if isinstance(networks, Mapping):
+        return dict(networks)
+    named: dict[str, Genotype] = {}
+    for g in networks:
+        if g.name in named:
+            raise DeviceError(f"several networks are told apart by their names; two are called {g.name}; give a mapping of names")
+        named[g.name] = g
+    return named

@@ -1,0 +1,1 @@
+"""The final round: finalists are trained again with fresh seeds, and the winner is measured again."""

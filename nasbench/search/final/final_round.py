@@ -1,0 +1,131 @@
+"""The final round of a study: finalists are chosen, trained with fresh seeds, and the best is measured again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from nasbench.engines.base import Engine
+from nasbench.genotype import Genotype
+from nasbench.search.final.finalists import Finalist, FinalResult, choose_finalists, final_results, load_finalists, save_finalists
+from nasbench.search.final.winner import Choice, choose_winner
+from nasbench.search.loop import run_phases
+from nasbench.search.measuring import Measure
+from nasbench.search.plan import FINALISTS, RIVALS
+from nasbench.search.problem import Problem
+from nasbench.search.records import complete_record
+from nasbench.search.reporting import Failures, Listener, describe_trial
+from nasbench.search.running_phase import Queue, RunningPhase, ToTheEnd
+from nasbench.study.directory import StudyDirectory
+from nasbench.study.ledger import Ledger
+from nasbench.study.measurements import Measurements
+from nasbench.study.phase import Phase
+from nasbench.study.trial import Trial
+
+FINALISTS_FILE = "finalists.json"
+FINAL = "final"  # the name of its phase
+SUBSTITUTES = 2  # times that further finalists are trained where all before missed the limit when measured again
+
+
+@dataclass
+class FinalRound:
+    """The final round of one study.
+
+    Attributes:
+        search, random: the phases whose best trials take part.
+        measure: None where the device is elsewhere.
+    """
+
+    problem: Problem
+    directory: StudyDirectory
+    ledger: Ledger
+    search: Phase
+    random: Phase
+    measure: Measure | None
+    measurements: Measurements
+    listener: Listener
+    _failures: Failures = field(default_factory=Failures)
+
+    @property
+    def _file(self) -> Path:
+        return self.directory.path / FINALISTS_FILE
+
+    def begun(self) -> bool:
+        """Whether the finalists were chosen by an earlier run."""
+        return load_finalists(self._file) is not None
+
+    def run(self, engine: Engine) -> tuple[list[FinalResult], Choice]:
+        """All finalists after their training, best first, and the winner.
+
+        Where no network of either phase keeps the limit when it is measured again, the search's next best take their place.
+        """
+        finalists = load_finalists(self._file)
+        if finalists is None:
+            if self.measure is not None:
+                self.listener.say("measuring the finalists, alone on the machine")
+            finalists = self._choose(self.problem.known(), FINALISTS, RIVALS)
+            save_finalists(self._file, finalists)
+        for left in range(SUBSTITUTES, -1, -1):
+            ranked = self._train(engine, finalists)
+            choice = choose_winner(ranked, self.problem.config.limits, self.measure, self.measurements, self.listener.say)
+            if choice.winner or choice.noisy or not choice.missed or not left:
+                break
+            more = self._choose({}, FINALISTS, 0, {f.digest for f in finalists})
+            if not more:
+                break
+            finalists = [*finalists, *more]
+            save_finalists(self._file, finalists)
+        return ranked, choice
+
+    def _choose(self, known: dict[str, Genotype], own: int, rivals: int, before: AbstractSet[str] = frozenset()) -> list[Finalist]:
+        """The best of each phase that keep the limit, without those who were chosen `before`."""
+        ranked = {phase.name: (best_trials(phase, before), wanted) for phase, wanted in ((self.search, own), (self.random, rivals))}
+        problem = self.problem
+        return choose_finalists(ranked, known, problem.estimate, problem.config.limits, self.measure, self.measurements, self.listener.say)
+
+    def _train(self, engine: Engine, finalists: Sequence[Finalist]) -> list[FinalResult]:
+        """Train every finalist with fresh seeds; trial n is seed n % seeds of finalist n // seeds."""
+        problem, seeds = self.problem, self.problem.config.final_seeds
+        trials = self.ledger.phase(FINAL, ("maximize",), None, problem.config.seed + 1)
+        networks = [Genotype.from_yaml(f.genotype) for f in finalists for _ in range(seeds)]
+
+        def complete(trial: Trial, result: dict[str, Any]) -> dict[str, Any]:
+            finalist = finalists[trial.number // seeds]
+            metrics = replace(problem.estimate(trial.network), measured=finalist.measured)
+            record = complete_record(trial, result, metrics, problem.config) | {"origin": finalist.origin}
+            record.pop("constraints")  # known networks are compared even where they are slower than the limit
+            return record | ({"values": [result["accuracy"]]} if "values" in record else {})
+
+        def report(_: RunningPhase, trial: Trial) -> None:
+            self._failures.note(trial)
+            self.listener.step(describe_trial(trial))
+
+        phase = RunningPhase(
+            trials,
+            wanted=len(networks),
+            candidates=Queue(trials, networks),
+            complete=complete,
+            directory=self.directory.trial_directory,
+            parallel=problem.config.workers,
+            schedule=ToTheEnd(trials),
+            final=True,
+        )
+        self.listener.stage("final round", len(networks))
+        for _ in range(phase.done):
+            self.listener.step()
+        run_phases([phase], problem.evaluator, engine, report, lambda: False)
+        return final_results(finalists, trials.records(), seeds)
+
+
+def best_trials(phase: Phase, without: AbstractSet[str] = frozenset()) -> list[Trial]:
+    """The trials of a phase that were evaluated within the limits, best first, without those of some networks (digests).
+
+    They are ranked by reward, in Pareto mode by accuracy: the most accurate inside the limit is what the final round compares.
+    Those that stopped at a rung come after all that were trained further.
+    """
+    reached = [(t, t.reached) for t in phase.records() if t.reached and t.digest not in without]
+    reached.sort(key=lambda entry: (-entry[1][0], -entry[1][1][0]) if entry[1] else (0.0, 0.0))
+    return [t for t, _ in reached]

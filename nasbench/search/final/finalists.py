@@ -1,0 +1,217 @@
+"""Finalists: the best networks of each phase, measured, which the final round trains again beside known networks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from nasbench.errors import StudyError
+from nasbench.files import write_atomic
+from nasbench.genotype import Genotype, digest
+from nasbench.latency import Measurement, Prediction
+from nasbench.latency.contract import leaves_room, requirement, side
+from nasbench.search.limits import Limits, Metrics
+from nasbench.search.measuring import Measure
+from nasbench.study.measurements import Measured, Measurements
+from nasbench.study.trial import Trial
+
+KNOWN = "known"
+NOISY_SESSIONS = 2  # in a row that brought nothing, after which measuring is given up
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A network of the final round.
+
+    Attributes:
+        origin: `search 12`, `random 3` or `known mobilenet_v2`: for people; see `phase`.
+        genotype: YAML.
+        predicted, measured: latency, both at the profile's speed; no measurement where the device is elsewhere.
+        phase: the phase that found it, or `known`.
+    """
+
+    origin: str
+    genotype: str
+    digest: str
+    params: int
+    macs: int
+    predicted: Prediction
+    measured: Measurement | None
+    phase: str
+
+    def keeps(self, limits: Limits) -> bool:
+        """Whether the measurement leaves room for another session; without one, whether the predicted interval is inside the limit."""
+        if limits.latency_ms is None:
+            return True
+        if self.measured is None:
+            p = self.predicted
+            return side(p.low_ms, p.high_ms, limits.latency_ms, reliable=not p.extrapolated) == "inside"
+        return leaves_room(self.measured, limits.latency_ms)
+
+    @property
+    def latency(self) -> str:
+        """In words."""
+        return f"{self.predicted.ms:.1f} ms predicted" if self.measured is None else f"{self.measured}"
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Finalist:
+        """From `to_json`'s data; files of version 0.1 name the phase only in the origin."""
+        predicted = Prediction(**{**row["predicted"], "extrapolated": tuple(row["predicted"]["extrapolated"])})
+        measured = row["measured"] and Measurement(**row["measured"])
+        return cls(**{"phase": str(row["origin"]).split()[0], **row, "predicted": predicted, "measured": measured})
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        measured = None if self.measured is None else self.measured.to_json()
+        return asdict(self) | {"predicted": self.predicted._asdict(), "measured": measured}
+
+
+def choose_finalists(
+    phases: Mapping[str, tuple[Sequence[Trial], int]],
+    known: Mapping[str, Genotype],
+    estimate: Callable[[Genotype], Metrics],
+    limits: Limits,
+    measure: Measure | None,
+    measurements: Measurements,
+    say: Callable[[str], None],
+) -> list[Finalist]:
+    """Measure all known networks and the best trials of each phase, in turns; then more, until enough of each phase keep the limit.
+
+    A network that is not within the limit when it is measured is named and passed over. Without `measure` the predictions
+    decide.
+
+    Args:
+        phases: the ranked trials of each phase, and how many finalists it sends.
+    """
+    waiting = {name: list(ranked) for name, (ranked, _) in phases.items()}
+    missing = {name: wanted for name, (_, wanted) in phases.items()}
+    batch = [(KNOWN, f"{KNOWN} {name}", g) for name, g in known.items()]
+    chosen: list[Finalist] = []
+    noisy = 0
+    while True:
+        for name, trials in waiting.items():
+            count = missing[name] + 1 if missing[name] else 0
+            batch += [(name, f"{name} {t.number}", t.network) for t in trials[:count]]
+            waiting[name] = trials[count:]
+        if not batch:
+            return chosen
+        measured = _measured(batch, estimate, measure, measurements)
+        before = len(chosen)
+        for finalist in measured:
+            if finalist.phase not in missing:
+                chosen.append(finalist)
+            elif not finalist.keeps(limits):
+                room = "" if limits.latency_ms is None else f"; {requirement(limits.latency_ms)}"
+                say(f"{finalist.origin}, predicted at {finalist.predicted.ms:.1f} ms, is passed over: {finalist.latency}{room}")
+            elif missing[finalist.phase]:
+                chosen.append(finalist)
+                missing[finalist.phase] -= 1
+        hopeless = all(f.measured is not None and f.measured.noisy for f in measured) and len(chosen) == before
+        noisy = noisy + 1 if hopeless else 0
+        if noisy >= NOISY_SESSIONS:
+            say("the machine is too noisy to measure more finalists")
+            return chosen
+        batch = []
+
+
+def _measured(
+    batch: Sequence[tuple[str, str, Genotype]],
+    estimate: Callable[[Genotype], Metrics],
+    measure: Measure | None,
+    measurements: Measurements,
+) -> list[Finalist]:
+    finalists = []
+    results = None if measure is None else measure({origin: g for _, origin, g in batch})
+    rows = []
+    for phase, origin, g in batch:
+        name, metrics = digest(g), estimate(g)
+        if results is not None:
+            rows.append(Measured("finalists", name, metrics.predicted.ms, results[origin]))
+        measured = None if results is None else measurements.at_speed(results[origin])
+        finalists.append(Finalist(origin, g.to_yaml(), name, metrics.params, metrics.macs, metrics.predicted, measured, phase))
+    if rows:
+        measurements.add(rows)
+    return finalists
+
+
+def save_finalists(path: Path, finalists: Sequence[Finalist]) -> None:
+    """Store the finalists, so that a resumed study trains the same ones."""
+    write_atomic(path, json.dumps([f.to_json() for f in finalists], indent=1) + "\n")
+
+
+def load_finalists(path: Path) -> list[Finalist] | None:
+    """The stored finalists, or None.
+
+    Raises:
+        StudyError: the file is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        return [Finalist.from_json(row) for row in json.loads(path.read_text())]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StudyError(f"a study keeps its finalists in {path}; it cannot be read ({error}); delete it to measure them again") from None
+
+
+@dataclass(frozen=True)
+class FinalResult:
+    """A finalist after the final round.
+
+    Attributes:
+        accuracy: mean over the fresh seeds on validation images; seeds: each; test_accuracy: mean on the test images.
+        trial: number of the final trial with the best seed.
+        again: the winner's second measurement, in a session of its own; the card states it.
+    """
+
+    finalist: Finalist
+    accuracy: float
+    seeds: tuple[float, ...]
+    test_accuracy: float | None
+    trial: int
+    again: Measurement | None = None
+
+
+def final_results(finalists: Sequence[Finalist], trials: Sequence[Trial], seeds: int) -> list[FinalResult]:
+    """Finalists by mean accuracy, best first; those without a successful training are left out."""
+    results = []
+    for i, finalist in enumerate(finalists):
+        own = [t for t in trials if t.number // seeds == i and t.accuracy is not None and t.status in ("ok", "infeasible")]
+        if not own:
+            continue
+        tests = [t.more["test_accuracy"] for t in own if t.more.get("test_accuracy") is not None]
+        scores: list[float] = [t.accuracy for t in own if t.accuracy is not None]
+        best = max(own, key=lambda t: t.accuracy or 0.0)
+        test_accuracy = sum(tests) / len(tests) if tests else None
+        results.append(FinalResult(finalist, sum(scores) / len(scores), tuple(scores), test_accuracy, best.number))
+    return sorted(results, key=lambda r: -r.accuracy)
+
+
+def summary(ranked: Sequence[FinalResult], best: FinalResult | None) -> list[dict[str, Any]]:
+    """The table of the final round as plain data; latencies are measured where the device is here, the winner's by its second one."""
+    rows = []
+    for result in ranked:
+        f = result.finalist
+        won = best is not None and best.finalist == f
+        m = best.again if won and best is not None and best.again is not None else f.measured
+        rows.append(
+            {
+                "network": f.origin,
+                "winner": won,
+                "accuracy": result.accuracy,
+                "accuracy_seeds": list(result.seeds),
+                "test_accuracy": result.test_accuracy,
+                "latency_ms": f.predicted.ms if m is None else m.median_ms,
+                "latency_low_ms": f.predicted.low_ms if m is None else m.low_ms,
+                "latency_high_ms": f.predicted.high_ms if m is None else m.high_ms,
+                "measured": m is not None,
+                "noisy": m is not None and m.noisy,
+                "predicted_ms": f.predicted.ms,
+                "params": f.params,
+                "macs": f.macs,
+                "digest": f.digest,
+            }
+        )
+    return rows

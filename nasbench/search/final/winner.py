@@ -1,0 +1,86 @@
+"""The winner: it is measured once more before it is delivered, as its user will measure it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nasbench.files import write_atomic
+from nasbench.genotype import Genotype
+from nasbench.latency import Device, make_card, save_card
+from nasbench.latency.contract import keeps_limit, requirement
+from nasbench.search.final.finalists import KNOWN, FinalResult, summary
+from nasbench.search.limits import Limits
+from nasbench.search.measuring import Measure
+from nasbench.study.measurements import Measured, Measurements
+
+WINNER = "winner"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which network is delivered, if any.
+
+    Attributes:
+        winner: the best network of either phase that keeps the limit, with its second measurement.
+        missed: those before it that did not, in words.
+        noisy: the machine was too noisy to measure one well enough.
+    """
+
+    winner: FinalResult | None
+    missed: tuple[str, ...] = ()
+    noisy: bool = False
+
+
+def choose_winner(
+    ranked: Sequence[FinalResult], limits: Limits, measure: Measure | None, measurements: Measurements, say: Callable[[str], None]
+) -> Choice:
+    """The best network of both phases whose latency keeps the limit when it is measured again, alone, in a new session.
+
+    Random search is what the search is compared with, and a network that it found is as good to have. Known networks are
+    not delivered: everybody has them. The measurement must leave room for another session, and not be noisy; one that an
+    earlier run stored is used unless it was noisy. Without a latency limit, or where the device is elsewhere (`measure` is
+    None), the first is taken.
+    """
+    missed: list[str] = []
+    noisy = False
+    for result in ranked:
+        f = result.finalist
+        if f.phase == KNOWN or not f.keeps(limits):
+            continue
+        if limits.latency_ms is None or measure is None:
+            return Choice(result)
+        again = measurements.find(f.digest, WINNER)
+        if again is None or again.noisy:
+            say(f"measuring {f.origin} once more before it is delivered")
+            raw = measure({f.origin: Genotype.from_yaml(f.genotype)})[f.origin]
+            measurements.add([Measured(WINNER, f.digest, f.predicted.ms, raw)])
+            again = measurements.at_speed(raw)
+        if keeps_limit(again, limits.latency_ms):
+            return Choice(replace(result, again=again), tuple(missed))
+        noisy = noisy or again.noisy
+        missed.append(f"{f.origin} measured again: {again}; {requirement(limits.latency_ms)}")
+        say(f"{missed[-1]}: the next best takes its place")
+    return Choice(None, tuple(missed), noisy)
+
+
+def deliver(
+    path: Path, ranked: Sequence[FinalResult], best: FinalResult | None, weights: Path | None, limits: Limits, device: Device
+) -> None:
+    """Write `summary.json`, and in `best/` the genotype, weights and card of the winner; what an earlier run left there is removed."""
+    write_atomic(path / "summary.json", json.dumps(summary(ranked, best), indent=1) + "\n")
+    directory = path / "best"
+    if best is None:
+        for name in ("genotype.yaml", "weights.safetensors", "card.json"):
+            (directory / name).unlink(missing_ok=True)
+        return
+    directory.mkdir(exist_ok=True)
+    f = best.finalist
+    g = Genotype.from_yaml(f.genotype)
+    write_atomic(directory / "genotype.yaml", g.to_yaml())
+    if weights is not None and weights.exists():
+        write_atomic(directory / "weights.safetensors", weights.read_bytes())
+    if limits.latency_ms is not None:
+        save_card(make_card(g, limits.latency_ms, device, best.again or f.measured, f.predicted), directory / "card.json")

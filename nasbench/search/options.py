@@ -1,0 +1,171 @@
+"""Options, as people write them, into configurations: the same names and errors for commands and for `nasbench.search`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nasbench.engines.config import EngineConfig
+from nasbench.engines.open import room_for
+from nasbench.errors import NasbenchError, StudyError
+from nasbench.genotype.units import parse_count, parse_duration, parse_latency, parse_memory
+from nasbench.latency import DeviceConfig
+from nasbench.search.config import KNOWN, SearchConfig
+from nasbench.search.limits import Limits
+from nasbench.search.rungs import ALL_AT_ONCE, ETA, Rungs
+from nasbench.spaces import load_space
+from nasbench.training.recipe import PROXY, Recipe
+
+
+def search_config(
+    *,
+    space: str = "mbconv",
+    latency: str | None = None,
+    macs: str | None = None,
+    params: str | None = None,
+    memory: str | None = None,
+    size: str | None = None,
+    evaluator: str = "train",
+    table: str | Path | None = None,
+    metric: str | None = None,
+    strategy: str = "evolution",
+    option: Sequence[str] | Mapping[str, Any] = (),
+    reward: str = "hard",
+    trials: int | None = None,
+    time: str = "8min",
+    known: str | None = None,
+    eta: int | None = None,
+    rungs: str | None = None,
+    data: str = "embedded",
+    data_root: str | None = None,
+    seed: int = 0,
+    recipe: str | Path | None = None,
+    epochs: int | None = None,
+    engine: EngineConfig | None = None,
+    jobs: int | None = None,
+    device: DeviceConfig | None = None,
+) -> SearchConfig:
+    """The configuration of a search from the options of `nasbench search`; quantities are text such as `20ms`, `300M` or `8min`.
+
+    Raises:
+        NasbenchError: a quantity, name, file or device that cannot be.
+    """
+    device = device or DeviceConfig()
+    engine = engine or engine_config(device)
+    limits = Limits(
+        latency_ms=None if latency is None else parse_latency(latency),
+        macs=None if macs is None else parse_count(macs),
+        params=None if params is None else parse_count(params),
+        memory_bytes=None if memory is None else parse_memory(memory),
+        size_bytes=None if size is None else parse_memory(size),
+    )
+    load_space(space)
+    seconds = parse_duration(time)
+    steps = None if rungs is None else _numbers(rungs)
+    trained_by = read_recipe(recipe, epochs, default_epochs=steps[-1] if steps else None)
+    schedule = ALL_AT_ONCE
+    if steps is not None:
+        schedule = Rungs(steps, ETA if eta is None else eta)
+    elif eta is not None:
+        schedule = Rungs.geometric(trained_by.epochs, eta)
+    own = {"table": None if table is None else str(table), "metric": metric}
+    return SearchConfig(
+        space=space,
+        limits=limits,
+        evaluator=evaluator,
+        evaluator_options={name: value for name, value in own.items() if value is not None},
+        data=data,
+        data_root=data_root,
+        strategy=strategy,
+        options=read_options(option),
+        mode=reward,  # type: ignore[arg-type] # SearchConfig checks it
+        seed=seed,
+        trials=trials,
+        time_s=seconds,
+        workers=room_for(engine) if jobs is None else jobs,
+        device=device,
+        engine=engine,
+        known=tuple(known.split(",")) if known else KNOWN,
+        recipe=trained_by,
+        rungs=schedule,
+    )
+
+
+def engine_config(
+    device: DeviceConfig,
+    *,
+    engine: str = "local",
+    cpus_per_trial: float = 1.0,
+    gpus_per_trial: float | None = None,
+    address: str | None = None,
+    measure_on: str | None = None,
+) -> EngineConfig:
+    """The engine of the options; by default trials train on a GPU where latency is that of the GPU here.
+
+    Raises:
+        StudyError: an unknown engine, or what it cannot give a trial.
+    """
+    gpus = gpus_per_trial
+    if gpus is None:
+        gpus = 1.0 if device.device == "cuda" else 0.0
+    return EngineConfig(name=engine, cpus=cpus_per_trial, gpus=gpus, address=address, measure_on=measure_on)
+
+
+def read_recipe(path: str | Path | None, epochs: int | None = None, default_epochs: int | None = None) -> Recipe:
+    """The recipe of a JSON file; `default_epochs` where neither the file nor `epochs` says how many.
+
+    Raises:
+        NasbenchError: there is no such file, or it holds no recipe.
+    """
+    fields = {} if path is None else _read_json(Path(path))
+    if epochs is not None:
+        fields["epochs"] = epochs
+    elif default_epochs is not None:
+        fields.setdefault("epochs", default_epochs)
+    return Recipe.from_dict(fields) if fields else PROXY
+
+
+def read_options(options: Sequence[str] | Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a strategy: `["population=50"]`, or a mapping; values are written as in YAML.
+
+    Raises:
+        StudyError: an option that is not `NAME=VALUE`, or stands twice.
+    """
+    if isinstance(options, Mapping):
+        return dict(options)
+    read: dict[str, Any] = {}
+    for text in options:
+        name, separator, value = text.partition("=")
+        if not separator or not name.isidentifier() or name in read:
+            raise StudyError(f"an option of a strategy is NAME=VALUE and is given once, such as population=50; got {text!r}")
+        try:
+            read[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise StudyError(f"the value of an option is a number, a text, true or false; got {text!r}") from None
+    return read
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """`1,3,9`.
+
+    Raises:
+        NasbenchError: anything else.
+    """
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isascii() and word.isdecimal() for word in words):
+        raise NasbenchError(f"rungs are numbers of epochs separated by commas, such as 1,3,9; got {text!r}")
+    return tuple(int(word) for word in words)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise NasbenchError(f"a recipe is a JSON file with fields such as epochs and lr; {path}: {error}") from None
+    if not isinstance(content, dict):
+        raise NasbenchError(f"a recipe is a JSON mapping of fields such as epochs and lr; {path} holds {type(content).__name__}")
+    return content

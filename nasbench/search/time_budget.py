@@ -1,0 +1,79 @@
+"""Time: when the phases must end so that everything fits into the time given, from how long trials really take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from statistics import median
+
+from nasbench.search.config import SearchConfig
+from nasbench.search.plan import FINALISTS, MEASURING_S, MIN_TRIALS, RIVALS, STARTING_S, Plan
+from nasbench.search.running_phase import RunningPhase
+from nasbench.study.trial import Trial
+
+
+class Clock:
+    """Seconds since a start, by a clock that does not jump; `before` are those of earlier runs."""
+
+    def __init__(self, before: float = 0.0) -> None:
+        self._start = time.monotonic() - before
+
+    def __call__(self) -> float:
+        return time.monotonic() - self._start
+
+
+class TimeBudget:
+    """How much of the time is left, and what fits into it.
+
+    Args:
+        spent_s: what the trials of earlier runs of the study took: a resumed study has the rest of its time.
+        simulated: whether seconds are those that evaluations name, and not those of the clock.
+    """
+
+    def __init__(self, plan: Plan, config: SearchConfig, clock: Clock, spent_s: float, *, simulated: bool = False) -> None:
+        self._plan, self._config, self._clock, self._simulated = plan, config, clock, simulated
+        self._before = spent_s / plan.workers
+        self._simulated_s = 0.0
+        self._seconds: list[float] = []
+
+    def note(self, trial: Trial) -> None:
+        """Take note of a trial that has ended, or has come to a rung."""
+        if trial.seconds:
+            self._simulated_s += trial.seconds
+            whole = self._config.recipe.epochs
+            self._seconds.append(trial.seconds * whole / min(trial.epochs or whole, whole))
+
+    def over(self, phases: Sequence[RunningPhase]) -> bool:
+        """Whether no new trial may begin; never while a phase has fewer than `MIN_TRIALS`, or where their number is given."""
+        if self._config.trials is not None or any(phase.done < MIN_TRIALS for phase in phases):
+            return False
+        one, after = self._needs()
+        rungs = self._config.rungs
+        longest = one * max(rungs.steps) / rungs.epochs[-1] + STARTING_S if rungs else one
+        return self._elapsed_s + longest + after > self._config.time_s
+
+    def outlook(self, phases: Sequence[RunningPhase]) -> tuple[int, float]:
+        """How many trainings there will have been in all, those of the final round included, and seconds until then."""
+        whole, after = self._needs()
+        one = whole * self._plan.share / self._plan.calls + STARTING_S if self._config.rungs else whole
+        done = sum(phase.trainings for phase in phases)
+        if self._config.trials is not None:
+            left = sum(phase.trainings_left for phase in phases)
+            return done + left + self._plan.final_runs, left * one / self._plan.workers + after
+        left_s = max(0.0, self._config.time_s - self._elapsed_s)
+        running = sum(phase.running for phase in phases)
+        more = max(running, int((left_s - after) / one * self._plan.workers))
+        return done + more + self._plan.final_runs, max(left_s, after)
+
+    @property
+    def _elapsed_s(self) -> float:
+        return self._before + (self._simulated_s / self._plan.workers if self._simulated else self._clock())
+
+    def _needs(self) -> tuple[float, float]:
+        """Seconds of one trial, and of all that comes after the phases."""
+        plan = self._plan
+        one = (median(self._seconds) if len(self._seconds) >= MIN_TRIALS else plan.seconds_per_trial) + STARTING_S
+        own = (FINALISTS + RIVALS) * self._config.final_seeds
+        known = plan.final_runs - own
+        after = one * (own + known * plan.seconds_per_known / plan.seconds_per_trial) / plan.workers
+        return one, after + MEASURING_S
