@@ -32,7 +32,7 @@ from nasbench.engines.local.engine import LocalEngine
 from nasbench.engines.ray.engine import RayEngine
 from nasbench.genotype import Block, Genotype
 from nasbench.latency.measuring.processor import cpu_name
-from nasbench.strategies import strategy
+from nasbench.strategies import make_strategy
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.ledger import Ledger
 
@@ -50,7 +50,7 @@ def chain(choose: Callable[..., Any]) -> Genotype:
 def ours(make: Callable[[], Engine], trials: int, seconds: float, folder: Path) -> list[float]:
     """When each answer came, from the first submission on, with the ledger told of every one."""
     with StudyDirectory.create(folder / "study", {"space": "chain"}) as study, Ledger.open(study) as ledger, make() as engine:
-        phase = ledger.phase("search", ("maximize",), strategy("random", 0), 0)
+        phase = ledger.phase("search", ("maximize",), make_strategy("random", 0), 0)
         begun, ends = 0, []
         start = time.perf_counter()
         while len(ends) < trials:
@@ -58,7 +58,7 @@ def ours(make: Callable[[], Engine], trials: int, seconds: float, folder: Path) 
                 asked = phase.ask(chain)
                 if asked is None:
                     raise RuntimeError("the space is exhausted")
-                engine.submit(asked.number, nap, (seconds, asked.genotype.to_yaml()))
+                engine.submit(asked.number, nap, (seconds, asked.network.to_yaml()))
                 begun += 1
             for finished in engine.wait():
                 if finished.end != "result":

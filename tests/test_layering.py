@@ -15,7 +15,7 @@ PACKAGE = Path(nasbench.__file__).parent
 ORDER = (
     "errors", "files", "registry", "plugins", "processes", "pareto",
     "genotype", "drawing", "scaling", "zoo", "spaces", "network", "latency", "training", "evaluate",
-    "strategies", "study", "engines", "search", "scaling_fit", "analysis", "cli",
+    "strategies", "study", "engines", "search", "scaling_fit", "analysis", "progress", "api", "cli",
 )  # fmt: skip
 TORCH_FREE = ORDER[: ORDER.index("network")]
 HEAVY = ("torch", "torchvision", "optuna", "ray", "fvcore", "pandas", "numpy")
@@ -128,9 +128,13 @@ def test_ray_is_loaded_only_when_a_trial_needs_it(name: str) -> None:
 import sys, nasbench.search.run
 from nasbench.engines.config import EngineConfig
 from nasbench.engines.open import open_engine
+from nasbench.evaluate.base import EvaluationContext, Evaluator
 from nasbench.search.limits import Limits
 from nasbench.search.config import SearchConfig
-with open_engine(SearchConfig(space="tiny", limits=Limits(macs=1), engine=EngineConfig(name="{name}")), print, print) as engine:
+class Stub(Evaluator):
+    pass
+config = SearchConfig(space="tiny", limits=Limits(macs=1), engine=EngineConfig(name="{name}"))
+with open_engine(config.engine, 1, Stub(), print) as engine:
     print("ray" in sys.modules, engine.free)
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -59,14 +59,18 @@ class SuccessiveHalving(Schedule):
     def whole(self) -> int:
         return self.rungs.epochs[-1]
 
+    def until(self, trial: Trial) -> int:
+        """The epoch up to which the next training of a trial goes."""
+        return self.rungs.after(trial.passed)
+
     def begin(self, trial: Trial) -> int:
-        until = self.rungs.after(trial.passed)
+        until = self.until(trial)
         self.epochs += until - trial.passed
         return until
 
     def end(self, trial: Trial, record: Mapping[str, Any]) -> Trial:
         """Store the result of a training: the trial waits at the rung, or is finished."""
-        until = self.rungs.after(trial.passed)
+        until = self.until(trial)
         record = {"epochs": until} | dict(record)
         self.promoted += trial.passed > 0
         last = until == self.whole

@@ -75,7 +75,7 @@ def test_the_front_holds_only_what_was_trained_and_keeps_the_limits(path):
 
 
 def test_statuses_of_later_versions_are_no_part_of_a_front(tmp_path, monkeypatch):
-    from nasbench.search import records
+    from nasbench.study import trial as records
 
     monkeypatch.setattr(records, "STATUSES", (*records.STATUSES, "stopped"))
     stopped = told(0.99, 5, status="infeasible") | {"status": "stopped", "accuracy": 0.99, "rungs": [1, 3], "epochs": 3}

@@ -39,7 +39,7 @@ def drive(path, trials, kill=("never", -1), engine=None, ready=lambda: None):
         while sum(t.status == "ok" for t in phase.records()) < trials:
             asked = waiting.pop() if waiting else phase.ask(chain)
             here("ask", asked.number)
-            task = (folder.trial_folder("search", asked.number), asked.genotype.to_yaml())
+            task = (folder.trial_directory(asked), asked.genotype)
             if engine is None:
                 told = evaluate(task)
             else:

@@ -1,4 +1,4 @@
-"""An evaluator without training, in a module that a trial's process loads in no time."""
+"""Evaluators without training, in a module that a trial's process loads in no time."""
 
 from __future__ import annotations
 
@@ -7,40 +7,48 @@ import math
 import os
 import time
 import zlib
-from pathlib import Path
 
+from nasbench.evaluate import Evaluation, EvaluationContext
+from nasbench.evaluate.base import FunctionEvaluator
 from nasbench.files import write_atomic
-from nasbench.genotype import Genotype, cost, digest
+from nasbench.genotype import cost, digest
 
 
-def by_size(task):
+def accuracy_of(genotype):
+    return 1 - 1 / math.log10(10 + cost(genotype).macs)
+
+
+def by_size(genotype, fidelity, seed, directory):
     """The more multiply-adds, the better."""
-    return {"status": "ok", "accuracy": 1 - 1 / math.log10(10 + cost(Genotype.from_yaml(task.genotype)).macs), "seconds": 0.01}
+    return Evaluation(accuracy=accuracy_of(genotype), seconds=0.01)
 
 
-def slowly(task):
+def slowly(genotype, fidelity, seed, directory):
     """The same in 0.3 s, or `TRIAL_S`, as a trial does it: with a result that is found again, and a mark of every time it began."""
-    folder = Path(task.folder)
-    if (folder / "result.json").exists():
-        return json.loads((folder / "result.json").read_text())
-    with (folder / "started").open("a") as file:
+    result = directory / "result.json"
+    if result.exists():
+        return Evaluation(**json.loads(result.read_text()))
+    with (directory / "started").open("a") as file:
         file.write(f"{os.getpid()}\n")
     time.sleep(float(os.environ.get("TRIAL_S", "0.3")))
-    told = by_size(task)
-    write_atomic(folder / "result.json", json.dumps(told))
-    return told
+    write_atomic(result, json.dumps({"accuracy": accuracy_of(genotype), "seconds": 0.01}))
+    return Evaluation(**json.loads(result.read_text()))
 
 
-def by_size_and_epochs(task):
-    """As `by_size`, but learning takes epochs, and some learn faster; a checkpoint is left at a rung."""
-    g = Genotype.from_yaml(task.genotype)
-    epochs, until, checkpoint = task.recipe["epochs"], task.until or task.recipe["epochs"], Path(task.folder) / "checkpoint.bin"
-    with (Path(task.folder) / "trained").open("a") as file:
+def by_size_and_epochs(genotype, fidelity, seed, directory, epochs=9):
+    """As `by_size`, but learning takes epochs, and some networks learn faster; a checkpoint is left at a rung."""
+    until, checkpoint = fidelity.epochs or epochs, directory / "checkpoint.bin"
+    with (directory / "trained").open("a") as file:
         file.write(f"{checkpoint.exists():d}>{until} ")
-    pace = 1 + zlib.crc32(digest(g).encode()) % 7
+    pace = 1 + zlib.crc32(digest(genotype).encode()) % 7
     if until < epochs:
         checkpoint.write_text("weights")
     else:
         checkpoint.unlink(missing_ok=True)
-    accuracy = (1 - 1 / math.log10(10 + cost(g).macs)) * (1 - math.exp(-until / pace))
-    return {"status": "ok", "accuracy": accuracy, "epochs": until, "seconds": 0.01 * until}
+    accuracy = accuracy_of(genotype) * (1 - math.exp(-until / pace))
+    return Evaluation(accuracy=accuracy, seconds=0.01 * until, details={"epochs": until})
+
+
+def evaluator_of(function):
+    """A function as an evaluator."""
+    return FunctionEvaluator(EvaluationContext(), function)

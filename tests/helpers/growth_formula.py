@@ -6,6 +6,7 @@ import math
 import random
 import time
 
+from nasbench.evaluate import Evaluation
 from nasbench.genotype import Genotype, cost
 from nasbench.genotype.blocks import conv, gap, linear, residual
 from nasbench.scaling_fit.directions import Growth
@@ -34,25 +35,24 @@ def truth(shares, doublings):
     return 0.6 + doublings * (0.05 - 0.1 * away)
 
 
-def grown(task):
-    """What a trial's process answers."""
-    return {"status": "ok", "accuracy": _accuracy(task, 1.0), "seconds": 0.5}
+def grown(genotype, fidelity, seed, directory):
+    """An evaluator's function."""
+    return Evaluation(accuracy=_accuracy(genotype, seed), seconds=0.5)
 
 
-def flat(task):
+def flat(genotype, fidelity, seed, directory):
     """No direction is better than another: only seeds differ."""
-    return {"status": "ok", "accuracy": 0.7 + NOISE * random.Random(task.seed).gauss(0, 1), "seconds": 0.5}
+    return Evaluation(accuracy=0.7 + NOISE * random.Random(seed % 2**31).gauss(0, 1), seconds=0.5)
 
 
-def slow(task):
+def slow(genotype, fidelity, seed, directory):
     """The same as `grown`, slowly enough to be killed in the middle of a fit."""
     time.sleep(0.03)
-    return grown(task)
+    return grown(genotype, fidelity, seed, directory)
 
 
-def _accuracy(task, size):
-    g = Genotype.from_yaml(task.genotype)
+def _accuracy(g, seed):
     logs = GROWTH.parts(g)
     total = sum(logs)
     shares = tuple(x / total for x in logs) if total > 1e-9 else BEST
-    return truth(shares, total / math.log(2)) * size + NOISE * random.Random(task.seed).gauss(0, 1)
+    return truth(shares, total / math.log(2)) + NOISE * random.Random(seed % 2**31).gauss(0, 1)

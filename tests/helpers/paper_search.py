@@ -6,7 +6,7 @@ import math
 from unittest.mock import patch
 
 import numpy as np
-from formula import by_size
+from formula import by_size, evaluator_of
 
 from nasbench.engines.base import Finished
 from nasbench.genotype import Genotype, digest, trace
@@ -16,7 +16,7 @@ from nasbench.latency.predicting.signature import signatures
 from nasbench.search.config import SearchConfig
 from nasbench.search.limits import Limits
 from nasbench.search.problem import Problem
-from nasbench.search.run import search
+from nasbench.search.run import run_search
 from nasbench.spaces import load_space
 from nasbench.zoo import known
 
@@ -97,18 +97,19 @@ def measurement(ms, width=0.01, anchor_ms=ANCHOR_MS, noisy=False) -> Measurement
     return Measurement(ms, ms * (1 - width), ms * (1 + width), 12, 0.02, ms, 0.02, anchor_ms, 0.0, noisy, "shaky" if noisy else "")
 
 
-def task(measure=None, predicted=None, space="tiny", trials=6, workers=2, **more) -> Problem:
+def problem(measure=None, predicted=None, space="tiny", trials=6, workers=2, **more) -> Problem:
     limits, evaluate = more.pop("limits", Limits(latency_ms=1.0)), more.pop("evaluate", by_size)
-    request = SearchConfig(space=space, limits=limits, trials=trials, workers=workers, known=KNOWN, **{"final_seeds": 1, **more})
+    config = SearchConfig(space=space, limits=limits, trials=trials, workers=workers, known=KNOWN, **{"final_seeds": 1, **more})
+    evaluator = evaluator_of(evaluate) if callable(evaluate) else evaluate
     predictor = Predictor(profile(space) if predicted is None else predicted)
-    return Problem(request, load_space(space), 10, 100, "no images", PAPER, predictor, evaluate=evaluate, measure=measure)
+    return Problem(config, load_space(space), evaluator, PAPER, predictor, measure=measure)
 
 
 class Inline:
     """An engine that works in this process: a fork server that other tests started would load torch for every trial."""
 
-    def __init__(self, request, evaluate, say) -> None:
-        self.workers, self.time_limit_s, self._waiting = request.workers, None, []
+    def __init__(self, config, workers, evaluator, say) -> None:
+        self.workers, self.time_limit_s, self._waiting = workers, None, []
 
     free = property(lambda self: self.workers - len(self._waiting))
     running = property(lambda self: [key for key, _, _ in self._waiting])
@@ -128,5 +129,5 @@ class Inline:
 
 
 def run(path, made: Problem, listener=None, engine=Inline):
-    with patch("nasbench.search.run.open_engine", engine):
-        return search(made, path, listener or Silent(), lambda task, plan: None)
+    with patch("nasbench.search.plan.open_engine", engine):
+        return run_search(made, path, listener or Silent(), lambda problem, plan: None)

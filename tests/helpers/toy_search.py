@@ -6,7 +6,7 @@ import json
 
 from nasbench.files import write_atomic
 from nasbench.genotype import Block, Genotype
-from nasbench.strategies import strategy
+from nasbench.strategies import make_strategy
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.ledger import Ledger
 from nasbench.study.phase import Phase
@@ -63,7 +63,7 @@ def evaluate(task):
 def open_phase(path, name="random", seed=3, directions=("maximize",), phase="search", **options) -> tuple[StudyDirectory, Ledger, Phase]:
     folder = StudyDirectory.create(path, {"space": "toy"})
     ledger = Ledger.open(folder)
-    return folder, ledger, ledger.phase(phase, directions, strategy(name, seed, **options), seed)
+    return folder, ledger, ledger.phase(phase, directions, make_strategy(name, seed, **options), seed)
 
 
 def run(phase, count, decode=chain):
@@ -72,7 +72,7 @@ def run(phase, count, decode=chain):
         asked = phase.ask(decode)
         if asked is None:
             break
-        phase.tell(asked.number, record(asked.genotype, len(phase.directions)))
+        phase.tell(asked.number, record(asked.network, len(phase.directions)))
     return phase.records()
 
 

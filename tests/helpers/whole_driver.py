@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from formula import slowly
-from paper_search import Silent, Stopwatch, profile, run, task
+from paper_search import Silent, Stopwatch, problem, profile, run
 
 from nasbench.engines.config import EngineConfig
 from nasbench.engines.open import open_engine
@@ -25,7 +25,7 @@ def whole(folder, engine, jobs, trials, address=None):
     """Some are surely within the limit, some unsure, and the predictor errs."""
     choice = EngineConfig(name=engine, address=address)
     limits = Limits(latency_ms=2.0)
-    made = task(
+    made = problem(
         Stopwatch(speed=1.4), profile(error=0.1), trials=trials, limits=limits, workers=jobs, engine=choice, evaluate=slowly, final_seeds=2
     )
     return run(folder, made, Loud(), engine=open_engine)

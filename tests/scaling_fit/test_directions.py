@@ -6,7 +6,8 @@ import json
 import math
 
 import pytest
-from growth_formula import BASE, GROWTH, macs
+from formula import evaluator_of
+from growth_formula import BASE, GROWTH, grown, macs
 
 from nasbench.errors import GenotypeError
 from nasbench.genotype import Genotype, cost
@@ -69,7 +70,7 @@ def test_curves_are_the_axes_two_known_laws_and_the_fitted():
 def test_resolution_really_is_that_of_training(train_size):
     """Each allowed side trains at another whole number of pixels, in proportion."""
     request = FitConfig(network="resnet18", genotype=known("resnet18"), recipe=Recipe(train_size=train_size))
-    task = FitProblem(request, 10, 100, "no images")
+    task = FitProblem(request, evaluator_of(grown))
     sides = sorted({task.side(wanted) for wanted in range(160, 450)})
     pixels = [proxy_input((3, side, side), request.recipe)[1] for side in sides]
     assert pixels == list(range(pixels[0], pixels[-1] + 1))
@@ -78,4 +79,4 @@ def test_resolution_really_is_that_of_training(train_size):
 
 def test_small_images_grow_by_single_pixels():
     request = FitConfig(network="resnet20_cifar10", genotype=known("resnet20_cifar10"))
-    assert [FitProblem(request, 10, 100, "no images").side(w) for w in (32.2, 36.8, 4.0)] == [32, 37, 8]
+    assert [FitProblem(request, evaluator_of(grown)).side(w) for w in (32.2, 36.8, 4.0)] == [32, 37, 8]

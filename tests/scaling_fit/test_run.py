@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import growth_formula
 import pytest
+from formula import evaluator_of
 from growth_formula import BASE, BEST, truth
 from paper_search import PAPER, Inline, Silent, Stopwatch, profile, true_ms
 
@@ -39,8 +40,8 @@ def request(**more):
 
 
 def task(evaluate=growth_formula.grown, measure=None, lean=1.0, **more):
-    found = FitProblem(request(**more), 10, 100, "no images", evaluate=evaluate, measure=measure)
-    if not found.request.latency:
+    found = FitProblem(request(**more), evaluator_of(evaluate), measure=measure)
+    if not found.config.latency:
         return found
     return replace(found, device=PAPER, predictor=leaning(lean))
 
@@ -52,7 +53,7 @@ def leaning(lean):
 
 def fit(path, made, engine=Inline):
     """A fit whose trainer is not timed but known, and runs in this process."""
-    with patch.object(plans, "time_training", lambda *_: (SECONDS, 0.0)), patch.object(runs, "open_engine", engine):
+    with patch.object(plans, "seconds_per_evaluation", lambda *_: (SECONDS, 0.0)), patch.object(runs, "open_engine", engine):
         return run_fit(made, path, Silent(), lambda *_: None)
 
 
@@ -233,6 +234,6 @@ def test_another_node_measures_a_fit_too(tmp_path):
     there = request(
         latency=True, device=DeviceConfig(device=str(tmp_path / "phone.json")), engine=EngineConfig(name="ray", measure_on="phone")
     )
-    made = replace(task(latency=True), request=there)
+    made = replace(task(latency=True), config=there)
     assert made.measurer(lambda _: None) is not None
-    assert replace(made, request=request(latency=True)).measurer(lambda _: None) is None, "the control: it is not here"
+    assert replace(made, config=request(latency=True)).measurer(lambda _: None) is None, "the control: it is not here"

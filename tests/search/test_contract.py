@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from paper_search import PAPER, Silent, Stopwatch, profile, run, task, true_ms
+from paper_search import PAPER, Silent, Stopwatch, problem, profile, run, true_ms
 
 from nasbench.analysis.study import open_study
 from nasbench.engines.open import open_engine
@@ -35,7 +35,7 @@ def done(tmp_path_factory):
     """A search on a machine 1.4 times as slow as when it was profiled."""
     path = tmp_path_factory.mktemp("contract") / "study"
     watch = Stopwatch(speed=1.4)
-    made = task(watch, profile(error=0.1), trials=10, limits=LIMIT)
+    made = problem(watch, profile(error=0.1), trials=10, limits=LIMIT)
     return path, made, watch, run(path, made)
 
 
@@ -89,7 +89,7 @@ def test_the_search_arm_repeats_exactly(done, tmp_path):
 @pytest.mark.parametrize("lean", [0.7, pytest.param(1.3, marks=pytest.mark.slow)])
 def test_a_predictor_that_leans(tmp_path, lean):
     """30 % too hopeful must not cost the promise, 30 % too careful not the budget."""
-    outcome = run(tmp_path / "study", task(Stopwatch(), profile(lean=lean, error=0.1), trials=16, limits=LIMIT))
+    outcome = run(tmp_path / "study", problem(Stopwatch(), profile(lean=lean, error=0.1), trials=16, limits=LIMIT))
     assert outcome.winner is not None
     assert 0.8 < used(outcome) <= 1
 
@@ -98,18 +98,18 @@ def test_a_predictor_that_leans(tmp_path, lean):
 def test_a_hopeful_prediction_alone_breaks_the_limit(tmp_path):
     """The control: where nothing is measured, the same predictor lets networks above the limit through."""
     path = tmp_path / "study"
-    run(path, task(None, profile(lean=0.7, error=0.01), trials=16, limits=LIMIT))
+    run(path, problem(None, profile(lean=0.7, error=0.01), trials=16, limits=LIMIT))
     trained = [t for t in open_study(path).records("search") if t.status == "ok"]
     assert max(true_ms(Genotype.from_yaml(t.genotype)) for t in trained) > 1.1 * LIMIT.latency_ms
 
 
 def test_noise_promises_nothing(tmp_path):
     listener = Silent()
-    outcome = run(tmp_path / "study", task(Stopwatch(noisy=True), limits=LIMIT), listener)
+    outcome = run(tmp_path / "study", problem(Stopwatch(noisy=True), limits=LIMIT), listener)
     assert outcome.winner is None
-    assert outcome.promise.noisy
+    assert outcome.choice.noisy
     assert not (tmp_path / "study" / "best" / "card.json").exists()
-    calm = run(tmp_path / "study", task(Stopwatch(), limits=LIMIT))
+    calm = run(tmp_path / "study", problem(Stopwatch(), limits=LIMIT))
     assert calm.winner is not None, "the same command on a quieter day"
 
 
@@ -123,9 +123,9 @@ def test_winners_that_miss_are_replaced_by_further_finalists(tmp_path):
 
     listener = Silent()
     near = Limits(latency_ms=TIMES[-1] * 1.1)  # nothing is unsure, all win on accuracy alone
-    outcome = run(tmp_path / "study", task(Stopwatch(drift=drift), profile(error=0.001), trials=12, limits=near), listener)
+    outcome = run(tmp_path / "study", problem(Stopwatch(drift=drift), profile(error=0.001), trials=12, limits=near), listener)
     assert outcome.winner is not None
-    assert len(outcome.promise.missed) == 3
+    assert len(outcome.choice.missed) == 3
     assert sum("the next best takes its place" in line for line in listener.said) >= 3
     trained = [t for t in open_study(tmp_path / "study").records("final") if t.more["origin"].startswith("search")]
     assert len(trained) == 4, "two finalists, and two that took their place"
@@ -134,7 +134,7 @@ def test_winners_that_miss_are_replaced_by_further_finalists(tmp_path):
 
 def test_a_device_elsewhere(tmp_path):
     path = tmp_path / "study"
-    outcome = run(path, task(None, profile(error=0.02), limits=LIMIT))
+    outcome = run(path, problem(None, profile(error=0.02), limits=LIMIT))
     card = json.loads((path / "best" / "card.json").read_text())
     assert (card["measured"], card["met"]) == (None, None)
     assert card["device"]["name"] == PAPER.name
@@ -149,7 +149,7 @@ def test_a_budget_without_latency(tmp_path, mode):
     path = tmp_path / "study"
     costs = [cost(d.genotype) for d in every(load_space("tiny").decode)]
     limits = Limits(macs=sorted(c.macs for c in costs)[128], size_bytes=sorted(c.size_bytes() for c in costs)[160])
-    outcome = run(path, task(Stopwatch(), limits=limits, mode=mode))
+    outcome = run(path, problem(Stopwatch(), limits=limits, mode=mode))
     found = cost(Genotype.from_yaml(outcome.winner.finalist.genotype))
     assert found.macs <= limits.macs
     assert found.size_bytes() <= limits.size_bytes
@@ -169,7 +169,7 @@ def test_an_evaluator_of_ones_own_travels_to_its_processes(done, tmp_path):
 def test_a_budget_that_cannot_be_met_leaves_nothing_behind(tmp_path):
     path = tmp_path / "study"
     with pytest.raises(LimitError, match="cannot be met in tiny: the fastest"):
-        run(path, task(Stopwatch(), limits=Limits(latency_ms=0.01)))
+        run(path, problem(Stopwatch(), limits=Limits(latency_ms=0.01)))
     assert not path.exists()
 
 
@@ -186,7 +186,7 @@ class Unsure:
 
 def test_a_budget_that_predictions_cannot_refuse_is_refused_by_one_measurement(tmp_path):
     watch, path = Stopwatch(speed=1.4), tmp_path / "study"
-    made = task(watch, limits=Limits(latency_ms=TIMES[0] * 0.9))
+    made = problem(watch, limits=Limits(latency_ms=TIMES[0] * 0.9))
     with pytest.raises(LimitError, match=f"cannot be met in tiny: the fastest network that was found takes {TIMES[0]:.3g} ms .*measured"):
         run(path, replace(made, predictor=Unsure(made.predictor)))
     assert watch.sessions == [["fastest"]]
@@ -196,7 +196,7 @@ def test_a_budget_that_predictions_cannot_refuse_is_refused_by_one_measurement(t
 def test_a_budget_that_can_be_met_is_not_refused(tmp_path):
     """The control: a quarter of the space is inside."""
     watch = Stopwatch()
-    made = task(watch, limits=Limits(latency_ms=TIMES[64]))
+    made = problem(watch, limits=Limits(latency_ms=TIMES[64]))
     outcome = run(tmp_path / "study", replace(made, predictor=Unsure(made.predictor)))
     assert watch.sessions[0] == ["fastest"]
     assert true_ms(Genotype.from_yaml(outcome.winner.finalist.genotype)) <= TIMES[64]
@@ -205,4 +205,4 @@ def test_a_budget_that_can_be_met_is_not_refused(tmp_path):
 @pytest.mark.parametrize(("mode", "limits"), [("soft", Limits(macs=1)), ("hard", Limits())])
 def test_rewards_that_need_a_limit(mode, limits):
     with pytest.raises(LimitError, match=f"the {mode} reward needs a"):
-        task(mode=mode, limits=limits)
+        problem(mode=mode, limits=limits)

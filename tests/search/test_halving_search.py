@@ -8,12 +8,11 @@ import random
 import signal
 import time
 from collections import Counter
-from dataclasses import replace
 from statistics import mean
 
 import pytest
 from formula import by_size_and_epochs
-from paper_search import Silent, Stopwatch, run, task
+from paper_search import Silent, Stopwatch, problem, run
 
 from nasbench.analysis.study import open_study
 from nasbench.errors import StudyError
@@ -30,8 +29,8 @@ FORK = multiprocessing.get_context("fork")  # starts at once, where a fresh inte
 
 def made(mode="hard", workers=1, trials=TRIALS, rungs=RUNGS, **more):
     recipe = Recipe(epochs=9)
-    found = task(Stopwatch(), trials=trials, workers=workers, mode=mode, rungs=rungs, recipe=recipe, limits=Limits(latency_ms=0.6), **more)
-    return replace(found, evaluate=by_size_and_epochs)
+    more = {"trials": trials, "workers": workers, "mode": mode, "rungs": rungs, "recipe": recipe, "evaluate": by_size_and_epochs, **more}
+    return problem(Stopwatch(), limits=Limits(latency_ms=0.6), **more)
 
 
 def stored(path, *phases):

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from toy_search import chain, open_phase
 
 from nasbench.errors import StudyError
-from nasbench.evaluate.train import CHECKPOINT
+from nasbench.evaluate.base import CHECKPOINT
 from nasbench.pareto import dominates, signed
+from nasbench.search.records import stored_metrics
 from nasbench.search.rungs import Rungs
-from nasbench.search.successive_halving import Halving, best
+from nasbench.search.successive_halving import SuccessiveHalving, best
 from nasbench.study.trial import PAUSED
 
 RUNGS = Rungs((1, 3, 9), 3)
@@ -96,7 +97,8 @@ class Bench:
         self.halving = self.made()
 
     def made(self):
-        return Halving(self.phase, self.rungs, self.wanted, self.folder.trial)
+        interrupted = [t for t in self.phase.unfinished() if t.passed]
+        return SuccessiveHalving(self.phase, self.rungs, self.wanted, self.folder.trial_path, interrupted)
 
     def killed(self):
         """What a new driver has."""
@@ -106,11 +108,11 @@ class Bench:
     def train(self, asked, values):
         """One training: leaves a checkpoint, tells the values."""
         self.halving.begin(asked)
-        (self.folder.trial_folder(asked.phase, asked.number) / CHECKPOINT).write_text("weights")
+        (self.folder.trial_directory(asked) / CHECKPOINT).write_text("weights")
         return self.halving.end(asked, {"status": "ok", "values": list(values), "accuracy": values[0], "seconds": 1.0})
 
     def kept(self):
-        return [t.number for t in self.phase.records() if (self.folder.trial("search", t.number) / CHECKPOINT).exists()]
+        return [t.number for t in self.phase.records() if (self.folder.trial_path("search", t.number) / CHECKPOINT).exists()]
 
     def close(self):
         self.ledger.close()
@@ -143,7 +145,7 @@ def test_the_best_third_goes_on_and_the_rest_stops(bench):
     assert Counter(t.status for t in trials) == Counter({"stopped": 8, "ok": 1})
     assert (trials[8].status, trials[8].epochs, [r["epoch"] for r in trials[8].rungs]) == ("ok", 9, [1, 3])
     stopped = trials[0]
-    assert (stopped.values, stopped.accuracy, stopped.standing) == (None, 0.0, (1.0, (0.0,)))
+    assert (stopped.values, stopped.accuracy, stopped.reached) == (None, 0.0, (1.0, (0.0,)))
     assert stopped.reason == "stopped after 1 of 9 epochs, in place 9 of 9"
     assert all(v <= 0 for v in stopped.constraints.values()), "it is not infeasible"
 
@@ -235,7 +237,7 @@ def test_the_figures_of_a_trial_go_on_with_it(bench):
     told = {"status": "ok", "values": [0.5], "accuracy": 0.5, "latency_ms": 4.0, "constraints": {"latency": -0.2}}
     assert bench.phase.pause(asked.number, told, 1).latency_ms == 4.0
     on = bench.phase.promote(asked.number)
-    assert (on.passed, on.kept["latency_ms"], on.kept["constraints"]) == (1, 4.0, {"latency": -0.2})
+    assert (on.passed, stored_metrics(on)["latency_ms"], stored_metrics(on)["constraints"]) == (1, 4.0, {"latency": -0.2})
     assert replace(on, passed=0, kept={}) == asked
 
 

@@ -10,7 +10,7 @@ from nasbench.errors import NasbenchError
 from nasbench.genotype import cost
 from nasbench.spaces import load_space
 from nasbench.spaces.choosers import picks_block
-from nasbench.strategies import strategy
+from nasbench.strategies import make_strategy
 from nasbench.study.in_memory import InMemoryStudy
 from nasbench.study.seeds import derive
 from nasbench.study.trial import judge
@@ -21,7 +21,7 @@ WANTED = 300e6  # MACs: a score that every family can reach
 @pytest.mark.parametrize("name", ["evolution", "random", "tpe"])
 def test_trials_are_networks_and_cross_families(name: str) -> None:
     space = load_space("shared")
-    mirror, chosen = InMemoryStudy("shared", ("maximize",), []), strategy(name, 0)
+    mirror, chosen = InMemoryStudy("shared", ("maximize",), []), make_strategy(name, 0)
     scores: list[float] = []
     for number in range(60):
         found = mirror.sample(chosen.sampler(derive(0, number)), space.decode)

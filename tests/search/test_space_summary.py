@@ -9,7 +9,7 @@ from nasbench.errors import LimitError
 from nasbench.genotype import cost
 from nasbench.latency import Prediction
 from nasbench.search.limits import Limits, Metrics
-from nasbench.search.space_summary import survey
+from nasbench.search.space_summary import sample_space
 from nasbench.spaces import load_space
 
 TINY = load_space("tiny")
@@ -23,29 +23,31 @@ def describe(g, extrapolated=()):
 
 
 def look(limits, how=describe):
-    return survey(TINY, TINY.decode, limits, how, samples=SAMPLES)
+    return sample_space(TINY, TINY.decode, limits, how, samples=SAMPLES)
 
 
 def test_the_fastest_is_looked_for_beyond_the_samples():
     found = look(Limits())
-    assert found.sampled == SAMPLES
-    assert found.fastest_ms < min(true_ms(g) for g in found.examples)
-    assert found.slowest_ms > max(true_ms(g) for g in found.examples)
-    assert (found.inside, found.unsure, found.outside) == (1, 0, 0)
+    assert found.summary.sampled == SAMPLES
+    assert found.summary.fastest_ms < min(true_ms(g) for g in found.examples)
+    assert found.summary.slowest_ms > max(true_ms(g) for g in found.examples)
+    assert (found.summary.inside, found.summary.unsure, found.summary.outside) == (1, 0, 0)
     # a budget between the two: no sample is inside, but the space has such networks
-    between = (found.fastest_ms + 0.9 * min(true_ms(g) for g in found.examples)) / 2
+    between = (found.summary.fastest_ms + 0.9 * min(true_ms(g) for g in found.examples)) / 2
     tight = look(Limits(latency_ms=between))
-    assert (tight.inside, tight.unsure, tight.outside) == (0, 0, 1)
+    assert (tight.summary.inside, tight.summary.unsure, tight.summary.outside) == (0, 0, 1)
     assert all(true_ms(g) * 0.9 <= between for g in tight.examples)
 
 
 def test_a_latency_that_cannot_be_met():
-    fastest = look(Limits()).fastest_ms
-    with pytest.raises(LimitError, match=f"^0.1 ms cannot be met in tiny: the fastest is predicted to take {fastest:.1f} ms") as error:
+    fastest = look(Limits()).summary.fastest_ms
+    with pytest.raises(
+        LimitError, match=f"^0.1 ms cannot be met in tiny: the fastest network is predicted to take {fastest:.1f} ms"
+    ) as error:
         look(Limits(latency_ms=0.1))
     assert len(str(error.value).splitlines()) == 1
     # a prediction that is none refuses nothing: the network is measured
-    assert look(Limits(latency_ms=0.1), lambda g: describe(g, ("far outside",))).unsure == 1
+    assert look(Limits(latency_ms=0.1), lambda g: describe(g, ("far outside",))).summary.unsure == 1
 
 
 @pytest.mark.parametrize("limits", [Limits(params=1000), Limits(macs=1000), Limits(size_bytes=1000), Limits(memory_bytes=1000)])
@@ -57,5 +59,5 @@ def test_others_that_cannot_be_met(limits):
 def test_a_limit_that_no_sample_meets_is_searched_for():
     few = min(cost(g).params for g in look(Limits()).examples)
     found = look(Limits(params=few - 1))
-    assert found.inside == 0
+    assert found.summary.inside == 0
     assert cost(found.examples[0]).params < few

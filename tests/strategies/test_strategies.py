@@ -10,7 +10,7 @@ import pytest
 from toy_search import chain, latency, record
 
 from nasbench.errors import StudyError
-from nasbench.strategies import strategy
+from nasbench.strategies import make_strategy
 from nasbench.strategies.ranking import merits, reached
 from nasbench.study.in_memory import InMemoryStudy
 from nasbench.study.seeds import derive
@@ -22,7 +22,7 @@ UP, BOTH = ("maximize",), ("maximize", "minimize")
 
 def search(name, seed, count, directions=UP, evaluate=record, **options):
     """A serial search in memory; its trials."""
-    mirror, chosen = InMemoryStudy("toy", directions, []), strategy(name, seed, **options)
+    mirror, chosen = InMemoryStudy("toy", directions, []), make_strategy(name, seed, **options)
     for number in range(count):
         found = mirror.sample(chosen.sampler(derive(seed, number)), partial(chain, layers=5))
         mirror.settle(number, judge(evaluate(found.genotype, len(directions)), len(directions)))
@@ -32,9 +32,9 @@ def search(name, seed, count, directions=UP, evaluate=record, **options):
 @pytest.mark.parametrize(
     ("name", "options", "match"),
     [
-        ("evolutoin", {}, r"a strategy is one of random, evolution, tpe; got 'evolutoin'; did you mean evolution\?"),
-        ("random", {"population": 3}, "strategy random has no option 'population'; it has no options"),
-        ("evolution", {"populaton": 3}, "no option 'populaton'; it reads population, sample, startup; did you mean population"),
+        ("evolutoin", {}, r"a strategy is one of evolution, random, tpe; got 'evolutoin'; did you mean evolution\?"),
+        ("random", {"population": 3}, "the strategy random has no option 'population'; it has no options"),
+        ("evolution", {"populaton": 3}, "no option 'populaton'; its options are population, sample, startup; did you mean population"),
         ("evolution", {"population": 0}, "population is a whole number from 1; got 0"),
         ("evolution", {"population": 4, "sample": 5}, "got sample 5 of 4"),
         ("evolution", {"sample": 2.0}, "sample is a whole number from 1; got 2.0"),
@@ -43,11 +43,11 @@ def search(name, seed, count, directions=UP, evaluate=record, **options):
 )
 def test_refused(name, options, match):
     with pytest.raises(StudyError, match=match):
-        strategy(name, 1, **options)
+        make_strategy(name, 1, **options)
 
 
 def test_what_the_ledger_stores():
-    assert strategy("evolution", 7, population=50).about() == {"name": "evolution", "seed": 7, "options": {"population": 50}}
+    assert make_strategy("evolution", 7, population=50).to_json() == {"name": "evolution", "seed": 7, "options": {"population": 50}}
 
 
 @LEARNING
@@ -96,7 +96,7 @@ def test_two_objectives(name):
 @pytest.mark.parametrize("directions", [UP, BOTH])
 def test_learns_from_trials_that_wait_at_a_rung(name, directions):
     """Only every fourth trial is ever trained to its end, whatever it is worth; the others say what they reached."""
-    mirror, chosen = InMemoryStudy("toy", directions, []), strategy(name, 1)
+    mirror, chosen = InMemoryStudy("toy", directions, []), make_strategy(name, 1)
     for number in range(60):
         found = mirror.sample(chosen.sampler(derive(1, number)), partial(chain, layers=5))
         verdict = judge(record(found.genotype, len(directions)), len(directions))

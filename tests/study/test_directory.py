@@ -15,6 +15,7 @@ import yaml
 from nasbench.errors import StudyError
 from nasbench.study.directory import StudyDirectory, study_path
 from nasbench.study.driver_lock import DriverLock, holder
+from nasbench.study.trial import Trial
 
 COMMAND = {"space": "tiny", "latency": {"ms": 20.0}, "trials": 30}
 
@@ -173,5 +174,5 @@ def test_a_pid_that_was_given_to_another_process(tmp_path):
 def test_where_a_trials_files_lie(tmp_path):
     with StudyDirectory.create(tmp_path / "a", COMMAND) as folder:
         assert not folder.has_trials()
-        assert folder.trial_folder("search", 7) == folder.trial("search", 7) == tmp_path / "a/trials/search-0007"
+        assert folder.trial_directory(Trial("search", 7, "running")) == folder.trial_path("search", 7) == tmp_path / "a/trials/search-0007"
         assert folder.has_trials()

@@ -13,7 +13,7 @@ import pytest
 from toy_search import chain, open_phase, outcome, record, run
 
 from nasbench.errors import StudyError
-from nasbench.strategies import strategy
+from nasbench.strategies import make_strategy
 from nasbench.study import sqlite as store_module
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.ledger import Ledger
@@ -56,23 +56,23 @@ def test_readers_see_what_the_driver_stored(tmp_path):
 
 def test_phases_do_not_see_each_other(study):
     with StudyDirectory.open(study) as folder, Ledger.open(folder) as ledger:
-        other = ledger.phase("random", ["maximize"], strategy("random", 3), 3)
+        other = ledger.phase("random", ["maximize"], make_strategy("random", 3), 3)
         asked = other.ask(chain)
         assert asked.number == 0
         assert other.find(ledger.records("search")[0].digest) is None
-        assert asked.genotype.to_yaml() != ledger.records("search")[0].genotype, "two arms of one seed draw the same networks"
+        assert asked.network.to_yaml() != ledger.records("search")[0].genotype, "two arms of one seed draw the same networks"
         assert [(t.phase, t.number) for t in ledger.records()] == [("search", i) for i in range(5)] + [("random", 0)]
 
 
 @pytest.mark.parametrize(
     ("directions", "chosen", "seed", "match"),
     [
-        (["minimize"], strategy("random", 3), 3, r"directions: \['maximize'\] there, \['minimize'\] now"),
-        (["maximize", "minimize"], strategy("random", 3), 3, "directions"),
-        (["maximize"], strategy("tpe", 3), 3, "strategy: .*random.* there, .*tpe.* now"),
-        (["maximize"], strategy("random", 4), 3, "strategy: .*'seed': 3.* there, .*'seed': 4"),
+        (["minimize"], make_strategy("random", 3), 3, r"directions: \['maximize'\] there, \['minimize'\] now"),
+        (["maximize", "minimize"], make_strategy("random", 3), 3, "directions"),
+        (["maximize"], make_strategy("tpe", 3), 3, "strategy: .*random.* there, .*tpe.* now"),
+        (["maximize"], make_strategy("random", 4), 3, "strategy: .*'seed': 3.* there, .*'seed': 4"),
         (["maximize"], None, 3, "strategy: .* there, None now"),
-        (["maximize"], strategy("random", 3), 5, "seed: 3 there, 5 now"),
+        (["maximize"], make_strategy("random", 3), 5, "seed: 3 there, 5 now"),
     ],
 )
 def test_a_phase_goes_on_as_it_began(directions, chosen, seed, match, study):
@@ -103,7 +103,7 @@ def test_a_damaged_file_is_refused_and_left_alone(spoil, write, study):
 @pytest.mark.parametrize("content", [None, b""])
 def test_a_lost_file_is_not_begun_anew(content, study):
     folder = StudyDirectory.open(study)
-    folder.trial_folder("search", 0)
+    (folder.path / "trials" / "search-0000").mkdir(parents=True)
     (study / "ledger.db").unlink()
     if content is not None:
         (study / "ledger.db").write_bytes(content)
@@ -127,7 +127,7 @@ def test_a_file_that_vanishes_during_the_search(action, tmp_path):
         if action == "replace":
             file.write_bytes(b"")
         with pytest.raises(StudyError, match=r"removed or replaced during the search; finished trials are safe in trials"):
-            phase.tell(asked.number, record(asked.genotype))
+            phase.tell(asked.number, record(asked.network))
 
 
 def test_a_locked_file(tmp_path, monkeypatch):
@@ -138,9 +138,9 @@ def test_a_locked_file(tmp_path, monkeypatch):
         other = sqlite3.connect(tmp_path / "study/ledger.db")
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StudyError, match=r"database is locked\); another program held it for 0.2 s; close that program"):
-            phase.tell(asked.number, record(asked.genotype))
+            phase.tell(asked.number, record(asked.network))
         other.rollback()
-        assert phase.tell(asked.number, record(asked.genotype)).status == "ok", "it may be told again"
+        assert phase.tell(asked.number, record(asked.network)).status == "ok", "it may be told again"
 
 
 def test_a_full_disk(study):
@@ -166,7 +166,7 @@ except StudyError as error:
         left = phase.unfinished()
         assert len(left) <= 1
         for asked in left:
-            phase.tell(asked.number, record(asked.genotype))
+            phase.tell(asked.number, record(asked.network))
         assert len(run(phase, 12)) >= 12
 
 

@@ -43,8 +43,8 @@ def test_what_is_asked_is_stored_before_it_runs(tmp_path):
         (trial,) = ledger.records()
     assert trial.status == "running"
     assert (trial.number, trial.digest, trial.seed) == (0, asked.digest, asked.seed)
-    assert Genotype.from_yaml(trial.genotype) == asked.genotype
-    assert retrace(chain, trial.params).genotype == asked.genotype
+    assert Genotype.from_yaml(trial.genotype) == asked.network
+    assert retrace(chain, trial.params).genotype == asked.network
 
 
 def test_a_told_trial_is_stored_whole(tmp_path):
@@ -78,9 +78,9 @@ def test_a_trial_is_told_once(number, tmp_path):
     folder, ledger, phase = open_phase(tmp_path / "study")
     with folder, ledger:
         asked = phase.ask(chain)
-        phase.tell(asked.number, record(asked.genotype))
-        with pytest.raises(StudyError, match=f"a trial is told once, while it runs; search has no running trial {number}"):
-            phase.tell(number, record(asked.genotype))
+        phase.tell(asked.number, record(asked.network))
+        with pytest.raises(StudyError, match=f"a trial is finished once, while it runs; search has no running trial {number}"):
+            phase.tell(number, record(asked.network))
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_network_of_ones_own_choice(tmp_path):
         assert (asked.phase, asked.number) == ("known", 0)
         known_phase.tell(0, {"status": "ok", "values": [0.9]})
         assert known_phase.find(asked.digest).values == (0.9,)
-        with pytest.raises(StudyError, match="known has none; enter its networks yourself"):
+        with pytest.raises(StudyError, match="known has none; add its networks with `enter`"):
             known_phase.ask(chain)
         # with its answers, a network can be a parent
         drawn = retrace(chain, {f"{i}.{k}": v for i in range(8) for k, v in {"width": 8, "kernel": 3, "more": False}.items()})
@@ -226,9 +226,9 @@ def test_after_a_failed_write_the_phase_is_as_the_ledger(step, tmp_path, monkeyp
         with monkeypatch.context() as patch:
             patch.setattr(OptunaTables, "_result", broken)
             with pytest.raises(OSError, match="gone"):
-                phase.tell(2, record(asked.genotype)) if step == "tell" else phase.ask(chain)
+                phase.tell(2, record(asked.network)) if step == "tell" else phase.ask(chain)
         assert phase.records() == ledger.records()
         assert [t.status for t in phase.records()] == ["ok", "ok"] + ["running"] * (step == "tell")
         if step == "tell":
-            phase.tell(2, record(asked.genotype))
+            phase.tell(2, record(asked.network))
         assert len(run(phase, 5)) == 5

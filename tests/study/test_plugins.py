@@ -12,7 +12,7 @@ from nasbench.evaluate.train import TrainTask
 from nasbench.genotype import BLOCK_TYPES
 from nasbench.plugins import Plugin, forget_plugin, load_plugin, loaded_plugins
 from nasbench.study.directory import StudyDirectory
-from nasbench.study.plugins import keep, load_stored_plugins, named
+from nasbench.study.plugins import load_stored_plugins, plugins_of_study, store_plugins
 from nasbench.training.recipe import Recipe
 
 TEXT = "from nasbench.genotype import block\n\n\n@block\ndef same(t, x):\n    return x\n"
@@ -27,9 +27,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def begun(path: str, *plugins: Plugin) -> Path:
     """A study that began with these plugins."""
-    found = named(Path(path), plugins)
+    found = plugins_of_study(Path(path), plugins)
     with StudyDirectory.create(path, {"seed": 0, "plugins": {n: p.sha256 for n, p in found.items()}}) as folder:
-        keep(folder.path, found)
+        store_plugins(folder.path, found)
     return Path(path)
 
 
@@ -48,7 +48,7 @@ def test_a_study_goes_on_with_its_copy(study: Path) -> None:
     assert "same" not in BLOCK_TYPES
     load_stored_plugins(study)
     assert "same" in BLOCK_TYPES
-    assert named(study, loaded_plugins()).keys() == {"mine.py"}
+    assert plugins_of_study(study, loaded_plugins()).keys() == {"mine.py"}
 
 
 def test_a_study_without_plugins_loads_nothing() -> None:
@@ -64,9 +64,9 @@ def test_what_the_user_names_comes_before_the_copy(study: Path) -> None:
     plugin = load_plugin("renamed.py")
     load_stored_plugins(study)
     assert loaded_plugins() == (plugin,)
-    found = named(study, loaded_plugins())
+    found = plugins_of_study(study, loaded_plugins())
     assert found == {"mine.py": plugin}  # under the name that the study has for it
-    keep(study, found)
+    store_plugins(study, found)
     assert (study / "plugins" / "mine.py").read_text() == TEXT  # and the copy is mended
 
 
@@ -77,14 +77,14 @@ def test_a_changed_plugin_is_refused(study: Path) -> None:
     with pytest.raises(StudyError, match=said):
         load_stored_plugins(study)
     with pytest.raises(StudyError, match=said):
-        named(study, [plugin])
+        plugins_of_study(study, [plugin])
 
 
 def test_a_missing_and_an_added_plugin_are_refused(study: Path) -> None:
     with pytest.raises(StudyError, match=r"runs/a began with the plugin mine\.py .*; give it again: --plugin runs/a/plugins/mine\.py"):
-        named(study, [])
+        plugins_of_study(study, [])
     with pytest.raises(StudyError, match=r"runs/a began without the plugin more\.py; leave it out, or choose another --name"):
-        named(study, [Plugin("elsewhere/mine.py", TEXT, "m"), Plugin("more.py", "", "m")])
+        plugins_of_study(study, [Plugin("elsewhere/mine.py", TEXT, "m"), Plugin("more.py", "", "m")])
 
 
 def test_a_copy_that_was_changed_is_not_run(study: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_study_from_elsewhere_runs_nothing_until_its_user_says_so(study: Path,
     assert loaded_plugins() == ()
     load_plugin("runs/a/plugins/mine.py")
     load_stored_plugins(study)
-    keep(study, named(study, loaded_plugins()))  # as the search that goes on does
+    store_plugins(study, plugins_of_study(study, loaded_plugins()))  # as the search that goes on does
     forget_plugin(loaded_plugins()[0])
     load_stored_plugins(study)
 
@@ -123,7 +123,7 @@ def test_a_study_names_no_file_outside_itself(study: Path, plugins: object) -> N
 
 def test_two_files_of_one_name_are_refused() -> None:
     with pytest.raises(StudyError, match=r"under their file names; a/mine\.py and b/mine\.py have the same; rename one"):
-        named(Path("runs/new"), [Plugin("a/mine.py", "1", "m"), Plugin("b/mine.py", "2", "m")])
+        plugins_of_study(Path("runs/new"), [Plugin("a/mine.py", "1", "m"), Plugin("b/mine.py", "2", "m")])
 
 
 def test_a_trials_result_is_another_with_another_text() -> None:

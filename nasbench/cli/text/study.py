@@ -27,18 +27,14 @@ def show_plan(problem: Problem, plan: Plan) -> None:
     about = "" if config.trials is not None else "about "
     unsure = f", {space.unsure:.0%} unsure" if space.unsure else ""
     which = "all" if space.sampled >= space.count else f"{space.sampled} samples"
-    what_of_unsure = (
-        "the unsure are measured before they are trained" if problem.measurable else "the device is elsewhere: the unsure count as outside"
-    )
+    unsure_are = "measured before they are trained" if problem.measurable else "counted as outside, since the device is elsewhere"
+    latencies = f"{space.fastest_ms:.1f} ms fastest, {space.median_ms:.1f} ms median, {space.slowest_ms:.1f} ms slowest (predicted)"
     table(
         ("plan", ""),
         (
             ("space", f"{problem.space.name}: {count_words(space.count)} networks"),
             ("device", str(problem.device)),
-            (
-                "latency",
-                f"{space.fastest_ms:.1f} ms fastest, {space.median_ms:.1f} ms median, {space.slowest_ms:.1f} ms slowest (predicted)",
-            ),
+            ("latency", latencies),
             ("limits", f"{config.limits.describe()}: {space.verdict}" if config.limits.any else "none"),
             ("within them", f"{space.inside:.0%} surely{unsure}, {space.outside:.0%} outside; of {which}"),
             *([("", f"the unsure are {unsure_are}")] if space.unsure else []),

@@ -11,8 +11,8 @@ from paper_search import ANCHOR_MS, PAPER, Stopwatch, measurement, true_ms
 from nasbench.genotype import digest
 from nasbench.latency import Prediction
 from nasbench.search.final.finalists import Finalist, FinalResult
+from nasbench.search.final.winner import choose_winner, deliver
 from nasbench.search.limits import Limits
-from nasbench.search.final.winner import deliver, promise
 from nasbench.spaces import load_space
 from nasbench.study.measurements import Measurements
 
@@ -25,7 +25,7 @@ def standing(i, origin="search", measured=True, **prediction):
     ms = true_ms(g)
     predicted = Prediction(ms, ms, ms)._replace(**prediction)
     m = measurement(ms) if measured is True else measured
-    return FinalResult(Finalist(f"{origin} {i}", g.to_yaml(), digest(g), 1, 1, predicted, m), 0.9 - i / 10, (0.9,), None, i)
+    return FinalResult(Finalist(f"{origin} {i}", g.to_yaml(), digest(g), 1, 1, predicted, m, origin), 0.9 - i / 10, (0.9,), None, i)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def kept(tmp_path):
 
 def decide(ranked, kept, watch, limit=LIMIT):
     said = []
-    return promise(ranked, Limits(latency_ms=limit), watch, kept, said.append), said
+    return choose_winner(ranked, Limits(latency_ms=limit), watch, kept, said.append), said
 
 
 def test_the_best_is_measured_again_alone(kept):
