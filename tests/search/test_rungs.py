@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -238,7 +237,7 @@ def test_the_figures_of_a_trial_go_on_with_it(bench):
     assert bench.phase.pause(asked.number, told, 1).latency_ms == 4.0
     on = bench.phase.promote(asked.number)
     assert (on.passed, stored_metrics(on)["latency_ms"], stored_metrics(on)["constraints"]) == (1, 4.0, {"latency": -0.2})
-    assert replace(on, passed=0, kept={}) == asked
+    assert (on.number, on.digest, on.genotype, on.seed) == (asked.number, asked.digest, asked.genotype, asked.seed)
 
 
 def test_only_a_running_trial_pauses(bench):

@@ -193,14 +193,14 @@ def test_unfinished_trials_are_run_again(tmp_path):
     folder, ledger, phase = open_phase(tmp_path / "study")
     with folder, ledger:
         asked = [phase.ask(chain) for _ in range(3)]
-        phase.tell(1, record(asked[1].genotype))
+        phase.tell(1, record(asked[1].network))
     stranger = optuna.load_study(storage=f"sqlite:///{tmp_path / 'study/ledger.db'}", study_name="search")
     stranger.ask()
     folder, ledger, phase = open_phase(tmp_path / "study")
     with folder, ledger:
         assert phase.unfinished() == [asked[0], asked[2]]
         assert [t.status for t in phase.records()] == ["running", "ok", "running", "failed"]
-        assert phase.records()[3].reason == "interrupted before it was drawn"
+        assert phase.records()[3].reason == "interrupted before its network was known"
         assert phase.unfinished() == [asked[0], asked[2]], "nothing is told twice"
 
 
