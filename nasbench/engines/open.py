@@ -38,7 +38,7 @@ def room_for(choice: EngineConfig) -> int:
     if choice.address is not None:
         return MAX_WORKERS
     jobs = max(1, int(len(os.sched_getaffinity(0)) / choice.cpus))
-    return max(1, min(jobs, GpuSlots(visible_gpus(), choice.gpus).seats)) if choice.gpus else jobs
+    return max(1, min(jobs, GpuSlots(visible_gpus(), choice.gpus).count)) if choice.gpus else jobs
 
 
 def check_room(choice: EngineConfig, workers: int) -> None:

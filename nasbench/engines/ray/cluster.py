@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from nasbench.engines.gpus import per_gpu, visible_gpus
+from nasbench.engines.gpus import trials_per_gpu, visible_gpus
 from nasbench.errors import StudyError
 
 MIB = 2**20
@@ -223,7 +223,7 @@ def _seats(has: Mapping[str, float], cpus: float, gpus: float) -> int:
     found = int(has.get("CPU", 0) / cpus + 1e-9)
     if gpus:
         whole = int(has.get("GPU", 0))
-        found = min(found, whole * per_gpu(gpus) if gpus < 1 else whole // int(gpus))
+        found = min(found, whole * trials_per_gpu(gpus) if gpus < 1 else whole // int(gpus))
     return found
 
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from nasbench.engines.base import MAX_WORKERS, Engine, Finished, check_engine
-from nasbench.engines.calls import describe, finished, read_answer, too_long
+from nasbench.engines.calls import describe, read_answer, timed_out, with_answer
 from nasbench.engines.file_transfer import FileTransfer, FolderArgument, forget, pack, unload
 from nasbench.engines.ray.call_queue import CallQueue, Ended, Pool
 from nasbench.engines.ray.client import RemoteCallQueue
@@ -199,7 +199,7 @@ def _finished(call: _Submitted, ended: Ended) -> Finished:
     try:
         if ended.answer is None:
             if ended.begun and call.limit_s is not None and ended.seconds >= call.limit_s:
-                return too_long(call.key, call.limit_s, ended.seconds)
+                return timed_out(call.key, call.limit_s, ended.seconds)
             why = f"the trial's process ended without a result: {ended.why}"
             return Finished(call.key, "died", reason=why, seconds=ended.seconds)
         try:
@@ -207,7 +207,7 @@ def _finished(call: _Submitted, ended: Ended) -> Finished:
                 unload(call.luggage, ended.files)
         except NasbenchError as error:
             return Finished(call.key, "error", reason=str(error), seconds=ended.seconds)
-        return finished(call.key, read_answer(ended.answer), ended.seconds, 0)
+        return with_answer(call.key, read_answer(ended.answer), ended.seconds, 0)
     finally:
         if call.luggage is not None:
             forget(call.luggage)

@@ -21,7 +21,7 @@ from typing import Any
 
 from ray import tune
 
-from nasbench.engines.calls import answered, describe
+from nasbench.engines.calls import describe, run_call
 from nasbench.engines.file_transfer import FileTransfer, at_hand
 from nasbench.study.driver_lock import start_ticks
 
@@ -134,7 +134,7 @@ class Worker(tune.Trainable):
         try:
             # The kernel ends the process when its time is over, whatever it is busy with.
             signal.setitimer(signal.ITIMER_REAL, call.limit_s or 0.0)
-            return answered(run, call.payload, call.log), files or None
+            return run_call(run, call.payload, call.log), files or None
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             _tidy()
