@@ -24,6 +24,7 @@ from nasbench.engines.calls import MAX_ANSWER, describe, read_answer, timed_out,
 from nasbench.engines.gpus import GpuSlots
 from nasbench.engines.local.worker import run
 from nasbench.errors import StudyError
+from nasbench.processes import cause_of_death
 
 START_ATTEMPTS, START_WAIT_S = 100, 0.05
 EXIT_S = 5.0  # for a process to end after it has sent its answer
@@ -182,7 +183,7 @@ class LocalEngine(Engine):
             return with_answer(key, call.answer, seconds, code)
         if call.timed_out:
             return timed_out(key, call.limit_s, seconds, code)
-        return Finished(key, "died", reason=_cause(code), exit_code=code, seconds=seconds)
+        return Finished(key, "died", reason=f"the trial's process {cause_of_death(code)}", exit_code=code, seconds=seconds)
 
     def _release_gpu(self, key: Hashable) -> None:
         if self._gpus is not None:
@@ -238,11 +239,3 @@ def _kill(process: ForkServerProcess) -> None:
             os.killpg(process.pid, signal.SIGKILL)
     if process.exitcode is None:
         process.kill()
-
-
-def _cause(code: int | None) -> str:
-    if code is not None and code < 0:
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        hint = "; often the system ran out of memory" if -code == signal.SIGKILL else ""
-        return f"the trial's process was killed by {name}{hint}"
-    return f"the trial's process ended without a result (exit code {code})"

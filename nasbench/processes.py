@@ -1,0 +1,37 @@
+"""Processes of the operating system: when one started, and how one ended."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+
+def start_ticks(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot (field 22 of /proc/PID/stat), or None off Linux and if there is none.
+
+    A pid may be given to another process later; pid and start together name one process.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    return int(stat.rpartition(")")[2].split()[19])
+
+
+def cause_of_death(exit_code: int | None) -> str:
+    """How a process ended that should have sent a result, as the predicate of a sentence about it.
+
+    Args:
+        exit_code: as `subprocess` and `multiprocessing` give it: the negative number of the signal that killed the process.
+
+    Example:
+        >>> cause_of_death(-9)
+        'was killed by SIGKILL; often the system ran out of memory'
+        >>> cause_of_death(7)
+        'ended without a result (exit code 7)'
+    """
+    if exit_code is None or exit_code >= 0:
+        return f"ended without a result (exit code {exit_code})"
+    name = signal.Signals(-exit_code).name if -exit_code in set(signal.Signals) else f"signal {-exit_code}"
+    hint = "; often the system ran out of memory" if -exit_code == signal.SIGKILL else ""
+    return f"was killed by {name}{hint}"
