@@ -83,6 +83,6 @@ def open_engine(request: Training, evaluate: Callable[[Any], Any], say: Callable
         address=choice.address,
         prepare=(give_images, packed),
         prepare_bytes=packed.bytes,
-        carrier=FolderArgument(folder_of, in_folder),
+        folder_argument=FolderArgument(folder_of, in_folder),
         say=say,
     )

@@ -7,10 +7,10 @@ import socket
 import sys
 import time
 
-from nasbench.engines.ray.cluster import ALONE, SETTINGS
+from nasbench.engines.ray.cluster import LOCAL_ONLY, SETTINGS
 
 os.environ.update(SETTINGS)
-os.environ[ALONE] = "0"
+os.environ[LOCAL_ONLY] = "0"
 os.environ["RAY_AUTH_MODE"] = "disabled"
 
 from ray.cluster_utils import Cluster

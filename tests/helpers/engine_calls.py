@@ -34,3 +34,8 @@ def has_ended(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return True
+
+
+def is_reaped(pid):
+    """Whether a process has left the process table."""
+    return not Path(f"/proc/{pid}").exists()

@@ -93,14 +93,6 @@ def sleep(task):
     return "slept"
 
 
-def gone(pid):
-    """Whether a killed process ends, and is reaped, within a minute."""
-    end = time.monotonic() + 60
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
-        time.sleep(0.01)
-    return not Path(f"/proc/{pid}").exists()
-
-
 def variable(name):
     return os.environ.get(name)
 

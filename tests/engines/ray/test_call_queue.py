@@ -1,101 +1,99 @@
-"""Between the driver's thread and Tune's, without Ray: who does what next, and what has no answer."""
+"""The queue between the driver's thread and Tune's, without Ray: who runs which call, and which calls end without an answer."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
-from nasbench.engines.ray.call_queue import CallQueue
+from nasbench.engines.ray.call_queue import Call, CallQueue
 
 
 def call(number):
-    return SimpleNamespace(number=number)
+    return Call(number, payload=b"", log=None, limit_s=None)
 
 
-def desk_with(*numbers):
-    desk = CallQueue()
+def queue_with(*numbers):
+    queue = CallQueue()
     for number in numbers:
-        desk.leave(call(number))
-    return desk
+        queue.put(call(number))
+    return queue
 
 
 def test_answers_come_with_their_number_and_files():
-    desk = desk_with(7)
-    assert desk.begins("worker")
-    assert not desk.begun()
-    assert desk.next("worker", "actor").number == 7
-    assert desk.begun()
-    desk.answered(7, b"answer", 1.5, {"weights": b"1"})
-    (one,) = desk.take(0)
-    assert (one.number, one.answer, one.seconds, one.files) == (7, b"answer", 1.5, {"weights": b"1"})
-    assert desk.take(0) == []
+    queue = queue_with(7)
+    assert queue.start_worker("worker")
+    assert not queue.is_running()
+    assert queue.take("worker", "actor").number == 7
+    assert queue.is_running()
+    queue.put_answer(7, b"answer", 1.5, {"weights": b"1"})
+    (finished,) = queue.get_finished(0)
+    assert (finished.number, finished.answer, finished.seconds, finished.files) == (7, b"answer", 1.5, {"weights": b"1"})
+    assert queue.get_finished(0) == []
 
 
-def test_nothing_comes_of_what_was_cancelled():
-    desk = desk_with(1, 2)
-    desk.begins("worker")
-    desk.next("worker", "actor")
-    assert desk.drop(2) is None, "nobody runs it"
-    assert desk.drop(1) == "actor"
-    desk.left("worker", "killed")
-    desk.answered(2, b"answer", 1.0, None)
-    assert desk.take(0) == []
+def test_a_cancelled_call_never_finishes():
+    queue = queue_with(1, 2)
+    queue.start_worker("worker")
+    queue.take("worker", "actor")
+    assert queue.cancel(2) is None, "no worker runs it"
+    assert queue.cancel(1) == "actor"
+    queue.remove_worker("worker", "killed")
+    queue.put_answer(2, b"answer", 1.0, None)
+    assert queue.get_finished(0) == []
 
 
-def test_no_call_after_it_is_closed():
-    desk = desk_with(1)
-    desk.close()
-    assert not desk.begins("worker")
-    assert desk.next("worker", None) is None
+def test_a_closed_queue_gives_no_call():
+    queue = queue_with(1)
+    queue.close()
+    assert not queue.start_worker("worker")
+    assert queue.take("worker", None) is None
 
 
-def test_a_worker_begins_only_for_a_call_that_nobody_will_take():
-    desk = desk_with(1, 2)
-    assert [desk.begins(worker) for worker in "abc"] == [True, True, False]
-    assert desk.next("a", None).number == 1
-    desk.leave(call(3))
-    assert desk.begins("c"), "a is at work, and b starts"
+def test_a_worker_is_started_only_for_a_call_that_no_other_will_take():
+    queue = queue_with(1, 2)
+    assert [queue.start_worker(worker) for worker in "abc"] == [True, True, False]
+    assert queue.take("a", None).number == 1
+    queue.put(call(3))
+    assert queue.start_worker("c"), "a is busy, and b starts"
 
 
-def test_calls_wait_for_no_worker_that_starts():
-    """However long it takes, or if it never does: who is free takes what is next, and the other goes on starting."""
-    desk = desk_with(1, 2)
-    assert desk.begins("a")
-    assert desk.begins("b")
-    assert [desk.next("a", None).number for _ in range(2)] == [1, 2]
-    desk.leave(call(3))
-    assert not desk.begins("c")
-    assert desk.next("b", None).number == 3
+def test_no_call_waits_for_a_worker_that_starts():
+    """A worker may take long to start, or fail to: a free worker takes the next call meanwhile."""
+    queue = queue_with(1, 2)
+    assert queue.start_worker("a")
+    assert queue.start_worker("b")
+    assert [queue.take("a", None).number for _ in range(2)] == [1, 2]
+    queue.put(call(3))
+    assert not queue.start_worker("c")
+    assert queue.take("b", None).number == 3
 
 
-def test_an_idle_worker_is_asked_before_another_begins():
-    desk = desk_with(1, 2)
+def test_an_idle_worker_is_used_before_another_is_started():
+    queue = queue_with(1, 2)
     for worker in "ab":
-        desk.begins(worker)
-        desk.next(worker, None)
-    desk.answered(1, b"answer", 1.0, None)
-    assert desk.next("a", None) is None
-    desk.leave(call(3))
-    assert not desk.begins("c")
-    desk.left("a", "killed")
-    assert desk.begins("c")
+        queue.start_worker(worker)
+        queue.take(worker, None)
+    queue.put_answer(1, b"answer", 1.0, None)
+    assert queue.take("a", None) is None
+    queue.put(call(3))
+    assert not queue.start_worker("c")
+    queue.remove_worker("a", "killed")
+    assert queue.start_worker("c")
 
 
-def test_what_a_lost_worker_takes_along():
-    """Its own call; where it could not even start the oldest, since others that start might all fail; if it was idle none."""
-    desk = desk_with(1, 2)
-    desk.begins("a")
-    desk.begins("b")
-    desk.next("a", None)
-    desk.left("a", "killed")
-    assert [(one.number, one.answer, one.why, one.begun) for one in desk.take(0)] == [(1, None, "killed", True)]
-    desk.left("b", "no torch")
-    assert [(one.number, one.answer, one.why, one.begun) for one in desk.take(0)] == [(2, None, "no torch", False)]
-    desk.leave(call(3))
-    desk.leave(call(4))
+def test_which_call_a_dead_worker_ends():
+    """Its own call; the oldest waiting one if it could not start, since others might fail too; none if it was idle."""
+    queue = queue_with(1, 2)
+    queue.start_worker("a")
+    queue.start_worker("b")
+    queue.take("a", None)
+    queue.remove_worker("a", "killed")
+    assert [(c.number, c.answer, c.reason, c.has_run) for c in queue.get_finished(0)] == [(1, None, "killed", True)]
+    queue.remove_worker("b", "no torch")
+    assert [(c.number, c.answer, c.reason, c.has_run) for c in queue.get_finished(0)] == [(2, None, "no torch", False)]
+    queue.put(call(3))
+    queue.put(call(4))
     for worker in "cd":
-        desk.begins(worker)
-        desk.next(worker, None)
-    desk.answered(3, b"answer", 1.0, None)
-    assert desk.next("c", None) is None, "d is at work"
-    desk.left("c", "killed")
-    assert [one.number for one in desk.take(0)] == [3]
+        queue.start_worker(worker)
+        queue.take(worker, None)
+    queue.put_answer(3, b"answer", 1.0, None)
+    assert queue.take("c", None) is None, "d is busy"
+    queue.remove_worker("c", "killed")
+    assert [c.number for c in queue.get_finished(0)] == [3]
