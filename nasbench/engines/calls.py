@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench.engines.base import Finished
-from nasbench.errors import NasbenchError
+from nasbench.errors import NasbenchError, one_line
 
 # An answer that fits into a pipe's buffer (64 KiB on Linux) can be sent before the driver reads, so that neither side blocks.
 MAX_ANSWER = 60_000
@@ -61,11 +61,9 @@ def timed_out(key: Hashable, limit_s: float | None, seconds: float, exit_code: i
 
 def describe(error: BaseException) -> str:
     """An error on one line: `ZeroDivisionError: division by zero`."""
-    text = message_of(error)
-    name = type(error).__name__
     if isinstance(error, MemoryError):
-        return f"MemoryError: out of memory{f' ({text})' if text else ''}"
-    return f"{name}: {text}" if text else name
+        return f"MemoryError: out of memory{f' ({error})' if str(error) else ''}"
+    return one_line(error)
 
 
 def message_of(error: BaseException) -> str:

@@ -11,9 +11,9 @@ from functools import cache
 
 from nasbench.errors import StudyError
 
-MAX_GPUS = 64.0  # of one trial
-PROBE_S = 120.0
-_PROBE = "import json, torch; print(json.dumps(torch.cuda.device_count()))"
+MOST = 64.0  # GPUs of one trial
+ASK_S = 120.0
+_ASK = "import json, torch; print(json.dumps(torch.cuda.device_count()))"
 
 
 class GpuSlots:
@@ -84,8 +84,8 @@ def check_share(share: float) -> None:
     Raises:
         StudyError: neither a share of one GPU nor a whole number of GPUs.
     """
-    if not 0 < share <= MAX_GPUS or (share > 1 and share != int(share)):
-        raise StudyError(f"a trial has a share of a GPU, such as 0.25, or a whole number of them up to {MAX_GPUS:g}; got {share:g}")
+    if not 0 < share <= MOST or (share > 1 and share != int(share)):
+        raise StudyError(f"a trial has a share of a GPU, such as 0.25, or a whole number of them up to {MOST:g}; got {share:g}")
 
 
 @cache
@@ -95,8 +95,8 @@ def visible_gpus() -> list[str]:
     Another process counts them, because a process that has used CUDA holds memory of the GPU.
     """
     try:
-        probe = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True, check=False, timeout=PROBE_S)  # noqa: S603
-        count = int(json.loads(probe.stdout.strip().splitlines()[-1]))
+        done = subprocess.run([sys.executable, "-c", _ASK], capture_output=True, text=True, check=False, timeout=ASK_S)  # noqa: S603
+        count = int(json.loads(done.stdout.strip().splitlines()[-1]))
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return []
     named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]

@@ -1,6 +1,6 @@
-"""A Ray cluster of three nodes in this machine, one with the resource `target`: says its address.
+"""A Ray cluster of three nodes on this machine, one with the resource `target`. It prints its address.
 
-`kill` on standard input ends one that runs trials, `end` all.
+The line `kill` on standard input kills one node that runs trials; `end` ends them all.
 """
 
 from __future__ import annotations

@@ -42,12 +42,12 @@ def test_faults_come_back_as_reasons(engine, function, argument, end, reason):
 
 
 def test_a_result_the_driver_cannot_read(engine):
-    finished = call(engine, jobs.grudging, None)
+    finished = call(engine, jobs.not_unpicklable, None)
     assert finished.end == "error"
     assert finished.reason.startswith("a trial's result has to be readable by the driver; TypeError")
 
 
-def test_the_traceback_is_kept(engine):
+def test_an_error_has_its_traceback(engine):
     assert "raise ValueError(message)\nValueError: no" in call(engine, jobs.fail, "no").traceback
 
 
@@ -65,11 +65,11 @@ def test_time_limit_kills_the_group(tmp_path):
     with LocalEngine(1, time_limit_s=1.0) as engine:
         engine.submit("key", jobs.hang, tmp_path / "pids")
         assert engine.wait(0.01) == []
-        left = pids(tmp_path / "pids")
+        processes = pids(tmp_path / "pids")
         (finished,) = engine.wait(20)
         assert finished.end == "timeout"
         assert finished.reason.startswith("a trial has 1 s; it was killed after 1.")
-        until(lambda: all(map(has_ended, left)))
+        until(lambda: all(map(has_ended, processes)))
         assert call(engine, jobs.double, 4).result == 8, "its worker is free again"
 
 
@@ -91,19 +91,19 @@ def test_output_goes_to_the_log(engine, tmp_path):
     assert "in say" in log
 
 
-def test_close_ends_what_runs(tmp_path):
+def test_close_kills_the_calls_that_run(tmp_path):
     with LocalEngine(1) as engine:
         engine.submit("key", jobs.hang, tmp_path / "pids")
-        left = pids(tmp_path / "pids")
-    until(lambda: all(map(has_ended, left)))
+        processes = pids(tmp_path / "pids")
+    until(lambda: all(map(has_ended, processes)))
 
 
-def test_the_server_can_die_too(engine, tmp_path):
+def test_the_server_may_be_killed(engine, tmp_path):
     engine.submit("key", jobs.hang, tmp_path / "pids")
-    left = pids(tmp_path / "pids")
-    os.kill(int(Path(f"/proc/{left[0]}/stat").read_text().rpartition(")")[2].split()[1]), signal.SIGKILL)  # its parent
+    processes = pids(tmp_path / "pids")
+    os.kill(int(Path(f"/proc/{processes[0]}/stat").read_text().rpartition(")")[2].split()[1]), signal.SIGKILL)  # its parent
     assert engine.wait(20)[0].end == "died"
-    until(lambda: all(map(has_ended, left)))
+    until(lambda: all(map(has_ended, processes)))
     assert call(engine, jobs.double, 4).result == 8, "another server was started"
 
 
@@ -126,7 +126,7 @@ def test_no_descriptor_leaks(engine):
     assert descriptors() == before
 
 
-def test_what_cannot_be_sent_is_refused(engine):
+def test_what_cannot_be_pickled_is_refused(engine):
     with pytest.raises(StudyError, match="a trial runs a module's function on plain data"):
         engine.submit("key", lambda x: x, 1)
     with pytest.raises(StudyError, match="a trial runs a module's function on plain data"):
@@ -139,11 +139,3 @@ def test_submit_without_a_free_worker_is_an_error_of_the_program():
         engine.submit("key", jobs.double, 1)
         with pytest.raises(RuntimeError, match="0 of 1 free"):
             engine.submit("other", jobs.double, 1)
-
-
-@pytest.mark.parametrize(
-    ("options", "match"), [({"workers": 0}, "1 to 1024 workers; got 0"), ({"time_limit_s": 0}, "above 0 seconds; got 0")]
-)
-def test_impossible_engines(options, match):
-    with pytest.raises(StudyError, match=match):
-        LocalEngine(**options)

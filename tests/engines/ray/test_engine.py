@@ -49,20 +49,20 @@ def test_faults_come_back_as_reasons(engine, function, argument, end, reason):
     assert (finished.end, finished.reason, finished.result) == (end, reason, None)
 
 
-def test_a_killed_worker_is_one_lost_call(engine):
+def test_a_killed_worker_ends_one_call(engine):
     finished = call(engine, jobs.die, signal.SIGKILL)
     assert (finished.end, finished.result) == ("died", None)
     assert finished.reason.startswith("the trial's process ended without a result: Worker unexpectedly exits")
     assert call(engine, jobs.double, 4).result == 8, "the engine works on"
 
 
-def test_values_that_break_json_arrive_as_they_are(engine):
-    result = call(engine, jobs.nowhere, None).result
+def test_results_that_json_would_change_arrive_unchanged(engine):
+    result = call(engine, jobs.not_json, None).result
     assert str(result) == "(nan, inf, {'nested/name': [None, (1, 2)]})"
 
 
-def test_what_the_driver_cannot_read_and_what_a_worker_cannot(engine):
-    assert call(engine, jobs.grudging, None).reason.startswith("a trial's result has to be readable by the driver; TypeError")
+def test_what_cannot_be_pickled_or_unpickled(engine):
+    assert call(engine, jobs.not_unpicklable, None).reason.startswith("a trial's result has to be readable by the driver; TypeError")
     with pytest.raises(StudyError, match="a trial runs a module's function on plain data"):
         engine.submit("key", lambda x: x, 1)
     assert engine.free == 2
@@ -80,11 +80,11 @@ def test_two_calls_at_a_time(engine, tmp_path):
     assert results == {"fast": 2, "slow": "slept"}
 
 
-def test_processes_are_used_again(engine):
+def test_a_worker_runs_many_calls(engine):
     assert len({call(engine, jobs.process, None).result for _ in range(4)}) == 1
 
 
-def test_time_limit_ends_a_call_that_hears_nothing(engine, tmp_path, monkeypatch):
+def test_time_limit_ends_a_call_that_holds_the_interpreter(engine, tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "time_limit_s", 1.0)
     finished = call(engine, jobs.hold_interpreter, tmp_path / "pids")
     assert finished.end == "timeout"
@@ -105,7 +105,7 @@ def test_output_goes_to_the_log(engine, tmp_path):
     assert "raise ValueError(message)\nValueError: words" in (tmp_path / "log").read_text()
 
 
-def test_the_same_bits_as_local_whatever_ran_before(engine, tmp_path):
+def test_trainings_give_the_same_bits_as_with_the_local_engine(engine, tmp_path):
     """Though a worker runs many calls, and gets its images from the object store."""
 
     def task(name):
