@@ -60,7 +60,7 @@ def timed_out(key: Hashable, limit_s: float | None, seconds: float, exit_code: i
 
 
 def describe(error: BaseException) -> str:
-    """An error on one line: `ZeroDivisionError: division by zero`."""
+    """`ZeroDivisionError: division by zero`, on one line."""
     if isinstance(error, MemoryError):
         return f"MemoryError: out of memory{f' ({error})' if str(error) else ''}"
     return one_line(error)
