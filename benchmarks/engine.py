@@ -1,12 +1,15 @@
-"""What an engine costs a trial, side by side in one run. `python benchmarks/engine.py [--help]`.
+"""The overhead of a trial with each engine, compared in one run. `python benchmarks/engine.py [--help]`.
 
-The same jobs, 40 that do nothing and 40 that sleep for 2 s, two at a time, through our two engines, each with a ledger of ours that
-is asked before and told after every trial by one driver; through Optuna alone with `n_jobs=2` (threads in one process: nothing
-isolates a trial); and through Ray Tune with its OptunaSearch, as it comes and with `reuse_actors`. Optuna's storage is SQLite in all of
-them. The overhead of a trial is what the run took beyond the jobs themselves, from the first submission to the last answer, over the
-number of trials; after the first result: the same from the first answer on, without what starting takes. Both are of the wall
-clock, with two trials at a time; nothing is subtracted but the sleep. Starting Ray is part of
-our engine's figure, until the first result; for OptunaSearch it was started before. Rounds take turns, medians and ranges are over rounds.
+The same jobs run everywhere: 40 that do nothing and 40 that sleep for 2 s, two at a time. They run
+
+- with our two engines, where one driver takes each trial from our ledger and records its result there;
+- with Optuna alone and `n_jobs=2`: threads in one process, so that nothing isolates a trial;
+- with Ray Tune and its OptunaSearch, by default and with `reuse_actors`.
+
+Optuna's storage is SQLite in all of them. The overhead of a trial is the wall time of the run beyond the jobs themselves, from the
+first submission to the last answer, divided by the number of trials. The overhead after the first result counts from the first answer
+on, so it leaves out the start of processes. Nothing but the sleep is subtracted. Our engine's overhead includes the start of Ray, before
+its first result; for OptunaSearch, Ray was started before. The order of the runs alternates; medians and ranges are over rounds.
 """
 
 from __future__ import annotations
@@ -37,29 +40,29 @@ from nasbench.study.directory import StudyDirectory
 from nasbench.study.ledger import Ledger
 
 WORKERS = 2
-STOPPED_S = 3.0  # more than loading a library takes the interpreter
-OPTIONS = 10  # questions of the space, as many for Optuna's own
+STOPPED_S = 3.0  # longer than the interpreter takes to load a library
+PARAMETERS = 10  # of the space; Optuna alone has as many
 
 
 def chain(choose: Callable[..., Any]) -> Genotype:
-    """A space of 4^10 networks that are traced in no time."""
-    rows = tuple(Block("conv", {"width": choose(f"{i}.width", [4, 8, 12, 16])}) for i in range(OPTIONS))
-    return Genotype("chain", (3, 16, 16), stages=(rows,), head=(Block("gap"), Block("linear", {"width": 10})))
+    """A space of 4^10 networks that are quick to trace."""
+    blocks = tuple(Block("conv", {"width": choose(f"{i}.width", [4, 8, 12, 16])}) for i in range(PARAMETERS))
+    return Genotype("chain", (3, 16, 16), stages=(blocks,), head=(Block("gap"), Block("linear", {"width": 10})))
 
 
-def ours(make: Callable[[], Engine], trials: int, seconds: float, folder: Path) -> list[float]:
-    """When each answer came, from the first submission on, with the ledger told of every one."""
-    with StudyDirectory.create(folder / "study", {"space": "chain"}) as study, Ledger.open(study) as ledger, make() as engine:
+def ours(open_engine: Callable[[], Engine], trials: int, seconds: float, folder: Path) -> list[float]:
+    """Seconds from the first submission to each answer; the ledger records every trial."""
+    with StudyDirectory.create(folder / "study", {"space": "chain"}) as study, Ledger.open(study) as ledger, open_engine() as engine:
         phase = ledger.phase("search", ("maximize",), make_strategy("random", 0), 0)
-        begun, ends = 0, []
+        submitted, ends = 0, []
         start = time.perf_counter()
         while len(ends) < trials:
-            while begun < trials and engine.free:
-                asked = phase.ask(chain)
-                if asked is None:
+            while submitted < trials and engine.free:
+                trial = phase.ask(chain)
+                if trial is None:
                     raise RuntimeError("the space is exhausted")
-                engine.submit(asked.number, nap, (seconds, asked.network.to_yaml()))
-                begun += 1
+                engine.submit(trial.number, nap, (seconds, trial.genotype))
+                submitted += 1
             for finished in engine.wait():
                 if finished.end != "result":
                     raise RuntimeError(finished.reason)
@@ -87,15 +90,15 @@ def optuna_alone(trials: int, seconds: float, folder: Path) -> list[float]:
     start = time.perf_counter()
 
     def objective(trial: Any) -> float:
-        words = [trial.suggest_categorical(f"{i}.width", [4, 8, 12, 16]) for i in range(OPTIONS)]
-        return nap((seconds, str(words)))
+        widths = [trial.suggest_categorical(f"{i}.width", [4, 8, 12, 16]) for i in range(PARAMETERS)]
+        return nap((seconds, str(widths)))
 
     study.optimize(objective, n_trials=trials, n_jobs=WORKERS, callbacks=[lambda *_: ends.append(time.perf_counter() - start)])
     return ends
 
 
 def optuna_search(trials: int, seconds: float, folder: Path, *, reuse: bool = False) -> list[float]:
-    """Tune with OptunaSearch, in the Ray cluster that our engine would start."""
+    """Tune with OptunaSearch, on a cluster like the one that our engine starts."""
     from nasbench.engines.ray.cluster import connected
 
     with connected(None, 0.0):
@@ -111,11 +114,11 @@ def optuna_search(trials: int, seconds: float, folder: Path, *, reuse: bool = Fa
             def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
                 ends.append(time.perf_counter() - start)
 
-        def work(drawn: dict[str, Any]) -> None:
-            time.sleep(seconds)  # Tune does not take the module of `nap` along
-            tune.report({"accuracy": len(str(drawn)) / 1000})
+        def work(values: dict[str, Any]) -> None:
+            time.sleep(seconds)  # Tune does not send the module of `nap` to its workers
+            tune.report({"accuracy": len(str(values)) / 1000})
 
-        space = {f"{i}.width": optuna.distributions.CategoricalDistribution([4, 8, 12, 16]) for i in range(OPTIONS)}
+        space = {f"{i}.width": optuna.distributions.CategoricalDistribution([4, 8, 12, 16]) for i in range(PARAMETERS)}
         storage = optuna.storages.RDBStorage(f"sqlite:///{folder}/study.db")
         search = OptunaSearch(space=space, metric="accuracy", mode="max", sampler=optuna.samplers.RandomSampler(seed=0), storage=storage)
         config = tune.TuneConfig(search_alg=search, num_samples=trials, max_concurrent_trials=WORKERS, reuse_actors=reuse)
@@ -126,7 +129,7 @@ def optuna_search(trials: int, seconds: float, folder: Path, *, reuse: bool = Fa
     return ends
 
 
-WAYS: dict[str, Callable[[int, float, Path], list[float]]] = {
+RUNNERS: dict[str, Callable[[int, float, Path], list[float]]] = {
     "nasbench, local": local,
     "nasbench, ray": ray,
     "Optuna alone, n_jobs=2": optuna_alone,
@@ -136,19 +139,19 @@ WAYS: dict[str, Callable[[int, float, Path], list[float]]] = {
 
 
 def overhead(ends: list[float], seconds: float) -> dict[str, float]:
-    """Milliseconds a trial that the jobs do not explain."""
+    """Milliseconds of a trial beyond its job, and the seconds before the first answer."""
     if len(ends) % WORKERS:
         raise ValueError(f"{len(ends)} trials do not fill {WORKERS} workers")
     ends = sorted(ends)
     trials = len(ends)
     whole = ends[-1] - seconds * trials / WORKERS
-    # After the first answer the others of its round are under way; the rounds that follow take their time.
+    # At the first answer, the other jobs of its round are running. What remains are the jobs of the rounds after it.
     rest = ends[-1] - ends[0] - seconds * (trials / WORKERS - 1)
     return {"a_trial_ms": 1e3 * whole / trials, "after_first_ms": 1e3 * rest / (trials - 1), "first_s": ends[0] - seconds}
 
 
 class Watch:
-    """Notices when this process was stopped, or had no processor for long: what was timed meanwhile counts for nothing."""
+    """Notices when this process was stopped or had no processor for long: a time measured meanwhile is worthless."""
 
     def __init__(self) -> None:
         self.longest = 0.0
@@ -171,30 +174,30 @@ class Watch:
 
 
 def timed(name: str, trials: int, seconds: float) -> dict[str, float]:
-    """One run, made again until nothing stopped it."""
+    """The overhead in one run. A run that was stopped is repeated."""
     while True:
         with tempfile.TemporaryDirectory(prefix="nasbench-bench-") as folder, Watch() as watch:
-            found = overhead(WAYS[name](trials, seconds, Path(folder)), seconds)
+            result = overhead(RUNNERS[name](trials, seconds, Path(folder)), seconds)
         if watch.longest < STOPPED_S:
-            return found
-        print(f"# {seconds:g} s, {name}: stopped for {watch.longest:.0f} s; again", flush=True)
+            return result
+        print(f"# {seconds:g} s, {name}: stopped for {watch.longest:.0f} s; repeated", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=40)
-    parser.add_argument("--rounds", type=int, default=3, help="of the trivial trials; those of 2 s are run once")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
-    asked = parser.parse_args()
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of the trials that do nothing (default: 3); those of 2 s run once")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to this file")
+    options = parser.parse_args()
     rows: dict[str, dict[str, Any]] = {}
-    for seconds, rounds in ((0.0, asked.rounds), (2.0, 1)):
-        found: dict[str, list[dict[str, float]]] = {name: [] for name in WAYS}
+    for seconds, rounds in ((0.0, options.rounds), (2.0, 1)):
+        runs: dict[str, list[dict[str, float]]] = {name: [] for name in RUNNERS}
         for turn in range(rounds):
-            for name in list(WAYS) if turn % 2 == 0 else reversed(WAYS):
-                found[name].append(timed(name, asked.trials, seconds))
-                print(f"# {seconds:g} s, {name}: {found[name][-1]}", flush=True)
-        rows |= {f"{name}, trials of {seconds:g} s": summary(runs) for name, runs in found.items()}
-    figures = {
+            for name in list(RUNNERS) if turn % 2 == 0 else reversed(RUNNERS):
+                runs[name].append(timed(name, options.trials, seconds))
+                print(f"# {seconds:g} s, {name}: {runs[name][-1]}", flush=True)
+        rows |= {f"{name}, trials of {seconds:g} s": summary(of_name) for name, of_name in runs.items()}
+    results = {
         "benchmark": "engine",
         "about": " ".join((__doc__ or "").split()),
         "machine": f"{cpu_name()}, {len(os.sched_getaffinity(0))} cores",
@@ -202,27 +205,27 @@ def main() -> None:
         "date": date.today().isoformat(),
         "python": platform.python_version(),
         **{package: version(package) for package in ("torch", "optuna", "ray")},
-        "trials": asked.trials,
+        "trials": options.trials,
         "workers": WORKERS,
         "rows": rows,
     }
-    show(figures)
-    if asked.json:
-        asked.json.write_text(json.dumps(figures, indent=1) + "\n")
+    show(results)
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def summary(runs: list[dict[str, float]]) -> dict[str, Any]:
-    """Medians, and ranges where there are several."""
-    found: dict[str, Any] = {key: median(run[key] for run in runs) for key in runs[0]} | {"n": len(runs)}
+    """Medians over rounds; with several rounds also ranges."""
+    medians: dict[str, Any] = {key: median(run[key] for run in runs) for key in runs[0]} | {"n": len(runs)}
     if len(runs) > 1:
-        found |= {f"{key}_range": [min(run[key] for run in runs), max(run[key] for run in runs)] for key in runs[0]}
-    return found
+        medians |= {f"{key}_range": [min(run[key] for run in runs), max(run[key] for run in runs)] for key in runs[0]}
+    return medians
 
 
-def show(f: dict[str, Any]) -> None:
-    print(f"\n{f['machine']}; {f['date']}, load {f['load']}, {f['trials']} trials, {WORKERS} at a time")
+def show(results: dict[str, Any]) -> None:
+    print(f"\n{results['machine']}; {results['date']}, load {results['load']}, {results['trials']} trials, {WORKERS} at a time")
     print(f"{'overhead':60s} {'a trial':>10s} {'after first':>12s} {'first after':>12s}")
-    for name, row in f["rows"].items():
+    for name, row in results["rows"].items():
         print(f"{name:60s} {row['a_trial_ms']:7.0f} ms {row['after_first_ms']:9.0f} ms {row['first_s']:10.1f} s")
 
 

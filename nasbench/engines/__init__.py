@@ -1,1 +1,5 @@
-"""Engines execute: they run a function on an argument in another process, and know nothing of studies."""
+"""Engines run calls `function(argument)` in other processes. They know nothing of studies or of training.
+
+base.py defines the interface. local/ runs each call in its own process on this machine; ray/ runs calls with Ray Tune, on this
+machine or on many. config.py holds the user's choice, and open.py makes the engine that it names.
+"""

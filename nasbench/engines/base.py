@@ -1,4 +1,4 @@
-"""What an engine is: it runs calls in other processes, some at a time, and says how each ended. It knows nothing of studies."""
+"""The interface of an engine: it runs calls in other processes, several at a time, and reports how each call ended."""
 
 from __future__ import annotations
 
@@ -18,10 +18,14 @@ class Finished:
     """How a submitted call ended.
 
     Attributes:
-        end: `result`; `error` (the function raised, or its result could not be sent); `died` (killed, or crashed);
-            `timeout`. The last two may be worth another try.
-        reason: one line, where there is no result; traceback: of an error.
-        seconds: wall time of the call, by a clock that does not jump.
+        key: the key that the call was submitted with.
+        end: `result`; `error` (the function raised, or its result could not be sent); `died` (the process was killed, or it
+            crashed); `timeout`. A call that ended in one of the last two ways may be worth another attempt.
+        result: the function's result, if `end` is `result`.
+        reason: one line that says why there is no result.
+        traceback: the traceback of an error.
+        exit_code: the exit code of the call's process, if the engine knows it.
+        seconds: wall time of the call, by a monotonic clock.
     """
 
     key: Hashable
@@ -34,11 +38,18 @@ class Finished:
 
 
 class Engine(Protocol):
-    """Runs calls `function(argument)` of a module's function on plain data, and ends with them on `close`.
+    """Runs calls `function(argument)`: a module's function on plain data. `close` kills the calls that still run.
 
     Attributes:
-        workers: calls at a time.
-        time_limit_s: after which a call is killed, for those submitted from now on; None for no limit.
+        workers: the number of calls that can run at a time.
+        time_limit_s: seconds after which a call is killed, for calls submitted from now on; None for no limit.
+
+    Example:
+        >>> with LocalEngine(workers=2) as engine:
+        ...     engine.submit("a", math.sqrt, 4)
+        ...     engine.submit("b", math.sqrt, 9)
+        ...     while engine.running:
+        ...         print([(finished.key, finished.result) for finished in engine.wait()])
     """
 
     workers: int
@@ -46,23 +57,32 @@ class Engine(Protocol):
 
     @property
     def free(self) -> int:
-        """How many calls can be submitted now."""
+        """The number of calls that can be submitted now."""
 
     @property
     def running(self) -> list[Hashable]:
-        """Keys of the calls at work, oldest first."""
+        """Keys of the submitted calls that have not ended, oldest first."""
 
     def submit(self, key: Hashable, function: Callable[[Any], Any], argument: Any, *, log: Path | None = None) -> None:
-        """Start a call; its output goes to the file `log` if one is given."""
+        """Start a call. The file `log`, if given, receives its output.
+
+        Raises:
+            StudyError: the call cannot be sent to another process, or the engine cannot start.
+            RuntimeError: the key is in use, or no worker is free.
+        """
 
     def wait(self, timeout: float | None = None) -> list[Finished]:
-        """Wait until at least one call ends, at most `timeout` seconds; an empty list when none did."""
+        """Wait until at least one call ends, at most `timeout` seconds. The list is empty if none did.
+
+        Raises:
+            StudyError: the engine has stopped.
+        """
 
     def cancel(self, key: Hashable) -> None:
-        """Kill a call; nothing of it comes back."""
+        """Kill a call. `wait` will not return it."""
 
     def close(self) -> None:
-        """Kill what still runs."""
+        """Kill the calls that still run, and free what the engine holds."""
 
     def __enter__(self) -> Self: ...
 
@@ -70,9 +90,10 @@ class Engine(Protocol):
 
 
 def check_engine(workers: int, time_limit_s: float | None) -> None:
-    """
+    """Check the numbers of an engine.
+
     Raises:
-        StudyError: numbers that no engine can have.
+        StudyError: a number that no engine can have.
     """
     if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= MAX_WORKERS:
         raise StudyError(f"an engine has 1 to {MAX_WORKERS} workers; got {workers!r}")

@@ -1,4 +1,4 @@
-"""One call in a worker's process, and its answer as bytes that travel back: the same for every engine."""
+"""Runs one call in a worker's process and pickles its answer; unpickles it in the driver. Every engine uses these functions."""
 
 from __future__ import annotations
 
@@ -13,17 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from nasbench.engines.base import Finished
-from nasbench.errors import NasbenchError
+from nasbench.errors import NasbenchError, one_line
 
-# An answer that fits into a pipe's buffer (64 KiB on Linux) is sent without the driver's help: neither side can hang on it.
+# An answer that fits into a pipe's buffer (64 KiB on Linux) can be sent before the driver reads, so that neither side blocks.
 MAX_ANSWER = 60_000
 
 
-def answered(function: Callable[[Any], Any], argument: Any, log: Path | None = None) -> bytes:
-    """What `function(argument)` comes to, whatever that is: `("result", value)` or `("error", reason, traceback)`, pickled."""
+def run_call(function: Callable[[Any], Any], argument: Any, log: Path | None = None) -> bytes:
+    """Run `function(argument)`. Returns the pickled answer: `("result", value)` or `("error", reason, traceback)`.
+
+    Args:
+        log: a file that receives the call's output, and the traceback of an error.
+    """
     with _output_to(log):
         try:
-            return _packed(function(argument))
+            return _pickled(function(argument))
         except BaseException as error:  # noqa: BLE001 -- also SystemExit: whatever ends a trial must reach the driver as its reason
             reason = str(error) if isinstance(error, NasbenchError) else describe(error)
             trace = "".join(traceback.format_exception(error))
@@ -33,7 +37,7 @@ def answered(function: Callable[[Any], Any], argument: Any, log: Path | None = N
 
 
 def read_answer(message: bytes) -> tuple[Any, ...]:
-    """The answer that a worker of ours sent."""
+    """Unpickle the answer of one of our workers."""
     try:
         answer: tuple[Any, ...] = pickle.loads(message)  # noqa: S301 -- from our own worker
     except Exception as error:  # noqa: BLE001 -- its class cannot be imported here, or its constructor raises
@@ -41,30 +45,33 @@ def read_answer(message: bytes) -> tuple[Any, ...]:
     return answer
 
 
-def finished(key: Hashable, answer: tuple[Any, ...], seconds: float, exit_code: int | None = None) -> Finished:
-    """A call that has answered."""
+def with_answer(key: Hashable, answer: tuple[Any, ...], seconds: float, exit_code: int | None = None) -> Finished:
+    """A call that has sent an answer."""
     kind, value, *trace = answer
     if kind == "result":
         return Finished(key, "result", value, exit_code=exit_code, seconds=seconds)
     return Finished(key, "error", reason=value, traceback=trace[0], exit_code=exit_code, seconds=seconds)
 
 
-def too_long(key: Hashable, limit_s: float | None, seconds: float, exit_code: int | None = None) -> Finished:
-    """A call that was killed for its time."""
+def timed_out(key: Hashable, limit_s: float | None, seconds: float, exit_code: int | None = None) -> Finished:
+    """A call that was killed because it reached its time limit."""
     reason = f"a trial has {limit_s:g} s; it was killed after {seconds:.1f} s"
     return Finished(key, "timeout", reason=reason, exit_code=exit_code, seconds=seconds)
 
 
 def describe(error: BaseException) -> str:
     """`ZeroDivisionError: division by zero`, on one line."""
-    text = " ".join(str(error).split())
-    name = type(error).__name__
     if isinstance(error, MemoryError):
-        return f"MemoryError: out of memory{f' ({text})' if text else ''}"
-    return f"{name}: {text}" if text else name
+        return f"MemoryError: out of memory{f' ({error})' if str(error) else ''}"
+    return one_line(error)
 
 
-def _packed(result: Any) -> bytes:
+def message_of(error: BaseException) -> str:
+    """The message of an error on one line, without its class."""
+    return " ".join(str(error).split())
+
+
+def _pickled(result: Any) -> bytes:
     try:
         answer = pickle.dumps(("result", result))
     except Exception as error:  # noqa: BLE001 -- pickle has no exception of its own for most of what it cannot do
@@ -78,24 +85,24 @@ def _packed(result: Any) -> bytes:
 
 @contextmanager
 def _output_to(log: Path | None) -> Iterator[None]:
-    """Output of the call, native code's too, goes to its own file; crashes leave a stack trace there."""
+    """Send the output of the call, including that of native code, to its own file. A crash leaves a stack trace there."""
     if log is None:
         yield
         return
     before = os.dup(1), os.dup(2)
     fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    _divert(fd, fd)
+    _redirect(fd, fd)
     os.close(fd)
     faulthandler.enable(2)
     try:
         yield
     finally:
-        _divert(*before)
+        _redirect(*before)
         for fd in before:
             os.close(fd)
 
 
-def _divert(out: int, err: int) -> None:
+def _redirect(out: int, err: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os.dup2(out, 1)

@@ -1,4 +1,4 @@
-"""Which engine is wanted, as a command says it. No torch, no Ray."""
+"""The user's choice of an engine. No torch, no Ray."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ MAX_CPUS = 1024.0
 
 @dataclass(frozen=True, kw_only=True)
 class EngineConfig:
-    """Where trials run and what each is given; impossible choices are refused when made.
+    """Where trials run, and what each trial gets. An impossible choice raises an error when the object is made.
 
     Attributes:
         name: `local` or `ray`.
-        cpus: of a trial: its threads, and what Ray sets aside for it; below 1 it has one thread.
-        gpus: of a trial: 0 trains on the CPU; a share of a GPU, or whole ones.
-        address: of a Ray cluster; None starts one on this machine.
-        measure_on: Ray's custom resource of the node that is the device; None measures here.
+        cpus: CPUs of a trial: its threads, and what Ray reserves for it; below 1 a trial has one thread.
+        gpus: GPUs of a trial: a share of one, or a whole number; 0 trains on the CPU.
+        address: the address of a Ray cluster; None starts a cluster on this machine.
+        measure_on: Ray's custom resource of the node that is the device; None measures on this machine.
 
     Raises:
-        StudyError: a value outside these.
+        StudyError: an impossible value.
     """
 
     name: str = "local"
@@ -50,7 +50,7 @@ class EngineConfig:
 
     @property
     def threads(self) -> int:
-        """Of a trial."""
+        """Threads of a trial."""
         return max(1, int(self.cpus))
 
     @property
@@ -59,9 +59,10 @@ class EngineConfig:
         return "cuda" if self.gpus else "cpu"
 
     def check_device(self, device: DeviceConfig) -> None:
-        """
+        """Check that the device of `--measure-on` is described by a file.
+
         Raises:
-            StudyError: another node is to measure, but the device is not described by a file.
+            StudyError: it is not.
         """
         if self.measure_on is not None and not device.is_file:
             raise StudyError(
@@ -70,27 +71,27 @@ class EngineConfig:
             )
 
     def decisive(self) -> dict[str, Any]:
-        """What of it decides a trial's result to the bit, where that is not as usual."""
-        usual, own = EngineConfig(), {"threads": self.threads, "trains_on": self.trains_on}
-        return {name: value for name, value in own.items() if value != getattr(usual, name)}
+        """The settings that decide a trial's result to the bit, if they are not the defaults."""
+        default, own = EngineConfig(), {"threads": self.threads, "trains_on": self.trains_on}
+        return {name: value for name, value in own.items() if value != getattr(default, name)}
 
     def words(self) -> str:
-        """What is not as usual: ` by Ray, 0.25 GPU each`."""
-        usual = EngineConfig()
-        said = f" by Ray{f' at {self.address}' if self.address else ''}" if self.name == "ray" else ""
-        said += f", {self.cpus:g} CPUs each" if self.cpus != usual.cpus else ""
-        return said + (f", {self.gpus:g} GPU each" if self.gpus else "")
+        """What differs from the defaults, such as ` by Ray, 0.25 GPU each`."""
+        default = EngineConfig()
+        text = f" by Ray{f' at {self.address}' if self.address else ''}" if self.name == "ray" else ""
+        text += f", {self.cpus:g} CPUs each" if self.cpus != default.cpus else ""
+        return text + (f", {self.gpus:g} GPU each" if self.gpus else "")
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; `from_json` reads it back."""
+        """The choice as plain data, for `from_json`."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> EngineConfig:
-        """From `to_json`'s data.
+        """The choice that `to_json` wrote.
 
         Raises:
-            StudyError: a value that is unknown or impossible.
+            StudyError: an unknown key, or an impossible value.
         """
         known = [f.name for f in fields(cls)]
         if not set(data) <= set(known):

@@ -1,4 +1,4 @@
-"""Which GPU a trial of the local engine gets: a share of one, or several whole ones."""
+"""Divides the GPUs of this machine among the trials of the local engine: a share of one GPU each, or several whole GPUs each."""
 
 from __future__ import annotations
 
@@ -17,60 +17,72 @@ _ASK = "import json, torch; print(json.dumps(torch.cuda.device_count()))"
 
 
 class GpuSlots:
-    """Seats on GPUs: floor(1 / share) on each where a trial has a share of one, else one for each `share` whole GPUs.
+    """Slots for trials on GPUs.
 
-    Only the number of trials on a GPU is limited; nothing divides its memory among them.
+    Each GPU has floor(1 / share) slots where a trial has a share of one GPU. From 1 on, `share` whole GPUs make one slot.
+    Only the number of trials on a GPU is limited: nothing divides its memory among them.
 
     Args:
-        devices: as CUDA_VISIBLE_DEVICES names them.
-        share: GPUs a trial, above 0; from 1 on a whole number.
+        devices: the GPUs, as CUDA_VISIBLE_DEVICES names them.
+        share: GPUs of a trial, above 0; from 1 on a whole number.
+
+    Raises:
+        StudyError: an impossible share.
+
+    Example:
+        >>> slots = GpuSlots(["0", "1"], 0.5)
+        >>> [slots.acquire(key) for key in "abc"]
+        [{'CUDA_VISIBLE_DEVICES': '0'}, {'CUDA_VISIBLE_DEVICES': '1'}, {'CUDA_VISIBLE_DEVICES': '0'}]
     """
 
     def __init__(self, devices: Sequence[str], share: float) -> None:
         check_share(share)
         self.devices, self.share = list(devices), share
-        if share < 1:  # round by round, so that two trials share a GPU only when every other has one
-            self._free = [name for _ in range(per_gpu(share)) for name in devices]
+        if share < 1:  # GPU by GPU, so that two trials share one only when every other GPU has a trial
+            self._free = [name for _ in range(trials_per_gpu(share)) for name in devices]
         else:
             n = int(share)
             self._free = [",".join(devices[i : i + n]) for i in range(0, len(devices) - n + 1, n)]
-        self.seats = len(self._free)
+        self.count = len(self._free)
         self._taken: dict[Hashable, str] = {}
 
     def check(self, workers: int) -> None:
-        """
+        """Check that every worker can have a slot.
+
         Raises:
-            StudyError: fewer seats than workers.
+            StudyError: there are fewer slots than workers.
         """
         if not self.devices:
             raise StudyError(
-                f"a trial with {self.share:g} GPU needs one that torch sees, and here is none; --gpus-per-trial 0 trains on the CPU"
+                f"a trial with {self.share:g} GPU needs a GPU that torch sees, and torch sees none here; "
+                "--gpus-per-trial 0 trains on the CPU"
             )
-        if self.seats < workers:
+        if self.count < workers:
             raise StudyError(
                 f"{workers} trials at a time with {self.share:g} GPU each need more than there is: {len(self.devices)} GPUs have room for "
-                f"{self.seats}; use --jobs {self.seats or 1} or another --gpus-per-trial (0 trains on the CPU)"
+                f"{self.count}; use --jobs {self.count or 1} or another --gpus-per-trial (0 trains on the CPU)"
             )
 
-    def take(self, key: Hashable) -> dict[str, str]:
-        """A seat for a call, as what its process has to have in its environment before CUDA starts."""
-        self._taken[key] = seat = self._free.pop(0)
-        return {"CUDA_VISIBLE_DEVICES": seat}
+    def acquire(self, key: Hashable) -> dict[str, str]:
+        """Take a slot for a call. Returns the environment variables that its process must have before CUDA starts."""
+        self._taken[key] = slot = self._free.pop(0)
+        return {"CUDA_VISIBLE_DEVICES": slot}
 
-    def give_back(self, key: Hashable) -> None:
-        """The call has ended."""
+    def release(self, key: Hashable) -> None:
+        """Free the slot of a call that has ended."""
         self._free.append(self._taken.pop(key))
 
 
-def per_gpu(share: float) -> int:
-    """How many trials share a GPU; 1/3 written as 0.333 or 0.34 means 3 or 2."""
+def trials_per_gpu(share: float) -> int:
+    """How many trials fit on one GPU, rounded down: 3 for a share of 0.333, 2 for 0.34."""
     return int(1 / share + 1e-9)
 
 
 def check_share(share: float) -> None:
-    """
+    """Check the GPUs of a trial.
+
     Raises:
-        StudyError: no share of a GPU, and no number of GPUs.
+        StudyError: neither a share of one GPU nor a whole number of GPUs.
     """
     if not 0 < share <= MOST or (share > 1 and share != int(share)):
         raise StudyError(f"a trial has a share of a GPU, such as 0.25, or a whole number of them up to {MOST:g}; got {share:g}")
@@ -80,7 +92,7 @@ def check_share(share: float) -> None:
 def visible_gpus() -> list[str]:
     """The GPUs that torch sees in this environment, as CUDA_VISIBLE_DEVICES names them.
 
-    Asked in a process of its own: whoever has touched CUDA holds memory of the GPU.
+    Another process counts them, because a process that has used CUDA holds memory of the GPU.
     """
     try:
         done = subprocess.run([sys.executable, "-c", _ASK], capture_output=True, text=True, check=False, timeout=ASK_S)  # noqa: S603

@@ -18,7 +18,7 @@ def room_for(config: EngineConfig) -> int:
     if config.address is not None:
         return MAX_WORKERS
     jobs = max(1, int(len(os.sched_getaffinity(0)) / config.cpus))
-    return max(1, min(jobs, GpuSlots(visible_gpus(), config.gpus).seats)) if config.gpus else jobs
+    return max(1, min(jobs, GpuSlots(visible_gpus(), config.gpus).count)) if config.gpus else jobs
 
 
 def check_room(config: EngineConfig, workers: int) -> None:
@@ -57,6 +57,6 @@ def open_engine(config: EngineConfig, workers: int, evaluator: Evaluator, say: C
         address=config.address,
         prepare=None if shared is None else (shared.receive, shared.data),
         prepare_bytes=0 if shared is None else shared.bytes,
-        carrier=FolderArgument(call_directory, in_directory),
+        folder_argument=FolderArgument(call_directory, in_directory),
         say=say,
     )

@@ -1,4 +1,4 @@
-"""A driver without `if __name__ == "__main__"`, to be killed: `doomed.py JOB FILE`."""
+"""A driver that a test kills: `doomed.py JOB FILE`. It has no `if __name__ == "__main__"`, and its processes must not need one."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a worker's process is given to do; imports little, since each process imports it anew."""
+"""Functions that tests submit to engines. This module imports little, because each process imports it again."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ def die(number):
 
 
 def hang(file):
-    """With a child of its own, and deaf to polite signals; writes both process ids."""
+    """Hang together with a child process, and ignore SIGTERM. Writes both process ids."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     child = os.fork()
     if child == 0:
         time.sleep(600)
-    tell_pids(file, os.getpid(), child)
+    write_pids(file, os.getpid(), child)
     time.sleep(600)
 
 
 def hold_interpreter(file):
-    """Native code that never lets another thread run."""
-    tell_pids(file, os.getpid())
+    """Run native code that never lets another thread run."""
+    write_pids(file, os.getpid())
     re.match(r"(a+)+$", "a" * 60 + "b")
 
 
-def tell_pids(file, *pids):
+def write_pids(file, *pids):
     temporary = file.with_suffix(".part")
     temporary.write_text(" ".join(map(str, pids)))
     temporary.rename(file)
 
 
 def answer_and_stay(_):
-    """The answer is sent, but the process does not end: an interpreter waits for such threads."""
+    """Send an answer from a process that does not end, because the interpreter waits for a thread."""
     threading.Thread(target=time.sleep, args=(600,)).start()
     return "answer"
 
@@ -68,15 +68,15 @@ def lock(_):
     return threading.Lock()
 
 
-class Grudging(Exception):
-    """Pickles, but cannot be made again from its arguments."""
+class NotUnpicklable(Exception):
+    """An error that can be pickled but not unpickled."""
 
     def __init__(self, a, b):
         super().__init__(a)
 
 
-def grudging(_):
-    return Grudging(1, 2)
+def not_unpicklable(_):
+    return NotUnpicklable(1, 2)
 
 
 def say(text):
@@ -88,17 +88,9 @@ def say(text):
 
 def sleep(task):
     file, seconds = task
-    tell_pids(file, os.getpid())
+    write_pids(file, os.getpid())
     time.sleep(seconds)
     return "slept"
-
-
-def gone(pid):
-    """Whether a killed process ends, and is reaped, within a minute."""
-    end = time.monotonic() + 60
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
-        time.sleep(0.01)
-    return not Path(f"/proc/{pid}").exists()
 
 
 def variable(name):
@@ -110,7 +102,7 @@ def process(_):
 
 
 def spoil(_):
-    """What one trial may leave behind in a process that others use after it."""
+    """Change settings of the process that the next call finds."""
     import torch
 
     torch.set_num_threads(2)
@@ -121,21 +113,21 @@ def spoil(_):
     return torch.get_num_threads()
 
 
-def nowhere(_):
+def not_json(_):
     return float("nan"), float("inf"), {"nested/name": [None, (1, 2)]}
 
 
 def train(task):
-    """A short training; the seconds differ, all else must not."""
+    """Train for a moment. Returns the result without its times, so that two runs are equal."""
     from nasbench.evaluate.train import evaluate_training
 
-    told = evaluate_training(task)
-    return {k: v for k, v in told.items() if "second" not in k}
+    result = evaluate_training(task)
+    return {k: v for k, v in result.items() if "second" not in k}
 
 
 @dataclass(frozen=True)
 class Step:
-    """Work in a folder, which knows where it is."""
+    """The argument of a call that names its folder."""
 
     folder: str
 
@@ -149,7 +141,7 @@ def with_folder(task, folder):
 
 
 def step(task):
-    """Goes on from a checkpoint, and leaves a result."""
+    """Use the checkpoint in the folder, and write a result there. Returns the folder."""
     folder = Path(task.folder)
     (folder / "weights").write_bytes((folder / "checkpoint.bin").read_bytes() * 2)
     (folder / "result.json").write_text("{}")

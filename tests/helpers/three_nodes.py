@@ -1,6 +1,6 @@
-"""A Ray cluster of three nodes in this machine, one with the resource `target`: says its address.
+"""A Ray cluster of three nodes on this machine, one with the resource `target`. It prints its address.
 
-`kill` on standard input ends one that runs trials, `end` all.
+The line `kill` on standard input kills one node that runs trials; `end` ends them all.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import sys
 
-from nasbench.engines.ray.cluster import ALONE, SETTINGS
+from nasbench.engines.ray.cluster import LOCAL_ONLY, SETTINGS
 
 os.environ.update(SETTINGS)
-os.environ[ALONE] = "0"
+os.environ[LOCAL_ONLY] = "0"
 os.environ["RAY_AUTH_MODE"] = "disabled"
 
 from ray.cluster_utils import Cluster

@@ -187,32 +187,3 @@ def test_a_driver_outside_the_cluster_is_killed(tmp_path):
         assert before.items() <= {(t.phase, t.number): t for t in check_complete(folder)}.items()
     finally:
         server.communicate(timeout=60)
-
-
-MEASURE = """
-import sys
-from dataclasses import replace
-from nasbench.errors import NasbenchError
-from nasbench.latency import local_device
-from nasbench.engines.ray.measure import session_on
-from nasbench.spaces import load_space
-
-device = local_device()
-for resource, wanted in (("target", device), ("telescope", device), ("target", replace(device, name="Another"))):
-    try:
-        found = session_on(resource, sys.argv[1], print)({"one": load_space("tiny").sample(0)}, wanted, max_seconds=3.0)
-        print(sorted(found), found["one"].median_ms > 0)
-    except NasbenchError as error:
-        print(error)
-"""
-
-
-def test_latency_is_measured_on_the_node_that_is_the_device(nodes):
-    """And nowhere else: a node without the resource, or one that is another device, measures nothing."""
-    ran = subprocess.run([sys.executable, "-c", MEASURE, nodes.address], capture_output=True, text=True, timeout=300)
-    assert ran.returncode == 0, ran.stderr
-    measured, lacking, other = ran.stdout.splitlines()
-    assert measured == "['one'] True"
-    assert lacking.startswith("latencies are measured on the node that has --measure-on telescope; no node of the cluster has it")
-    assert "target" in lacking
-    assert other.startswith("on the node with target: ")

@@ -1,4 +1,4 @@
-"""The local engine: one process a trial, forked from a server that has torch loaded (about 40 ms each)."""
+"""The local engine: each call runs in its own process, forked from a server that has loaded torch (about 40 ms a call)."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ from types import ModuleType, TracebackType
 from typing import Any, Self
 
 from nasbench.engines.base import Engine, Finished, check_engine
-from nasbench.engines.calls import MAX_ANSWER, describe, finished, read_answer, too_long
+from nasbench.engines.calls import MAX_ANSWER, describe, read_answer, timed_out, with_answer
 from nasbench.engines.gpus import GpuSlots
 from nasbench.engines.local.worker import run
 from nasbench.errors import StudyError
+from nasbench.processes import cause_of_death
 
-LEAVING_S = 5.0  # for a process to end after it has sent its answer
+START_ATTEMPTS, START_WAIT_S = 100, 0.05
+EXIT_S = 5.0  # for a process to end after it has sent its answer
 
 
 @dataclass
@@ -35,24 +37,25 @@ class _Running:
     started: float
     deadline: float | None
     limit_s: float | None
-    answer: tuple[Any, ...] | None = None
+    answer: tuple[Any, ...] | None = None  # empty when the process closed the pipe without an answer
     timed_out: bool = False
 
 
 class LocalEngine(Engine):
-    """Runs calls side by side, each in a process of its own, and ends with them on `close`.
+    """Runs several calls at a time, each in its own process.
 
-    Functions and arguments are pickled, so a function is a module's. A killed, hanging or exhausted process stays in its
-    call and comes back as a reason. Children never see ^C: the driver decides what becomes of them. They die with it.
+    Functions and arguments are pickled, so a function must be defined at the top of a module. A call that crashes, hangs or
+    exhausts the memory ends alone, and `wait` returns the reason. Processes ignore ^C, because the driver decides what becomes
+    of them; they die with the driver.
 
     Args:
-        workers: calls at a time.
-        time_limit_s: after which a call's process group is killed; None for no limit.
+        workers: the number of calls that can run at a time.
+        time_limit_s: seconds after which a call's process group is killed; None for no limit.
         preload: modules that the server imports once, such as torch and the evaluator's; they must not compute on import.
-        gpus: seats on GPUs, of which each call takes one: its process sees no other GPU.
+        gpus: slots on GPUs. Each call takes one, and its process sees no other GPU.
 
     Raises:
-        StudyError: impossible numbers, or fewer seats on GPUs than workers.
+        StudyError: impossible numbers, or fewer GPU slots than workers.
     """
 
     def __init__(
@@ -67,82 +70,96 @@ class LocalEngine(Engine):
         self._preload = ["nasbench.engines.local.worker", *preload]
         self._context = multiprocessing.get_context("forkserver")
         self._running: dict[Hashable, _Running] = {}
-        # multiprocessing joins forgotten children at exit, for ever if one hangs; ours runs before.
+        # At exit, multiprocessing joins the processes that still run, and would wait for ever if one hangs. This runs before.
         atexit.register(self.close)
 
     @property
     def free(self) -> int:
-        """How many calls can be submitted now."""
+        """The number of calls that can be submitted now."""
         return self.workers - len(self._running)
 
     @property
     def running(self) -> list[Hashable]:
-        """Keys of the calls at work, oldest first."""
+        """Keys of the submitted calls that have not ended, oldest first."""
         return list(self._running)
 
     def submit(self, key: Hashable, function: Callable[[Any], Any], argument: Any, *, log: Path | None = None) -> None:
-        """Start a call; its output goes to the file `log` if one is given."""
+        """Start a call. The file `log`, if given, receives its output.
+
+        Raises:
+            StudyError: the function or its argument cannot be pickled.
+            RuntimeError: the key is in use, or no worker is free.
+        """
         if key in self._running or self.free < 1:
             raise RuntimeError(f"submit needs a new key and a free worker; got {key!r}, {self.free} of {self.workers} free")
-        _start_server(self._preload)
-        environment = {} if self._gpus is None else self._gpus.take(key)
+        environment = {} if self._gpus is None else self._gpus.acquire(key)
         receiver, sender = self._context.Pipe(duplex=False)
         process = self._context.Process(target=run, args=(sender, function, argument, log, environment), name=f"trial {key}")
         try:
-            with _main_hidden(function):
-                process.start()
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            self._start(process, function)
+        except BaseException as error:
             receiver.close()
-            self._give_back(key)
-            raise StudyError(f"a trial runs a module's function on plain data; {describe(error)}") from error
-        except BaseException:
-            receiver.close()
-            self._give_back(key)
+            self._release_gpu(key)
+            if isinstance(error, (pickle.PicklingError, AttributeError, TypeError)):
+                raise StudyError(f"a trial runs a module's function on plain data; {describe(error)}") from error
             raise
         finally:
-            sender.close()  # the child's copy alone is left, so that its death is the end of the pipe
-        started = time.monotonic()  # the server answers once it has loaded its modules; that is not the trial's time
+            sender.close()  # only the process holds a copy now, so its death ends the pipe
+        started = time.monotonic()  # the server answers once it has loaded its modules, which is not part of the call's time
         deadline = None if self.time_limit_s is None else started + self.time_limit_s
         self._running[key] = _Running(process, receiver, started, deadline, self.time_limit_s)
 
     def wait(self, timeout: float | None = None) -> list[Finished]:
-        """Wait until at least one call ends, at most `timeout` seconds; an empty list when none did."""
+        """Wait until at least one call ends, at most `timeout` seconds. The list is empty if none did."""
         end = None if timeout is None else time.monotonic() + timeout
         while self._running:
-            finished = [self._collect(key) for key, call in list(self._running.items()) if self._advance(call)]
+            finished = [self._finish(key) for key, call in list(self._running.items()) if self._has_ended(call)]
             if finished:
                 return finished
             now = time.monotonic()
             if end is not None and now >= end:
                 return []
-            limits = [call.deadline for call in self._running.values() if call.deadline is not None]
-            limits += [end] if end is not None else []
             calls = self._running.values()
-            signs = [c.process.sentinel for c in calls] + [c.receiver for c in calls if c.answer is None]
-            wait(signs, timeout=max(0.0, min(limits) - now) if limits else None)
+            deadlines = [call.deadline for call in calls if call.deadline is not None]
+            deadlines += [end] if end is not None else []
+            signals = [call.process.sentinel for call in calls] + [call.receiver for call in calls if call.answer is None]
+            wait(signals, timeout=max(0.0, min(deadlines) - now) if deadlines else None)
         return []
 
     def cancel(self, key: Hashable) -> None:
-        """Kill a call; nothing of it comes back."""
+        """Kill a call. `wait` will not return it."""
         call = self._running.pop(key)
-        self._give_back(key)
+        self._release_gpu(key)
         _kill(call.process)
         call.process.join()
         call.process.close()
         call.receiver.close()
 
     def close(self) -> None:
-        """Kill what still runs."""
+        """Kill the calls that still run."""
         atexit.unregister(self.close)
         for key in self.running:
             self.cancel(key)
 
-    def _advance(self, call: _Running) -> bool:
-        """Take a call's answer, see to its deadline; whether its process has ended."""
+    def _start(self, process: ForkServerProcess, function: Callable[[Any], Any]) -> None:
+        """Start a process. A fork server that was just killed breaks connections until it can be replaced, so try again then."""
+        for attempt in range(START_ATTEMPTS):
+            _start_server(self._preload)
+            try:
+                with _main_hidden(function):
+                    process.start()
+                return
+            except (ConnectionError, EOFError):
+                if attempt == START_ATTEMPTS - 1:
+                    raise
+                time.sleep(START_WAIT_S)
+
+    def _has_ended(self, call: _Running) -> bool:
+        """Whether the call's process has ended. Reads its answer if there is one, and kills the process after its deadline."""
         if call.answer is None and call.receiver.poll():
             call.answer = _receive(call.receiver)
             if call.answer:
-                call.deadline = time.monotonic() + LEAVING_S
+                call.deadline = time.monotonic() + EXIT_S
         if call.process.exitcode is not None:
             return True
         if call.deadline is not None and time.monotonic() >= call.deadline:
@@ -152,24 +169,25 @@ class LocalEngine(Engine):
             return True
         return False
 
-    def _collect(self, key: Hashable) -> Finished:
+    def _finish(self, key: Hashable) -> Finished:
+        """Remove a call whose process has ended. Returns how it ended."""
         call = self._running.pop(key)
-        self._give_back(key)
+        self._release_gpu(key)
         code = call.process.exitcode
         if code != 0:
-            _kill(call.process)  # what it left in its group
+            _kill(call.process)  # kills the rest of its process group
         seconds = time.monotonic() - call.started
         call.process.close()
         call.receiver.close()
         if call.answer:
-            return finished(key, call.answer, seconds, code)
+            return with_answer(key, call.answer, seconds, code)
         if call.timed_out:
-            return too_long(key, call.limit_s, seconds, code)
-        return Finished(key, "died", reason=_cause(code), exit_code=code, seconds=seconds)
+            return timed_out(key, call.limit_s, seconds, code)
+        return Finished(key, "died", reason=f"the trial's process {cause_of_death(code)}", exit_code=code, seconds=seconds)
 
-    def _give_back(self, key: Hashable) -> None:
+    def _release_gpu(self, key: Hashable) -> None:
         if self._gpus is not None:
-            self._gpus.give_back(key)
+            self._gpus.release(key)
 
     def __enter__(self) -> Self:
         return self
@@ -179,7 +197,7 @@ class LocalEngine(Engine):
 
 
 def _receive(receiver: Connection) -> tuple[Any, ...]:
-    """The child's answer; empty when its end of the pipe was closed without one."""
+    """The answer of a call's process; empty when the process closed the pipe without one."""
     try:
         message = receiver.recv_bytes(MAX_ANSWER + 1)
     except (EOFError, OSError):
@@ -188,9 +206,9 @@ def _receive(receiver: Connection) -> tuple[Any, ...]:
 
 
 def _start_server(preload: Sequence[str]) -> None:
-    """Start the process that forks trials, with ^C blocked: they all inherit that."""
-    multiprocessing.set_forkserver_preload(list(preload))  # without effect on a server that runs
-    resource_tracker.ensure_running()  # it unblocks ^C when it starts, so it must have
+    """Start the fork server, unless it runs, with ^C blocked: the processes that it forks inherit that."""
+    multiprocessing.set_forkserver_preload(list(preload))  # has no effect on a server that runs
+    resource_tracker.ensure_running()  # first, because it unblocks ^C when it starts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
@@ -200,10 +218,10 @@ def _start_server(preload: Sequence[str]) -> None:
 
 @contextmanager
 def _main_hidden(function: Callable[[Any], Any]) -> Iterator[None]:
-    """Start a child that does not import the driver's main module.
+    """Start a process that does not import the driver's main module.
 
-    By default each child does, which costs seconds for what it imports, and runs a script without `if __name__ ==
-    "__main__"` once more. Only a function of that very module needs it.
+    By default each process does. That takes seconds for what the module imports, and runs a script without `if __name__ ==
+    "__main__"` once more. Only a function of the main module itself needs it.
     """
     main = sys.modules["__main__"]
     if getattr(function, "__module__", None) != "__main__":
@@ -215,17 +233,9 @@ def _main_hidden(function: Callable[[Any], Any]) -> Iterator[None]:
 
 
 def _kill(process: ForkServerProcess) -> None:
-    """Kill a process and its group; either may be gone, or not be a group yet."""
+    """Kill a process and its group. Either may have ended, and the process may not have made its group yet."""
     if process.pid is not None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
     if process.exitcode is None:
         process.kill()
-
-
-def _cause(code: int | None) -> str:
-    if code is not None and code < 0:
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        hint = "; often the system ran out of memory" if -code == signal.SIGKILL else ""
-        return f"the trial's process was killed by {name}{hint}"
-    return f"the trial's process ended without a result (exit code {code})"

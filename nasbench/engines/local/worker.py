@@ -1,4 +1,4 @@
-"""The child's side of the local engine: run one function, send one answer, and die with the driver."""
+"""The process of a call in the local engine: it runs one function, sends one answer, and dies with the driver."""
 
 from __future__ import annotations
 
@@ -14,41 +14,45 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from nasbench.engines.calls import answered
+from nasbench.engines.calls import run_call
 
 _PR_SET_PDEATHSIG = 1
 
 
 def run(sender: Connection, function: Callable[[Any], Any], argument: Any, log: Path | None, environment: Mapping[str, str]) -> None:
-    """Target of a trial's process: sends what `answered` makes of the call. `environment` is set first: no GPU was touched yet."""
-    os.setsid()  # a group of its own: a time limit kills what the trial started too, and ^C in the terminal is the driver's
+    """Target of a call's process: send the answer of `run_call`.
+
+    Args:
+        environment: variables to set first, before anything uses a GPU.
+    """
+    os.setsid()  # its own process group: a time limit also kills what the call started, and ^C in the terminal reaches only the driver
     die_with_driver()
     os.environ.update(environment)
-    sender.send_bytes(answered(function, argument, log))
+    sender.send_bytes(run_call(function, argument, log))
     sender.close()
 
 
 def die_with_driver() -> None:
-    """Leave no process behind when the driver is killed.
+    """End this process, and what it started, when the driver is killed.
 
-    Two ways, since each has a gap: a thread waits for the driver's end and kills the trial's whole group, unless native code
-    holds the interpreter; and the kernel kills this process when the fork server ends, which it does when the last process
-    that holds its life line is gone. Hence we let go of that line.
+    There are two ways, because each has a gap. A thread waits for the driver's end and kills the whole process group, unless
+    native code holds the interpreter. And the kernel kills this process when the fork server ends. The server ends when no
+    process holds the write end of its `alive` pipe, so this process closes its own copy.
     """
     driver = multiprocessing.parent_process()
     if driver is not None:
-        threading.Thread(target=_follow, args=(driver,), daemon=True, name="follow-driver").start()
+        threading.Thread(target=_kill_group_after, args=(driver,), daemon=True, name="follow-driver").start()
     server: Any = multiprocessing.forkserver._forkserver
-    line = getattr(server, "_forkserver_alive_fd", None)
-    if line is not None:
-        os.close(line)
+    alive_fd = getattr(server, "_forkserver_alive_fd", None)
+    if alive_fd is not None:
+        os.close(alive_fd)
         server._forkserver_alive_fd = None
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() == 1:  # the server died before we asked
+        if os.getppid() == 1:  # the server died before the call to prctl
             os._exit(1)
 
 
-def _follow(driver: Any) -> None:
+def _kill_group_after(driver: Any) -> None:
     driver.join()
     os.killpg(0, signal.SIGKILL)

@@ -1,68 +1,87 @@
-"""A driver that is no part of the cluster (`ray://`): Tune and its desk are an actor beside the cluster's head, which the driver asks."""
+"""The call queue of a driver that is not part of the cluster (`--address ray://...`).
+
+Tune has to run inside the cluster. So the queue is an actor beside the cluster's head, where Tune's thread uses it as always,
+and the driver calls its methods over the network.
+
+    driver             network      the cluster's head
+    RemoteCallQueue   --------->    HeadCallQueue  <---->  Tune
+"""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nasbench.engines.ray.call_queue import CallQueue, Ended, Pool
+from nasbench.engines.calls import message_of
+from nasbench.engines.ray.call_queue import Call, CallQueue, FinishedCall
 from nasbench.engines.ray.cluster import SETTINGS
 from nasbench.errors import StudyError
 
-HEAD = {"node:__internal_head__": 0.001}  # where the driver's other end is: without it nothing goes on anyhow
-AT_ONCE = 8  # Tune, who waits for an answer, and others
+if TYPE_CHECKING:
+    from nasbench.engines.ray.tuner import WorkerPool
+
+ON_HEAD = {"node:__internal_head__": 0.001}  # a resource that only the head has
+THREADS = 8  # of the actor: Tune occupies one, a `get_finished` that waits another
 
 
 class HeadCallQueue(CallQueue):
-    """A desk on the cluster's side of the connection."""
+    """The queue itself, in an actor on the cluster's head."""
 
-    def drop(self, number: int) -> None:
-        """Forget a call, and kill the actor that runs it: nobody else has its handle."""
+    def run_tuner(self, pool: WorkerPool) -> None:
+        """Run the calls until the queue is closed."""
+        from nasbench.engines.ray.tuner import run_tuner  # it imports Ray
+
+        run_tuner(self, pool)
+
+    def cancel(self, number: int) -> None:
+        """Remove a call, and kill the actor that runs it: the driver has no handle of it."""
         import ray
 
-        actor = super().drop(number)
+        actor = super().cancel(number)
         if actor is not None:
-            with suppress(Exception):  # it is gone already
+            with suppress(Exception):  # it has ended already
                 ray.kill(actor)
 
 
 class RemoteCallQueue:
-    """The driver's side of a desk that is `There`.
+    """The driver's access to a `HeadCallQueue`; see `CallQueue` for its methods.
 
     Raises:
-        StudyError: of each method: the cluster does not answer any more.
+        StudyError: by each method, if the cluster does not answer any more.
     """
 
     def __init__(self) -> None:
         import ray
 
-        options: dict[str, Any] = {"num_cpus": 0, "resources": HEAD, "max_concurrency": AT_ONCE, "runtime_env": {"env_vars": SETTINGS}}
-        self._there: Any = ray.remote(HeadCallQueue).options(**options).remote()
+        options: dict[str, Any] = {"num_cpus": 0, "resources": ON_HEAD, "max_concurrency": THREADS, "runtime_env": {"env_vars": SETTINGS}}
+        self._actor: Any = ray.remote(HeadCallQueue).options(**options).remote()
 
-    def run(self, pool: Pool) -> None:
-        self._ask("run", pool)
+    def run_tuner(self, pool: WorkerPool) -> None:
+        self._call("run_tuner", pool)
 
-    def leave(self, call: Any) -> None:
-        self._ask("leave", call)
+    def put(self, call: Call) -> None:
+        self._call("put", call)
 
-    def take(self, timeout: float) -> list[Ended]:
-        found: list[Ended] = self._ask("take", timeout)
-        return found
+    def get_finished(self, timeout: float) -> list[FinishedCall]:
+        calls: list[FinishedCall] = self._call("get_finished", timeout)
+        return calls
 
-    def drop(self, number: int) -> None:
-        self._ask("drop", number)
+    def cancel(self, number: int) -> None:
+        self._call("cancel", number)
 
     def close(self) -> None:
-        self._ask("close")
+        self._call("close")
 
-    def begun(self) -> bool:
-        return bool(self._ask("begun"))
+    def is_running(self) -> bool:
+        return bool(self._call("is_running"))
 
-    def _ask(self, method: str, *arguments: Any) -> Any:
+    def _call(self, method: str, *arguments: Any) -> Any:
         import ray
 
         try:
-            return ray.get(getattr(self._there, method).remote(*arguments))
+            return ray.get(getattr(self._actor, method).remote(*arguments))
         except Exception as error:
-            why = " ".join(str(error).split())[:300]
-            raise StudyError(f"the cluster does not answer any more: {why}; give the same command to go on, or --engine local") from error
+            reason = message_of(error)[:300]
+            raise StudyError(
+                f"the cluster does not answer any more: {reason}; give the same command to go on, or --engine local"
+            ) from error

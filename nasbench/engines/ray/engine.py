@@ -1,4 +1,4 @@
-"""The Ray engine: Ray Tune executes, on one machine or many. What is tried and what came of it is decided and kept elsewhere."""
+"""The Ray engine: Ray Tune runs the calls, on one machine or on many. See the package's docstring for the way of a call."""
 
 from __future__ import annotations
 
@@ -14,40 +14,46 @@ from types import TracebackType
 from typing import Any, Self
 
 from nasbench.engines.base import MAX_WORKERS, Engine, Finished, check_engine
-from nasbench.engines.calls import describe, finished, read_answer, too_long
-from nasbench.engines.file_transfer import FileTransfer, FolderArgument, forget, pack, unload
-from nasbench.engines.ray.call_queue import CallQueue, Ended, Pool
+from nasbench.engines.calls import describe, read_answer, timed_out, with_answer
+from nasbench.engines.file_transfer import FileTransfer, FolderArgument
+from nasbench.engines.ray.call_queue import Call, CallQueue, FinishedCall
 from nasbench.engines.ray.client import RemoteCallQueue
-from nasbench.engines.ray.cluster import connected, is_client, other_hosts, room, seats
+from nasbench.engines.ray.cluster import connected
+from nasbench.engines.ray.driver import Driver
+from nasbench.engines.ray.nodes import check_room, check_versions, is_client, trial_slots
 from nasbench.errors import NasbenchError, StudyError
 
-LOOK_S = 1.0  # between two looks at whether Tune and the cluster are still there
-LOST_S = 60.0  # for a node to come back when none is left that can run a trial
-LEAVING_S = 30.0  # for Tune to end
+CHECK_S = 1.0  # between two checks that Tune and the cluster are still there
+NO_NODE_S = 60.0  # for a node to come back when none is left that can run a trial
+EXIT_S = 30.0  # for Tune to end
 
 
 @dataclass(frozen=True)
 class _Submitted:
     key: Hashable
     limit_s: float | None
-    luggage: FileTransfer | None
+    transfer: FileTransfer | None
 
 
 class RayEngine(Engine):
-    """Runs calls as trials of one `Tuner`, in processes that are used again and again, and ends with them on `close`.
+    """Runs calls in workers, which Ray Tune starts and which run one call after another.
 
-    It connects at the first `submit`, which raises a StudyError where there is no cluster, or where it cannot run a trial.
+    The engine connects to its cluster at the first `submit`, which raises a StudyError if there is no cluster, or if the cluster
+    cannot run a trial.
 
     Args:
-        workers: calls at a time; fewer where the cluster has no room for so many.
+        workers: the number of calls that can run at a time; fewer where the cluster has no room for so many.
+        time_limit_s: seconds after which a call's worker is killed; None for no limit.
         preload: modules that a worker imports before its first call.
-        cpus, gpus: that the cluster sets aside for a call; `gpus` may be a share of one.
-        address: of a cluster, as `ray.init` takes it; None starts one on this machine, which ends with the engine.
-        prepare: a function that each worker calls once before its first call, and the data for it, which are put into the
-            object store once; None for nothing.
-        prepare_bytes: how large the data are.
-        carrier: how an argument names its folder, whose files travel to machines that do not see it; None if it has none.
-        say: told what the user should know of the cluster.
+        cpus, gpus: what the cluster reserves for a call; `gpus` may be a share of one GPU.
+        address: the address of a cluster: `auto`, HOST:PORT or ray://HOST:PORT. None starts a cluster on this machine, which ends
+            with the engine.
+        prepare: a function that each worker calls once before its first call, and the data for it, which are put into Ray's object
+            store once; None for nothing.
+        prepare_bytes: size of these data.
+        folder_argument: how an argument names its folder, whose files are sent to workers that do not see the driver's disk; None if
+            arguments name no folder.
+        say: called with what the user should know of the cluster.
 
     Raises:
         StudyError: impossible numbers.
@@ -64,127 +70,139 @@ class RayEngine(Engine):
         address: str | None = None,
         prepare: tuple[Callable[[Any], None], Any] | None = None,
         prepare_bytes: int = 0,
-        carrier: FolderArgument | None = None,
+        folder_argument: FolderArgument | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         check_engine(workers, time_limit_s)
         self.workers, self.time_limit_s = workers, time_limit_s
         self._cpus, self._gpus, self._address, self._say = cpus, gpus, address, say
         self._preload, self._prepare, self._prepare_bytes = tuple(preload), prepare, prepare_bytes
-        self._carrier = carrier
-        self._desk: CallQueue | RemoteCallQueue = CallQueue()
-        self._calls: dict[int, _Submitted] = {}  # that have no answer yet, oldest first
-        self._numbers = 0
-        self._thread: threading.Thread | None = None
-        self._failure: BaseException | None = None
-        self._lost: float | None = None
-        self._open = ExitStack()
+        self._folder_argument = folder_argument
+        self._queue: CallQueue | RemoteCallQueue = CallQueue()
+        self._submitted: dict[int, _Submitted] = {}  # calls without an answer by their number, oldest first
+        self._last_number = 0
+        self._tune_thread: threading.Thread | None = None
+        self._tune_error: BaseException | None = None
+        self._no_node_since: float | None = None
+        self._connection = ExitStack()
 
     @property
     def free(self) -> int:
-        """How many calls can be submitted now."""
-        return max(0, self.workers - len(self._calls))
+        """The number of calls that can be submitted now."""
+        return max(0, self.workers - len(self._submitted))
 
     @property
     def running(self) -> list[Hashable]:
-        """Keys of the calls at work, oldest first."""
-        return [call.key for call in self._calls.values()]
+        """Keys of the submitted calls that have not ended, oldest first."""
+        return [call.key for call in self._submitted.values()]
 
     def submit(self, key: Hashable, function: Callable[[Any], Any], argument: Any, *, log: Path | None = None) -> None:
-        """Start a call; its output goes to the file `log` if one is given."""
-        if key in self.running or self.free < 1:
-            raise RuntimeError(f"submit needs a new key and a free worker; got {key!r}, {self.free} of {self.workers} free")
-        from nasbench.engines.ray.worker import Call
-
-        try:
-            payload = _pickled(function, argument, self._carrier)
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise StudyError(f"a trial runs a module's function on plain data; {describe(error)}") from error
-        if self._thread is None:
-            self._begin()
-        self._numbers += 1
-        luggage = pack(Path(self._carrier.folder(argument))) if self._carrier and self._address else None  # our own cluster is all here
-        self._calls[self._numbers] = _Submitted(key, self.time_limit_s, luggage)
-        self._desk.leave(Call(self._numbers, payload, None if log is None else log.absolute(), self.time_limit_s, luggage))
-
-    def wait(self, timeout: float | None = None) -> list[Finished]:
-        """Wait until at least one call ends, at most `timeout` seconds; an empty list when none did.
+        """Start a call. The file `log`, if given, receives its output.
 
         Raises:
-            StudyError: Tune or the cluster is gone.
+            StudyError: the function or its argument cannot be pickled, or there is no cluster that can run it.
+            RuntimeError: the key is in use, or no worker is free.
+        """
+        if key in self.running or self.free < 1:
+            raise RuntimeError(f"submit needs a new key and a free worker; got {key!r}, {self.free} of {self.workers} free")
+        try:
+            payload = _pickled(function, argument, self._folder_argument)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise StudyError(f"a trial runs a module's function on plain data; {describe(error)}") from error
+        if self._tune_thread is None:
+            self._start()
+        transfer = None
+        if self._folder_argument and self._address:  # a cluster that we started is on this machine alone
+            transfer = FileTransfer.pack(Path(self._folder_argument.get(argument)))
+        self._last_number += 1
+        self._submitted[self._last_number] = _Submitted(key, self.time_limit_s, transfer)
+        self._queue.put(Call(self._last_number, payload, None if log is None else log.absolute(), self.time_limit_s, transfer))
+
+    def wait(self, timeout: float | None = None) -> list[Finished]:
+        """Wait until at least one call ends, at most `timeout` seconds. The list is empty if none did.
+
+        Raises:
+            StudyError: Tune or the cluster has ended.
         """
         end = None if timeout is None else time.monotonic() + timeout
         while self.running:
-            left = LOOK_S if end is None else min(LOOK_S, end - time.monotonic())
-            ended = [(self._calls.pop(one.number, None), one) for one in self._desk.take(max(0.0, left))]
-            if found := [_finished(call, one) for call, one in ended if call is not None]:  # others were cancelled
-                return found
+            seconds = CHECK_S if end is None else min(CHECK_S, end - time.monotonic())
+            ended = [(self._submitted.pop(call.number, None), call) for call in self._queue.get_finished(max(0.0, seconds))]
+            finished = [_finished(submitted, call) for submitted, call in ended if submitted is not None]  # not the cancelled ones
+            if finished:
+                return finished
             if end is not None and time.monotonic() >= end:
                 break
-            self._look()
+            self._check_cluster()
         return []
 
     def cancel(self, key: Hashable) -> None:
-        """Kill a call; nothing of it comes back."""
-        number = next(number for number, call in self._calls.items() if call.key == key)
-        call = self._calls.pop(number)
-        actor = self._desk.drop(number)
-        if call.luggage is not None:
-            forget(call.luggage)
+        """Kill a call. `wait` will not return it."""
+        number = next(number for number, call in self._submitted.items() if call.key == key)
+        call = self._submitted.pop(number)
+        actor = self._queue.cancel(number)
+        if call.transfer is not None:
+            call.transfer.close()
         if actor is not None:
             import ray
 
-            with suppress(Exception):  # it is gone already
+            with suppress(Exception):  # it has ended already
                 ray.kill(actor)
 
     def close(self) -> None:
-        """Kill what still runs, and let go of the cluster."""
+        """Kill the calls that still run, and disconnect from the cluster."""
         atexit.unregister(self.close)
-        with suppress(StudyError):  # a cluster that is gone has closed it
-            self._desk.close()
+        with suppress(StudyError):  # a cluster that has ended runs nothing
+            self._queue.close()
             for key in self.running:
                 self.cancel(key)
-        if self._thread is not None:
-            self._thread.join(LEAVING_S)
-            self._thread = None
-        self._open.close()
+        if self._tune_thread is not None:
+            self._tune_thread.join(EXIT_S)
+            self._tune_thread = None
+        self._connection.close()
 
-    def _begin(self) -> None:
-        """Connect, see that trials can run, and start Tune."""
-        from nasbench.engines.ray.worker import Host, describe_node
-
+    def _start(self) -> None:
+        """Connect to the cluster, check that it can run trials, and start Tune."""
         atexit.register(self.close)
-        self._open.enter_context(connected(self._address, self._gpus, self._prepare_bytes))
-        there = room(self._cpus, self._gpus)
-        if there < self.workers < MAX_WORKERS:
-            self._say(f"the cluster has room for {there} trials at a time, not for {self.workers}")
-        self.workers = min(self.workers, there)
-        other_hosts(Host.here(), describe_node)
+        self._connection.enter_context(connected(self._address, self._gpus, self._prepare_bytes))
+        slots = check_room(self._cpus, self._gpus)
+        if slots < self.workers < MAX_WORKERS:
+            self._say(f"the cluster has room for {slots} trials at a time, not for {self.workers}")
+        self.workers = min(self.workers, slots)
+        check_versions()
         if is_client():
-            self._desk = RemoteCallQueue()
-        self._thread = threading.Thread(target=self._tune, daemon=True, name="tune")
-        self._thread.start()
+            self._queue = RemoteCallQueue()
+        self._tune_thread = threading.Thread(target=self._run_tuner, daemon=True, name="tune")
+        self._tune_thread.start()
 
-    def _tune(self) -> None:
-        """What the second thread does."""
-        from nasbench.engines.ray.worker import Driver
+    def _run_tuner(self) -> None:
+        """Target of Tune's thread."""
+        from nasbench.engines.ray.tuner import WorkerPool, run_tuner  # it imports Ray
 
         try:
             resources = {"cpu": self._cpus, "gpu": self._gpus}
-            self._desk.run(Pool(self.workers, resources, Driver.here(), self._preload, self._prepare))
-        except BaseException as error:  # noqa: BLE001 -- the driver's thread says it
-            self._failure = error
+            pool = WorkerPool(self.workers, resources, Driver.here(), self._preload, self._prepare)
+            if isinstance(self._queue, RemoteCallQueue):
+                self._queue.run_tuner(pool)
+            else:
+                run_tuner(self._queue, pool)
+        except BaseException as error:  # noqa: BLE001 -- the driver's thread reports it
+            self._tune_error = error
 
-    def _look(self) -> None:
-        """See that what is waited for can still come."""
-        if self._thread is None or not self._thread.is_alive():
-            why = describe(self._failure) if self._failure else "it ended by itself"
-            raise StudyError(f"Ray Tune has stopped: {why[:300]}; give the same command to go on, or --engine local")
-        if self._desk.begun() or seats(self._cpus, self._gpus):
-            self._lost = None
+    def _check_cluster(self) -> None:
+        """Check that the running calls can still end.
+
+        Raises:
+            StudyError: Tune has stopped, or for NO_NODE_S no node could run a trial.
+        """
+        if self._tune_thread is None or not self._tune_thread.is_alive():
+            reason = describe(self._tune_error) if self._tune_error else "it ended by itself"
+            raise StudyError(f"Ray Tune has stopped: {reason[:300]}; give the same command to go on, or --engine local")
+        if self._queue.is_running() or trial_slots(self._cpus, self._gpus):
+            self._no_node_since = None
             return
-        self._lost = self._lost or time.monotonic()
-        if time.monotonic() - self._lost > LOST_S:
+        self._no_node_since = self._no_node_since or time.monotonic()
+        if time.monotonic() - self._no_node_since > NO_NODE_S:
             raise StudyError("no node is left in the cluster that can run a trial; add one and give the same command, or --engine local")
 
     def __enter__(self) -> Self:
@@ -194,30 +212,30 @@ class RayEngine(Engine):
         self.close()
 
 
-def _finished(call: _Submitted, ended: Ended) -> Finished:
-    """In the engine's words; files that came back are put in their place."""
+def _finished(submitted: _Submitted, call: FinishedCall) -> Finished:
+    """How a submitted call ended. Writes the files that came back into the call's folder."""
     try:
-        if ended.answer is None:
-            if ended.begun and call.limit_s is not None and ended.seconds >= call.limit_s:
-                return too_long(call.key, call.limit_s, ended.seconds)
-            why = f"the trial's process ended without a result: {ended.why}"
-            return Finished(call.key, "died", reason=why, seconds=ended.seconds)
+        if call.answer is None:
+            if call.has_run and submitted.limit_s is not None and call.seconds >= submitted.limit_s:
+                return timed_out(submitted.key, submitted.limit_s, call.seconds)
+            reason = f"the trial's process ended without a result: {call.reason}"
+            return Finished(submitted.key, "died", reason=reason, seconds=call.seconds)
         try:
-            if ended.files is not None and call.luggage is not None:
-                unload(call.luggage, ended.files)
+            if call.files is not None and submitted.transfer is not None:
+                submitted.transfer.unpack(call.files)
         except NasbenchError as error:
-            return Finished(call.key, "error", reason=str(error), seconds=ended.seconds)
-        return finished(call.key, read_answer(ended.answer), ended.seconds, 0)
+            return Finished(submitted.key, "error", reason=str(error), seconds=call.seconds)
+        return with_answer(submitted.key, read_answer(call.answer), call.seconds, 0)
     finally:
-        if call.luggage is not None:
-            forget(call.luggage)
+        if submitted.transfer is not None:
+            submitted.transfer.close()
 
 
-def _pickled(function: Callable[[Any], Any], argument: Any, carrier: FolderArgument | None) -> bytes:
-    call = (function, argument, carrier)
-    if getattr(function, "__module__", None) == "__main__":  # a worker has another main module
+def _pickled(function: Callable[[Any], Any], argument: Any, folder_argument: FolderArgument | None) -> bytes:
+    payload = (function, argument, folder_argument)
+    if getattr(function, "__module__", None) == "__main__":  # a worker has another main module, so the function itself must be sent
         from ray import cloudpickle
 
-        packed: bytes = cloudpickle.dumps(call)  # type: ignore[no-untyped-call]
-        return packed
-    return pickle.dumps(call)
+        by_value: bytes = cloudpickle.dumps(payload)  # type: ignore[no-untyped-call]
+        return by_value
+    return pickle.dumps(payload)

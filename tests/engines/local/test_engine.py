@@ -1,18 +1,17 @@
-"""The local engine: whatever a trial does stays in its process and comes back as a reason."""
+"""The local engine: whatever a call does stays in its process, and the driver gets a reason."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import time
+from multiprocessing import forkserver
 from pathlib import Path
 
 import jobs
 import pytest
+from engine_calls import call, has_ended, pids, until
 
-from nasbench.engines import local
+from nasbench.engines.local import engine as local_engine
 from nasbench.engines.local.engine import LocalEngine
 from nasbench.errors import StudyError
 
@@ -21,32 +20,6 @@ from nasbench.errors import StudyError
 def engine():
     with LocalEngine(2, time_limit_s=20) as engine:
         yield engine
-
-
-def call(engine, function, argument, **options):
-    engine.submit("key", function, argument, **options)
-    (finished,) = engine.wait(20)
-    return finished
-
-
-def until(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.01)
-
-
-def pids(file):
-    until(file.exists)
-    return [int(pid) for pid in file.read_text().split()]
-
-
-def gone(pid):
-    """Dead, or dead and only waiting to be reaped by the init process."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 @pytest.mark.parametrize(
@@ -69,16 +42,16 @@ def test_faults_come_back_as_reasons(engine, function, argument, end, reason):
 
 
 def test_a_result_the_driver_cannot_read(engine):
-    finished = call(engine, jobs.grudging, None)
+    finished = call(engine, jobs.not_unpicklable, None)
     assert finished.end == "error"
     assert finished.reason.startswith("a trial's result has to be readable by the driver; TypeError")
 
 
-def test_the_traceback_is_kept(engine):
+def test_an_error_has_its_traceback(engine):
     assert "raise ValueError(message)\nValueError: no" in call(engine, jobs.fail, "no").traceback
 
 
-def test_results_come_as_they_end(engine, tmp_path):
+def test_results_come_in_the_order_in_which_calls_end(engine, tmp_path):
     engine.submit("slow", jobs.sleep, (tmp_path / "pid", 0.5))
     engine.submit("fast", jobs.double, 1)
     assert engine.free == 0
@@ -92,16 +65,16 @@ def test_time_limit_kills_the_group(tmp_path):
     with LocalEngine(1, time_limit_s=1.0) as engine:
         engine.submit("key", jobs.hang, tmp_path / "pids")
         assert engine.wait(0.01) == []
-        left = pids(tmp_path / "pids")
+        processes = pids(tmp_path / "pids")
         (finished,) = engine.wait(20)
         assert finished.end == "timeout"
         assert finished.reason.startswith("a trial has 1 s; it was killed after 1.")
-        until(lambda: all(map(gone, left)))
-        assert call(engine, jobs.double, 4).result == 8, "its place is free again"
+        until(lambda: all(map(has_ended, processes)))
+        assert call(engine, jobs.double, 4).result == 8, "its worker is free again"
 
 
 def test_an_answer_counts_even_if_its_process_stays(engine, monkeypatch):
-    monkeypatch.setattr(local, "LEAVING_S", 0.2)
+    monkeypatch.setattr(local_engine, "EXIT_S", 0.2)
     assert call(engine, jobs.answer_and_stay, None).result == "answer"
 
 
@@ -118,51 +91,30 @@ def test_output_goes_to_the_log(engine, tmp_path):
     assert "in say" in log
 
 
-def test_close_ends_what_runs(tmp_path):
+def test_close_kills_the_calls_that_run(tmp_path):
     with LocalEngine(1) as engine:
         engine.submit("key", jobs.hang, tmp_path / "pids")
-        left = pids(tmp_path / "pids")
-    until(lambda: all(map(gone, left)))
+        processes = pids(tmp_path / "pids")
+    until(lambda: all(map(has_ended, processes)))
 
 
-@pytest.mark.parametrize("job", ["hang", "hold_interpreter"])
-def test_no_process_outlives_a_killed_driver(job, tmp_path):
-    here = Path(__file__).parents[1] / "helpers"
-    mark = f"NASBENCH_TEST={tmp_path}"
-    environment = {**os.environ, "NASBENCH_TEST": str(tmp_path)}
-    driver = subprocess.Popen([sys.executable, here / "doomed.py", job, tmp_path / "pids"], env=environment, stderr=subprocess.DEVNULL)
-    left = pids(tmp_path / "pids")
-    assert not any(map(gone, left))
-    driver.kill()
-    driver.wait()
-
-    def survivors():
-        found = []
-        for file in Path("/proc").glob("[0-9]*/environ"):
-            try:
-                if mark.encode() in file.read_bytes():
-                    found.append(file.parent.name)
-            except OSError:
-                continue
-        return found
-
-    try:
-        until(lambda: all(map(gone, left)) and not survivors())
-    finally:
-        for pid in survivors():
-            os.kill(int(pid), signal.SIGKILL)
-
-
-def test_the_server_can_die_too(engine, tmp_path):
+def test_the_server_may_be_killed(engine, tmp_path):
     engine.submit("key", jobs.hang, tmp_path / "pids")
-    left = pids(tmp_path / "pids")
-    os.kill(int(Path(f"/proc/{left[0]}/stat").read_text().rpartition(")")[2].split()[1]), signal.SIGKILL)  # its parent
+    processes = pids(tmp_path / "pids")
+    os.kill(int(Path(f"/proc/{processes[0]}/stat").read_text().rpartition(")")[2].split()[1]), signal.SIGKILL)  # its parent
     assert engine.wait(20)[0].end == "died"
-    until(lambda: all(map(gone, left)))
+    until(lambda: all(map(has_ended, processes)))
     assert call(engine, jobs.double, 4).result == 8, "another server was started"
 
 
-def test_nothing_leaks(engine):
+def test_a_call_starts_just_after_the_server_was_killed(engine):
+    """A dying server refuses connections before it can be replaced."""
+    for i in range(20):
+        assert call(engine, jobs.double, i).result == 2 * i
+        os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+
+
+def test_no_descriptor_leaks(engine):
     def descriptors():
         return len(os.listdir("/proc/self/fd"))
 
@@ -174,7 +126,7 @@ def test_nothing_leaks(engine):
     assert descriptors() == before
 
 
-def test_what_cannot_be_sent_is_refused(engine):
+def test_what_cannot_be_pickled_is_refused(engine):
     with pytest.raises(StudyError, match="a trial runs a module's function on plain data"):
         engine.submit("key", lambda x: x, 1)
     with pytest.raises(StudyError, match="a trial runs a module's function on plain data"):
@@ -182,16 +134,8 @@ def test_what_cannot_be_sent_is_refused(engine):
     assert engine.free == 2
 
 
-def test_submitting_too_much_is_a_mistake_of_the_program():
+def test_submit_without_a_free_worker_is_an_error_of_the_program():
     with LocalEngine(1) as engine:
         engine.submit("key", jobs.double, 1)
         with pytest.raises(RuntimeError, match="0 of 1 free"):
             engine.submit("other", jobs.double, 1)
-
-
-@pytest.mark.parametrize(
-    ("options", "match"), [({"workers": 0}, "1 to 1024 workers; got 0"), ({"time_limit_s": 0}, "above 0 seconds; got 0")]
-)
-def test_impossible_engines(options, match):
-    with pytest.raises(StudyError, match=match):
-        LocalEngine(**options)
