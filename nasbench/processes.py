@@ -1,9 +1,11 @@
-"""Processes of the operating system: when one started, and how one ended."""
+"""Processes of the operating system: when one started, how one ended, and locks that a dead one cannot hold."""
 
 from __future__ import annotations
 
+import fcntl
 import signal
 from pathlib import Path
+from typing import IO, Any
 
 
 def start_ticks(pid: int) -> int | None:
@@ -16,6 +18,23 @@ def start_ticks(pid: int) -> int | None:
     except OSError:
         return None
     return int(stat.rpartition(")")[2].split()[19])
+
+
+def try_lock(file: int | IO[Any], *, shared: bool = False) -> bool:
+    """Lock an open file if no other process holds it; the kernel releases the lock when the file is closed or its process ends.
+
+    Args:
+        file: file object or descriptor.
+        shared: hold it together with others who do so; alone by default.
+
+    Returns:
+        Whether it is locked now.
+    """
+    try:
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def cause_of_death(exit_code: int | None) -> str:

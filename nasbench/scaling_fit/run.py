@@ -145,7 +145,7 @@ def _planned(
 def _kept(task: FitProblem, folder: StudyDirectory) -> Measurements | None:
     if task.predictor is None:
         return None
-    return Measurements(folder.path / MEASUREMENTS_FILE, task.predictor.profile.anchor_ms)
+    return Measurements(folder.path / MEASUREMENTS_FILE, task.predictor.profile.reference_ms)
 
 
 @dataclass

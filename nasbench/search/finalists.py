@@ -60,10 +60,11 @@ class Finalist:
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Finalist:
         predicted = Prediction(**{**row["predicted"], "extrapolated": tuple(row["predicted"]["extrapolated"])})
-        return cls(**{**row, "predicted": predicted, "measured": row["measured"] and Measurement(**row["measured"])})
+        return cls(**{**row, "predicted": predicted, "measured": row["measured"] and Measurement.from_json(row["measured"])})
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"predicted": self.predicted._asdict()}
+        measured = None if self.measured is None else self.measured.to_json()
+        return asdict(self) | {"predicted": self.predicted._asdict(), "measured": measured}
 
 
 def choose_finalists(

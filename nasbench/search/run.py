@@ -97,7 +97,7 @@ def _see_fastest(task: Problem, found: SpaceSummary, listener: Listener) -> None
     if limit is None or found.inside or run is None or task.predictor is None:
         return
     listener.say(f"no sample is surely within {limit:g} ms: measuring the fastest network that was found")
-    m = run({"fastest": found.fastest})["fastest"].at_speed(task.predictor.profile.anchor_ms)
+    m = run({"fastest": found.fastest})["fastest"].at_speed(task.predictor.profile.reference_ms)
     if m.low_ms > limit:
         raise LimitError(
             f"{limit:g} ms cannot be met in {task.space.name}: the fastest network that was found takes {m.median_ms:.3g} ms "
@@ -151,7 +151,7 @@ def _run(task: Problem, folder: StudyDirectory, ledger: Ledger, engine: Engine, 
     """The arms, the measuring, the last round, the promise."""
     if task.predictor is None:
         raise StudyError("a search needs a predictor; give the task a profile with `predicting`")
-    kept = Measurements(folder.path / MEASUREMENTS_FILE, task.predictor.profile.anchor_ms)
+    kept = Measurements(folder.path / MEASUREMENTS_FILE, task.predictor.profile.reference_ms)
     run = task.measurer(listener.say)
     screens, arms = _arms(task, folder, ledger, made, kept, run, listener)
     pace = Pace(made, task.request, clock, sum(t.seconds or 0.0 for arm in arms for t in arm.phase.records()))

@@ -8,7 +8,7 @@ import signal
 from dataclasses import replace
 
 import pytest
-from paper_search import ANCHOR_MS, Stopwatch, true_ms
+from paper_search import REFERENCE_MS, Stopwatch, true_ms
 
 from nasbench.errors import LimitError
 from nasbench.genotype import Genotype, cost
@@ -41,7 +41,7 @@ class Arm:
         self.ledger = Ledger.open(self.folder)
         options = {"startup": 4, "sample": 3, "population": 6} if name == "evolution" else {}
         self.phase = self.ledger.phase("search", ("maximize",), strategy(name, 0, **options), 0)
-        self.kept = Measurements(path / "measurements.jsonl", ANCHOR_MS)
+        self.kept = Measurements(path / "measurements.jsonl", REFERENCE_MS)
         self.said, self.limits = [], Limits(latency_ms=limit)
         self.screen = CandidateFilter(self.phase, TINY.decode, how, self.limits, self.kept, watch, self.said.append)
 

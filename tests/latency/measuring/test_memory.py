@@ -38,7 +38,7 @@ def test_a_freed_block_is_not_fetched_anew(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_other_c_libraries_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    from nasbench.latency import memory
+    from nasbench.latency.measuring import memory
 
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: object())
     assert memory.keep_freed_memory() is False
