@@ -34,7 +34,7 @@ from nasbench.engines.base import Engine
 from nasbench.engines.local.engine import LocalEngine
 from nasbench.engines.ray.engine import RayEngine
 from nasbench.genotype import Block, Genotype
-from nasbench.latency.measuring.processor import cpu_name
+from nasbench.latency.processor import cpu_name
 from nasbench.strategies import make_strategy
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.ledger import Ledger

@@ -114,7 +114,7 @@ def run(device: Device, asked: argparse.Namespace) -> dict[str, Any]:
 def at_speed(networks: dict[str, Genotype], device: Device, profile: Profile) -> dict[str, Measurement]:
     print(f"# measuring {len(networks)} networks", flush=True)
     found = measure(networks, device, max_seconds=4.0 * len(networks), say=print)
-    return {name: m.at_speed(profile.anchor_ms) for name, m in found.items()}
+    return {name: m.at_speed(profile.reference_ms) for name, m in found.items()}
 
 
 def compared(predicted: np.ndarray, ms: np.ndarray) -> dict[str, float]:

@@ -13,8 +13,8 @@ from nasbench.genotype import Genotype, Layer, inference, trace
 from nasbench.genotype.layer import Fields
 from nasbench.latency import Device
 from nasbench.latency.measuring.network_process import timed
-from nasbench.latency.measuring.processor import one_cpu_a_core
 from nasbench.latency.predicting.signature import Signature, signatures
+from nasbench.latency.processor import one_cpu_a_core
 from nasbench.network.build import build_trace
 
 RUNS, WARM = 15, 4

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from nasbench.latency.measuring.processor import cpu_name
+from nasbench.latency.processor import cpu_name
 
 # One or two of each family; any other known network may be named.
 NETWORKS = (

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Files that survive a kill: written whole or not at all, or line by line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,57 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         raise NasbenchError(
             f"cannot write {path}: {error.strerror or error}; free some space or choose a folder you may write to"
         ) from error
+
+
+class JsonLines:
+    """A file of JSON values, one a line, which grows by whole lines.
+
+    A process that is killed while it writes leaves a torn last line. `read` ignores a last line without an end, and the next `append`
+    removes it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._end = 0  # bytes of whole lines
+
+    def read(self, *, skip_damaged: bool = False) -> list[Any]:
+        """The values of the file; none if it does not exist.
+
+        Args:
+            skip_damaged: leave out lines that are not JSON, instead of raising an error.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: a whole line is not JSON.
+        """
+        data = self.path.read_bytes() if self.path.exists() else b""
+        self._end = data.rfind(b"\n") + 1
+        values = []
+        for line in filter(None, data[: self._end].splitlines()):
+            try:
+                values.append(json.loads(line))
+            except ValueError:
+                if not skip_damaged:
+                    raise
+        return values
+
+    def append(self, values: Iterable[Any]) -> None:
+        """Add a line for each value, with one write, after the lines that `read` found or `append` wrote.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        lines = "".join(json.dumps(value) + "\n" for value in values).encode()
+        with open(self.path, "ab") as file:
+            file.truncate(self._end)
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        self._end += len(lines)
+
+    def restart(self) -> None:
+        """Drop all lines at the next `append`."""
+        self._end = 0
 
 
 def checksum(data: Mapping[str, Any]) -> str:

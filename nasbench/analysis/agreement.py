@@ -28,7 +28,7 @@ def agreement_frame(study: Study) -> pd.DataFrame:
         StudyError: the study has no profile yet, or its measurements are damaged.
     """
     predictor = study.predictor()
-    kept = Measurements(study.path / MEASUREMENTS_FILE, predictor.profile.anchor_ms)
+    kept = Measurements(study.path / MEASUREMENTS_FILE, predictor.profile.reference_ms)
     rows = {f.digest: f.genotype for f in load_finalists(study.path / "finalists.json") or ()}
     rows |= {t.digest: t.genotype for t in study.records() if t.digest and t.genotype}
     measured = [(m, kept.at_speed(m.raw)) for m in kept.all() if m.digest in rows]

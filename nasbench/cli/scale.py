@@ -231,7 +231,7 @@ def _family(
         predictor = Predictor(profile)
         reporter.stage("networks along the law")
         several = candidates(g, law, predictor, min(targets), max(targets))
-        kept = Measurements(path / MEASUREMENTS_FILE, profile.anchor_ms)
+        kept = Measurements(path / MEASUREMENTS_FILE, profile.reference_ms)
         run = measurer(wanted, reporter.say) if is_local(wanted) else None
         members = Finder(several, targets, run, kept, reporter.say).find()
         rows = deliver_family(path, g, law, members, wanted)

@@ -1,4 +1,4 @@
-"""verify: is what a card promises still true?"""
+"""The command `verify`: is the latency on a card still true?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from nasbench.progress import Reporter
 
 if TYPE_CHECKING:
     from nasbench.latency import Measurement
-    from nasbench.latency.verify import Verified
+    from nasbench.latency.verify import Verification
+
+VERDICT = {"kept": "kept", "missed": "missed", "unsure": "too noisy for a verdict"}
 
 
 def register(app: typer.Typer) -> None:
@@ -21,9 +23,9 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(card: Annotated[Path, typer.Argument(help="A card.json, or a study's folder.")], as_json: bool = JSON) -> int:
-    """Measure a card's network again on this machine, and compare with its target.
+    """Measure a card's network again on this machine, and compare with its latency limit.
 
-    Exit code 0 if the target is kept, 3 if it is missed, 2 if the machine is too noisy to say.
+    Exit code 0 if the limit is kept, 3 if it is missed, 2 if the machine is too noisy for a verdict.
 
     Example: nasbench verify runs/mbconv-20ms/best/card.json
     """
@@ -31,40 +33,43 @@ def verify(card: Annotated[Path, typer.Argument(help="A card.json, or a study's 
     from nasbench.latency.verify import verify_card
 
     path = card / "best" / "card.json" if card.is_dir() else card
-    promised = load_card(path)
+    stored = load_card(path)
     with Reporter() as reporter:
-        reporter.stage(f"measuring {promised.name} on {promised.device}")
-        found = verify_card(promised, progress=reporter.rounds, say=reporter.say)
-    if found.card != promised:
-        save_card(found.card, path)
+        reporter.stage(f"measuring {stored.name} on {stored.device}")
+        verification = verify_card(stored, progress=reporter.rounds, say=reporter.say)
+    written = verification.card != stored
+    if written:
+        save_card(verification.card, path)
     if as_json:
-        show_json({"card": str(path), "written": found.card != promised, **found.to_json()})
+        show_json({"card": str(path), "written": written, **verification.to_json()})
     else:
-        _show(found, path, found.card != promised)
-    if found.answer == "unsure":
+        _show(verification, path, written)
+    if verification.verdict == "unsure":
+        m = verification.at_card_speed
         raise DeviceError(
-            f"a verdict needs a quieter machine; {found.judged.low_ms:.3g} to {found.judged.high_ms:.3g} ms holds the target "
-            f"{promised.target_ms:g} ms, spread {found.now.spread:.0%} ({found.now.why}); stop other work and verify again"
+            f"a verdict needs a quieter machine; {m.low_ms:.3g} to {m.high_ms:.3g} ms holds the limit {stored.limit_ms:g} ms, "
+            f"spread {verification.now.spread:.0%} ({verification.now.why}); stop other work and verify again"
         )
-    return 0 if found.answer == "kept" else MISSED
+    return 0 if verification.verdict == "kept" else MISSED
 
 
-def _show(found: Verified, path: Path, written: bool) -> None:
-    say(f"{found.card.name} on {found.card.device}")
-    rows = [("target", f"{found.card.target_ms:g} ms", "")]
-    if found.before is not None:
-        rows.append(("on the card", *_words(found.before)))
-        rows.append(("now, at the card's speed", *_words(found.judged)))
-    rows.append(("now", *_words(found.now)))
-    table(("", ">latency", "95 % interval, visits"), rows)
-    if found.before is not None:
-        say(f"this machine takes {found.now.anchor_ms / found.before.anchor_ms:.2f} times as long for the anchor network as it did then")
+def _show(v: Verification, path: Path, written: bool) -> None:
+    say(f"{v.card.name} on {v.card.device}")
+    rows = [("limit", f"{v.card.limit_ms:g} ms", "")]
+    if v.before is not None:
+        rows.append(("on the card", *_cells(v.before)))
+        rows.append(("now, at the card's speed", *_cells(v.at_card_speed)))
+    rows.append(("now", *_cells(v.now)))
+    table(("", ">latency", "95 % interval, rounds"), rows)
+    if v.before is not None:
+        ratio = v.now.reference_ms / v.before.reference_ms
+        say(f"the reference network now takes {ratio:.2f} times as long on this machine as when the card was measured")
     if written:
         say(f"the card had no measurement; this one was written into {path}")
-    elif found.before is None:
+    elif v.before is None:
         say("the card had no measurement; this one is noisy and was not written")
-    say({"kept": "kept", "missed": "missed", "unsure": "too noisy to say"}[found.answer])
+    say(VERDICT[v.verdict])
 
 
-def _words(m: Measurement) -> tuple[str, str]:
+def _cells(m: Measurement) -> tuple[str, str]:
     return f"{m.median_ms:.2f} ms", f"{m.low_ms:.2f} to {m.high_ms:.2f} ms, {m.n}{'; noisy: ' + m.why if m.noisy else ''}"

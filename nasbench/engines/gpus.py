@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Hashable, Sequence
 from functools import cache
 
 from nasbench.errors import StudyError
+from nasbench.latency.gpu import gpu_count
 
 MOST = 64.0  # GPUs of one trial
-ASK_S = 120.0
-_ASK = "import json, torch; print(json.dumps(torch.cuda.device_count()))"
 
 
 class GpuSlots:
@@ -94,10 +90,6 @@ def visible_gpus() -> list[str]:
 
     Another process counts them, because a process that has used CUDA holds memory of the GPU.
     """
-    try:
-        done = subprocess.run([sys.executable, "-c", _ASK], capture_output=True, text=True, check=False, timeout=ASK_S)  # noqa: S603
-        count = int(json.loads(done.stdout.strip().splitlines()[-1]))
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return []
+    count = gpu_count()
     named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
     return named[:count] if named else [str(i) for i in range(count)]

@@ -1,10 +1,10 @@
-"""Card: a network, the promise about its latency, and what was measured. No torch."""
+"""Card: a network, its latency limit, and what was predicted and measured on the device. No torch."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from nasbench.genotype import Genotype, digest
 from nasbench.latency.contract import meets_limit, side
 from nasbench.latency.device import Device
 from nasbench.latency.measurement import Measurement
-from nasbench.latency.measuring.reference_network import ANCHOR
+from nasbench.latency.measuring.reference_network import REFERENCE
 from nasbench.latency.predicting.predict import Prediction
 
 FORMAT = "nasbench card"
@@ -23,46 +23,46 @@ VERSION = 3
 
 @dataclass(frozen=True)
 class Card:
-    """One network's latency against a target, on one device.
+    """The latency of one network and its limit, on one device: all that is needed to verify them again.
 
     Attributes:
         genotype: the network, as YAML.
-        target_ms: the budget.
-        device: where it holds, with the versions of what changes latencies there.
-        predicted: before it was built; None where nothing was predicted.
-        measured: median, interval, n and verdict; None until it is measured on a device that is elsewhere.
+        limit_ms: the latency limit (`target_ms` in the file).
+        device: the device for which the latency holds, with the versions of everything that changes latencies there.
+        predicted: prediction made before the network was built; None if there was none.
+        measured: measurement on the device; None until a card for a device that is elsewhere is verified there.
     """
 
     genotype: str
-    target_ms: float
+    limit_ms: float
     device: Device
     predicted: Prediction | None = None
     measured: Measurement | None = None
 
     @property
     def network(self) -> Genotype:
-        """The network."""
+        """The network as a genotype."""
         return Genotype.from_yaml(self.genotype)
 
     @property
     def name(self) -> str:
-        """Of the network."""
+        """The network's name."""
         return self.network.name
 
     @property
     def digest(self) -> str:
-        """Of the network."""
+        """The network's digest."""
         return digest(self.network)
 
     @property
     def met(self) -> bool | None:
-        """Whether the measured median is within the target, of a noisy measurement its whole interval; None before it is measured."""
-        return None if self.measured is None else meets_limit(self.measured, self.target_ms)
+        """Whether the measurement meets the limit, see `contract.meets_limit`; None before it is measured."""
+        return None if self.measured is None else meets_limit(self.measured, self.limit_ms)
 
     @property
     def sure(self) -> bool:
-        """Whether the whole interval of the median is within the target."""
-        return self.measured is not None and side(self.measured.low_ms, self.measured.high_ms, self.target_ms) == "inside"
+        """Whether the whole interval of the measured median is within the limit."""
+        return self.measured is not None and side(self.measured.low_ms, self.measured.high_ms, self.limit_ms) == "inside"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `json.dumps`; `from_json` reads it back."""
@@ -70,26 +70,29 @@ class Card:
         body = {
             "name": g.name,
             "digest": digest(g),
-            "target_ms": self.target_ms,
+            "target_ms": self.limit_ms,
             "met": self.met,
             "device": self.device.to_json(),
             "predicted": None if self.predicted is None else self.predicted._asdict(),
             "measured": None if self.measured is None else self.measured.to_json(),
-            "anchor": digest(ANCHOR),
+            "anchor": digest(REFERENCE),
             "genotype": self.genotype,
         }
         return {"format": FORMAT, "version": VERSION, "sha256": checksum(body), **body}
 
     @classmethod
     def from_json(cls, data: Any, where: str = "the data") -> Card:
-        """From `to_json`'s data.
+        """The card in what `to_json` returned.
+
+        Args:
+            where: what the data is called in errors, such as its file.
 
         Raises:
-            DeviceError: another format or version, a part that is missing, impossible or changed, or another anchor network.
-            GenotypeError: a network that cannot be, or whose words are not loaded.
+            DeviceError: another format or version; a part that is missing, impossible or changed; or another reference network.
+            GenotypeError: an invalid network, or one whose block types are not loaded.
         """
         if not isinstance(data, Mapping) or data.get("format") != FORMAT:
-            raise DeviceError(f"{where} is no {FORMAT}; name a card.json of a study")
+            raise DeviceError(f"{where} is not a {FORMAT}; name a card.json of a study")
         if data.get("version") != VERSION:
             raise DeviceError(
                 f"this nasbench reads version {VERSION} of cards; {where} is version {data.get('version')!r}; "
@@ -100,15 +103,17 @@ class Card:
             raise DeviceError(f"{where} was changed after it was written: its checksum differs; restore it from a copy, or search again")
         try:
             card = cls(str(data["genotype"]), float(data["target_ms"]), Device.from_json(data["device"]), *_timings(data))
-            said, anchor = str(data["digest"]), data["anchor"]
+            written, reference = str(data["digest"]), data["anchor"]
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, NasbenchError):
                 raise
             raise DeviceError(f"{where} lacks a part of a card: {error!r}; write it again") from error
-        if card.digest != said:
-            raise DeviceError(f"a card's digest is its network's; {where} says {said}, the network in it has {card.digest}; search again")
-        if anchor != digest(ANCHOR):
-            raise DeviceError(f"{where} was measured beside another anchor network, by another nasbench; search again")
+        if card.digest != written:
+            raise DeviceError(
+                f"a card holds the digest of its network; {where} holds {written}, its network has {card.digest}; search again"
+            )
+        if reference != digest(REFERENCE):
+            raise DeviceError(f"{where} was measured with another reference network, by another nasbench; search again")
         return card
 
 
@@ -116,15 +121,15 @@ def _timings(data: Mapping[str, Any]) -> tuple[Prediction | None, Measurement | 
     predicted, measured = data["predicted"], data["measured"]
     return (
         None if predicted is None else Prediction(**{**predicted, "extrapolated": tuple(predicted["extrapolated"])}),
-        None if measured is None else Measurement(**{f.name: measured[f.name] for f in fields(Measurement)}),
+        None if measured is None else Measurement.from_json(measured),
     )
 
 
 def make_card(
-    g: Genotype, target_ms: float, device: Device, measured: Measurement | None = None, predicted: Prediction | None = None
+    g: Genotype, limit_ms: float, device: Device, measured: Measurement | None = None, predicted: Prediction | None = None
 ) -> Card:
-    """The card of a network; without a measurement, that of one which is still to be measured on a device elsewhere."""
-    return Card(g.to_yaml(), target_ms, device, predicted, measured)
+    """The card of a network. By default it has no measurement yet: the device is elsewhere, and `verify` there adds one."""
+    return Card(g.to_yaml(), limit_ms, device, predicted, measured)
 
 
 def save_card(card: Card, path: Path) -> None:
@@ -136,7 +141,7 @@ def load_card(path: Path) -> Card:
     """The card in a file.
 
     Raises:
-        DeviceError: no such file, or no card in it.
+        DeviceError: the file does not exist or does not hold a card.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nasbench.latency.measurement import Measurement
 
 Side = Literal["inside", "unsure", "outside"]
-Answer = Literal["kept", "missed", "unsure"]
+Verdict = Literal["kept", "missed", "unsure"]
 
 # A delivered network will be measured again in another session. Of 60 delivered networks that were (benchmarks/contract.py, three runs),
 # five were more than 3 % slower, the slowest by 4.8 %; the standard deviation was 1.7 %. A network that needs the whole limit may miss it.
@@ -61,7 +61,7 @@ def keeps_limit(measurement: Measurement, limit_ms: float) -> bool:
     return not measurement.noisy and leaves_room(measurement, limit_ms)
 
 
-def verdict(measurement: Measurement, limit_ms: float) -> Answer:
+def verdict(measurement: Measurement, limit_ms: float) -> Verdict:
     """The result of a verification.
 
     It is `unsure` if other work disturbed the measurement, or if the measurement is noisy and the limit lies in its interval.

@@ -1,9 +1,7 @@
-"""Device: what a latency is the latency of. No torch."""
+"""Device: a processor and how networks run on it, to which every latency belongs. No torch."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import platform
 import re
 from collections.abc import Mapping
@@ -13,9 +11,11 @@ from typing import Any
 
 import nasbench
 from nasbench.errors import DeviceError
-from nasbench.latency.measuring.gpu import gpu
-from nasbench.latency.measuring.processor import cpu_name, usable_cores
+from nasbench.files import checksum
+from nasbench.latency.gpu import gpu
+from nasbench.latency.processor import cpu_name, usable_cores
 from nasbench.latency.runtimes.registry import RUNTIMES, Kind, MemoryFormat, Precision, check_runtime
+from nasbench.plugins import loaded_plugins
 
 MAX_THREADS = 4096
 MAX_BATCH = 65_536
@@ -23,21 +23,22 @@ MAX_BATCH = 65_536
 
 @dataclass(frozen=True)
 class Device:
-    """A processor, and how networks are run on it.
+    """A processor and how networks run on it.
 
     Attributes:
         kind: `cpu` or `cuda`.
-        name: the processor as it names itself.
+        name: the name that the processor gives itself.
         runtime: what runs the network, such as `eager`.
-        threads: of the runtime, on the CPU; 1 on a GPU.
-        batch: images a run; a latency is that of one run, not of one image.
-        precision: of weights and activations.
-        memory_format: of images and activations.
-        versions: of torch, python and nasbench, of the runtime's own packages, and of what drives a GPU.
-        host: the machine's name; two hosts with one processor are one device.
+        threads: number of threads of the runtime on a CPU; 1 on a GPU.
+        batch: images in one run. A latency is that of one run, not of one image.
+        precision: `fp32`, `bf16` or `fp16`, of weights and activations.
+        memory_format: `contiguous` or `channels_last`, of images and activations.
+        versions: of torch, Python, nasbench and the runtime's own packages; of a GPU's driver, CUDA and cuDNN; and the checksum of the
+            plugin that the runtime comes from.
+        host: the machine's name. Two hosts with the same processor are the same device.
 
     Raises:
-        DeviceError: a value outside these, or a combination that the runtime does not run.
+        DeviceError: an impossible value, or a combination that the runtime does not run.
     """
 
     kind: Kind
@@ -66,13 +67,12 @@ class Device:
 
     @property
     def key(self) -> str:
-        """A name for files: readable, and different wherever latencies may differ."""
+        """A name for files: it can be read, and it differs wherever latencies may differ."""
         same = asdict(self)
         del same["host"]
         same["versions"] = {k: v for k, v in self.versions.items() if k != "nasbench"}
-        digest = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:8]
         words = [self.name, self.runtime, f"{self.threads}t" if self.kind == "cpu" else "", f"b{self.batch}", self.precision]
-        return f"{slug(' '.join(words))}-{digest}"
+        return f"{slug(' '.join(words))}-{checksum(same)[:8]}"
 
     def __str__(self) -> str:
         threads = f", {self.threads} thread{'s' if self.threads > 1 else ''}" if self.kind == "cpu" else ""
@@ -85,15 +85,15 @@ class Device:
 
     @classmethod
     def from_json(cls, data: Any) -> Device:
-        """From `to_json`'s data.
+        """The device in what `to_json` returned.
 
         Raises:
-            DeviceError: no mapping, or fields missing, unknown or impossible.
+            DeviceError: the data is not a mapping, or a field is missing, unknown or impossible.
         """
         known = {f.name for f in fields(cls)}
         if not isinstance(data, Mapping) or not {"kind", "name"} <= set(data) <= known:
-            got = sorted(data) if isinstance(data, Mapping) else type(data).__name__
-            raise DeviceError(f"a device is a mapping of {', '.join(sorted(known))}; got {got}; profile the device again")
+            given = sorted(data) if isinstance(data, Mapping) else type(data).__name__
+            raise DeviceError(f"a device is a mapping of {', '.join(sorted(known))}; got {given}; profile the device again")
         return cls(**data)
 
 
@@ -105,28 +105,33 @@ def local_device(
     memory_format: MemoryFormat = "contiguous",
     kind: Kind = "cpu",
 ) -> Device:
-    """This machine's CPU, with as many threads as it has usable cores unless said; or its first GPU.
+    """This machine's CPU or its first GPU.
+
+    Args:
+        threads: of the runtime, on a CPU; by default as many as there are usable cores.
 
     Raises:
-        DeviceError: an impossible combination, a package of the runtime that is not here, or no GPU.
+        DeviceError: an impossible combination, a package of the runtime that is not installed, or no GPU.
     """
-    here = check_runtime(runtime, kind, precision, memory_format)
-    missing = [package for package in here.packages if _version(package) == "none"]
+    row = check_runtime(runtime, kind, precision, memory_format)
+    missing = [package for package in row.packages if _version(package) == "none"]
     if missing:
-        raise DeviceError(f"the runtime {runtime} needs {', '.join(missing)}, which is not here; pip install 'nasbench[onnx]'")
+        install = row.install or " ".join(missing)
+        raise DeviceError(f"the runtime {runtime} needs {', '.join(missing)}, which is not installed; pip install {install}")
     if threads is None:
         threads = usable_cores() if kind == "cpu" else 1
     device = Device(kind, cpu_name(), runtime, threads, batch, precision, memory_format, local_versions(runtime), platform.node())
     if kind == "cpu":
         return device
-    found = gpu()
-    return replace(device, name=found.name, versions={**device.versions, **found.versions})
+    first = gpu()
+    return replace(device, name=first.name, versions={**device.versions, **first.versions})
 
 
 def local_versions(runtime: str) -> dict[str, str]:
-    """Of the packages here that a device with that runtime notes."""
+    """The versions here that belong to a device with that runtime."""
     packages = {package: _version(package) for package in ("torch", *RUNTIMES[runtime].packages)}
-    return {**packages, "python": platform.python_version(), "nasbench": nasbench.__version__}
+    plugins = {f"{runtime} (plugin)": p.sha256[:12] for p in loaded_plugins() if runtime in RUNTIMES.names_from(p.module)}
+    return {**packages, **plugins, "python": platform.python_version(), "nasbench": nasbench.__version__}
 
 
 def _version(package: str) -> str:

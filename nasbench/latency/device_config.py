@@ -1,34 +1,34 @@
-"""Which device is wanted, as a command says it. No torch."""
+"""The device that the options of a command ask for. No torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nasbench.errors import DeviceError, nearest
 from nasbench.latency.device import MAX_BATCH, MAX_THREADS, Device, local_device
-from nasbench.latency.predicting.profile import load_profile
+from nasbench.latency.predicting.profile import Profile, load_profile
 from nasbench.latency.runtimes.registry import KINDS, check_runtime
-
-if TYPE_CHECKING:
-    from nasbench.latency.predicting.profile import Profile
 
 
 @dataclass(frozen=True)
 class DeviceConfig:
-    """A device of this machine, or one whose profile is in a file; impossible choices are refused when made.
+    """A device of this machine, or one whose profile is in a file.
+
+    Of a device in a file all attributes but the first are as the file has them by default; given ones must agree with it.
 
     Attributes:
         device: `cpu`, `cuda`, or the path of a profile.
-        runtime: `eager` unless said; of a file, whatever it holds unless said, and so are the others.
-        threads: all cores unless said, on the CPU.
-        batch: images a run, 1 unless said.
-        precision: `fp32` unless said; memory_format: `contiguous` unless said.
+        runtime: `eager` by default.
+        threads: of the runtime on a CPU; all cores by default.
+        batch: images in one run; 1 by default.
+        precision: `fp32` by default.
+        memory_format: `contiguous` by default.
 
     Raises:
-        DeviceError: a value outside these, or a combination that the runtime does not run.
+        DeviceError: an impossible value, or a combination that the runtime does not run.
     """
 
     device: str = "cpu"
@@ -42,9 +42,9 @@ class DeviceConfig:
         if not self.is_file:
             if self.device not in KINDS:
                 raise DeviceError(f"a device is cpu, cuda or a profile's file; got {self.device!r}{nearest(self.device, KINDS)}")
-            for name, usual in (("runtime", "eager"), ("batch", 1), ("precision", "fp32"), ("memory_format", "contiguous")):
+            for name, default in (("runtime", "eager"), ("batch", 1), ("precision", "fp32"), ("memory_format", "contiguous")):
                 if getattr(self, name) is None:
-                    object.__setattr__(self, name, usual)
+                    object.__setattr__(self, name, default)
             check_runtime(str(self.runtime), self.device, str(self.precision), str(self.memory_format))
         for name, most in (("threads", MAX_THREADS), ("batch", MAX_BATCH)):
             value = getattr(self, name)
@@ -55,25 +55,25 @@ class DeviceConfig:
 
     @property
     def is_file(self) -> bool:
-        """Whether the device is described by a file."""
-        return self.device not in KINDS and _path_like(self.device)
+        """Whether a file describes the device."""
+        return self.device not in KINDS and ("/" in self.device or self.device.endswith(".json") or Path(self.device).is_file())
 
     def resolve(self) -> tuple[Device, Profile | None]:
         """The device; and its profile, if it comes from a file.
 
         Raises:
-            DeviceError: no such device here; or a file that cannot be used, or that holds another device than the options say.
+            DeviceError: this machine has no such device; the file cannot be used; or it holds another device than the options ask for.
         """
         if not self.is_file:
             given = {k: v for k, v in asdict(self).items() if k != "device"}
             return local_device(**given, kind=self.device), None  # type: ignore[arg-type] # checked above
         profile = load_profile(Path(self.device).expanduser())
         for option in fields(self)[1:]:
-            wanted, there = getattr(self, option.name), getattr(profile.device, option.name)
-            if wanted is not None and wanted != there:
+            value, stored = getattr(self, option.name), getattr(profile.device, option.name)
+            if value is not None and value != stored:
                 words = option.name.replace("_", " ")
                 raise DeviceError(
-                    f"a device's file says all about it; {self.device} has {words} {there}, --{words.replace(' ', '-')} says {wanted}; "
+                    f"a device's file says all about it; {self.device} has {words} {stored}, --{words.replace(' ', '-')} says {value}; "
                     "leave that out, or profile such a device"
                 )
         return profile.device, profile
@@ -84,16 +84,12 @@ class DeviceConfig:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> DeviceConfig:
-        """From `to_json`'s data.
+        """The configuration in what `to_json` returned.
 
         Raises:
-            DeviceError: a value that is unknown or impossible.
+            DeviceError: an unknown or impossible value.
         """
         known = [f.name for f in fields(cls)]
         if not set(data) <= set(known):
-            raise DeviceError(f"a choice of device is made of {', '.join(known)}; got {', '.join(map(str, data))}; give the command again")
+            raise DeviceError(f"the options of a device are {', '.join(known)}; got {', '.join(map(str, data))}; give the command again")
         return cls(**data)
-
-
-def _path_like(text: str) -> bool:
-    return "/" in text or text.endswith(".json") or Path(text).is_file()

@@ -1,33 +1,37 @@
-"""Measurement: a median of visits, its interval, and whether it may be trusted. No torch."""
+"""Measurement: the latency of one network as the median of several rounds, and whether it may be trusted. No torch."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from statistics import median
 from typing import Any, NamedTuple
 
 from nasbench.latency.statistics import median_interval, smallest_sample, spread
 
-MAX_WIDTH = 0.10  # of the interval of the median, relative to the median: known to about 5 % either way
-MAX_WAITED = 0.10  # share of a visit that our threads were ready to run and other work had the core
-MAX_DRIFT = 0.60  # interquartile range of the anchor over its median
+MAX_WIDTH = 0.10  # width of the median's interval, relative to the median: the median is then known to about 5 % either way
+MAX_WAITED = 0.10  # share of a round in which our threads were ready to run and other work had the core
+MAX_DRIFT = 0.60  # interquartile range of the reference network's times, relative to their median
+
+KEYS = {"reference_ms": "anchor_ms"}  # attributes of a measurement that have another name in files
 
 
-class Visit(NamedTuple):
-    """Some runs of one network, in turns with the anchor network, in one round.
+class Round(NamedTuple):
+    """The runs of one network in one round, in turns with runs of the reference network.
 
     Attributes:
-        ms: interquartile mean of the runs; anchor_ms: of the anchor's between them.
-        waited: share of the time that other work kept our threads from a core; None where the kernel does not say.
-        seat: number of the process; group: of the networks that took turns with each other.
+        ms: interquartile mean of the network's runs.
+        reference_ms: interquartile mean of the reference network's runs between them.
+        waited: share of the time for which other work kept our threads from a core; None where the kernel does not say.
+        process: number of the measuring process.
+        group: number of the group of networks that took turns with each other.
     """
 
     ms: float
-    anchor_ms: float
+    reference_ms: float
     waited: float | None = None
-    seat: int = 0
+    process: int = 0
     group: int = 0
 
 
@@ -36,15 +40,19 @@ class Measurement:
     """The latency of one network.
 
     Attributes:
-        median_ms: median over the visits, each corrected by the anchor to the machine's usual speed meanwhile.
-        low_ms, high_ms: hold the median with 95 % confidence.
-        n: visits used.
-        spread: interquartile range of the corrected visits over their median.
-        raw_ms: median without correction.
-        drift: interquartile range of the anchor over its process's median: how much the machine's speed varied.
-        anchor_ms: the anchor's usual time, for which median_ms holds; between two sessions, their ratio is how much slower the machine was.
-        waited: median share of the time that other work had our cores; None where the kernel does not say.
-        noisy: the median is not known to 5 % either way, or other work ran; `why` says it.
+        median_ms: median over the rounds. Each round is first corrected, by the reference network, to the machine's usual speed in the
+            session.
+        low_ms, high_ms: interval that holds the median with 95 % confidence.
+        n: number of rounds used.
+        spread: interquartile range of the corrected rounds, relative to their median.
+        raw_ms: median without the correction.
+        drift: interquartile range of the reference network's times, relative to the usual time in its process: how much the machine's
+            speed varied.
+        reference_ms: usual time of the reference network, for which `median_ms` holds. The ratio of those of two sessions says how much
+            slower the machine was in one of them.
+        waited: median share of the time for which other work had our cores; None where the kernel does not say.
+        noisy: the median is not known to 5 % either way, or other work ran.
+        why: the reasons for `noisy`, in words.
     """
 
     median_ms: float
@@ -54,108 +62,129 @@ class Measurement:
     spread: float
     raw_ms: float
     drift: float
-    anchor_ms: float
+    reference_ms: float
     waited: float | None
     noisy: bool
     why: str = ""
 
     @property
     def disturbed(self) -> bool:
-        """Whether other work had our cores too long: then nothing is known, whatever the interval says."""
+        """Whether other work had our cores for too long: the measurement then says nothing, whatever its interval."""
         return self.waited is not None and self.waited > MAX_WAITED
 
-    def at_speed(self, anchor_ms: float) -> Measurement:
-        """The same measurement for a machine so fast or slow that the anchor takes `anchor_ms`."""
-        factor = anchor_ms / self.anchor_ms
+    def at_speed(self, reference_ms: float) -> Measurement:
+        """The same measurement for a machine on which the reference network takes `reference_ms`."""
+        factor = reference_ms / self.reference_ms
         return replace(
-            self, median_ms=self.median_ms * factor, low_ms=self.low_ms * factor, high_ms=self.high_ms * factor, anchor_ms=anchor_ms
+            self,
+            median_ms=self.median_ms * factor,
+            low_ms=self.low_ms * factor,
+            high_ms=self.high_ms * factor,
+            reference_ms=reference_ms,
         )
 
     def __str__(self) -> str:
         verdict = f"; noisy: {self.why}" if self.noisy else ""
-        return f"{self.median_ms:.2f} ms [{self.low_ms:.2f}, {self.high_ms:.2f}] of {self.n} visits, spread {self.spread:.1%}{verdict}"
+        return f"{self.median_ms:.2f} ms [{self.low_ms:.2f}, {self.high_ms:.2f}] of {self.n} rounds, spread {self.spread:.1%}{verdict}"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for `json.dumps`."""
-        return asdict(self)
+        """Plain data for `json.dumps`; `from_json` reads it back."""
+        return {KEYS.get(field.name, field.name): getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Measurement:
+        """The measurement in what `to_json` returned.
+
+        Raises:
+            KeyError: a value is missing.
+        """
+        return cls(**{field.name: data[KEYS.get(field.name, field.name)] for field in fields(cls)})
 
 
-def calm(visits: Sequence[Visit]) -> list[Visit]:
-    """The visits that other work did not disturb, as far as the kernel says."""
-    return [v for v in visits if v.waited is None or v.waited <= MAX_WAITED]
+def undisturbed(rounds: Sequence[Round]) -> list[Round]:
+    """The rounds that other work did not disturb, as far as the kernel says."""
+    return [r for r in rounds if r.waited is None or r.waited <= MAX_WAITED]
 
 
 class Speed:
-    """How fast the machine was, as its anchors felt it.
+    """The machine's speed during a session, as the runs of the reference network show it.
 
-    A process's anchor is up to a tenth faster or slower than another's, since its memory came to lie elsewhere, and stays so:
-    within a process it tells how the speed changes, and only the median of several how fast the machine is.
+    The reference network of one process is up to a tenth faster or slower than that of another, because its memory lies elsewhere, and
+    it stays so. Within a process it shows how the speed changes; only the median over several processes shows how fast the machine is.
 
-    Visits are in the order in which they were made. What is usual for a process is said by the rounds in which all of its group
-    took part: those that only some needed may have met another machine.
+    The usual time of a process is taken from the rounds in which all networks of its group took part. The later rounds, which only some
+    networks needed, may have met another speed.
+
+    Attributes:
+        reference_ms: usual time of the reference network in the session.
     """
 
-    def __init__(self, visits: Sequence[Visit]) -> None:
-        shared = _shared_rounds(visits)
-        self._seat = _usual(visits) | _usual(calm(visits)) | _usual(calm(shared))
-        group_of = {v.seat: v.group for v in visits}
-        self._group = _medians((group_of[seat], ms) for seat, ms in self._seat.items())
-        self.anchor_ms = median(self._group.values())
+    def __init__(self, rounds: Sequence[Round]) -> None:
+        """
+        Args:
+            rounds: in the order in which they were made.
+        """
+        shared = _shared(rounds)
+        self._process = _usual(rounds) | _usual(undisturbed(rounds)) | _usual(undisturbed(shared))
+        group_of = {r.process: r.group for r in rounds}
+        self._group = _medians((group_of[process], ms) for process, ms in self._process.items())
+        self.reference_ms = median(self._group.values())
 
-    def change(self, visit: Visit) -> float:
-        """How much slower the machine was during a visit than usual for its process."""
-        return visit.anchor_ms / self._seat[visit.seat]
+    def change(self, r: Round) -> float:
+        """How much slower the machine was during a round than usual for its process."""
+        return r.reference_ms / self._process[r.process]
 
-    def steady(self, visit: Visit) -> float:
-        """Milliseconds of a visit at the session's usual speed."""
-        return visit.ms / self.change(visit) * self.anchor_ms / self._group[visit.group]
-
-
-def _usual(visits: Iterable[Visit]) -> dict[int, float]:
-    """The anchor's usual time in each process."""
-    return _medians((v.seat, v.anchor_ms) for v in visits)
+    def steady(self, r: Round) -> float:
+        """Milliseconds of a round at the session's usual speed."""
+        return r.ms / self.change(r) * self.reference_ms / self._group[r.group]
 
 
-def _shared_rounds(visits: Sequence[Visit]) -> list[Visit]:
-    """Of each process as many first visits as each of its group has."""
-    count = Counter(v.seat for v in visits)
+def _usual(rounds: Iterable[Round]) -> dict[int, float]:
+    """The reference network's usual time in each process."""
+    return _medians((r.process, r.reference_ms) for r in rounds)
+
+
+def _shared(rounds: Sequence[Round]) -> list[Round]:
+    """The first rounds of each process, as many as every process of its group has."""
+    count = Counter(r.process for r in rounds)
     fewest: dict[int, int] = {}
-    for v in visits:
-        fewest[v.group] = min(fewest.get(v.group, count[v.seat]), count[v.seat])
+    for r in rounds:
+        fewest[r.group] = min(fewest.get(r.group, count[r.process]), count[r.process])
     seen: Counter[int] = Counter()
-    found = []
-    for v in visits:
-        seen[v.seat] += 1
-        if seen[v.seat] <= fewest[v.group]:
-            found.append(v)
-    return found
+    shared = []
+    for r in rounds:
+        seen[r.process] += 1
+        if seen[r.process] <= fewest[r.group]:
+            shared.append(r)
+    return shared
 
 
 def _medians(pairs: Iterable[tuple[int, float]]) -> dict[int, float]:
-    several: dict[int, list[float]] = defaultdict(list)
+    values: dict[int, list[float]] = defaultdict(list)
     for key, value in pairs:
-        several[key].append(value)
-    return {key: median(values) for key, values in several.items()}
+        values[key].append(value)
+    return {key: median(of_key) for key, of_key in values.items()}
 
 
-def judge(visits: Sequence[Visit], speed: Speed | None = None) -> Measurement:
-    """The measurement that the visits make. Visits that other work disturbed are left out while six others remain.
+def judge(rounds: Sequence[Round], speed: Speed | None = None) -> Measurement:
+    """The measurement that the rounds of one network make. Disturbed rounds are left out if six others remain.
 
-    `speed` is that of the session in which several networks took turns; without it, these visits are the session.
+    Args:
+        speed: of the session in which several networks took turns. By default these rounds are the whole session.
     """
-    quiet = calm(visits)
-    used = quiet if len(quiet) >= smallest_sample() else list(visits)
+    quiet = undisturbed(rounds)
+    used = quiet if len(quiet) >= smallest_sample() else list(rounds)
     speed = speed or Speed(used)
-    steady = [speed.steady(v) for v in used]
-    middle, drift = median(steady), spread([speed.change(v) for v in used])
+    steady = [speed.steady(r) for r in used]
+    middle, drift = median(steady), spread([speed.change(r) for r in used])
     low, high = median_interval(steady)
-    waits = [v.waited for v in used if v.waited is not None]
+    waits = [r.waited for r in used if r.waited is not None]
     waited = median(waits) if waits else None
 
     reasons = []
     if len(used) < smallest_sample():
-        reasons.append(f"{len(used)} visits, at least {smallest_sample()} are needed")
-    if waited is not None and waited > MAX_WAITED:  # see `disturbed`
+        reasons.append(f"{len(used)} rounds, at least {smallest_sample()} are needed")
+    if waited is not None and waited > MAX_WAITED:  # see `Measurement.disturbed`
         reasons.append(f"other work kept the cores {waited:.0%} of the time")
     if drift > MAX_DRIFT:
         reasons.append(f"the machine's speed varied by {drift:.0%}")
@@ -167,16 +196,16 @@ def judge(visits: Sequence[Visit], speed: Speed | None = None) -> Measurement:
         high_ms=high,
         n=len(used),
         spread=spread(steady),
-        raw_ms=median(v.ms for v in used),
+        raw_ms=median(r.ms for r in used),
         drift=drift,
-        anchor_ms=speed.anchor_ms,
+        reference_ms=speed.reference_ms,
         waited=waited,
         noisy=bool(reasons),
         why="; ".join(reasons),
     )
 
 
-def judge_together(visits: Mapping[str, Sequence[Visit]]) -> dict[str, Measurement]:
-    """Measurements of networks that took turns: for one speed of the machine, so that they compare."""
-    speed = Speed([v for several in visits.values() for v in several])
-    return {name: judge(several, speed) for name, several in visits.items()}
+def judge_together(rounds: Mapping[str, Sequence[Round]]) -> dict[str, Measurement]:
+    """The measurements of networks that took turns: all at one speed of the machine, so that they can be compared."""
+    speed = Speed([r for of_network in rounds.values() for r in of_network])
+    return {name: judge(of_network, speed) for name, of_network in rounds.items()}

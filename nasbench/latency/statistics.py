@@ -1,4 +1,4 @@
-"""Medians of timings, and how sure they are. No torch."""
+"""Medians of timings and their confidence intervals. No torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 def median_interval(samples: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
     """The order statistics that hold the population's median with at least that confidence.
 
-    Distribution-free (binomial, closed ends). Fewer than six samples cannot give 95 %: then the smallest and the largest.
+    The interval is closed and distribution-free: the ranks come from the binomial distribution. Fewer than six samples cannot give 95 %;
+    then it reaches from the smallest sample to the largest.
     """
     ordered = sorted(samples)
     k = interval_rank(len(ordered), confidence)
@@ -19,7 +20,7 @@ def median_interval(samples: Sequence[float], confidence: float = 0.95) -> tuple
 
 
 def interval_rank(n: int, confidence: float) -> int:
-    """How many samples to leave out at each end: the largest k with 2 P(Binomial(n, 1/2) <= k) <= 1 - confidence, or 0."""
+    """How many of `n` samples to leave out at each end: the largest k with 2 P(Binomial(n, 1/2) <= k) <= 1 - confidence, or 0."""
     k, below = 0, (1 + n) / 2**n
     while 2 * below <= 1 - confidence:
         k += 1
@@ -36,16 +37,16 @@ def smallest_sample(confidence: float = 0.95) -> int:
 
 
 def spread(samples: Sequence[float]) -> float:
-    """Interquartile range over the median."""
+    """The interquartile range over the median."""
     low, middle, high = np.percentile(samples, (25, 50, 75))
     return float((high - low) / middle)
 
 
 def middle_mean(samples: Sequence[float]) -> float:
-    """The interquartile mean: of the middle half.
+    """The interquartile mean: the mean of the middle half.
 
-    As deaf to outliers as a quartile; and where a machine has two speeds, it moves smoothly with the share of each, while a
-    median jumps from one to the other.
+    It ignores outliers as quartiles do. On a machine that alternates between two speeds it moves smoothly with the share of each,
+    while a median jumps from one to the other.
     """
     ordered = sorted(samples)
     cut = len(ordered) // 4

@@ -1,73 +1,76 @@
-"""Measuring a card's network again: is its promise kept? No torch."""
+"""Verification: a card's network is measured again on this machine. No torch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nasbench.latency.card import Card
-from nasbench.latency.contract import Answer, verdict
+from nasbench.latency.contract import Verdict, verdict
 from nasbench.latency.measurement import Measurement
 from nasbench.latency.measuring.measure import check_local, measure
 
-MAX_SECONDS = 40.0  # for the visits
-REPEATS = 2  # of a measurement that is too noisy to say
+MAX_SECONDS = 40.0  # for the rounds
+REPEATS = 2  # of a measurement that is too noisy for a verdict
 
 
 @dataclass(frozen=True)
-class Verified:
+class Verification:
     """A card and its new measurement.
 
     Attributes:
-        card: with the new measurement, where it had none and that can be trusted.
-        before: what the card held.
-        now: at the speed that the machine has now.
-        judged: at the machine's speed when the card was measured, so that its drift since then cancels; `now` where it never was.
+        card: the card; the new measurement was added if it had none and the new one can be trusted.
+        before: the measurement that was on the card.
+        now: the new measurement, at the speed that the machine has now.
+        at_card_speed: the new measurement at the speed that the machine had when the card was measured, so that the machine's drift since
+            then cancels; `now` if the card had no measurement.
     """
 
     card: Card
     before: Measurement | None
     now: Measurement
-    judged: Measurement
+    at_card_speed: Measurement
 
     @property
-    def answer(self) -> Answer:
-        """`unsure` where the measurement is noisy and its interval holds the target, or where other work had the cores."""
-        return verdict(self.judged, self.card.target_ms)
+    def verdict(self) -> Verdict:
+        """Whether the limit is kept; see `contract.verdict`."""
+        return verdict(self.at_card_speed, self.card.limit_ms)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `json.dumps`."""
         return {
-            "answer": self.answer,
+            "answer": self.verdict,
             "network": self.card.name,
-            "target_ms": self.card.target_ms,
+            "target_ms": self.card.limit_ms,
             "device": self.card.device.to_json(),
-            "before": None if self.before is None else asdict(self.before),
-            "now": asdict(self.now),
-            "at_card_speed": asdict(self.judged),
+            "before": None if self.before is None else self.before.to_json(),
+            "now": self.now.to_json(),
+            "at_card_speed": self.at_card_speed.to_json(),
         }
 
 
-def verify_card(card: Card, *, progress: Callable[[int, int], None] | None = None, say: Callable[[str], None] | None = None) -> Verified:
-    """Measure the card's network on this machine, again where it is too noisy to say.
+def verify_card(
+    card: Card, *, progress: Callable[[int, int], None] | None = None, say: Callable[[str], None] | None = None
+) -> Verification:
+    """Measure the card's network on this machine; again if the measurement is too noisy for a verdict.
 
     Args:
-        progress: told (done, total) rounds.
-        say: told what is waited for or repeated.
+        progress: called with the number of rounds that are done and of all rounds.
+        say: called with a message if something is waited for or repeated.
 
     Raises:
         DeviceError: the card's device is not this machine, or the measuring process failed.
     """
     check_local(card.device)
-    for again in range(REPEATS + 1):
+    for repeat in range(REPEATS + 1):
         now = measure({card.name: card.network}, card.device, max_seconds=MAX_SECONDS, progress=progress, say=say)[card.name]
-        then = now if card.measured is None else now.at_speed(card.measured.anchor_ms)
-        found = Verified(card, card.measured, now, then)
-        if found.answer != "unsure" or again == REPEATS:
+        at_card_speed = now if card.measured is None else now.at_speed(card.measured.reference_ms)
+        verification = Verification(card, card.measured, now, at_card_speed)
+        if verification.verdict != "unsure" or repeat == REPEATS:
             break
         if say:
-            say(f"too noisy to say ({now.why}): measuring again")
+            say(f"too noisy for a verdict ({now.why}): measuring again")
     if card.measured is None and not now.noisy:
-        found = replace(found, card=replace(card, measured=now))
-    return found
+        verification = replace(verification, card=replace(card, measured=now))
+    return verification

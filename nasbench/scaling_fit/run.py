@@ -148,7 +148,7 @@ def _planned(
 def _kept(problem: FitProblem, folder: StudyDirectory) -> Measurements | None:
     if problem.predictor is None:
         return None
-    return Measurements(folder.path / MEASUREMENTS_FILE, problem.predictor.profile.anchor_ms)
+    return Measurements(folder.path / MEASUREMENTS_FILE, problem.predictor.profile.reference_ms)
 
 
 @dataclass

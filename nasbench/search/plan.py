@@ -135,7 +135,7 @@ def _measure_fastest(problem: Problem, sample: SpaceSample, listener: Listener) 
     if limit is None or sample.summary.inside or measure is None or problem.predictor is None:
         return
     listener.say(f"no sample is surely within {limit:g} ms: measuring the fastest network that was found")
-    m = measure({"fastest": sample.fastest})["fastest"].at_speed(problem.predictor.profile.anchor_ms)
+    m = measure({"fastest": sample.fastest})["fastest"].at_speed(problem.predictor.profile.reference_ms)
     if side(m.low_ms, m.high_ms, limit) == "outside":
         raise LimitError(
             f"{limit:g} ms cannot be met in {problem.space.name}: the fastest network that was found takes {m.median_ms:.3g} ms "

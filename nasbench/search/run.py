@@ -108,7 +108,7 @@ class _Search:
         problem, listener = self.problem, self.listener
         if problem.predictor is None:
             raise StudyError("a search needs a predictor; give the problem a profile with `predicting`")
-        measurements = Measurements(self.directory.path / MEASUREMENTS_FILE, problem.predictor.profile.anchor_ms)
+        measurements = Measurements(self.directory.path / MEASUREMENTS_FILE, problem.predictor.profile.reference_ms)
         measure = problem.measurer(listener.say)
         phases, filters = self._phases(measurements, measure)
         final = FinalRound(problem, self.directory, self.ledger, phases[0].phase, phases[1].phase, measure, measurements, listener)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import socket
@@ -10,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from nasbench.errors import StudyError
-from nasbench.processes import start_ticks
+from nasbench.processes import start_ticks, try_lock
 
 
 class DriverLock:
@@ -41,9 +40,7 @@ class DriverLock:
 
     def _claim(self, fd: int) -> None:
         """Lock `fd` and sign it, or leave `_fd` as None when the file has to be opened once more."""
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(fd):
             found = _read(fd)
             if _alive(found):
                 who = f"pid {found['pid']} on {found['host']} since {found['start']}" if found else "a process just started"

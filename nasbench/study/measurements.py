@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from nasbench.errors import StudyError
+from nasbench.files import JsonLines
 from nasbench.latency import Measurement
 
 MEASUREMENTS_FILE = "measurements.jsonl"
@@ -37,26 +36,24 @@ class Measured:
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Measured:
-        return cls(str(row["where"]), str(row["digest"]), float(row["predicted_ms"]), Measurement(**row["measured"]))
+        return cls(str(row["where"]), str(row["digest"]), float(row["predicted_ms"]), Measurement.from_json(row["measured"]))
 
 
 class Measurements:
     """`measurements.jsonl` of a study: a line each, only ever appended to. A last line that a kill cut off is ignored.
 
     Args:
-        anchor_ms: of the profile; what is found holds for that speed of the machine.
+        reference_ms: of the profile; what is found holds for that speed of the machine.
 
     Raises:
         StudyError: the file cannot be read, or is damaged.
     """
 
-    def __init__(self, path: Path, anchor_ms: float) -> None:
-        self._path, self._anchor_ms = path, anchor_ms
+    def __init__(self, path: Path, reference_ms: float) -> None:
+        self._file, self._reference_ms = JsonLines(path), reference_ms
         self._kept: list[Measured] = []
         try:
-            data = path.read_bytes() if path.exists() else b""
-            self._whole = data.rfind(b"\n") + 1  # bytes of whole lines
-            self._kept = [Measured.from_json(json.loads(line)) for line in data[: self._whole].splitlines()]
+            self._kept = [Measured.from_json(line) for line in self._file.read()]
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise StudyError(
                 f"a study keeps its measurements in {path}; it cannot be read ({error}); delete it to measure them again"
@@ -81,16 +78,10 @@ class Measurements:
         Raises:
             StudyError: the file cannot be written.
         """
-        lines = "".join(json.dumps(row.to_json()) + "\n" for row in rows).encode()
         try:
-            with open(self._path, "ab") as file:
-                file.truncate(self._whole)
-                file.write(lines)
-                file.flush()
-                os.fsync(file.fileno())
+            self._file.append(row.to_json() for row in rows)
         except OSError as error:
-            raise StudyError(f"cannot write {self._path}: {error.strerror}; free some space and run the same command again") from error
-        self._whole += len(lines)
+            raise StudyError(f"cannot write {self._file.path}: {error.strerror}; free some space and run the same command again") from error
         self._kept += rows
 
     def correction(self, where: str) -> float:
@@ -106,4 +97,4 @@ class Measurements:
 
     def at_speed(self, raw: Measurement) -> Measurement:
         """A measurement as it would have been when the device was profiled."""
-        return raw.at_speed(self._anchor_ms)
+        return raw.at_speed(self._reference_ms)

@@ -15,7 +15,7 @@ from nasbench.cli.main import program
 from nasbench.cli.search import _kept_profile
 from nasbench.genotype import digest
 from nasbench.latency import DeviceConfig, Predictor, Profile, load_profile, local_device, profile_path, save_profile
-from nasbench.latency.measurement import Visit, judge
+from nasbench.latency.measurement import Round, judge
 from nasbench.latency.runtimes import RUNTIMES
 from nasbench.search.config import SearchConfig
 from nasbench.search.limits import Limits
@@ -89,7 +89,7 @@ def damaged(path: Path, how: str) -> None:
 DAMAGES = {
     "truncated": "is damaged",
     "corrupt": "is damaged",
-    "foreign": "is no nasbench device profile",
+    "foreign": "is not a nasbench device profile",
     "older": "is version 0",
     "newer": "is version 99",
     "edited": "its checksum differs",
@@ -177,7 +177,7 @@ def test_check_measures_what_was_not_profiled(call, profile: Profile, monkeypatc
         """Each as predicted, but one of them twice as slow."""
         asked.update(networks)
         ms = {name: predictor.predict(g).ms * (2 if name == next(iter(networks)) else 1) for name, g in networks.items()}
-        return {name: judge([Visit(one, profile.anchor_ms, 0.0)] * 8) for name, one in ms.items()}
+        return {name: judge([Round(one, profile.reference_ms, 0.0)] * 8) for name, one in ms.items()}
 
     monkeypatch.setattr("nasbench.latency.predicting.checking.measure", measure)
     words = ("device", "check", "--space", "mbconv", "--networks", "6", "--known", "4")

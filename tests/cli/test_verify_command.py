@@ -11,18 +11,18 @@ from messages import one_line
 
 from nasbench.cli.shared import MISSED
 from nasbench.latency import load_card, local_device, make_card, save_card
-from nasbench.latency.measurement import Measurement, Visit, judge
-from nasbench.latency.measuring.reference_network import ANCHOR
+from nasbench.latency.measurement import Measurement, Round, judge
+from nasbench.latency.measuring.reference_network import REFERENCE
 
 
-def timed(ms: float, anchor_ms: float = 5.0, noise: float = 0.0) -> Measurement:
-    return judge([Visit(ms * (1 + noise * (i % 3 - 1)), anchor_ms, 0.0) for i in range(12)])
+def timed(ms: float, reference_ms: float = 5.0, noise: float = 0.0) -> Measurement:
+    return judge([Round(ms * (1 + noise * (i % 3 - 1)), reference_ms, 0.0) for i in range(12)])
 
 
 @pytest.fixture
 def card(nasbench) -> Path:
     path = nasbench.folder / "card.json"
-    save_card(make_card(ANCHOR, 20.0, local_device(1), timed(18.0)), path)
+    save_card(make_card(REFERENCE, 20.0, local_device(1), timed(18.0)), path)
     return path
 
 
@@ -40,7 +40,7 @@ def machine(monkeypatch: pytest.MonkeyPatch):
     ("now", "code", "words"),
     [
         (timed(19.0), 0, ["kept", "19.00 ms", "18.00 ms", "20 ms"]),
-        (timed(39.0, anchor_ms=10.0), 0, ["kept", "39.00 ms", "19.50 ms", "2.00 times as long"]),
+        (timed(39.0, reference_ms=10.0), 0, ["kept", "39.00 ms", "19.50 ms", "2.00 times as long"]),
         (timed(21.0), MISSED, ["missed", "21.00 ms"]),
     ],
 )
@@ -53,16 +53,16 @@ def test_the_exit_code_is_the_answer(call, card: Path, machine, now: Measurement
         assert part in done.stdout
     data = json.loads(call("verify", "card.json", "--json").stdout)
     assert (data["answer"], data["target_ms"], data["written"]) == (words[0], 20.0, False)
-    assert data["at_card_speed"]["median_ms"] == pytest.approx(now.median_ms * 5.0 / now.anchor_ms)
+    assert data["at_card_speed"]["median_ms"] == pytest.approx(now.median_ms * 5.0 / now.reference_ms)
 
 
 def test_a_noisy_machine_says_so_with_the_spread(call, card: Path, machine) -> None:
     machine(timed(20.0, noise=0.3))
-    one_line(call("verify", "card.json"), "quieter machine", "14 to 26 ms holds the target 20 ms", "spread", "wide")
+    one_line(call("verify", "card.json"), "quieter machine", "14 to 26 ms holds the limit 20 ms", "spread", "wide")
 
 
 def test_a_card_from_a_search_for_another_machine_is_completed_there(call, card: Path, machine) -> None:
-    save_card(make_card(ANCHOR, 20.0, local_device(1)), card)
+    save_card(make_card(REFERENCE, 20.0, local_device(1)), card)
     machine(timed(20.0, noise=0.3))
     assert call("verify", "card.json").returncode == 2
     assert load_card(card).measured is None
@@ -90,7 +90,7 @@ def test_another_machines_card_is_refused(call, card: Path) -> None:
     [
         (lambda text: text[:-200], "is damaged"),
         (lambda text: "", "is damaged"),
-        (lambda text: '{"format": "nasbench device profile", "version": 1}', "is no nasbench card"),
+        (lambda text: '{"format": "nasbench device profile", "version": 1}', "is not a nasbench card"),
         (lambda text: text.replace('"version": 3', '"version": 2', 1), "is version 2"),
         (lambda text: text.replace('"version": 3', '"version": 4', 1), "is version 4"),
         (lambda text: text.replace('"target_ms": 20.0', '"target_ms": 30.0'), "its checksum differs"),
@@ -110,7 +110,7 @@ def test_no_card_is_one_line(call) -> None:
 
 @pytest.mark.slow
 def test_a_card_is_measured_for_real(nasbench, card: Path) -> None:
-    save_card(make_card(ANCHOR, 1000.0, local_device(1)), card)
+    save_card(make_card(REFERENCE, 1000.0, local_device(1)), card)
     done = nasbench("verify", "card.json")
     assert done.returncode == 0, done.stderr
     assert "kept" in done.stdout

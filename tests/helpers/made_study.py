@@ -23,7 +23,7 @@ COMMAND: Mapping[str, Any] = {
     "space": "tiny", "latency_ms": 20.0, "data": "embedded", "images": "embedded, abc", "strategy": "evolution", "seed": 0,
     "trials": None, "time_s": 480.0, "workers": 2, "device": "here", "recipe": {"epochs": 2, "lr": 0.1},
 }  # fmt: skip
-ANCHOR_MS = 5.0
+REFERENCE_MS = 5.0
 
 
 def told(accuracy: float | None = None, ms: float = 10.0, status: str = "ok", seconds: float | None = None, **more: Any) -> dict[str, Any]:
@@ -68,18 +68,18 @@ def add_profile(path: Path, networks: int = 24) -> Profile:
         times = [0.02 + x.macs / 4e6 + x.elements / 4e5 for x in layers[1:]]
         ms = sum(times)
         timed.append(TimedNetwork(name, name, ms, ms, ms, 8, tuple(zip(signatures(layers), times, strict=True))))
-    made = Profile(Device("cpu", "A machine"), ANCHOR_MS, tuple(timed), "2026-01-01T00:00:00Z")
+    made = Profile(Device("cpu", "A machine"), REFERENCE_MS, tuple(timed), "2026-01-01T00:00:00Z")
     save_profile(made, path / "profile.json")
     return made
 
 
 def measurement(ms: float, noisy: bool = False) -> Measurement:
-    return Measurement(ms, 0.95 * ms, 1.05 * ms, 12, 0.02, ms, 0.01, ANCHOR_MS, 0.0, noisy, "other work" if noisy else "")
+    return Measurement(ms, 0.95 * ms, 1.05 * ms, 12, 0.02, ms, 0.01, REFERENCE_MS, 0.0, noisy, "other work" if noisy else "")
 
 
 def add_measurements(path: Path, measured: Mapping[str, Measurement], where: str = "search") -> None:
     """Lines of measurements.jsonl, by digest."""
-    kept = Measurements(path / MEASUREMENTS_FILE, ANCHOR_MS)
+    kept = Measurements(path / MEASUREMENTS_FILE, REFERENCE_MS)
     kept.add([Measured(where, name, m.median_ms, m) for name, m in measured.items()])
 
 

@@ -20,7 +20,7 @@ from nasbench.search.run import run_search
 from nasbench.spaces import load_space
 from nasbench.zoo import known
 
-ANCHOR_MS = 5.0
+REFERENCE_MS = 5.0
 KNOWN = ("mobilenet_v3_small", "shufflenet_v2_x1_0", "mnasnet_a1")
 PAPER = Device("cpu", "Paper", versions={"torch": "2", "python": "3", "nasbench": "0"})
 
@@ -66,7 +66,7 @@ def profile(space="tiny", lean=1.0, error=0.0, networks=20) -> Profile:
         layers = tuple(zip(signatures(trace(g)), [ms * factor for ms in times(g)], strict=True))
         ms = sum(t for _, t in layers)
         timed.append(TimedNetwork(f"{i}", digest(g), ms, ms, ms, 8, layers))
-    return Profile(PAPER, ANCHOR_MS, tuple(timed), "2026-01-01T00:00:00Z")
+    return Profile(PAPER, REFERENCE_MS, tuple(timed), "2026-01-01T00:00:00Z")
 
 
 class Stopwatch:
@@ -88,13 +88,13 @@ class Stopwatch:
         self.sessions.append(list(networks))
         factor = self.drift(self.sessions)
         return {
-            name: measurement(true_ms(g) * factor * self.speed, self.width, ANCHOR_MS * self.speed, self.noisy)
+            name: measurement(true_ms(g) * factor * self.speed, self.width, REFERENCE_MS * self.speed, self.noisy)
             for name, g in networks.items()
         }
 
 
-def measurement(ms, width=0.01, anchor_ms=ANCHOR_MS, noisy=False) -> Measurement:
-    return Measurement(ms, ms * (1 - width), ms * (1 + width), 12, 0.02, ms, 0.02, anchor_ms, 0.0, noisy, "shaky" if noisy else "")
+def measurement(ms, width=0.01, reference_ms=REFERENCE_MS, noisy=False) -> Measurement:
+    return Measurement(ms, ms * (1 - width), ms * (1 + width), 12, 0.02, ms, 0.02, reference_ms, 0.0, noisy, "shaky" if noisy else "")
 
 
 def problem(measure=None, predicted=None, space="tiny", trials=6, workers=2, **more) -> Problem:

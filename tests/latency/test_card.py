@@ -11,15 +11,15 @@ from nasbench.genotype import digest
 from nasbench.latency import card as module
 from nasbench.latency.card import Card, load_card, make_card, save_card
 from nasbench.latency.device import local_device
-from nasbench.latency.measurement import Visit, judge
+from nasbench.latency.measurement import Round, judge
 from nasbench.latency.predicting.predict import Prediction
 from nasbench.zoo import known
 
 
-def card(target_ms: float = 20.0, ms: float = 19.0, noise: float = 0.0) -> Card:
-    measured = judge([Visit(ms * (1 + noise * (i % 3 - 1)), 5.0, 0.0) for i in range(12)])
+def card(limit_ms: float = 20.0, ms: float = 19.0, noise: float = 0.0) -> Card:
+    measured = judge([Round(ms * (1 + noise * (i % 3 - 1)), 5.0, 0.0) for i in range(12)])
     g = known("mobilenet_v2")
-    return make_card(g, target_ms, local_device(1), measured, Prediction(18.5, 17.5, 19.5, ("concat was never timed",)))
+    return make_card(g, limit_ms, local_device(1), measured, Prediction(18.5, 17.5, 19.5, ("concat was never timed",)))
 
 
 def test_a_card_survives_its_file(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_the_network_is_on_the_card(tmp_path: Path) -> None:
         (replace(card(), measured=None), None, False),
     ],
 )
-def test_a_target_is_met_by_a_trustworthy_median(one: Card, met: bool | None, sure: bool) -> None:
+def test_a_limit_is_met_by_a_trustworthy_median(one: Card, met: bool | None, sure: bool) -> None:
     assert (one.met, one.sure) == (met, sure)
 
 
@@ -57,8 +57,8 @@ def test_a_target_is_met_by_a_trustworthy_median(one: Card, met: bool | None, su
     [
         ("", "is damaged"),
         (json.dumps(card().to_json())[:-300], "is damaged"),
-        ("[]", "is no nasbench card"),
-        ('{"format": "nasbench device profile", "version": 1}', "is no nasbench card"),
+        ("[]", "is not a nasbench card"),
+        ('{"format": "nasbench device profile", "version": 1}', "is not a nasbench card"),
         ('{"format": "nasbench card", "version": 1}', "reads version 3 of cards; .* is version 1; .* search again"),
         ('{"format": "nasbench card", "version": 9}', "is version 9"),
         ('{"format": "nasbench card", "version": 3}', "its checksum differs"),
@@ -82,8 +82,8 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
-        ({"genotype": known("mobilenet_v3_small").to_yaml()}, "a card's digest is its network's"),
-        ({"anchor": "0" * 16}, "another anchor network"),
+        ({"genotype": known("mobilenet_v3_small").to_yaml()}, "a card holds the digest of its network"),
+        ({"anchor": "0" * 16}, "another reference network"),
         ({"measured": {"median_ms": 1.0}}, "lacks a part of a card"),
         ({"device": {"kind": "cpu"}}, "a device is a mapping of"),
         ({"target_ms": "soon"}, "lacks a part of a card"),

@@ -9,8 +9,8 @@ import pytest
 
 from nasbench.errors import DeviceError
 from nasbench.latency.device import Device, local_device, slug
-from nasbench.latency.measuring.gpu import _asked, read_answer
-from nasbench.latency.measuring.processor import _quota, usable_cores
+from nasbench.latency.gpu import first_gpu, probe
+from nasbench.latency.processor import _quota, usable_cores
 from nasbench.latency.runtimes import RUNTIMES
 
 DEVICE = Device("cpu", "Abacus(R) 9 CPU @ 1 Hz", threads=4, versions={"torch": "2.6", "python": "3.11", "nasbench": "0.1"}, host="desk")
@@ -94,12 +94,12 @@ def test_a_runtimes_own_package_is_part_of_the_device(monkeypatch: pytest.Monkey
     assert set(device.versions) == {"torch", "python", "nasbench", "onnxruntime"}
     assert replace(device, versions=device.versions | {"onnxruntime": "0"}).key != device.key
     monkeypatch.setitem(RUNTIMES, "onnxruntime", replace(RUNTIMES["onnxruntime"], packages=("no-such-package",)))
-    with pytest.raises(DeviceError, match="onnxruntime needs no-such-package, which is not here; pip install"):
+    with pytest.raises(DeviceError, match="onnxruntime needs no-such-package, which is not installed; pip install"):
         local_device(runtime="onnxruntime")
 
 
 def test_a_gpu_is_its_name_and_what_drives_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = read_answer({"name": "Abacus GPU", "cuda": "13.0", "cudnn": "91000"}, "580.1")
+    found = first_gpu({"name": "Abacus GPU", "cuda": "13.0", "cudnn": "91000"}, "580.1")
     monkeypatch.setattr("nasbench.latency.device.gpu", lambda: found)
     device = local_device(kind="cuda", runtime="cudagraphs")
     assert (device.kind, device.name, device.threads) == ("cuda", "Abacus GPU", 1)
@@ -108,17 +108,17 @@ def test_a_gpu_is_its_name_and_what_drives_it(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("report", "why"),
     [
         ({"cuda": None}, "torch was built without CUDA"),
         ({"cuda": "13.0", "why": "Found no NVIDIA driver on your system."}, "Found no NVIDIA driver"),
-        (_asked([sys.executable, "-c", "print('no JSON')"]), "asking it failed: JSONDecodeError"),
-        (_asked([sys.executable, "-c", ""]), "asking it failed: IndexError"),
+        (probe((sys.executable, "-c", "print('no JSON')")), "the probe failed: JSONDecodeError"),
+        (probe((sys.executable, "-c", "")), "the probe failed: IndexError"),
     ],
 )
-def test_no_gpu_is_one_clear_line(said: dict[str, object], why: str) -> None:
+def test_no_gpu_is_one_clear_line(report: dict[str, object], why: str) -> None:
     with pytest.raises(DeviceError, match=f"no CUDA device is visible to torch: {why}.*; use --device cpu") as error:
-        read_answer(said, "unknown")
+        first_gpu(report, "unknown")
     assert "\n" not in str(error.value)
 
 

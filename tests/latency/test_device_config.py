@@ -75,5 +75,5 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
 def test_json_goes_both_ways(file: str) -> None:
     for choice in (DeviceConfig(), DeviceConfig(file), DeviceConfig("cuda", "cudagraphs", batch=4)):
         assert DeviceConfig.from_json(choice.to_json()) == choice
-    with pytest.raises(DeviceError, match="a choice of device is made of"):
+    with pytest.raises(DeviceError, match="the options of a device are"):
         DeviceConfig.from_json({"colour": "red"})

@@ -15,9 +15,10 @@ from classics import classics
 from nasbench.errors import DeviceError
 from nasbench.genotype import Block, Genotype, adapt, inference, trace
 from nasbench.latency.device import local_device
-from nasbench.latency.measuring.reference_network import ANCHOR
+from nasbench.latency.measuring.network_process import load
+from nasbench.latency.measuring.reference_network import REFERENCE
 from nasbench.latency.predicting.signature import groups, signatures
-from nasbench.latency.runtimes import RUNTIMES, load
+from nasbench.latency.runtimes import RUNTIMES
 from nasbench.latency.runtimes.compiled import check_compiler
 from nasbench.latency.runtimes.cuda_graphs import WARM_RUNS, captured
 from nasbench.latency.runtimes.eager import EventRecorder, Walk
@@ -53,15 +54,15 @@ def test_walking_computes_what_the_network_computes(name: str) -> None:
 
 @pytest.mark.parametrize("runtime", ["eager", "onnxruntime"])
 def test_a_loaded_network_runs_whole_and_layer_by_layer(runtime: str) -> None:
-    loaded = load(ANCHOR, local_device(1, runtime=runtime))
+    loaded = load(REFERENCE, local_device(1, runtime=runtime))
     loaded.run()
     recorder = loaded.record()
     for _ in range(3):
         recorder.run()
     passes = recorder.finish()
-    assert [len(times) for times in passes] == [len(trace(ANCHOR))] * 3
+    assert [len(times) for times in passes] == [len(trace(REFERENCE))] * 3
     assert all(times[0] == 0 and min(times) >= 0 and sum(times) > 0 for times in passes)
-    assert load(ANCHOR, local_device(1, runtime=runtime)).record().finish() == []  # one list a run: none
+    assert load(REFERENCE, local_device(1, runtime=runtime)).record().finish() == []  # one list a run: none
 
 
 @pytest.mark.parametrize(
@@ -123,11 +124,11 @@ def optimised(model: onnx.ModelProto) -> Sequence[onnx.NodeProto]:
 
 
 def test_layers_that_are_fused_take_no_time_of_their_own() -> None:
-    recorder = load(ANCHOR, local_device(1, runtime="onnxruntime")).record()
+    recorder = load(REFERENCE, local_device(1, runtime="onnxruntime")).record()
     recorder.run()
     (times,) = recorder.finish()
     by_kind: dict[str, float] = {}
-    for layer, ms in zip(inference(trace(ANCHOR)), times, strict=True):
+    for layer, ms in zip(inference(trace(REFERENCE)), times, strict=True):
         by_kind[layer.kind] = by_kind.get(layer.kind, 0.0) + ms
     assert by_kind["norm"] == 0
     assert by_kind["conv"] > 0.5 * sum(times)
@@ -136,7 +137,7 @@ def test_layers_that_are_fused_take_no_time_of_their_own() -> None:
 @pytest.mark.parametrize("runtime", [name for name, r in RUNTIMES.items() if "cuda" in r.kinds])
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is visible to torch")
 def test_a_gpu_runs_it(runtime: str) -> None:
-    loaded = load(ANCHOR, local_device(runtime=runtime, kind="cuda"))
+    loaded = load(REFERENCE, local_device(runtime=runtime, kind="cuda"))
     loaded.run()
     assert torch.cuda.current_stream().query()  # it is finished
     assert (loaded.record is not None) == RUNTIMES[runtime].layers
@@ -150,8 +151,8 @@ def test_a_gpu_runs_it(runtime: str) -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_without_a_gpu_it_is_said() -> None:
     device = replace(local_device(1), kind="cuda", name="Abacus GPU")
-    with pytest.raises(DeviceError, match="no CUDA device is visible to torch; Abacus GPU, eager, batch 1, fp32 is wanted"):
-        load(ANCHOR, device)
+    with pytest.raises(DeviceError, match="no CUDA device is visible to torch; Abacus GPU, eager, batch 1, fp32 needs one"):
+        load(REFERENCE, device)
 
 
 class Event:
@@ -173,12 +174,12 @@ class Event:
 
 
 def test_events_time_the_layers_of_each_pass() -> None:
-    net = build(ANCHOR).eval()
-    walk = Walk(net, len(trace(ANCHOR)))
-    recorder = EventRecorder(walk, torch.randn(1, *ANCHOR.input), Event, Event.wait)
+    net = build(REFERENCE).eval()
+    walk = Walk(net, len(trace(REFERENCE)))
+    recorder = EventRecorder(walk, torch.randn(1, *REFERENCE.input), Event, Event.wait)
     recorder.run()
     recorder.run()
-    expected = [float(walk.owners.count(i)) for i in range(len(trace(ANCHOR)))]
+    expected = [float(walk.owners.count(i)) for i in range(len(trace(REFERENCE)))]
     assert recorder.finish() == [expected, expected]
 
 
@@ -204,9 +205,9 @@ class Cuda:
 
 def test_a_graph_is_captured_once_and_waited_for_after_each_replay() -> None:
     cuda, runs = Cuda(), []
-    net = build(ANCHOR).eval()
+    net = build(REFERENCE).eval()
     net.register_forward_hook(lambda *_: runs.append(list(cuda.done[-2:])))
-    run = captured(TorchNetwork(net, torch.randn(1, *ANCHOR.input), len(trace(ANCHOR))), cuda)
+    run = captured(TorchNetwork(net, torch.randn(1, *REFERENCE.input), len(trace(REFERENCE))), cuda)
     assert len(runs) == WARM_RUNS + 1
     assert runs[-1] == ["graph", "enter"]
     cuda.done.clear()
@@ -229,14 +230,14 @@ def test_a_run_on_a_gpu_is_finished_when_it_returns(monkeypatch: pytest.MonkeyPa
 
 def test_compile_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(DeviceError, match=r"the runtime compile needs a C\+\+ compiler; .* is not here; install it, or set CXX"):
+    with pytest.raises(DeviceError, match=r"the runtime compile needs a C\+\+ compiler; .* is not installed; install it, or set CXX"):
         check_compiler()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_compiled_networks_run(precision: str) -> None:
-    loaded = load(ANCHOR, local_device(1, runtime="compile", precision=precision, memory_format="channels_last"))
+    loaded = load(REFERENCE, local_device(1, runtime="compile", precision=precision, memory_format="channels_last"))
     loaded.run()
     assert loaded.record is None
 
@@ -255,8 +256,8 @@ def test_what_a_device_says_is_how_it_runs(change: dict[str, object], monkeypatc
     assert image.is_contiguous(memory_format=torch.channels_last) == ("memory_format" in change)
 
 
-def test_the_anchor_holds_too_little_memory_to_depend_on_its_company() -> None:
-    layers = trace(ANCHOR)
+def test_the_reference_network_holds_too_little_memory_to_depend_on_its_company() -> None:
+    layers = trace(REFERENCE)
     last = {i: layer.index for layer in layers for i in layer.inputs}
     held = [sum(4 * x.elements for x in layers[: i + 1] if last.get(x.index, i) >= i) for i in range(len(layers))]
     assert max(held) < 128 * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from paper_search import ANCHOR_MS, PAPER, Stopwatch, profile, true_ms
+from paper_search import PAPER, REFERENCE_MS, Stopwatch, profile, true_ms
 
 from nasbench.errors import LimitError
 from nasbench.genotype import Genotype, cost, digest
@@ -33,7 +33,7 @@ def exact():
 
 def find(several, tmp_path, watch, targets=TARGETS):
     said = []
-    kept = Measurements(tmp_path / "measurements.jsonl", ANCHOR_MS)
+    kept = Measurements(tmp_path / "measurements.jsonl", REFERENCE_MS)
     return Finder(several, targets, watch, kept, said.append).find(), said
 
 
@@ -51,7 +51,7 @@ def test_candidates_go_along_the_law_from_below_the_lowest_to_above_the_highest(
 
 @pytest.mark.parametrize("speed", [1.0, 1.6])
 def test_every_member_keeps_its_target_and_uses_enough(rough, tmp_path, speed):
-    """Though predictions are a fifth too high, and the machine may be slower today: the anchor says so."""
+    """Though predictions are a fifth too high, and the machine may be slower today: the reference network says so."""
     watch = Stopwatch(width=0.02, speed=speed)
     members, _ = find(rough, tmp_path, watch)
     assert [m.target_ms for m in members] == TARGETS

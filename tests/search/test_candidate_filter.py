@@ -8,7 +8,7 @@ import signal
 from dataclasses import replace
 
 import pytest
-from paper_search import ANCHOR_MS, Stopwatch, true_ms
+from paper_search import Stopwatch, true_ms
 
 from nasbench.errors import LimitError
 from nasbench.genotype import Genotype, cost
@@ -42,7 +42,7 @@ class SerialPhase:
         self.ledger = Ledger.open(self.folder)
         options = {"startup": 4, "sample": 3, "population": 6} if name == "evolution" else {}
         self.phase = self.ledger.phase("search", ("maximize",), make_strategy(name, 0, **options), 0)
-        self.kept = Measurements(path / "measurements.jsonl", ANCHOR_MS)
+        self.kept = Measurements(path / "measurements.jsonl", REFERENCE_MS)
         self.said, self.limits = [], Limits(latency_ms=limit)
         self.candidates = CandidateFilter(
             self.phase, TINY.decode, how, self.limits, self.kept, watch, self.said.append, interrupted=self.phase.unfinished()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from paper_search import ANCHOR_MS, Stopwatch, measurement
+from paper_search import REFERENCE_MS, Stopwatch, measurement
 
 from nasbench.errors import DeviceError, StudyError
 from nasbench.genotype import Block, Genotype
@@ -15,8 +15,8 @@ from nasbench.study.measurements import Measured, Measurements
 G = Genotype("toy", (3, 16, 16), stages=((Block("conv", {"width": 8, "kernel": 3}),),), head=(Block("gap"), Block("linear", {"width": 10})))
 
 
-def rows(*names, where="search", ms=10.0, anchor_ms=ANCHOR_MS, noisy=False):
-    return [Measured(where, name, 8.0, measurement(ms, anchor_ms=anchor_ms, noisy=noisy)) for name in names]
+def rows(*names, where="search", ms=10.0, reference_ms=REFERENCE_MS, noisy=False):
+    return [Measured(where, name, 8.0, measurement(ms, reference_ms=reference_ms, noisy=noisy)) for name in names]
 
 
 @pytest.fixture
@@ -25,10 +25,10 @@ def path(tmp_path):
 
 
 def test_they_are_read_back_at_the_profiles_speed_and_kept_raw(path):
-    Measurements(path, ANCHOR_MS).add(rows("a", ms=20.0, anchor_ms=2 * ANCHOR_MS))
-    kept = Measurements(path, ANCHOR_MS)
+    Measurements(path, REFERENCE_MS).add(rows("a", ms=20.0, reference_ms=2 * REFERENCE_MS))
+    kept = Measurements(path, REFERENCE_MS)
     assert kept.find("a").median_ms == pytest.approx(10.0)
-    assert kept.raw("a") == measurement(20.0, anchor_ms=2 * ANCHOR_MS)
+    assert kept.raw("a") == measurement(20.0, reference_ms=2 * REFERENCE_MS)
     assert kept.find("a", "random") is None
     assert kept.find("b") is None
     kept.add(rows("a", where="winner", ms=30.0))
@@ -38,15 +38,15 @@ def test_they_are_read_back_at_the_profiles_speed_and_kept_raw(path):
 
 @pytest.mark.parametrize("left", [1, 20, -1])
 def test_a_line_that_a_kill_cut_off_is_ignored_and_overwritten(path, left):
-    Measurements(path, ANCHOR_MS).add(rows("a", "b"))
+    Measurements(path, REFERENCE_MS).add(rows("a", "b"))
     whole = path.read_bytes()
     first = whole.index(b"\n") + 1
     path.write_bytes(whole[: first + left] if left > 0 else whole[:left])
-    kept = Measurements(path, ANCHOR_MS)
+    kept = Measurements(path, REFERENCE_MS)
     assert kept.find("a") is not None
     assert kept.find("b") is None
     kept.add(rows("c"))
-    again = Measurements(path, ANCHOR_MS)
+    again = Measurements(path, REFERENCE_MS)
     assert [again.find(name) is not None for name in "abc"] == [True, False, True]
 
 
@@ -54,14 +54,14 @@ def test_a_line_that_a_kill_cut_off_is_ignored_and_overwritten(path, left):
     "damage", [b"{}\n", b"nonsense\n", b"[1]\n", b"\xff\n", b'{"where": "x", "digest": "a", "predicted_ms": 1, "measured": {}}\n']
 )
 def test_a_damaged_line_elsewhere_is_an_error(path, damage):
-    Measurements(path, ANCHOR_MS).add(rows("a"))
+    Measurements(path, REFERENCE_MS).add(rows("a"))
     path.write_bytes(damage + path.read_bytes())
     with pytest.raises(StudyError, match=r"measurements.jsonl; it cannot be read .*; delete it to measure them again"):
-        Measurements(path, ANCHOR_MS)
+        Measurements(path, REFERENCE_MS)
 
 
 def test_a_leaning_predictor_is_corrected_step_by_step(path):
-    kept = Measurements(path, ANCHOR_MS)
+    kept = Measurements(path, REFERENCE_MS)
     assert kept.correction("search") == 1
     kept.add(rows("n", noisy=True, ms=1000.0))
     assert kept.correction("search") == 1, "a noisy measurement teaches nothing"

@@ -1,4 +1,4 @@
-"""How long this process was ready to run while something else had the core (Linux; elsewhere unknown)."""
+"""How long this process was ready to run while other work had the core. Only Linux says so. No torch."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ TASKS = Path("/proc/self/task")
 
 
 class Moment(NamedTuple):
-    """Seconds on the clock, and those that this process's threads have spent in a run queue until then."""
+    """A reading of two clocks.
+
+    Attributes:
+        clock: seconds.
+        queued: seconds that this process's threads have waited in a run queue until then, together; None where the kernel does not say.
+    """
 
     clock: float
     queued: float | None
 
 
 def now(tasks: Path = TASKS) -> Moment:
-    """This moment; `queued` is None where the kernel keeps no scheduler statistics."""
+    """This moment; `queued` is None where the kernel has no scheduler statistics."""
     try:
         return Moment(time.perf_counter(), sum(_queued(task) for task in tasks.iterdir()) / 1e9)
     except OSError:
@@ -25,7 +30,7 @@ def now(tasks: Path = TASKS) -> Moment:
 
 
 def waited_share(start: Moment, end: Moment, threads: int) -> float | None:
-    """Share of the time that each of `threads` threads waited for a core, from 0 to about 1; None where it is not known."""
+    """Share of the time for which each of `threads` threads waited for a core, from 0 to about 1; None where the kernel does not say."""
     if start.queued is None or end.queued is None:
         return None
     return max(0.0, end.queued - start.queued) / (threads * (end.clock - start.clock))
@@ -36,5 +41,5 @@ def _queued(task: Path) -> int:
         return int((task / "schedstat").read_text().split()[1])
     except FileNotFoundError:
         if task.exists():
-            raise  # no statistics in this kernel
+            raise  # this kernel has no statistics
         return 0  # the thread has just ended

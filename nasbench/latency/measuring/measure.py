@@ -1,4 +1,4 @@
-"""Measuring networks on a device of this machine: in a process of its own, alone on the machine, interleaved with an anchor. No torch."""
+"""Measures networks on a device of this machine: in processes of their own, alone on the machine. No torch."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype
 from nasbench.latency.device import Device, local_device
 from nasbench.latency.lock import machine_lock
-from nasbench.latency.measurement import Measurement, Visit, judge_together
+from nasbench.latency.measurement import Measurement, Round, judge_together
 from nasbench.latency.measuring.measuring_process import run_job
-from nasbench.latency.runtimes import RUNTIMES
+from nasbench.latency.runtimes.registry import RUNTIMES
 from nasbench.plugins import loaded_plugins
 
 
@@ -24,18 +24,22 @@ def measure(
     progress: Callable[[int, int], None] | None = None,
     say: Callable[[str], None] | None = None,
 ) -> dict[str, Measurement]:
-    """Latency of each network on `device`, at its own input size and the device's batch.
+    """The latency of each network on `device`, at its own input size and the device's batch.
 
-    All networks take turns, round by round, with the anchor between them. After `min_rounds`, those that are still
-    noisy get up to twice as many more; what stays noisy says so in the result.
+    All networks take turns, round by round, with the reference network between them. After `min_rounds` those that are still noisy get
+    up to twice as many more; a measurement that stays noisy says so.
 
     Args:
-        max_seconds: for the rounds together; loading and warming up come on top.
-        progress: told (done, total) rounds.
-        say: told when another measurement has to be waited for.
+        max_seconds: for all rounds together; loading and warming up come on top.
+        progress: called with the number of rounds that are done and of all rounds.
+        say: called with a message if another measurement has to be waited for.
 
     Raises:
         DeviceError: the device is another machine's, or the measuring process failed, died or hung.
+
+    Example:
+        >>> measure({"mine": g}, local_device(threads=1))["mine"].median_ms
+        12.3
     """
     check_local(device)
     if not genotypes:
@@ -52,19 +56,19 @@ def measure(
     }
     with machine_lock(say=say):
         seconds = time_limit(max_seconds, len(genotypes), device.runtime)
-        found = run_job(job, threads=device.threads, seconds=seconds, on_progress=progress)
-    return judge_together({name: [Visit(*visit) for visit in found[name]] for name in genotypes})
+        rounds = run_job(job, threads=device.threads, seconds=seconds, on_progress=progress)
+    return judge_together({name: [Round(*r) for r in rounds[name]] for name in genotypes})
 
 
 def time_limit(max_seconds: float, networks: int, runtime: str = "eager") -> float:
-    """Seconds after which a measuring process hangs rather than works: loading torch and networks on a busy machine is slow."""
+    """Seconds after which the worker is taken to hang. Loading torch and networks takes long on a busy machine."""
     return 2 * max_seconds + 120 + RUNTIMES[runtime].load_s * networks
 
 
 def check_local(device: Device) -> None:
     """
     Raises:
-        DeviceError: `device` is not this machine with what is installed here.
+        DeviceError: `device` is another machine, or has other versions than are installed here.
     """
     why = _elsewhere(device)
     if why is not None:
@@ -72,12 +76,12 @@ def check_local(device: Device) -> None:
 
 
 def is_local(device: Device) -> bool:
-    """Whether `device` can be measured here: its processor, and the same versions of whatever changes its latencies."""
+    """Whether `device` can be measured here: it has this processor, and the same versions of everything that changes latencies."""
     return _elsewhere(device) is None
 
 
 def _elsewhere(device: Device) -> str | None:
-    """Why `device` cannot be measured here, as the line of an error."""
+    """Why `device` cannot be measured here, as the message of an error; None if it can be."""
     try:
         here = local_device(kind=device.kind, runtime=device.runtime)
     except DeviceError as error:
@@ -87,10 +91,11 @@ def _elsewhere(device: Device) -> str | None:
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if device.kind == "cpu" and device.threads > cpus:
         return f"threads need a CPU each; the device has {device.threads} threads, this machine {cpus} CPUs; measure on a larger one"
-    for package, got in here.versions.items():
-        wanted = device.versions.get(package)
-        if wanted != got and package != "nasbench":
+    for package, here_version in here.versions.items():
+        version = device.versions.get(package)
+        if version != here_version and package != "nasbench":
             return (
-                f"the device has {package} {wanted}, this machine {got}; profile the device again, or measure where {package} is {wanted}"
+                f"the device has {package} {version}, this machine {here_version}; profile the device again, "
+                f"or measure where {package} is {version}"
             )
     return None

@@ -1,4 +1,4 @@
-"""Runs a job in a process of its own, and survives whatever becomes of it. No torch."""
+"""Runs a job in a worker process, and survives whatever happens to it. No torch."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-import nasbench
 from nasbench.errors import DeviceError
 from nasbench.processes import cause_of_death
 
 WORKER = (sys.executable, "-m", "nasbench.latency.measuring.worker")
+ROOT = Path(__file__).parents[3]  # the folder from which `nasbench` is imported
 
 
 def run_job(
@@ -32,46 +32,45 @@ def run_job(
 ) -> Any:
     """Give `job` to the worker as JSON and return its result.
 
-    The worker reads the job on its standard input and writes events as JSON lines: `{"done": 3, "of": 12}` while it
-    works, `{"part": ...}` for what is done, at the end `{"result": ...}` or `{"error": "..."}`.
+    The worker reads the job on its standard input and writes events as JSON lines: `{"done": 3, "of": 12}` while it works,
+    `{"part": ...}` for a part of the result, and at the end `{"result": ...}` or `{"error": "..."}`.
 
     Args:
-        threads: for OpenMP in the worker, before torch is loaded there.
-        seconds: after which the worker is killed.
+        threads: for OpenMP in the worker; set before torch is loaded there.
+        seconds: time after which the worker is killed.
 
     Raises:
-        DeviceError: the worker said so, died, or took too long; with the cause.
+        DeviceError: the worker sent an error, died, or took too long; the message has the cause.
     """
-    root = str(Path(nasbench.__file__).parents[1])
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
-        child = subprocess.Popen(  # noqa: S603 - our own interpreter
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        worker = subprocess.Popen(  # noqa: S603 - our own interpreter
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=said,
+            stderr=output,
             text=True,
             env={**os.environ, "PYTHONPATH": path, **limits},
         )
         try:
-            return _follow(child, job, time.monotonic() + seconds, seconds, said, on_progress, on_part)
+            return _follow(worker, job, time.monotonic() + seconds, seconds, output, on_progress, on_part)
         finally:
-            child.kill()
-            child.wait()
+            worker.kill()
+            worker.wait()
 
 
 def _follow(
-    child: subprocess.Popen[str],
+    worker: subprocess.Popen[str],
     job: Mapping[str, Any],
     deadline: float,
     seconds: float,
-    said: IO[str],
+    output: IO[str],
     on_progress: Callable[[int, int], None] | None,
     on_part: Callable[[Any], None] | None,
 ) -> Any:
     lines: queue.Queue[str | None] = queue.Queue()
-    threading.Thread(target=_talk, args=(child, json.dumps(job), lines), daemon=True).start()
+    threading.Thread(target=_talk, args=(worker, json.dumps(job), lines), daemon=True).start()
     while True:
         try:
             line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
@@ -80,11 +79,11 @@ def _follow(
                 f"measuring took more than {seconds:.0f} s and was stopped; measure fewer or smaller networks at a time"
             ) from None
         if line is None:
-            raise DeviceError(f"the measuring process {_cause(child, said)}; measure again, or a smaller network")
+            raise DeviceError(f"the measuring process {_cause(worker, output)}; measure again, or a smaller network")
         try:
             event = json.loads(line)
         except json.JSONDecodeError:
-            continue  # somebody's print
+            continue  # a library printed it
         if "error" in event:
             raise DeviceError(event["error"])
         if "result" in event:
@@ -96,23 +95,23 @@ def _follow(
             on_progress(event["done"], event["of"])
 
 
-def _talk(child: subprocess.Popen[str], job: str, lines: queue.Queue[str | None]) -> None:
-    """Hand the job over and pass lines on until the worker closes its end; None is the end."""
-    if child.stdin is None or child.stdout is None:
+def _talk(worker: subprocess.Popen[str], job: str, lines: queue.Queue[str | None]) -> None:
+    """Write the job, then pass lines on until the worker closes its end; None marks the end."""
+    if worker.stdin is None or worker.stdout is None:
         raise TypeError("the worker has pipes")
     try:
-        child.stdin.write(job)
-        child.stdin.close()
+        worker.stdin.write(job)
+        worker.stdin.close()
     except OSError:
         pass  # it died early; its exit code says more
-    for line in child.stdout:
+    for line in worker.stdout:
         lines.put(line)
     lines.put(None)
 
 
-def _cause(child: subprocess.Popen[str], said: IO[str]) -> str:
-    """How the measuring process ended, and the last line that it wrote."""
-    cause = cause_of_death(child.wait(timeout=30))
-    said.seek(0)
-    last = [line.strip() for line in said if line.strip()][-1:]
+def _cause(worker: subprocess.Popen[str], output: IO[str]) -> str:
+    """How the worker ended, and the last line that it wrote."""
+    cause = cause_of_death(worker.wait(timeout=30))
+    output.seek(0)
+    last = [line.strip() for line in output if line.strip()][-1:]
     return f"{cause}: {last[0][:200]}" if last else cause

@@ -1,4 +1,4 @@
-"""Is the predictor right? Networks that it has not seen are measured. No torch."""
+"""How well a profile predicts: networks that were not profiled are predicted and measured. No torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nasbench.latency.predicting.profile import Profile
 
 
 class Row(NamedTuple):
-    """One network: `measured` at the profile's speed of the machine."""
+    """One network, predicted and measured; the measurement is for the speed that the machine had when it was profiled."""
 
     name: str
     predicted: Prediction
@@ -25,7 +25,7 @@ class Row(NamedTuple):
 
     @property
     def error(self) -> float:
-        """Predicted over measured, less one."""
+        """Relative error of the prediction: predicted over measured, minus one."""
         return self.predicted.ms / self.measured.median_ms - 1
 
 
@@ -34,14 +34,14 @@ class CheckReport:
     """How predictions compare with measurements.
 
     Attributes:
-        within5, within10: share of networks predicted within 5 and 10 % of the measurement.
-        spearman: rank correlation.
-        coverage: share of measurements inside the prediction's interval.
-        median_error: median of the relative errors without their signs.
+        within5, within10: share of networks whose prediction is within 5 % and 10 % of the measurement.
+        spearman: Spearman's rank correlation.
+        coverage: share of measurements inside the interval of their prediction.
+        median_error: median of the absolute relative errors.
         slowdown: how much slower the machine was than when it was profiled; measurements are corrected for it.
-        noise: median half-width of the measurements' own intervals, relative: errors below it mean nothing.
-        noisy: measurements whose interval is wide; they are in `rows`, and in the numbers.
-        rows: network by network.
+        noise: median half-width of the measurements' own intervals, relative. Errors below it mean nothing.
+        noisy: number of measurements that are noisy; they are in `rows`, and count.
+        rows: the networks.
     """
 
     within5: float
@@ -62,16 +62,16 @@ def check(
     progress: Callable[[int, int], None] | None = None,
     say: Callable[[str], None] | None = None,
 ) -> CheckReport:
-    """Measure the networks and compare. Networks of the profile itself would flatter it, and are refused.
+    """Measure the networks and compare with their predictions. Networks of the profile itself are refused: it predicts them too well.
 
-    Networks during whose measurement other work had the cores are left out.
+    Networks whose measurement was disturbed by other work are left out.
 
     Raises:
-        DeviceError: fewer than 3 networks, or fewer than half of them undisturbed; one that was profiled; or the device cannot be
+        DeviceError: there are fewer than 3 networks; fewer than half of them were undisturbed; one was profiled; or the device cannot be
             measured here.
     """
-    seen = {n.digest for n in profile.networks}
-    known = [name for name, g in genotypes.items() if digest(g) in seen]
+    profiled = {n.digest for n in profile.networks}
+    known = [name for name, g in genotypes.items() if digest(g) in profiled]
     if known:
         raise DeviceError(f"a check needs networks that were not profiled; {', '.join(known)} was; leave it out")
     if len(genotypes) < 3:
@@ -79,20 +79,24 @@ def check(
     predictor = Predictor(profile)
     seconds = 3.0 * len(genotypes)
     measured = measure(genotypes, profile.device, max_seconds=seconds, progress=progress, say=say)
-    calm = {name: m for name, m in measured.items() if not m.disturbed}
-    if len(calm) < max(3, len(measured) / 2):
+    quiet = {name: m for name, m in measured.items() if not m.disturbed}
+    if len(quiet) < max(3, len(measured) / 2):
         why = next(m.why for m in measured.values() if m.disturbed)
         raise DeviceError(f"a check needs a quiet machine; {why}; stop other work and check again")
-    if len(calm) < len(measured) and say:
-        say(f"{len(measured) - len(calm)} of {len(measured)} networks are left out: other work had the cores while they were measured")
+    if len(quiet) < len(measured) and say:
+        say(f"{len(measured) - len(quiet)} of {len(measured)} networks are left out: other work had the cores while they were measured")
     return compare(
-        [Row(name, predictor.predict(genotypes[name]), m.at_speed(profile.anchor_ms)) for name, m in calm.items()],
-        next(iter(measured.values())).anchor_ms / profile.anchor_ms,
+        [Row(name, predictor.predict(genotypes[name]), m.at_speed(profile.reference_ms)) for name, m in quiet.items()],
+        next(iter(measured.values())).reference_ms / profile.reference_ms,
     )
 
 
 def compare(rows: list[Row], slowdown: float = 1.0) -> CheckReport:
-    """The figures of a report."""
+    """The report on networks that were predicted and measured.
+
+    Args:
+        slowdown: see `CheckReport`.
+    """
     from scipy.stats import spearmanr
 
     n = len(rows)

@@ -1,4 +1,4 @@
-"""A law for the time of a kernel, learnt from timed kernels. No torch."""
+"""Predicts the time of a kernel from timed kernels. No torch."""
 
 from __future__ import annotations
 
@@ -14,15 +14,21 @@ from nasbench.latency.predicting.signature import HEADS, ODD, SIZES, Signature, 
 
 Array = NDArray[np.float64]
 
-FLOOR_MS = 1e-4  # a tenth of a microsecond: below what a clock tells
-FEW = 12  # timings of a group under which only its work is fitted
-PRIOR = 4.0  # timings of one signature that weigh as much as the law of its group
+FLOOR_MS = 1e-4  # a tenth of a microsecond, less than a clock resolves
+FEW = 12  # a group with fewer signatures gets no ridge regression: only its work is fitted
+PRIOR = 4.0  # so many timings of one signature weigh as much as the model of its group
 ALPHAS = np.logspace(-1, 4, 11)
-BEYOND = math.log(2.0)  # a size is out of range beyond twice the largest or half the smallest of its group
+BEYOND = math.log(2.0)  # a size is out of range above twice the largest or below half the smallest of its group
 
 
-class Some(NamedTuple):
-    """Signatures of one group, with what the laws read of them: `work` and `features`, a row each."""
+class Batch(NamedTuple):
+    """Signatures of one group.
+
+    Attributes:
+        places: their indices among all signatures.
+        signatures: the signatures.
+        work, features: arrays with a row for each signature, see `signature.work` and `signature.features`.
+    """
 
     places: list[int]
     signatures: list[Signature]
@@ -30,28 +36,33 @@ class Some(NamedTuple):
     features: Array
 
 
-def sorted_out(signatures: Sequence[Signature]) -> dict[str, Some]:
-    """The signatures by group, to be asked of several laws."""
-    where: dict[str, list[int]] = defaultdict(list)
+def by_group(signatures: Sequence[Signature]) -> dict[str, Batch]:
+    """The signatures as a batch for each group, which several models can then predict."""
+    places_of: dict[str, list[int]] = defaultdict(list)
     for i, signature in enumerate(signatures):
-        where[group(signature)].append(i)
-    found = {}
-    for name, places in where.items():
-        several = [signatures[i] for i in places]
-        found[name] = Some(places, several, _rows(work, several), _rows(features, several))
-    return found
+        places_of[group(signature)].append(i)
+    batches = {}
+    for name, places in places_of.items():
+        members = [signatures[i] for i in places]
+        batches[name] = Batch(places, members, _rows(work, members), _rows(features, members))
+    return batches
 
 
 class LayerTimes:
-    """Milliseconds of any kernel, from `timings` of kernels in place.
+    """Predicts the milliseconds of any kernel, from timings of kernels within networks.
 
-    Per group of kernels, the time is a non-negative sum over the kernel's work (a call, multiply-adds, elements read and
-    written, weights), times a smooth correction by its sizes (ridge regression of the logarithm). A signature that was
-    timed itself is drawn to what was seen, the more the oftener it was seen: one timing knows less than the law. A group that was
-    not timed is as on another device (`base`), but for what all others took there; without one, it is as all others together.
+    For each group of kernels a model is fitted: a non-negative sum over the kernel's work (a call, multiply-adds, elements read and
+    written, weights), times a smooth correction by its sizes (ridge regression of the logarithm). The prediction for a signature that was
+    timed itself is shrunk towards the model; signatures that were timed often are shrunk less. A group that was not timed takes its time
+    on another device (`base`), times the ratio of the two devices. Without a base, one model of all groups predicts it.
     """
 
     def __init__(self, timings: Iterable[tuple[Signature, float]], base: LayerTimes | None = None) -> None:
+        """
+        Args:
+            timings: signature and milliseconds of each timed kernel.
+            base: the same for another device.
+        """
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         seen: dict[str, dict[Signature, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -59,51 +70,51 @@ class LayerTimes:
             seen[group(signature)][signature].append(max(ms, FLOOR_MS))
         simple = {s: t for timed in seen.values() for s, t in timed.items() if s.kind not in HEADS}
         heavy = {s: t for timed in seen.values() for s, t in timed.items() if s.kind in HEADS}
-        with threadpool_limits(1):  # small matrices: more threads would only wait for each other
-            self.laws = {name: _Law(timed) for name, timed in seen.items()}
-            self._other = {False: _Law(simple or heavy, few=True), True: _Law(heavy or simple, few=True)}
+        with threadpool_limits(1):  # the matrices are small: more threads would only wait for each other
+            self.models = {name: _Model(timed) for name, timed in seen.items()}
+            self._other = {False: _Model(simple or heavy, few=True), True: _Model(heavy or simple, few=True)}
         self._base = base
         self._ratio = 1.0
         if base is not None:
             mine = {s: float(np.median(t)) for timed in seen.values() for s, t in timed.items()}
-            self._ratio = sum(mine.values()) / float(apart(base, list(mine)).sum())
+            self._ratio = sum(mine.values()) / float(unfused(base, list(mine)).sum())
 
     def knows(self, signature: Signature) -> bool:
-        """Whether kernels of its group were timed; the time of others is a guess."""
-        return group(signature) in self.laws
+        """Whether kernels of its group were timed. The time of other kernels is a guess."""
+        return group(signature) in self.models
 
-    def reaches(self, name: str, some: Some) -> NDArray[np.bool_]:
-        """Whether the sizes of these kernels are near those that were timed."""
-        law = self.laws.get(name)
-        return np.zeros(len(some.signatures), bool) if law is None else law.reaches(some.features)
+    def reaches(self, name: str, batch: Batch) -> NDArray[np.bool_]:
+        """For each kernel of the group `name`, whether its sizes are near those that were timed."""
+        model = self.models.get(name)
+        return np.zeros(len(batch.signatures), bool) if model is None else model.reaches(batch.features)
 
     def __call__(self, signatures: Sequence[Signature]) -> Array:
         """Milliseconds of each kernel."""
-        return self.times(sorted_out(signatures), len(signatures))
+        return self.times(by_group(signatures), len(signatures))
 
-    def times(self, by_group: Mapping[str, Some], count: int) -> Array:
-        """Milliseconds of each of `count` kernels, sorted out before."""
+    def times(self, batches: Mapping[str, Batch], count: int) -> Array:
+        """Milliseconds of each of `count` kernels, given by group."""
         times = np.zeros(count)
-        for name, some in by_group.items():
-            law = self.laws.get(name)
-            if law is None and self._base is not None:
-                times[some.places] = apart(self._base, some.signatures) * self._ratio
+        for name, batch in batches.items():
+            model = self.models.get(name)
+            if model is None and self._base is not None:
+                times[batch.places] = unfused(self._base, batch.signatures) * self._ratio
                 continue
-            law = law or self.laws.get(name.removesuffix(ODD)) or self._other[some.signatures[0].kind in HEADS]
-            times[some.places] = law(some)
+            model = model or self.models.get(name.removesuffix(ODD)) or self._other[batch.signatures[0].kind in HEADS]
+            times[batch.places] = model(batch)
         return times
 
 
-def apart(times: LayerTimes, signatures: Sequence[Signature]) -> Array:
-    """Milliseconds of each kernel where its layers run one by one."""
-    several = [(i, part) for i, s in enumerate(signatures) for part in parts(s)]
-    found = np.zeros(len(signatures))
-    np.add.at(found, [i for i, _ in several], times([part for _, part in several]))
-    return found
+def unfused(times: LayerTimes, signatures: Sequence[Signature]) -> Array:
+    """Milliseconds of each kernel if its layers run one by one."""
+    layers = [(i, part) for i, s in enumerate(signatures) for part in parts(s)]
+    sums = np.zeros(len(signatures))
+    np.add.at(sums, [i for i, _ in layers], times([part for _, part in layers]))
+    return sums
 
 
-class _Law:
-    """The times of one group."""
+class _Model:
+    """Predicts the times of the kernels of one group."""
 
     def __init__(self, timed: dict[Signature, list[float]], few: bool = False) -> None:
         from scipy.optimize import nnls
@@ -112,7 +123,7 @@ class _Law:
         logs = np.array([math.fsum(map(math.log, times)) / len(times) for times in timed.values()])
         works, sizes = _rows(work, timed), _rows(features, timed)
         weight = np.sqrt(count)
-        # Relative errors are made small, not absolute ones: a network has many small kernels.
+        # The fit is of relative errors, not of absolute ones, because a network has many small kernels.
         parts = works / np.exp(logs)[:, None] * weight[:, None]
         unit = parts.max(axis=0, initial=FLOOR_MS)
         self.price: Array = nnls(parts / unit, weight)[0] / unit
@@ -125,12 +136,12 @@ class _Law:
 
     def reaches(self, sizes: Array) -> NDArray[np.bool_]:
         near = (sizes[:, :SIZES] >= self.low - BEYOND) & (sizes[:, :SIZES] <= self.high + BEYOND)
-        found: NDArray[np.bool_] = near.all(axis=1)
-        return found
+        all_near: NDArray[np.bool_] = near.all(axis=1)
+        return all_near
 
-    def __call__(self, some: Some) -> Array:
-        own = np.array([self.own.get(s, 0.0) for s in some.signatures])
-        times: Array = np.exp(self._base(some.work) + self._correction(some.features) + own)
+    def __call__(self, batch: Batch) -> Array:
+        own = np.array([self.own.get(s, 0.0) for s in batch.signatures])
+        times: Array = np.exp(self._base(batch.work) + self._correction(batch.features) + own)
         return times
 
     def _base(self, works: Array) -> Array:
@@ -142,12 +153,12 @@ class _Law:
 
 
 class _Ridge:
-    """Ridge regression on features and their products; outside the range it was fitted on, it stays as at the border."""
+    """Ridge regression on features and their products. Outside the range of its data it is constant."""
 
     def __init__(self, x: Array, y: Array, weight: Array) -> None:
         from sklearn.linear_model import RidgeCV
 
-        # Of features that are always equal, such as a norm's input and output channels, one says it all.
+        # Of features that are always equal, such as a norm's input and output channels, only the first is used.
         _, first = np.unique(x, axis=1, return_index=True)
         self.used = np.array([i for i in sorted(first) if x[:, i].std() > 0], dtype=int)
         x = x[:, self.used]

@@ -1,4 +1,4 @@
-"""Predicting the latency of networks that were never built. No torch."""
+"""Predicts the latency of networks that were never built. No torch."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from numpy.typing import NDArray
 
 from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype, Trace, trace
-from nasbench.latency.predicting.kernel_times import Array, LayerTimes, sorted_out
+from nasbench.latency.predicting.kernel_times import Array, LayerTimes, by_group
 from nasbench.latency.predicting.profile import Profile, TimedNetwork
 from nasbench.latency.predicting.signature import Signature, group, signatures
 from nasbench.latency.predicting.total_times import Totals
 
-FEWEST = 5  # networks a predictor is fitted on
+FEWEST = 5  # networks on which a predictor can be fitted
 FOLDS = 5
-REACH = 1.5  # times beyond the fastest and slowest profiled network; farther out is extrapolation
-GUESS = 0.5  # relative error granted to kernels of groups that were never timed
-AT_ONCE = 1000  # networks at a time: millions of kernels in memory would slow Python's garbage collector
-MOST_BEYOND = 0.25  # of a network's time may be in kernels of sizes far from those timed
+REACH = 1.5  # factor beyond the fastest and the slowest profiled network; farther out is extrapolation
+GUESS = 0.5  # relative error assumed for kernels of groups that were never timed
+AT_ONCE = 1000  # networks at a time: millions of kernels in memory would slow down Python's garbage collector
+MOST_BEYOND = 0.25  # share of a network's time that may be in kernels of sizes far from those timed
 
 
 class Prediction(NamedTuple):
     """A predicted latency.
 
     Attributes:
-        ms: at the machine's speed when it was profiled.
-        low_ms, high_ms: hold a measurement with the predictor's coverage.
-        extrapolated: what lies outside the profile, in words; empty where nothing does. Then the interval is no promise.
+        ms: milliseconds, at the speed that the machine had when it was profiled.
+        low_ms, high_ms: interval that holds a measurement with the predictor's coverage.
+        extrapolated: what lies outside the profile, in words; empty if nothing does. The interval of an extrapolated prediction is not
+            reliable.
     """
 
     ms: float
@@ -41,22 +42,27 @@ class Prediction(NamedTuple):
 
 
 class Predictor:
-    """Latency as a sum over a trace's kernels, corrected on whole networks.
+    """Predicts a latency as the sum over the kernels of a trace, with one factor that is fitted to whole networks.
 
-    The interval is conformal: each profiled network is predicted by a fit without it (in folds), and the relative errors made
-    there give the width. A network on which the folds' fits disagree gets a wider one (normalised conformal prediction: Lei
-    et al. 2018, section 5.2; the disagreement is the jackknife's standard error). It holds for networks like those profiled.
+    The interval is conformal: each profiled network is predicted by a fit without it (in folds), and the relative errors give the
+    width. A network on which the fits of the folds disagree gets a wider interval (normalised conformal prediction, Lei et al. 2018,
+    section 5.2; the disagreement is the jackknife's standard error). The coverage holds for networks like the profiled ones.
 
     Attributes:
-        profile: what it was fitted on.
-        coverage: share of measurements that the interval is to hold.
-        error: half of the interval on a profiled network in the middle, relative: 0.06 is from 6 % below to 6 % above.
+        profile: the profile on which it was fitted.
+        coverage: share of measurements that the interval shall hold.
+        range_ms: milliseconds of the fastest and the slowest profiled network.
+        error: half the width of the median profiled network's interval, relative: 0.06 is from 6 % below to 6 % above.
+
+    Example:
+        >>> Predictor(load_profile(path)).predict(known("mobilenet_v2"))
+        Prediction(ms=14.1, low_ms=13.4, high_ms=14.8, extrapolated=())
     """
 
     def __init__(self, profile: Profile, coverage: float = 0.9) -> None:
         """
         Raises:
-            DeviceError: fewer than `FEWEST` profiled networks, or a coverage outside 0 to 1.
+            DeviceError: the profile has fewer than `FEWEST` networks, or the coverage is not between 0 and 1.
         """
         networks = profile.networks
         if len(networks) < FEWEST:
@@ -70,15 +76,15 @@ class Predictor:
         self._whole = fit(networks, base)
         self._without = [fit([n for i, n in enumerate(networks) if i % folds != fold], base) for fold in range(folds)]
         self._place: dict[Signature, int] = {}
-        # A row for each kernel that was asked about: its times by the whole and by each fold; whether its group was never timed;
-        # whether its sizes are far from those that were.
+        # These arrays have a row for each kernel seen so far: its times by the whole fit and by that of each fold; whether its group was
+        # never timed; whether its sizes are far from the timed ones.
         self._table = np.zeros((0, 1 + folds))
         self._guessed = np.zeros(0, bool)
         self._beyond = np.zeros(0, bool)
 
         kernels = [[s for s, _ in n.kernels] for n in networks]
-        self._learn([s for several in kernels for s in several])
-        sums = np.array([self._table[self._rows(several)].sum(axis=0) for several in kernels])
+        self._learn([s for of_network in kernels for s in of_network])
+        sums = np.array([self._table[self._rows(of_network)].sum(axis=0) for of_network in kernels])
         unseen = np.array([sums[i, 1 + i % folds] for i in range(len(networks))])
         errors = np.log([n.ms for n in networks]) - np.log(unseen)
         self._factor = math.exp(float(np.median(errors)))
@@ -93,17 +99,17 @@ class Predictor:
         return self.predict_many([network])[0]
 
     def predict_many(self, networks: Iterable[Genotype | Trace]) -> list[Prediction]:
-        """The latency of each network; much faster than one by one."""
-        found: list[Prediction] = []
+        """The latency of each network; this is much faster than one call for each."""
+        predictions: list[Prediction] = []
         left = iter(networks)
-        while some := list(islice(left, AT_ONCE)):
-            several = [signatures(trace(n) if isinstance(n, Genotype) else n, self._fuses) for n in some]
-            self._learn([s for kernels in several for s in kernels])
-            found += [self._predict(kernels) for kernels in several]
-        return found
+        while chunk := list(islice(left, AT_ONCE)):
+            kernels = [signatures(trace(n) if isinstance(n, Genotype) else n, self._fuses) for n in chunk]
+            self._learn([s for of_network in kernels for s in of_network])
+            predictions += [self._predict(of_network) for of_network in kernels]
+        return predictions
 
     def unsure(self, network: Genotype | Trace) -> float:
-        """How far the folds' fits disagree about a network, relative: where a measurement would teach most."""
+        """How far the fits of the folds disagree about a network, relative. Measurements of the most unsure networks teach most."""
         kernels = signatures(trace(network) if isinstance(network, Genotype) else network, self._fuses)
         self._learn(kernels)
         times = self._table[rows := self._rows(kernels)]
@@ -115,29 +121,29 @@ class Predictor:
         sums = times.sum(axis=0)
         ms = float(sums[0]) * self._factor
         guessed, beyond = self._guessed[rows], self._beyond[rows]
-        said = outside(self.range_ms, ms, [s for s, one in zip(kernels, guessed, strict=True) if one] if guessed.any() else ())
+        reasons = outside(self.range_ms, ms, [s for s, guess in zip(kernels, guessed, strict=True) if guess] if guessed.any() else ())
         if beyond.any() and (share := float(times[beyond, 0].sum() / sums[0])) > MOST_BEYOND:
-            said = (*said, f"{share:.0%} of its time is in layers of sizes far from those timed")
+            reasons = (*reasons, f"{share:.0%} of its time is in layers of sizes far from those timed")
         unsure = GUESS * float(times[guessed, 0].sum()) * self._factor
         factor = math.exp(self._width * self._scale(sums))
-        return Prediction(ms, max(0.0, ms / factor - unsure), ms * factor + unsure, said)
+        return Prediction(ms, max(0.0, ms / factor - unsure), ms * factor + unsure, reasons)
 
     def _rows(self, kernels: Sequence[Signature]) -> list[int]:
-        """Where the table has them."""
+        """The rows of the table for these kernels."""
         return [self._place[s] for s in kernels]
 
     def _learn(self, kernels: Sequence[Signature]) -> None:
         new = list(dict.fromkeys([s for s in kernels if s not in self._place]))
         if not new:
             return
-        by_group = sorted_out(new)
-        times = np.stack([law.times(by_group, len(new)) for law in (self._whole, *self._without)], axis=1)
+        batches = by_group(new)
+        times = np.stack([model.times(batches, len(new)) for model in (self._whole, *self._without)], axis=1)
         guessed, beyond = np.zeros(len(new), bool), np.zeros(len(new), bool)
-        for name, some in by_group.items():
-            if self._whole.knows(some.signatures[0]):
-                beyond[some.places] = ~self._whole.reaches(name, some)
+        for name, batch in batches.items():
+            if self._whole.knows(batch.signatures[0]):
+                beyond[batch.places] = ~self._whole.reaches(name, batch)
             else:
-                guessed[some.places] = True
+                guessed[batch.places] = True
         self._place.update((s, len(self._table) + i) for i, s in enumerate(new))
         self._table = np.concatenate([self._table, times])
         self._guessed, self._beyond = np.concatenate([self._guessed, guessed]), np.concatenate([self._beyond, beyond])
@@ -152,30 +158,33 @@ class Predictor:
 
 
 def fit(networks: Sequence[TimedNetwork], base: LayerTimes | None = None) -> LayerTimes | Totals:
-    """The law of these networks' kernels: from each one's time where that was told, else from the networks' totals."""
+    """The model of these networks' kernels: from the time of each kernel if it is known, else from the total times."""
     if all(n.in_place for n in networks):
         return LayerTimes(timings(networks), base)
     return Totals((([s for s, _ in n.kernels], n.ms) for n in networks), base)
 
 
 def outside(range_ms: tuple[float, float], ms: float, guessed: Iterable[Signature]) -> tuple[str, ...]:
-    """What about a network of `ms` lies outside a profile of networks of `range_ms`, in words.
+    """What makes the prediction of a network an extrapolation, in words.
 
-    `guessed` are its kernels of groups that were not timed.
+    Args:
+        range_ms: milliseconds of the fastest and the slowest profiled network.
+        ms: predicted milliseconds of the network.
+        guessed: its kernels of groups that were not timed.
     """
-    found = [f"{name} was never timed" for name in sorted({group(s) for s in guessed})]
+    reasons = [f"{name} was never timed" for name in sorted({group(s) for s in guessed})]
     low, high = range_ms
     if not low / REACH <= ms <= high * REACH:
-        found.append(f"{ms:.3g} ms is far outside the profiled {low:.3g} to {high:.3g} ms")
-    return tuple(found)
+        reasons.append(f"{ms:.3g} ms is far outside the profiled {low:.3g} to {high:.3g} ms")
+    return tuple(reasons)
 
 
 def timings(networks: Iterable[TimedNetwork]) -> list[tuple[Signature, float]]:
-    """The timed kernels of several networks."""
+    """Signature and milliseconds of each timed kernel of the networks."""
     return [(s, ms) for n in networks for s, ms in n.kernels if ms is not None]
 
 
 def _conformal(errors: NDArray[np.float64], coverage: float) -> float:
-    """The error that so many of further networks stay below: an order statistic, corrected for their number."""
+    """The error that the share `coverage` of further networks does not exceed: an order statistic, corrected for their number."""
     rank = math.ceil((len(errors) + 1) * coverage)
     return float(np.sort(errors)[min(rank, len(errors)) - 1])

@@ -1,7 +1,7 @@
-"""What the time of a kernel depends on, as a key and as numbers. No torch.
+"""Signature: what the time of a kernel depends on, as a key and as numbers. No torch.
 
-A runtime that compiles a network does several layers in one kernel: a convolution, the norm and the activation after it, often
-the sum of a residual. There the unit of profiling is that group, not the layer.
+A runtime that compiles a network runs several layers as one kernel: a convolution, the norm and the activation after it, often the sum
+of a residual. The unit of profiling is then that group, not the layer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from nasbench.errors import DeviceError, short
 from nasbench.genotype import Layer, inference
 from nasbench.genotype.layer import Shape
 
-# The attributes that change a layer's time, by kind; the others, such as a norm's eps, do not.
+# For each kind of layer the attributes that change its time; others, such as a norm's eps, do not.
 TIMED: dict[str, tuple[str, ...]] = {
     "conv": ("kernel", "stride", "groups", "bias", "dilation"),
     "act": ("act",),
@@ -23,30 +23,31 @@ TIMED: dict[str, tuple[str, ...]] = {
     "lrn": ("size",),
     "interleave": ("groups",),
 }
-USUAL = {"dilation": 1}  # of attributes that a layer has only where they are another
+USUAL = {"dilation": 1}  # values of attributes that a layer has only if their value is another one
 
-HEADS = ("conv", "linear")  # layers that others are fused into
-TAILS = ("norm", "act", "add")  # layers that are
-ODD = ", odd channels"  # ends the name of a group
-CHEAP = frozenset(("norm", "add", "relu", "relu6"))  # tails without a curve to compute
-BLOCKED = ("add", "act", "norm", "concat", "pool", "gap")  # layers that keep a convolution's layout; see `Signature.borders`
+HEADS = ("conv", "linear")  # kinds of layers into which others are fused
+TAILS = ("norm", "act", "add")  # kinds of layers that are fused
+ODD = ", odd channels"  # end of the name of a group, see `group`
+CHEAP = frozenset(("norm", "add", "relu", "relu6"))  # tails that need no curve to be computed
+BLOCKED = ("add", "act", "norm", "concat", "pool", "gap")  # kinds of layers that keep a convolution's layout; see `Signature.borders`
 
 SIZES = 8  # the first of `features`, logarithms
 
-_new = tuple.__new__  # makes a Signature in a third of the time of calling it
+_new = tuple.__new__  # makes a Signature in a third of the time that calling the class takes
 
 
 class Signature(NamedTuple):
-    """Kernels of one signature take the same time.
+    """A kernel as far as its time depends on it: kernels of the same signature take the same time.
 
     Attributes:
-        kind: of the layer, or of the first of a group.
-        reads: shapes of what it reads.
-        shape: of its output.
-        attrs: values of `TIMED[kind]`.
-        tail: what a runtime that fuses does in the same kernel, in order: `norm`, `add` or the name of an activation.
-        borders: `reads` and `writes`, where a runtime that fuses may have to lay data out anew. Its convolutions work on channels
-            in blocks and hand them to each other so, but not to or from others, such as the product of squeeze-and-excitation.
+        kind: kind of the layer, or of the first layer of a group.
+        reads: shapes of its inputs.
+        shape: shape of its output.
+        attrs: values of the attributes `TIMED[kind]`.
+        tail: layers that a runtime which fuses runs in the same kernel, in order: `norm`, `add` or the name of an activation.
+        borders: `reads` and `writes`, where a runtime that fuses may have to change the layout of data. Its convolutions work on blocks
+            of channels and pass them to each other in that layout, but not to or from other kernels, such as the product of
+            squeeze-and-excitation.
     """
 
     kind: str
@@ -70,7 +71,7 @@ class Signature(NamedTuple):
     def from_json(cls, data: Mapping[str, Any]) -> Signature:
         """
         Raises:
-            DeviceError: not what `to_json` writes.
+            DeviceError: the data is not what `to_json` returns.
         """
         try:
             kind, attrs = str(data["kind"]), data["attrs"]
@@ -83,7 +84,7 @@ class Signature(NamedTuple):
 
 
 def signatures(layers: Sequence[Layer], fused: bool = False) -> list[Signature]:
-    """Of each layer that inference runs, but the input; with `fused`, of each group of layers."""
+    """The signature of each layer that inference runs, without the input; with `fused`, of each group of layers."""
     layers = inference(tuple(layers))
     shapes = [layer.shape for layer in layers]
     if not fused:
@@ -96,10 +97,10 @@ def signatures(layers: Sequence[Layer], fused: bool = False) -> list[Signature]:
 
 
 def groups(layers: Sequence[Layer]) -> list[tuple[int, ...]]:
-    """The layers of inference, but the input, that a runtime may do in one kernel, by their indices: most are alone.
+    """The groups of layers that a runtime may run as one kernel, by the indices of the layers; most groups have one layer.
 
-    A convolution or linear layer takes with it the norm, the activation and the sum that follow it, for as long as nothing
-    else reads what lies between. Whether a runtime does so is its own affair: what it runs apart counts as the group's time.
+    A convolution or linear layer takes the norm, the activation and the sum that follow it, as long as nothing else reads the values in
+    between. A runtime may run some of them separately; their time then counts as the group's.
     """
     readers = [0] * len(layers)
     last = [0] * len(layers)
@@ -108,7 +109,7 @@ def groups(layers: Sequence[Layer]) -> list[tuple[int, ...]]:
             readers[i] += 1
             last[i] = layer.index
     taken = [False] * len(layers)
-    found = []
+    result = []
     for layer in layers[1:]:
         if taken[layer.index]:
             continue
@@ -117,29 +118,29 @@ def groups(layers: Sequence[Layer]) -> list[tuple[int, ...]]:
             end = layer.index
             while readers[end] == 1:
                 after = layers[last[end]]
-                # A sum belongs to what is computed last before it.
+                # A sum belongs to the term that is computed last.
                 if after.kind not in TAILS or max(after.inputs) != end or taken[after.index]:
                     break
                 end = after.index
                 taken[end] = True
                 members.append(end)
-        found.append(tuple(members))
-    return found
+        result.append(tuple(members))
+    return result
 
 
 def _borders(layers: Sequence[Layer], kernels: Sequence[tuple[int, ...]]) -> list[tuple[str, ...]]:
     """`Signature.borders` of each kernel."""
-    blocks = [False] * len(layers)  # whether its output is in blocks
-    blocks[0] = True  # an image is read as it is
-    plain: set[int] = set()  # layers that somebody needs in another layout
+    blocks = [False] * len(layers)  # whether a layer's output is in blocks
+    blocks[0] = True  # an image is read in its own layout
+    plain: set[int] = set()  # layers whose output is needed in the other layout
     reads = [False] * len(kernels)
-    for k in sorted(range(len(kernels)), key=lambda k: kernels[k][-1]):  # as they are computed
+    for k in sorted(range(len(kernels)), key=lambda k: kernels[k][-1]):  # in the order of computation
         members = kernels[k]
         head = layers[members[0]]
         ready = True
         for i in head.inputs:
             ready = ready and blocks[i]
-        done = True  # a sum is in blocks if all its terms are; head's output is one
+        done = True  # a sum is in blocks if all its terms are; the output of the head is one of them
         for m in members[1:]:
             for i in layers[m].inputs:
                 done = done and (blocks[i] or i in members)
@@ -168,19 +169,19 @@ def _tail(layer: Layer) -> str:
 
 
 def parts(s: Signature) -> list[Signature]:
-    """The layers of a kernel, each by itself."""
-    found = [s._replace(tail=(), borders=())]
+    """The layers of a kernel, each as a kernel of its own."""
+    layers = [s._replace(tail=(), borders=())]
     for name in s.tail:
         kind = name if name in TAILS else "act"
         reads = (s.shape, s.shape) if kind == "add" else (s.shape,)
-        found.append(Signature(kind, reads, s.shape, (name,) if kind == "act" else ()))
-    return found
+        layers.append(Signature(kind, reads, s.shape, (name,) if kind == "act" else ()))
+    return layers
 
 
 def group(s: Signature) -> str:
-    """Kernels whose times follow one law: convolutions by their form, activations by their function, others by kind.
+    """The name of the group of kernels that one model predicts: convolutions by their form, activations by function, others by kind.
 
-    Convolutions of channels that do not fill vector registers are often another kernel, several times slower.
+    Convolutions whose channels do not fill vector registers have a group of their own: often they run another, much slower kernel.
     """
     if s.kind == "conv":
         return _form(s) + ("" if _aligned(s) else ODD)
@@ -192,7 +193,7 @@ def _form(s: Signature) -> str:
     if groups > 1:
         return "depthwise convolution" if groups == s.reads[0][0] else "grouped convolution"
     if s.shape[1:] == (1, 1):
-        return "convolution of one cell"  # squeeze-and-excitation: all weights, no reuse
+        return "convolution of one cell"  # in squeeze-and-excitation: each weight is used once
     return "pointwise convolution" if kernel == (1, 1) else "convolution"
 
 
@@ -205,16 +206,16 @@ def _fills(conv: Layer, layers: Sequence[Layer]) -> bool:
 
 
 def aligned(cin: int, cout: int, groups: int) -> bool:
-    """Whether a convolution's channels are multiples of 4; images have 3 or fewer, for which there are kernels too."""
+    """Whether a convolution's channels are multiples of 4; for the 3 or fewer channels of images there are kernels too."""
     each = cin // groups if groups != cin else 4
     return cout % 4 == 0 and (each % 4 == 0 or each <= 3)
 
 
 def work(s: Signature) -> tuple[float, ...]:
-    """What a kernel's time is made of, roughly.
+    """The kinds of work that a kernel's time roughly consists of.
 
-    A call, multiply-adds, those with channels rounded up to 16, elements read, elements written, weights; and of the tail
-    the elements through activations that are not mere bounds, and those of sums.
+    One call; multiply-adds; multiply-adds with channels rounded up to 16; elements read; elements written; weights; and for the tail the
+    elements of activations that are more than bounds, and the elements of sums.
     """
     read, written = sum(map(math.prod, s.reads)), math.prod(s.shape)
     curved = written * sum(name not in CHEAP for name in s.tail) if s.tail else 0
@@ -239,10 +240,10 @@ def work(s: Signature) -> tuple[float, ...]:
 
 
 def features(s: Signature) -> tuple[float, ...]:
-    """What makes a kernel faster or slower than its work says.
+    """The features that make a kernel faster or slower than its work suggests.
 
-    Sizes; whether channels and rows fill vector registers; what its tail has (onnxruntime bounds by relu within a convolution, by
-    relu6 in a pass after it, and runs silu as a kernel of its own); and whether it is at a border of layouts.
+    Sizes; whether channels and rows fill vector registers; the activations of its tail (onnxruntime computes relu within a convolution,
+    relu6 in a pass after it, and silu as a kernel of its own); and whether the layout changes at its borders.
     """
     (cin, h, w), (cout, oh, ow) = s.reads[0], s.shape
     area, groups, stride, dilation = 1, 1, 1, 1

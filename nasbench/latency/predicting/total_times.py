@@ -1,8 +1,8 @@
-"""A law for the time of a kernel, learnt from whole networks alone, and from another device where one was profiled. No torch.
+"""Predicts the time of a kernel from the times of whole networks, and from another device's kernels where one was profiled. No torch.
 
-So little can be measured of a runtime that does not say what a layer takes, or of a device on which a few networks were run by
-hand. A network's time is then a sum of what its kernels do, at prices that are fitted to the totals; what each kernel takes
-on the other device is one more thing that it does.
+This is all that can be done for a runtime that does not time layers, or for a device on which a few networks were run by hand. The time
+of a network is then a sum of the work of its kernels, at prices that are fitted to the whole networks; the time of a kernel on the
+other device counts as one more kind of work.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from nasbench.latency.predicting.kernel_times import FLOOR_MS, Array, LayerTimes, Some, apart, sorted_out
+from nasbench.latency.predicting.kernel_times import FLOOR_MS, Array, Batch, LayerTimes, by_group, unfused
 from nasbench.latency.predicting.signature import Signature
 
-FORMS = ("pointwise convolution", "depthwise convolution", "convolution")  # a kind of work each; all others are one
+FORMS = ("pointwise convolution", "depthwise convolution", "convolution")  # each is a kind of work; all other kernels are one more
 STRENGTHS = np.logspace(-4, 0, 9)  # of the pull to the other device's times
+WORK = 6  # columns of work that do not depend on the form
 
 
 class Totals:
-    """Milliseconds of any kernel, from networks' kernels and their total times.
+    """Predicts the milliseconds of any kernel, from networks of which only the total time is known.
 
     Attributes:
         base: kernel times of another device, or None.
@@ -28,70 +29,71 @@ class Totals:
     def __init__(self, networks: Iterable[tuple[Sequence[Signature], float]], base: LayerTimes | None = None) -> None:
         """
         Args:
-            networks: kernels and milliseconds of each.
+            networks: the kernels of each network, and its milliseconds.
+            base: see `base`.
         """
         self.base = base
-        several = list(networks)
-        sums = np.array([self._columns(sorted_out(kernels), len(kernels)).sum(axis=0) for kernels, _ in several])
-        share = sums / np.array([ms for _, ms in several])[:, None]  # of the time, per price
+        totals = list(networks)
+        sums = np.array([self._columns(by_group(kernels), len(kernels)).sum(axis=0) for kernels, _ in totals])
+        share = sums / np.array([ms for _, ms in totals])[:, None]  # work per millisecond
         self._unit = np.maximum(share.max(axis=0), 1e-12)
         share = share / self._unit
-        like = np.zeros(share.shape[1])
-        if base is not None:  # as on the other device, but for one factor
-            own = slice(-len(FORMS) - 1, None)
-            whole = (share[:, own] * self._unit[own]).sum(axis=1)
-            like[own] = self._unit[own] / np.median(whole)
-        self._price = _fit(share, like, _strength(share, like)) / self._unit
+        prior = np.zeros(share.shape[1])
+        if base is not None:  # the times of the other device, times one factor
+            of_base = slice(-len(FORMS) - 1, None)
+            whole = (share[:, of_base] * self._unit[of_base]).sum(axis=1)
+            prior[of_base] = self._unit[of_base] / np.median(whole)
+        self._price = _fit(share, prior, _strength(share, prior)) / self._unit
 
     def knows(self, signature: Signature) -> bool:
-        """Every kernel is made of the same work."""
+        """True: every kernel consists of the same kinds of work."""
         return True
 
-    def reaches(self, name: str, some: Some) -> np.ndarray:
-        """Nothing is known of single kernels' sizes."""
-        return np.ones(len(some.signatures), bool)
+    def reaches(self, name: str, batch: Batch) -> np.ndarray:
+        """True for each kernel: nothing is known about the sizes of single kernels."""
+        return np.ones(len(batch.signatures), bool)
 
     def __call__(self, signatures: Sequence[Signature]) -> Array:
         """Milliseconds of each kernel."""
-        return self.times(sorted_out(signatures), len(signatures))
+        return self.times(by_group(signatures), len(signatures))
 
-    def times(self, by_group: Mapping[str, Some], count: int) -> Array:
-        """Milliseconds of each of `count` kernels, sorted out before."""
-        times: Array = np.maximum(self._columns(by_group, count) @ self._price, FLOOR_MS)
+    def times(self, batches: Mapping[str, Batch], count: int) -> Array:
+        """Milliseconds of each of `count` kernels, given by group."""
+        times: Array = np.maximum(self._columns(batches, count) @ self._price, FLOOR_MS)
         return times
 
-    def _columns(self, by_group: Mapping[str, Some], count: int) -> Array:
-        """What is paid for: calls and elements, multiply-adds by form, and the other device's milliseconds by form."""
+    def _columns(self, batches: Mapping[str, Batch], count: int) -> Array:
+        """The work of each kernel: calls and elements, multiply-adds by form, and the other device's milliseconds by form."""
         forms = len(FORMS) + 1
-        found = np.zeros((count, 6 + forms * (2 if self.base else 1)))
-        for name, some in by_group.items():
+        columns = np.zeros((count, WORK + forms * (2 if self.base else 1)))
+        for name, batch in batches.items():
             form = _form(name)
-            call, macs, _, read, written, weights, curved, summed = some.work.T
-            found[some.places, :6] = np.stack([call, read, written, weights, curved, summed], axis=1)
-            found[some.places, 6 + form] = macs
+            call, macs, _, read, written, weights, curved, summed = batch.work.T
+            columns[batch.places, :WORK] = np.stack([call, read, written, weights, curved, summed], axis=1)
+            columns[batch.places, WORK + form] = macs
             if self.base is not None:
-                found[some.places, 6 + forms + form] = apart(self.base, some.signatures)
-        return found
+                columns[batch.places, WORK + forms + form] = unfused(self.base, batch.signatures)
+        return columns
 
 
 def _form(group: str) -> int:
     return next((i for i, form in enumerate(FORMS) if group.startswith(form) and "cell" not in group), len(FORMS))
 
 
-def _fit(share: Array, like: Array, strength: float) -> Array:
-    """Non-negative prices by least squares of relative errors, pulled to `like`."""
+def _fit(share: Array, prior: Array, strength: float) -> Array:
+    """Non-negative prices by least squares of relative errors, pulled to `prior`."""
     from scipy.optimize import nnls
 
     pull = np.sqrt(strength * len(share)) * np.eye(share.shape[1])
-    found: Array = nnls(np.concatenate([share, pull]), np.concatenate([np.ones(len(share)), pull @ like]))[0]
-    return found
+    prices: Array = nnls(np.concatenate([share, pull]), np.concatenate([np.ones(len(share)), pull @ prior]))[0]
+    return prices
 
 
-def _strength(share: Array, like: Array) -> float:
-    """The pull that predicts each network best from the others."""
+def _strength(share: Array, prior: Array) -> float:
+    """The strength with which each network is predicted best from the others."""
     rows = np.arange(len(share))
     errors = []
     for strength in STRENGTHS:
-        left_out = [share[i] @ _fit(share[rows != i], like, strength) - 1 for i in rows]
+        left_out = [share[i] @ _fit(share[rows != i], prior, strength) - 1 for i in rows]
         errors.append(float(np.median(np.abs(left_out)) + np.mean(np.abs(left_out))))
     return float(STRENGTHS[int(np.argmin(errors))])

@@ -1,4 +1,4 @@
-"""torch.compile with inductor and its usual settings: one graph, compiled for one shape."""
+"""The runtime `compile`: torch.compile with inductor and its default settings; one graph, compiled for one shape."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nasbench.latency.runtimes.torch_network import torch_network
 
 
 def load(g: Genotype, device: Device) -> Loaded:
-    """The network, compiled: that takes from seconds to a minute. What a layer takes cannot be said, since kernels span them.
+    """The compiled network; compiling takes from seconds to a minute. Its kernels span layers, so that no layer can be timed.
 
     Raises:
         DeviceError: there is no C++ compiler, or the network cannot be compiled.
@@ -24,9 +24,9 @@ def load(g: Genotype, device: Device) -> Loaded:
         check_compiler()
     import torch._inductor.config as settings
 
-    settings.compile_threads = 1  # no pool of processes, which would stay beside the seat
-    ready = torch_network(g, device)
-    run = ready.runner(torch.compile(ready.net, dynamic=False, fullgraph=True))
+    settings.compile_threads = 1  # by default inductor starts a pool of processes, which would stay beside the measuring process
+    network = torch_network(g, device)
+    run = network.runner(torch.compile(network.net, dynamic=False, fullgraph=True))
     try:
         run()
     except torch._dynamo.exc.BackendCompilerFailed as error:
@@ -41,7 +41,9 @@ def check_compiler() -> None:
     """
     import torch._inductor.config as settings
 
-    wanted: Any = settings.cpp.cxx
-    names = [name for name in (wanted if isinstance(wanted, tuple | list) else [wanted]) if name]
+    configured: Any = settings.cpp.cxx
+    names = [name for name in (configured if isinstance(configured, tuple | list) else [configured]) if name]
     if not any(shutil.which(name) for name in names):
-        raise DeviceError(f"the runtime compile needs a C++ compiler; {' or '.join(names)} is not here; install it, or set CXX to another")
+        raise DeviceError(
+            f"the runtime compile needs a C++ compiler; {' or '.join(names)} is not installed; install it, or set CXX to another"
+        )

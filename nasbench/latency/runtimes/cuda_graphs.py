@@ -1,4 +1,4 @@
-"""CUDA graphs: eager's kernels, captured once and replayed without Python between them."""
+"""The runtime `cudagraphs`: eager's kernels, captured once and replayed without Python between them."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from nasbench.latency.device import Device
 from nasbench.latency.runtimes.loaded import Loaded
 from nasbench.latency.runtimes.torch_network import TorchNetwork, torch_network
 
-WARM_RUNS = 3  # torch's advice: libraries choose their kernels and take their memory before capturing
+WARM_RUNS = 3  # torch's documentation advises them: libraries choose their kernels and allocate their memory before the capture
 
 
 def load(g: Genotype, device: Device) -> Loaded:
-    """The network, captured. What a layer takes cannot be said: the graph is replayed as one."""
+    """The captured network. The graph is replayed as a whole, so that no layer can be timed."""
     return Loaded(captured(torch_network(g, device)))
 
 
-def captured(ready: TorchNetwork, cuda: Any = torch.cuda) -> Callable[[], None]:
-    """Replays a run of the network and waits for it."""
+def captured(network: TorchNetwork, cuda: Any = torch.cuda) -> Callable[[], None]:
+    """A function that replays one run of the network and waits for its end."""
     graph, side = cuda.CUDAGraph(), cuda.Stream()
     with torch.no_grad():
         side.wait_stream(cuda.current_stream())
         with cuda.stream(side):
             for _ in range(WARM_RUNS):
-                ready.net(ready.image)
+                network.net(network.image)
         cuda.current_stream().wait_stream(side)
         with cuda.graph(graph):
-            kept = ready.net(ready.image)
+            logits = network.net(network.image)
 
-    def run(kept: torch.Tensor = kept) -> None:  # the answer's memory is the graph's as long as it is held
+    def run(logits: torch.Tensor = logits) -> None:  # the graph writes into the memory of `logits`, so it must stay alive
         graph.replay()
         cuda.synchronize()
 

@@ -1,4 +1,4 @@
-"""torch as it is, operator by operator."""
+"""The runtime `eager`: torch's default mode, operator by operator."""
 
 from __future__ import annotations
 
@@ -18,20 +18,28 @@ from nasbench.latency.runtimes.torch_network import torch_network
 
 def load(g: Genotype, device: Device) -> Loaded:
     """The network, run by its generated code."""
-    ready = torch_network(g, device)
-    walk = Walk(ready.net, ready.layers)
+    network = torch_network(g, device)
+    walk = Walk(network.net, network.layers)
     if device.kind == "cuda":
-        return Loaded(ready.runner(), partial(EventRecorder, walk, ready.image))
-    return Loaded(ready.runner(), partial(WalkRecorder, walk, ready.image))
+        return Loaded(network.runner(), partial(EventRecorder, walk, network.image))
+    return Loaded(network.runner(), partial(WalkRecorder, walk, network.image))
 
 
 class Walk:
-    """Runs a built network node by node, as its generated code does, with a clock around each.
+    """Runs a built network node by node, as its generated code does, with a clock around each node.
 
-    Its trace has `count` layers, of `calls` nodes each.
+    Attributes:
+        nodes: the nodes of the graph, without placeholder and output.
+        owners: for each node the index of its layer in the trace.
+        calls: for each layer the number of its nodes.
+        count: number of layers.
     """
 
     def __init__(self, net: fx.GraphModule, count: int) -> None:
+        """
+        Args:
+            count: number of layers in the network's trace.
+        """
         self.nodes = [node for node in net.graph.nodes if node.op not in ("placeholder", "output")]
         self.image = next(node for node in net.graph.nodes if node.op == "placeholder")
         self.owners: list[int] = [node.meta["layer"] for node in self.nodes]
@@ -46,34 +54,34 @@ class Walk:
 
     @torch.no_grad()
     def clocked(self, image: torch.Tensor, clock: Callable[[], Any]) -> list[tuple[Any, Any]]:
-        """What `clock` said before and after each node of one pass over `image`."""
+        """What `clock` returns before and after each node, in one pass over `image`."""
         values: dict[fx.Node, Any] = {self.image: image}
-        said = []
+        readings = []
         for node, call, dead in zip(self.nodes, self.functions, self.dead, strict=False):
             args = fx.node.map_arg(node.args, values.__getitem__)
             start = clock()
             value = call(*args, **node.kwargs)
-            said.append((start, clock()))
+            readings.append((start, clock()))
             values[node] = value
             del value, args
-            for gone in dead:
-                del values[gone]
-        return said
+            for unused in dead:
+                del values[unused]
+        return readings
 
     def by_layer(self, times: Iterable[float]) -> list[float]:
         """The times of the nodes, added up by layer of the trace."""
-        found = [0.0] * self.count
+        by_layer = [0.0] * self.count
         for owner, ms in zip(self.owners, times, strict=True):
-            found[owner] += ms
-        return found
+            by_layer[owner] += ms
+        return by_layer
 
     def times(self, image: torch.Tensor) -> list[float]:
-        """Milliseconds per layer of the trace for one pass over `image`, on the CPU."""
+        """Milliseconds of each layer of the trace in one pass over `image`, on the CPU."""
         return self.by_layer((end - start) * 1e3 for start, end in self.clocked(image, time.perf_counter))
 
 
 class WalkRecorder:
-    """Walks, kept."""
+    """Records passes of a `Walk` on the CPU."""
 
     def __init__(self, walk: Walk, image: torch.Tensor) -> None:
         self._walk, self._image, self.calls = walk, image, walk.calls
@@ -87,20 +95,24 @@ class WalkRecorder:
 
 
 class EventRecorder:
-    """Walks on a GPU, with events among its kernels: the GPU runs behind, and is waited for once a pass."""
+    """Records passes of a `Walk` on a GPU by CUDA events between its kernels. The GPU runs behind Python; each pass waits for it once."""
 
     def __init__(
         self, walk: Walk, image: torch.Tensor, event: Callable[[], Any] | None = None, wait: Callable[[], None] = torch.cuda.synchronize
     ) -> None:
-        """`event` records and returns one, `wait` returns when all have happened."""
+        """
+        Args:
+            event: records a CUDA event and returns it.
+            wait: returns when all recorded events have happened.
+        """
         self._walk, self._image, self._event, self._wait = walk, image, event or _event, wait
         self.calls = walk.calls
         self._passes: list[list[float]] = []
 
     def run(self) -> None:
-        said = self._walk.clocked(self._image, self._event)
+        readings = self._walk.clocked(self._image, self._event)
         self._wait()
-        self._passes.append(self._walk.by_layer(start.elapsed_time(end) for start, end in said))
+        self._passes.append(self._walk.by_layer(start.elapsed_time(end) for start, end in readings))
 
     def finish(self) -> list[list[float]]:
         return self._passes

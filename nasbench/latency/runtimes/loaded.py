@@ -1,4 +1,4 @@
-"""What a runtime makes of a network: something to run, and to run with a clock around each layer."""
+"""What a runtime makes of a network: a function that runs it, and one that runs it with a clock around each layer. No torch."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Protocol
 
 
 class Recorder(Protocol):
-    """Runs of a network with a clock around each call of a kernel.
+    """Runs a network with a clock around each call of a kernel.
 
     Attributes:
-        calls: of each layer, how many it is; the clock adds as much to each.
+        calls: number of calls of each layer of `inference(trace(g))`. The clock adds the same time to each call.
     """
 
     calls: list[int]
 
     def run(self) -> None:
-        """One inference, recorded."""
+        """Run one recorded inference."""
 
     def finish(self) -> list[list[float]]:
-        """Of each recorded run, milliseconds of each layer of `inference(trace(g))`: 0 for the input and what another kernel does."""
+        """For each recorded run, the milliseconds of each layer: 0 for the input, and for a layer that another one's kernel includes."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Loaded:
     """A network in memory.
 
     Attributes:
-        run: one inference of a batch, finished when it returns.
-        record: begins to record; None where the runtime cannot say what a layer takes.
+        run: runs one inference of a batch; it returns when the inference is finished, on a GPU too.
+        record: begins to record, in each call anew; None where the runtime does not say how long a layer takes.
     """
 
     run: Callable[[], None]

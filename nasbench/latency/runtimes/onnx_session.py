@@ -1,4 +1,4 @@
-"""onnxruntime on the CPU, with the graph optimised as it is for anybody."""
+"""The runtime `onnxruntime`: sessions on the CPU, with its default optimisation of the graph."""
 
 from __future__ import annotations
 
@@ -22,15 +22,19 @@ Feed = Mapping[str, Any]
 
 
 def load(g: Genotype, device: Device) -> Loaded:
-    """The network of `g` in a session of its own."""
+    """The network of `g` in a session of its own.
+
+    Raises:
+        DeviceError: onnxruntime is not installed.
+    """
     try:
         import onnxruntime
     except ImportError:
-        raise DeviceError("the runtime onnxruntime needs packages that are not here; pip install 'nasbench[onnx]'") from None
+        raise DeviceError("the runtime onnxruntime needs packages that are not installed; pip install 'nasbench[onnx]'") from None
     model = onnx_model(g, build(g).eval(), device.batch)
     feed = {INPUT: torch.randn(device.batch, *g.input).numpy()}
     with tempfile.TemporaryDirectory(prefix="nasbench-onnx-") as folder:
-        # Optimised once: a session that records is made in each visit, and optimising takes longer than a visit.
+        # Optimised once: each round makes a session that records, and optimising takes longer than a round.
         path = Path(folder) / "optimised.onnx"
         options = _options(onnxruntime, device)
         options.optimized_model_filepath = str(path)
@@ -44,7 +48,7 @@ def _run(session: Any, feed: Feed) -> None:
 
 
 class SessionRecorder:
-    """Runs in a session that writes down what each kernel took."""
+    """Runs a session that writes down how long each kernel took."""
 
     def __init__(self, optimised: bytes, layers: Sequence[Layer], device: Device, feed: Feed) -> None:
         import onnx
@@ -55,7 +59,7 @@ class SessionRecorder:
         self.calls = [self._owners.count(layer) for layer in range(len(layers))]
         self._folder = tempfile.TemporaryDirectory(prefix="nasbench-onnx-")
         options = _options(onnxruntime, device)
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # it is done
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # it is optimised already
         options.enable_profiling, options.profile_file_prefix = True, str(Path(self._folder.name) / "runs")
         self._session = _session(onnxruntime, optimised, options)
         self._warm = 1
@@ -79,22 +83,22 @@ class SessionRecorder:
 
 
 def owners(nodes: Sequence[Any], layers: Sequence[Layer]) -> list[int]:
-    """For each node of an optimised graph the layer whose work it does: of several, a convolution's.
+    """For each node of an optimised graph the index of the layer whose work it does; if it does several, that of the convolution.
 
-    Nodes and values bear our names, with something after them. Those without are conversions of the memory layout: they
-    belong to who reads them, else to who wrote for them.
+    The names of nodes and values begin with our names. A node without one converts the memory layout: it belongs to the layer that reads
+    its output, or else to the layer that wrote its input.
     """
     places = {layer.where: layer.index for layer in layers[1:]}
-    found = [_owner(node, places, layers) for node in nodes]
-    wrote = {out: i for i, node in enumerate(nodes) for out in node.output}
-    read = {name: i for i, node in reversed(list(enumerate(nodes))) for name in node.input}
+    owner_of = [_owner(node, places, layers) for node in nodes]
+    writer = {out: i for i, node in enumerate(nodes) for out in node.output}
+    reader = {name: i for i, node in reversed(list(enumerate(nodes))) for name in node.input}
     for i in reversed(range(len(nodes))):
-        if found[i] is None:
-            found[i] = next((found[read[out]] for out in nodes[i].output if out in read), None)
+        if owner_of[i] is None:
+            owner_of[i] = next((owner_of[reader[out]] for out in nodes[i].output if out in reader), None)
     for i, node in enumerate(nodes):
-        if found[i] is None:
-            found[i] = next((found[wrote[name]] for name in node.input if name in wrote), layers[-1].index)
-    return [layers[-1].index if one is None else one for one in found]
+        if owner_of[i] is None:
+            owner_of[i] = next((owner_of[writer[name]] for name in node.input if name in writer), layers[-1].index)
+    return [layers[-1].index if owner is None else owner for owner in owner_of]
 
 
 def _owner(node: Any, places: Mapping[str, int], layers: Sequence[Layer]) -> int | None:
@@ -103,7 +107,7 @@ def _owner(node: Any, places: Mapping[str, int], layers: Sequence[Layer]) -> int
         if place is None:
             continue
         layer = layers[place]
-        # What follows a convolution is done in one kernel. But a norm that follows none is written as a convolution, named so.
+        # Layers after a convolution run in its kernel. A norm that follows no convolution becomes one, whose name ends in `_bn_nchwc`.
         if node.op_type.endswith("Conv") and not node.name.endswith("_bn_nchwc"):
             back = layer
             while back.kind in ("norm", "act", "add"):
@@ -126,7 +130,7 @@ def _named(name: str, places: Mapping[str, int]) -> int | None:
 def _options(onnxruntime: Any, device: Device) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = device.threads, 1
-    # Threads wait for work by spinning, also after a run: those of the network would take the anchor's cores.
+    # By default threads spin while they wait for work, also after a run, and would take the cores from the reference network.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     options.log_severity_level = 4
     options.add_session_config_entry("session.set_denormal_as_zero", "1")

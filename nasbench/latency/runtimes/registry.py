@@ -1,11 +1,15 @@
-"""Which runtimes there are, and on what they run. No torch."""
+"""Runtimes by name, and on which devices they run. A plugin adds its own with `@runtime`. No torch."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from importlib import import_module
+from typing import Any, Literal, get_args, overload
 
 from nasbench.errors import DeviceError, nearest
+from nasbench.latency.runtimes.loaded import Loaded
+from nasbench.registry import Registry
 
 Kind = Literal["cpu", "cuda"]
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -13,63 +17,145 @@ MemoryFormat = Literal["contiguous", "channels_last"]
 
 KINDS, PRECISIONS, MEMORY_FORMATS = get_args(Kind), get_args(Precision), get_args(MemoryFormat)
 
+Load = Callable[..., Loaded]  # called with a genotype and a device
+
 
 @dataclass(frozen=True)
 class Runtime:
     """What runs a network.
 
     Attributes:
-        name: in commands and device files.
-        module: of this folder, with `load(g, device) -> Loaded`.
-        kinds, precisions, memory_formats: of the devices it runs on.
-        packages: beside torch, whose versions change latencies.
-        layers: whether it can say how long a layer takes.
-        fuses: whether it does several layers in one kernel.
-        load_s: seconds that loading a network may take on a busy machine.
+        name: its name in commands and in device files.
+        load: function that loads a network. `load(g, device)` returns it as a `Loaded`, with random weights and images.
+        kinds, precisions, memory_formats: of the devices on which it runs; all by default.
+        packages: Python packages beside torch whose versions change latencies. They become part of the device.
+        install: what pip has to install for them; the packages themselves by default.
+        layers: whether it says how long each layer takes, see `Loaded.record`. By default whole networks are timed, and a profile is
+            adapted from that of torch's eager mode.
+        fuses: whether it runs several layers as one kernel, such as a convolution and the activation after it.
+        load_s: seconds that loading one network may take on a busy machine.
     """
 
     name: str
-    module: str
+    load: Load
     kinds: tuple[str, ...] = KINDS
     precisions: tuple[str, ...] = PRECISIONS
     memory_formats: tuple[str, ...] = MEMORY_FORMATS
     packages: tuple[str, ...] = ()
-    layers: bool = True
-    fuses: bool = True
+    install: str = ""
+    layers: bool = False
+    fuses: bool = False
     load_s: float = 10.0
 
+    def __post_init__(self) -> None:
+        for what, values, known in (
+            ("kinds", self.kinds, KINDS),
+            ("precisions", self.precisions, PRECISIONS),
+            ("memory_formats", self.memory_formats, MEMORY_FORMATS),
+        ):
+            unknown = [value for value in values if value not in known]
+            if isinstance(values, str) or unknown or not values:
+                raise DeviceError(f"the {what} of a runtime are a tuple of some of {', '.join(known)}; {self.name} has {values!r}")
+        if not self.load_s > 0:
+            raise DeviceError(f"load_s of a runtime is a number of seconds above zero; {self.name} has {self.load_s!r}")
 
-RUNTIMES = {
-    runtime.name: runtime
-    for runtime in (
-        Runtime("eager", "eager", fuses=False),
-        Runtime("compile", "compiled", layers=False, load_s=180.0),
-        Runtime("onnxruntime", "onnx_session", ("cpu",), ("fp32",), ("contiguous",), ("onnxruntime",)),
-        Runtime("cudagraphs", "cuda_graphs", ("cuda",), layers=False, fuses=False),
-    )
-}
+    def runs_on(self, kind: str, precision: str, memory_format: str) -> bool:
+        """Whether it runs on such a device."""
+        return kind in self.kinds and precision in self.precisions and memory_format in self.memory_formats
 
 
-def check_runtime(runtime: str, kind: str, precision: str, memory_format: str) -> Runtime:
+RUNTIMES: Registry[Runtime] = Registry("runtime", DeviceError)
+
+
+@overload
+def runtime(load: Load, /) -> Load: ...
+@overload
+def runtime(
+    *,
+    name: str | None = None,
+    kinds: Sequence[str] = KINDS,
+    precisions: Sequence[str] = PRECISIONS,
+    memory_formats: Sequence[str] = MEMORY_FORMATS,
+    packages: Sequence[str] = (),
+    install: str = "",
+    layers: bool = False,
+    fuses: bool = False,
+    load_s: float = 10.0,
+) -> Callable[[Load], Load]: ...
+def runtime(load: Load | None = None, /, *, name: str | None = None, **fields: Any) -> Load | Callable[[Load], Load]:
+    """Decorator that registers a function as a runtime: `load(g, device)` returns a `Loaded`.
+
+    Args:
+        name: in commands and device files; the function's name by default.
+        fields: the other attributes of `Runtime`.
+
+    Raises:
+        DeviceError: an impossible value, or a name that another file has registered.
+
+    Example:
+        >>> @runtime(kinds=("cpu",), precisions=("fp32",))
+        ... def torchscript(g, device):
+        ...     network = torch_network(g, device)
+        ...     return Loaded(network.runner(torch.jit.script(network.net)))
+    """
+
+    def register(load: Load) -> Load:
+        plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+        row = Runtime(name or load.__name__, load, **plain)
+        RUNTIMES.register(row.name, row, load)
+        return load
+
+    return register if load is None else register(load)
+
+
+def _from_module(module: str) -> Load:
+    """The function `load` of a module of this folder, imported at the first call: some modules need packages of their own."""
+
+    def load(g: Any, device: Any) -> Loaded:
+        loaded: Loaded = import_module(f"nasbench.latency.runtimes.{module}").load(g, device)
+        return loaded
+
+    return load
+
+
+runtime(name="eager", layers=True)(_from_module("eager"))
+runtime(name="compile", fuses=True, load_s=180.0)(_from_module("compiled"))
+runtime(
+    name="onnxruntime",
+    kinds=("cpu",),
+    precisions=("fp32",),
+    memory_formats=("contiguous",),
+    packages=("onnxruntime",),
+    install="'nasbench[onnx]'",
+    layers=True,
+    fuses=True,
+)(_from_module("onnx_session"))
+runtime(name="cudagraphs", kinds=("cuda",))(_from_module("cuda_graphs"))
+
+
+def check_runtime(name: str, kind: str, precision: str, memory_format: str) -> Runtime:
     """The runtime of that name, for such a device.
 
     Raises:
-        DeviceError: an unknown word, or a combination that this runtime does not run.
+        DeviceError: an unknown value, or a combination that this runtime does not run.
     """
-    for what, value, allowed in (
+    for what, value, known in (
         ("kind", kind, KINDS),
         ("precision", precision, PRECISIONS),
         ("memory_format", memory_format, MEMORY_FORMATS),
     ):
-        if value not in allowed:
-            raise DeviceError(f"a device's {what} is one of {', '.join(allowed)}; got {value!r}{nearest(value, allowed)}")
-    found = RUNTIMES.get(runtime) if isinstance(runtime, str) else None
-    if found is None:
-        raise DeviceError(f"a runtime is one of {', '.join(RUNTIMES)}; got {runtime!r}{nearest(runtime, RUNTIMES)}")
-    if kind not in found.kinds or precision not in found.precisions or memory_format not in found.memory_formats:
-        others = [r.name for r in RUNTIMES.values() if kind in r.kinds and precision in r.precisions and memory_format in r.memory_formats]
+        if value not in known:
+            raise DeviceError(f"a device's {what} is one of {', '.join(known)}; got {value!r}{nearest(value, known)}")
+    chosen = RUNTIMES.get(name) if isinstance(name, str) else None
+    if chosen is None:
         raise DeviceError(
-            f"the runtime {found.name} runs on {' or '.join(found.kinds)} in {' or '.join(found.precisions)}, "
-            f"{' or '.join(found.memory_formats)}; got {kind}, {precision}, {memory_format}; use the runtime {' or '.join(others)}"
+            f"a runtime is one of {', '.join(RUNTIMES)}; got {name!r}{nearest(name, RUNTIMES)}; for a runtime of your own, "
+            "name its file: --plugin FILE.py"
         )
-    return found
+    if not chosen.runs_on(kind, precision, memory_format):
+        others = [r.name for r in RUNTIMES.values() if r.runs_on(kind, precision, memory_format)]
+        raise DeviceError(
+            f"the runtime {chosen.name} runs on {' or '.join(chosen.kinds)} in {' or '.join(chosen.precisions)}, "
+            f"{' or '.join(chosen.memory_formats)}; got {kind}, {precision}, {memory_format}; use the runtime {' or '.join(others)}"
+        )
+    return chosen

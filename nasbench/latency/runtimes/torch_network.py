@@ -1,4 +1,4 @@
-"""A network and an image as torch holds them on a device: what the runtimes of torch begin with."""
+"""A network and an image on a device of torch: what torch's runtimes begin with."""
 
 from __future__ import annotations
 
@@ -19,14 +19,24 @@ FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channel
 
 @dataclass(frozen=True)
 class TorchNetwork:
-    """A network with random weights, an image for it, and how many layers its trace has."""
+    """A network with random weights.
+
+    Attributes:
+        net: the network on the device, in evaluation mode.
+        image: a batch of random images for it.
+        layers: number of layers in its trace.
+    """
 
     net: fx.GraphModule
     image: torch.Tensor
     layers: int
 
     def runner(self, net: Callable[[torch.Tensor], torch.Tensor] | None = None) -> Callable[[], None]:
-        """One inference, finished when it returns; by `net` in place of the network, if it is given."""
+        """A function that runs one inference and returns when it is finished.
+
+        Args:
+            net: run this in place of the network, such as a compiled form of it.
+        """
         net, image = self.net if net is None else net, self.image
         wait = torch.cuda.synchronize if image.is_cuda else None
 
@@ -43,12 +53,12 @@ def torch_network(g: Genotype, device: Device) -> TorchNetwork:
     """The network of `g` in the device's precision and memory format.
 
     Raises:
-        DeviceError: a GPU is wanted and torch sees none.
+        DeviceError: the device is a GPU and torch sees none.
     """
     if device.kind == "cuda" and not torch.cuda.is_available():
-        raise DeviceError(f"no CUDA device is visible to torch; {device} is wanted; use a cpu, or repair the driver")
+        raise DeviceError(f"no CUDA device is visible to torch; {device} needs one; use --device cpu, or repair the driver")
     torch.set_num_threads(device.threads)
-    # Random weights let activations fade to numbers so small that the CPU takes many times as long for them.
+    # With random weights activations become denormal numbers, for which the CPU takes many times as long.
     torch.set_flush_denormal(True)
     dtype, layout = DTYPES[device.precision], FORMATS[device.memory_format]
     layers = inference(trace(g))

@@ -13,9 +13,10 @@ import pytest
 from nasbench.errors import DeviceError
 from nasbench.genotype import Block, Genotype
 from nasbench.latency import load_or_profile, local_device, make_card, measure, profile_path
+from nasbench.latency.contract import verdict
 from nasbench.latency.measurement import MAX_WAITED
 from nasbench.latency.measuring.cpu_contention import now
-from nasbench.latency.verify import judged, verify_card
+from nasbench.latency.verify import verify_card
 from nasbench.search.measuring import repeating
 
 pytestmark = [
@@ -72,5 +73,5 @@ def test_a_profile_is_not_stored() -> None:
 
 def test_a_card_is_neither_kept_nor_missed() -> None:
     found = verify_card(make_card(network(32), 1e6, DEVICE))
-    assert (found.answer, found.card.measured) == ("unsure", None)
-    assert judged(found.judged, 0.001) == "unsure"
+    assert (found.verdict, found.card.measured) == ("unsure", None)
+    assert verdict(found.at_card_speed, 0.001) == "unsure"

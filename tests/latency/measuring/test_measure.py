@@ -36,7 +36,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measurement]
 
 
 def test_one_network_under_two_names_is_as_fast(measured: dict[str, Measurement]) -> None:
-    """But for the tenth by which processes differ: intervals hold the visits of three of them, not of all that could be."""
+    """But for the tenth by which processes differ: intervals hold the rounds of three of them, not of all that could be."""
     one, twin = measured["one"], measured["twin"]
     assert one.low_ms <= 1.1 * twin.high_ms
     assert twin.low_ms <= 1.1 * one.high_ms
@@ -47,11 +47,11 @@ def test_a_network_with_a_hundred_times_the_work_is_slower(measured: dict[str, M
     assert measured["large"].low_ms > 2 * measured["one"].high_ms
 
 
-def test_every_measurement_has_an_interval_and_its_visits(measured: dict[str, Measurement]) -> None:
+def test_every_measurement_has_an_interval_and_its_rounds(measured: dict[str, Measurement]) -> None:
     for m in measured.values():
         assert 0 < m.low_ms <= m.median_ms <= m.high_ms
         assert m.n >= 6 or "at least 6 are needed" in m.why  # a busy machine leaves fewer, and that is said
-        assert m.anchor_ms == measured["one"].anchor_ms
+        assert m.reference_ms == measured["one"].reference_ms
 
 
 @pytest.mark.parametrize(

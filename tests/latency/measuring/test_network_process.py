@@ -1,4 +1,4 @@
-"""Seats are forked, so each test runs in a fresh process: threads of this one would not survive."""
+"""Measuring processes are forked, so each test runs in a fresh process: threads of this one would not survive."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import os, sys, time
 from nasbench.errors import DeviceError
 from nasbench.genotype import trace
 from nasbench.latency.measuring import network_process
-from nasbench.latency.measuring.reference_network import ANCHOR
+from nasbench.latency.measuring.reference_network import REFERENCE
 from nasbench.latency.device import local_device
 device = local_device(1)
 """
@@ -24,13 +24,13 @@ def run(code: str) -> str:
     return done.stdout
 
 
-def test_two_seats_answer_in_turn() -> None:
+def test_two_processes_answer_in_turn() -> None:
     code = """
 network_process.prepare(device)
-a, b = network_process.NetworkProcess("a", ANCHOR, device), network_process.NetworkProcess("b", ANCHOR, device)
+a, b = network_process.NetworkProcess("a", REFERENCE, device), network_process.NetworkProcess("b", REFERENCE, device)
 for _ in range(2):
-    print(a.visit().visit.ms > 0, a.visit(2).layers, len(b.visit(layers=True).layers) == len(trace(ANCHOR)))
-a.leave(); b.leave()
+    print(a.time_round().round.ms > 0, a.time_round(2).layers, len(b.time_round(layers=True).layers) == len(trace(REFERENCE)))
+a.close(); b.close()
 """
     assert run(code) == "True None True\n" * 2
 
@@ -39,9 +39,9 @@ def test_a_runtime_that_says_nothing_of_layers_still_runs() -> None:
     code = """
 load = network_process.load
 network_process.load = lambda g, device: network_process.Loaded(load(g, device).run)
-one = network_process.NetworkProcess("one", ANCHOR, device)
-print(one.visit(layers=True).layers)
-one.leave()
+one = network_process.NetworkProcess("one", REFERENCE, device)
+print(one.time_round(layers=True).layers)
+one.close()
 """
     assert run(code) == "None\n"
 
@@ -62,7 +62,7 @@ before = os.sched_getaffinity(0)
 network_process.prepare(gpu)
 assert os.sched_getaffinity(0) == before
 try:
-    network_process.NetworkProcess("own", replace(ANCHOR, stem=(Block("mine"), *ANCHOR.stem)), gpu).leave()
+    network_process.NetworkProcess("own", replace(REFERENCE, stem=(Block("mine"), *REFERENCE.stem)), gpu).close()
 except DeviceError as error:
     print(error)
 """
@@ -70,11 +70,11 @@ except DeviceError as error:
     assert "mine is here" in said or "no CUDA device is visible to torch" in said
 
 
-def test_all_seats_share_their_cores() -> None:
+def test_all_processes_share_their_cores() -> None:
     code = """
 network_process.prepare(device)
-one = network_process.NetworkProcess("one", ANCHOR, device)
-print(os.sched_getaffinity(one._process.pid) == os.sched_getaffinity(0), len(os.sched_getaffinity(0)))
+one = network_process.NetworkProcess("one", REFERENCE, device)
+print(os.sched_getaffinity(one.pid) == os.sched_getaffinity(0), len(os.sched_getaffinity(0)))
 """
     assert run(code) == "True 1\n"
 
@@ -85,19 +85,19 @@ from dataclasses import replace
 load = network_process.load
 def bad(g, device):
     loaded = load(g, device)
-    if g.name == "anchor":
+    if g.name == "reference":
         return loaded
     if g.name == "large":
         raise RuntimeError("too large\\nstack")
     return network_process.Loaded(lambda: os.kill(os.getpid(), 9), loaded.record)
 network_process.load = bad
-good = network_process.NetworkProcess("good", ANCHOR, device)
+good = network_process.NetworkProcess("good", REFERENCE, device)
 for name in ("large", "deadly"):
     try:
-        network_process.NetworkProcess(name, replace(ANCHOR, name=name), device)
+        network_process.NetworkProcess(name, replace(REFERENCE, name=name), device)
     except DeviceError as error:
         print(error)
-print(good.visit().visit.ms > 0)
+print(good.time_round().round.ms > 0)
 """
     large, deadly, alive = run(code).splitlines()
     assert large.startswith("large cannot be run on")
@@ -108,8 +108,8 @@ print(good.visit().visit.ms > 0)
 
 def test_nothing_stays_when_the_process_is_killed() -> None:
     code = """
-one = network_process.NetworkProcess("one", ANCHOR, device)
-print(one._process.pid, flush=True)
+one = network_process.NetworkProcess("one", REFERENCE, device)
+print(one.pid, flush=True)
 os.kill(os.getpid(), 9)
 """
     done = subprocess.run([sys.executable, "-c", START + code], capture_output=True, text=True, check=False, timeout=120)

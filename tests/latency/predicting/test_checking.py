@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from nasbench.errors import DeviceError
-from nasbench.latency.measurement import Visit, judge
+from nasbench.latency.measurement import Round, judge
 from nasbench.latency.predicting import checking
 from nasbench.latency.predicting.checking import Row, check, compare
 from nasbench.latency.predicting.predict import Prediction
 
 
 def row(predicted: float, measured: float, width: float = 0.1) -> Row:
-    visits = [Visit(measured, 5.0, 0.0)] * 8
+    visits = [Round(measured, 5.0, 0.0)] * 8
     return Row("x", Prediction(predicted, predicted * (1 - width), predicted * (1 + width)), judge(visits))
 
 
@@ -35,7 +35,7 @@ def test_a_slower_machine_is_corrected_and_said(paper, some, others, monkeypatch
     def slow(genotypes, *_: object, **__: object):
         draw = np.random.default_rng(0)
         return {
-            name: judge([Visit(2 * device.network(name, g).ms * s, 10.0 * s, 0.0) for s in draw.uniform(0.9, 1.1, 12)]).at_speed(10.0)
+            name: judge([Round(2 * device.network(name, g).ms * s, 10.0 * s, 0.0) for s in draw.uniform(0.9, 1.1, 12)]).at_speed(10.0)
             for name, g in genotypes.items()
         }
 
@@ -52,7 +52,7 @@ def test_what_other_work_disturbed_is_left_out(paper, some, others, monkeypatch:
     def disturbed(count: int) -> None:
         def measure(genotypes, *_: object, **__: object):
             return {
-                name: judge([Visit(device.network(name, g).ms * (3 if i < count else 1), 5.0, 0.5 if i < count else 0.0)] * 8)
+                name: judge([Round(device.network(name, g).ms * (3 if i < count else 1), 5.0, 0.5 if i < count else 0.0)] * 8)
                 for i, (name, g) in enumerate(genotypes.items())
             }
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nasbench.genotype import trace
-from nasbench.latency.predicting.kernel_times import LayerTimes, apart, sorted_out
+from nasbench.latency.predicting.kernel_times import LayerTimes, by_group, unfused
 from nasbench.latency.predicting.signature import ODD, Signature, group, parts, signatures
 from nasbench.zoo import known
 
@@ -46,7 +46,7 @@ def test_sizes_far_from_those_timed_are_not_reached(law) -> None:
     times = LayerTimes((s, law(s)) for s in POINTWISE)
 
     def reached(s: Signature) -> bool:
-        ((name, some),) = sorted_out([s]).items()
+        ((name, some),) = by_group([s]).items()
         return bool(times.reaches(name, some)[0])
 
     assert reached(conv(40, 80))
@@ -83,9 +83,9 @@ def test_a_base_that_runs_layers_one_by_one_lends_the_sum_of_a_kernels_parts(law
     layers = signatures(trace(known("mobilenet_v2")))
     base = LayerTimes((s, law(s)) for s in layers)
     fused = signatures(trace(known("mobilenet_v2")), fused=True)
-    assert apart(base, fused).sum() == pytest.approx(base(layers).sum())
-    assert apart(base, fused[:1]) == pytest.approx([base(parts(fused[0])).sum()])
+    assert unfused(base, fused).sum() == pytest.approx(base(layers).sum())
+    assert unfused(base, fused[:1]) == pytest.approx([base(parts(fused[0])).sum()])
     timed = [s for s in fused if "depthwise" not in group(s)]
     left = [s for s in fused if "depthwise" in group(s)]
-    half = LayerTimes(zip(timed, 0.5 * apart(base, timed), strict=True), base)
-    assert half(left) == pytest.approx(0.5 * apart(base, left), rel=1e-3)
+    half = LayerTimes(zip(timed, 0.5 * unfused(base, timed), strict=True), base)
+    assert half(left) == pytest.approx(0.5 * unfused(base, left), rel=1e-3)

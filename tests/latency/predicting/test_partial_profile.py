@@ -1,4 +1,4 @@
-"""What is kept of a profiling that did not come to its end."""
+"""The stored timings of a profiling that did not come to its end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from nasbench.errors import DeviceError
 from nasbench.latency.device import Device
 from nasbench.latency.predicting import partial_profile
-from nasbench.latency.predicting.partial_profile import Kept
+from nasbench.latency.predicting.partial_profile import PartialProfile
 
 DEVICE = Device("cpu", "Paper", versions={"torch": "2"})
 
@@ -29,22 +29,22 @@ def timed(*names: str) -> dict[str, object]:
 
 
 def two_groups() -> Path:
-    found = Kept(DEVICE)
-    found.add(timed("a", "b"))
-    found.add(timed("c"))
-    return found.path
+    partial = PartialProfile(DEVICE)
+    partial.add(timed("a", "b"))
+    partial.add(timed("c"))
+    return partial.path
 
 
-def test_what_one_process_kept_the_next_finds() -> None:
+def test_what_one_process_stores_the_next_finds() -> None:
     path = two_groups()
-    again = Kept(DEVICE)
-    assert again.found == timed("a", "b", "c")
+    again = PartialProfile(DEVICE)
+    assert again.networks == timed("a", "b", "c")
     assert again.groups == 2
     again.clear()
-    assert (again.found, again.groups) == ({}, 0)
+    assert (again.networks, again.groups) == ({}, 0)
     assert not path.exists()
     again.clear()  # there may be none
-    assert Kept(DEVICE).found == {}
+    assert PartialProfile(DEVICE).networks == {}
 
 
 @pytest.mark.parametrize("cut", [1, 2, 30, 100])
@@ -52,32 +52,31 @@ def test_a_torn_last_line_is_passed_over_and_takes_no_other_with_it(cut: int) ->
     """Its writer was killed while it wrote."""
     path = two_groups()
     path.write_bytes(path.read_bytes()[:-cut])
-    whole = cut == 1  # the end of the line alone is missing
-    again = Kept(DEVICE)
-    assert again.found == (timed("a", "b", "c") if whole else timed("a", "b"))
-    assert again.groups == (2 if whole else 1)
+    again = PartialProfile(DEVICE)
+    assert again.networks == timed("a", "b")
+    assert again.groups == 1
     again.add(timed("d"))
-    third = Kept(DEVICE)
-    assert third.found == again.found
-    assert "d" in third.found
+    third = PartialProfile(DEVICE)
+    assert third.networks == again.networks
+    assert "d" in third.networks
     assert third.groups == again.groups
 
 
 def test_a_file_that_is_torn_in_its_first_line_starts_anew() -> None:
     path = two_groups()
     path.write_bytes(path.read_bytes()[:50])
-    again = Kept(DEVICE)
-    assert (again.found, again.groups) == ({}, 0)
+    again = PartialProfile(DEVICE)
+    assert (again.networks, again.groups) == ({}, 0)
     again.add(timed("d"))
-    assert Kept(DEVICE).found == timed("d")
+    assert PartialProfile(DEVICE).networks == timed("d")
 
 
 @pytest.mark.parametrize("change", [{"device": "another"}, {"anchor": "0" * 12}])
-def test_lines_of_another_device_or_anchor_are_passed_over(change: dict[str, str]) -> None:
+def test_lines_of_another_device_or_reference_network_are_passed_over(change: dict[str, str]) -> None:
     path = two_groups()
     first, second = map(json.loads, filter(None, path.read_text().splitlines()))
     path.write_text(f"{json.dumps(first | change)}\n{json.dumps(second)}\n")
-    assert Kept(DEVICE).found == timed("c")
+    assert PartialProfile(DEVICE).networks == timed("c")
 
 
 @pytest.mark.parametrize(
@@ -98,19 +97,19 @@ def test_lines_of_another_device_or_anchor_are_passed_over(change: dict[str, str
 )
 def test_what_is_no_such_line_is_passed_over(line: bytes | dict[str, object]) -> None:
     path = two_groups()
-    head = json.loads(path.read_text().split("\n")[1])
+    head = json.loads(path.read_text().split("\n")[0])
     path.write_bytes(line if isinstance(line, bytes) else json.dumps(head | line).encode())
-    assert (Kept(DEVICE).found, Kept(DEVICE).groups) == ({}, 0)
+    assert (PartialProfile(DEVICE).networks, PartialProfile(DEVICE).groups) == ({}, 0)
 
 
 def test_timings_of_another_day_are_passed_over_for_good() -> None:
     path = two_groups()
     before = time.time() - 2 * 24 * 3600
     os.utime(path, (before, before))
-    found = Kept(DEVICE)
-    assert found.found == {}
-    found.add(timed("d"))  # the file is of today now; what it held is not
-    assert Kept(DEVICE).found == timed("d")
+    partial = PartialProfile(DEVICE)
+    assert partial.networks == {}
+    partial.add(timed("d"))  # the file is of today now; what it held is not
+    assert PartialProfile(DEVICE).networks == timed("d")
 
 
 def test_timings_of_this_day_are_used() -> None:
@@ -118,30 +117,30 @@ def test_timings_of_this_day_are_used() -> None:
     path = two_groups()
     before = time.time() - partial_profile.FRESH_S + 3600
     os.utime(path, (before, before))
-    assert Kept(DEVICE).found == timed("a", "b", "c")
+    assert PartialProfile(DEVICE).networks == timed("a", "b", "c")
 
 
 def test_devices_keep_apart() -> None:
     two_groups()
-    other = Kept(replace(DEVICE, threads=2))
-    assert other.found == {}
+    other = PartialProfile(replace(DEVICE, threads=2))
+    assert other.networks == {}
     other.add(timed("x"))
     other.clear()
-    assert Kept(DEVICE).found == timed("a", "b", "c")
+    assert PartialProfile(DEVICE).networks == timed("a", "b", "c")
 
 
 def test_a_folder_that_cannot_be_written_is_said(cache: Path) -> None:
     (cache / "devices").write_text("a file where the folder would be")
-    found = Kept(DEVICE)
+    partial = PartialProfile(DEVICE)
     with pytest.raises(DeviceError, match=r"cannot write .*\.part: .*; set NASBENCH_CACHE to a folder you may write to"):
-        found.add(timed("a"))
-    assert (found.found, found.groups) == ({}, 0)
+        partial.add(timed("a"))
+    assert (partial.networks, partial.groups) == ({}, 0)
 
 
 def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(partial_profile.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(DeviceError, match=r"No space left on device.*with some space left"):
-        Kept(DEVICE).add(timed("a"))
+        PartialProfile(DEVICE).add(timed("a"))

@@ -25,7 +25,7 @@ def path(profile: Profile, tmp_path: Path) -> Path:
 def test_a_profile_survives_its_file(profile: Profile, path: Path, others) -> None:
     again = load_profile(path)
     assert again.device == profile.device
-    assert again.anchor_ms == profile.anchor_ms
+    assert again.reference_ms == profile.reference_ms
     assert [(n.name, n.digest, n.n) for n in again.networks] == [(n.name, n.digest, n.n) for n in profile.networks]
     assert milliseconds(again, others) == pytest.approx(milliseconds(profile, others), rel=1e-3)
 
@@ -50,7 +50,7 @@ def test_kernels_with_tails_and_without_times_and_the_base_survive(paper, some, 
     assert {ms for _, ms in again.networks[0].kernels} == {None} or not silent
     assert again.base is not None
     assert again.base.base is None
-    assert (again.base.device, again.base.anchor_ms) == (base.device, base.anchor_ms)
+    assert (again.base.device, again.base.reference_ms) == (base.device, base.reference_ms)
     assert [n.digest for n in again.base.networks] == [n.digest for n in base.networks]
     assert milliseconds(again, others) == pytest.approx(milliseconds(profile, others), rel=1e-3)
     assert milliseconds(replace(again, base=None), others) != pytest.approx(milliseconds(again, others), rel=1e-6) or not silent
@@ -103,8 +103,8 @@ def damaged(path: Path, change: str) -> None:
         ("truncated", "is damaged"),
         ("empty", "is damaged"),
         ("binary", "is damaged"),
-        ("foreign", "is no nasbench device profile"),
-        ("list", "is no nasbench device profile"),
+        ("foreign", "is not a nasbench device profile"),
+        ("list", "is not a nasbench device profile"),
         ("older", r"reads version 4 of device profiles; .*paper\.json is version 1;"),
         ("newer", r"reads version 4 of device profiles; .*paper\.json is version 5;"),
         ("of no version", "is version None"),
@@ -120,7 +120,7 @@ def test_a_file_that_is_not_as_it_was_written_is_refused(path: Path, change: str
 
 @pytest.mark.parametrize("part", ["device", "anchor", "networks", "signatures", "base"])
 def test_a_file_that_lacks_a_part_is_refused(path: Path, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nasbench.latency.predicting.profile._checksum", lambda body: "same")
+    monkeypatch.setattr("nasbench.latency.predicting.profile.checksum", lambda body: "same")
     data = json.loads(path.read_text()) | {"sha256": "same"}
     for value in ({}, 3, [3]):
         path.write_text(json.dumps(data | {part: value}))
@@ -133,9 +133,9 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
         load_profile(tmp_path / "none.json")
 
 
-def test_another_anchor_is_refused(profile: Profile, tmp_path: Path) -> None:
-    save_profile(replace(profile, anchor="0" * 12), tmp_path / "p.json")
-    with pytest.raises(DeviceError, match="another anchor network"):
+def test_another_reference_network_is_refused(profile: Profile, tmp_path: Path) -> None:
+    save_profile(replace(profile, reference="0" * 12), tmp_path / "p.json")
+    with pytest.raises(DeviceError, match="another reference network"):
         load_profile(tmp_path / "p.json")
 
 
@@ -143,10 +143,10 @@ def test_profiles_join_at_the_speed_of_the_first(paper, some) -> None:
     names = list(some)
     first = paper().profile({name: some[name] for name in names[:6]})
     slow = paper(lambda s: 2 * paper().law(s)).profile({name: some[name] for name in names[4:10]})
-    both = first.joined(replace(slow, anchor_ms=2 * first.anchor_ms))
+    both = first.joined(replace(slow, reference_ms=2 * first.reference_ms))
     truth = {n.name: n.ms for n in paper().profile({name: some[name] for name in names[:10]}).networks}
     assert {n.name: n.ms for n in both.networks} == pytest.approx(truth)
-    assert both.anchor_ms == first.anchor_ms
+    assert both.reference_ms == first.reference_ms
 
 
 def test_stored_profiles_are_listed_with_what_is_wrong(profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype, inference, trace
 from nasbench.latency.device import local_device
 from nasbench.latency.predicting import profiling
-from nasbench.latency.predicting.partial_profile import Kept
+from nasbench.latency.predicting.partial_profile import PartialProfile
 from nasbench.latency.predicting.predict import Predictor
 from nasbench.latency.predicting.profile import load_profile, profile_path
 from nasbench.latency.predicting.profiling import load_or_profile, profile_device, uncovered
@@ -50,9 +50,9 @@ class Worker:
                 layers = np.array([0.0, *map(self.law, signatures(trace(Genotype.from_yaml(job["networks"][name]))))])
                 calls = np.arange(len(layers)).clip(max=1)
                 number = self.first[-1] + group
-                seat = 10 * number + pair.index(name)
+                process = 10 * number + pair.index(name)
                 part[name] = {
-                    "visits": [[float(layers.sum()) * s, 5.0 * s, self.waited, seat, number] for s in speeds],
+                    "visits": [[float(layers.sum()) * s, 5.0 * s, self.waited, process, number] for s in speeds],
                     "passes": [None if self.silent else ((layers + CLOCK_MS * calls) * s).tolist() for s in speeds],
                     "calls": None if self.silent else calls.tolist(),
                 }
@@ -74,7 +74,7 @@ def worker(paper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worker:
 
 def test_layers_add_up_to_the_network_and_the_clock_and_drift_are_out(worker: Worker, paper, some) -> None:
     profile = profile_device(local_device(1), some)
-    factor = profile.anchor_ms / 5.0
+    factor = profile.reference_ms / 5.0
     for n in profile.networks:
         truth = paper().network(n.name, some[n.name])
         assert n.ms == pytest.approx(truth.ms * factor)
@@ -175,7 +175,7 @@ def test_what_was_timed_before_a_death_is_not_timed_again(worker: Worker, some) 
     assert said == [f"{n} of 16 networks were timed before this was stopped; going on" for n in (6, 12)]
     assert [n.name for n in profile.networks] == names
     assert steps[0][0] > 12 * 6 > 0
-    assert not Kept(device).path.exists()
+    assert not PartialProfile(device).path.exists()
     profile_device(device, some)  # the control: nothing is left of it, all are timed
     assert worker.jobs[-1] == sorted(names)
 
@@ -256,7 +256,7 @@ def test_disturbed_passes_are_left_out(paper, some) -> None:
     assert [ms / n.ms for _, ms in n.kernels] == pytest.approx([ms / truth.ms for _, ms in truth.kernels])
 
 
-def test_networks_with_too_few_undisturbed_visits_are_left_out(paper, some) -> None:
+def test_networks_with_too_few_undisturbed_rounds_are_left_out(paper, some) -> None:
     found = Worker(paper().law)({"networks": {n: g.to_yaml() for n, g in some.items()}, "rounds": 8})
     for name in list(some)[:3]:
         found[name]["visits"][:6] = [[900.0, 5.0, 0.9, *found[name]["visits"][0][3:]]] * 6

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Tells two groups of networks, and once the first is kept kills whoever asked for them, and itself.
+# Tells two groups of networks, and once the first is stored kills whoever asked for them, and itself.
 DEADLY = """
 import json, os, pathlib, signal, sys, time
 job = json.load(sys.stdin)
@@ -36,13 +36,13 @@ import functools, sys
 from nasbench.latency.measuring import measuring_process
 from nasbench.latency.predicting import profiling
 from nasbench.latency.device import local_device
-from nasbench.latency.predicting.partial_profile import Kept
+from nasbench.latency.predicting.partial_profile import PartialProfile
 from nasbench.spaces import load_space
 profiling.run_job = functools.partial(measuring_process.run_job, command=[sys.executable, "-c", sys.argv[1]])
 space = load_space("mbconv")
 networks = {f"n{i}": space.sample(i) for i in range(9)}
 profile = profiling.profile_device(local_device(1), networks, say=print)
-print(len(profile.networks), Kept(local_device(1)).path.exists())
+print(len(profile.networks), PartialProfile(local_device(1)).path.exists())
 """
 
 
@@ -58,7 +58,7 @@ def test_a_profiling_that_is_killed_goes_on_and_times_what_is_left(tmp_path: Pat
     assert len(list((tmp_path / "devices").glob("*.part"))) == 1
     again = profile()
     assert again.returncode == 0, again.stderr
-    # The second group may have been told and not yet kept when the process died.
+    # The second group may have been sent and not yet stored when the process died.
     first, second = (tmp_path / "timed").read_text().split()
     assert first == ",".join(f"n{i}" for i in range(9))
     left = second.split(",")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nasbench.genotype import Genotype, trace
-from nasbench.latency.predicting.kernel_times import LayerTimes, apart
+from nasbench.latency.predicting.kernel_times import LayerTimes, unfused
 from nasbench.latency.predicting.predict import fit, timings
 from nasbench.latency.predicting.signature import Signature, group, signatures, work
 from nasbench.latency.predicting.total_times import Totals
@@ -77,9 +77,9 @@ def test_another_device_helps_where_few_networks_were_timed(other: LayerTimes, c
 @pytest.mark.parametrize("factor", [0.2, 3.0])
 def test_a_device_that_differs_by_one_factor_is_found_exactly(other: LayerTimes, fused: bool, factor: float) -> None:
     networks = drawn(6, 0, fused)
-    totals = Totals([(kernels, factor * float(apart(other, kernels).sum())) for kernels in networks], other)
+    totals = Totals([(kernels, factor * float(unfused(other, kernels).sum())) for kernels in networks], other)
     for kernels in drawn(5, 1000, fused):
-        assert totals(kernels).sum() == pytest.approx(factor * apart(other, kernels).sum(), rel=1e-4)
+        assert totals(kernels).sum() == pytest.approx(factor * unfused(other, kernels).sum(), rel=1e-4)
 
 
 def test_the_profiles_of_silent_devices_are_fitted_this_way(paper, some: dict[str, Genotype]) -> None:

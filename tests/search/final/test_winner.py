@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from paper_search import ANCHOR_MS, PAPER, Stopwatch, measurement, true_ms
+from paper_search import PAPER, REFERENCE_MS, Stopwatch, measurement, true_ms
 
 from nasbench.genotype import digest
 from nasbench.latency import Prediction
@@ -30,7 +30,7 @@ def standing(i, origin="search", measured=True, **prediction):
 
 @pytest.fixture
 def kept(tmp_path):
-    return Measurements(tmp_path / "measurements.jsonl", ANCHOR_MS)
+    return Measurements(tmp_path / "measurements.jsonl", REFERENCE_MS)
 
 
 def decide(ranked, kept, watch, limit=LIMIT):
@@ -39,7 +39,7 @@ def decide(ranked, kept, watch, limit=LIMIT):
 
 
 def test_the_best_is_measured_again_alone(kept):
-    watch = Stopwatch(speed=1.5)  # a slower machine today, and the anchor says so
+    watch = Stopwatch(speed=1.5)  # a slower machine today, and the reference network says so
     found, _ = decide([standing(0), standing(1)], kept, watch)
     assert found.winner.finalist.origin == "search 0"
     assert found.winner.again.median_ms == pytest.approx(true_ms(NETWORKS[0]))
@@ -60,7 +60,7 @@ def test_an_interval_that_reaches_over_the_limit_misses(kept):
     narrow = replace(standing(0).finalist, measured=measurement(true_ms(NETWORKS[0]), 0.001))
     ranked = [replace(standing(0), finalist=narrow)]
     assert decide(ranked, kept, Stopwatch(width=0.001), limit)[0].winner is not None
-    assert decide(ranked, Measurements(kept._path.with_name("other"), ANCHOR_MS), Stopwatch(width=0.05), limit)[0].winner is None
+    assert decide(ranked, Measurements(kept._path.with_name("other"), REFERENCE_MS), Stopwatch(width=0.05), limit)[0].winner is None
 
 
 def test_room_is_left_for_another_session(kept):
@@ -83,7 +83,7 @@ def test_noise_promises_nothing(kept):
 def test_what_was_measured_in_an_earlier_run_is_not_measured_again(kept):
     decide([standing(0)], kept, Stopwatch())
     watch = Stopwatch()
-    again = decide([standing(0)], Measurements(kept._path, ANCHOR_MS), watch)[0]
+    again = decide([standing(0)], Measurements(kept._path, REFERENCE_MS), watch)[0]
     assert again.winner.again.median_ms == pytest.approx(true_ms(NETWORKS[0]))
     assert watch.sessions == []
     decide([standing(1)], kept, Stopwatch(drift=lambda s: 9.0))
