@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -83,11 +82,3 @@ def read_options(value: Any, where: str) -> Options:
 
 def _is_pair(option: Any) -> bool:
     return isinstance(option, list) and len(option) == 2 and all(type(n) is int for n in option)
-
-
-def other(options: Options, than: Any, rng: random.Random) -> Any:
-    """An option at random, not the given one unless it is the only one."""
-    picked = rng.choice(options)
-    while same(picked, than) and len(options) > 1:
-        picked = rng.choice(options)
-    return picked

@@ -7,11 +7,12 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 from nasbench.errors import GenotypeError, NasbenchError, SpaceError
 from nasbench.genotype import Block, Genotype, Style, digest
 from nasbench.spaces.bounds import Bounds
+from nasbench.spaces.choosers import every, random_chooser
 from nasbench.spaces.fields import OpenField
 from nasbench.spaces.options import Choose, Options, ParameterValues, ask, show
 from nasbench.spaces.parts import AnyOf, Named, Part, Rows, Section, in_sequence
@@ -143,8 +144,6 @@ class Space:
         Raises:
             SpaceError: a thousand draws gave no network.
         """
-        from nasbench.spaces.choosers import random_chooser
-
         choose = random_chooser(seed if isinstance(seed, random.Random) else random.Random(seed))
         return redraw(self, lambda: self.decode(choose))
 
@@ -155,30 +154,7 @@ class Space:
 
     def __iter__(self) -> Iterator[Genotype]:
         """Every genotype, in the order of the options, without those above a bound; only sensible for a small space."""
-        answers: list[tuple[str, Options, int]] = []
-        while True:
-            position = 0
-
-            def choose(label: str, options: Options) -> Any:
-                nonlocal position
-                if position == len(answers):
-                    answers.append((label, options, 0))
-                position += 1
-                return options[answers[position - 1][2]]
-
-            try:
-                found = self.decode(choose)
-            except (SpaceError, GenotypeError):
-                found = None
-            if found is not None:
-                yield found
-            del answers[position:]
-            while answers and answers[-1][2] == len(answers[-1][1]) - 1:
-                answers.pop()
-            if not answers:
-                return
-            label, options, taken = answers.pop()
-            answers.append((label, options, taken + 1))
+        return every(self.decode)
 
     def describe(self) -> list[tuple[str, str, int]]:
         """Rows of (place, what is open there, number of ways), for a table."""
@@ -194,24 +170,21 @@ class Space:
         return rows + ([("bounds", self.bounds.describe(), 1)] if self.bounds else [])
 
 
-Made = TypeVar("Made", Genotype, tuple[Genotype, ParameterValues])
-
-
-def redraw(space: Space, make: Callable[[], Made]) -> Made:
-    """The first of a thousand tries whose network can be traced and is within the bounds.
+def redraw(space: Space, make: Callable[[], Genotype]) -> Genotype:
+    """The first network of a thousand tries that can be traced and is within the bounds.
 
     Raises:
         SpaceError: there was none.
     """
     for _ in range(REDRAWS):
         try:
-            made = make()
-            if not space.bounds:  # else it is traced already
-                Bounds().check(made[0] if isinstance(made, tuple) else made)
+            g = make()
+            if not space.bounds:  # with bounds, `decode` has traced it
+                Bounds().check(g)
         except NasbenchError as error:
             reason = error
             continue
-        return made
+        return g
     raise SpaceError(f"none of {REDRAWS} draws from {space.name} is a network; check strides, paddings and bounds; the last: {reason}")
 
 

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from space_strategies import spaces
+from variants import cross, mutate
 
 from nasbench.genotype import Genotype
 from nasbench.spaces import Options, ParameterValues, Space, load_space
-from nasbench.spaces.choosers import cross, mutate, random_chooser, record, record_options, replay
+from nasbench.spaces.choosers import random_chooser, record, record_options, replay
 
 
 def sampled(space: Space, seed: int) -> tuple[Genotype, ParameterValues]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 
 import pytest
+from variants import cross, mutate
 
 from nasbench.genotype import Genotype, cost, digest
 from nasbench.genotype.blocks import cell, conv, gap, identity, linear
 from nasbench.spaces import load_space
-from nasbench.spaces.choosers import cross, mutate
 from nasbench.zoo import known
 
 RESIDUAL = [

@@ -7,11 +7,11 @@ from functools import lru_cache
 
 import pytest
 from classics import CORE
+from variants import cross, mutate
 
 from nasbench.errors import SpaceError
 from nasbench.genotype import Genotype, cost, digest, trace
 from nasbench.spaces import ParameterValues, load_space
-from nasbench.spaces.choosers import cross, mutate
 from nasbench.zoo import known
 
 SPACE = load_space("mbconv")

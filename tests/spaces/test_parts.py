@@ -6,11 +6,12 @@ import random
 from typing import Any
 
 import pytest
+from variants import cross, mutate, picks_block
 
 from nasbench.errors import GenotypeError, SpaceError
 from nasbench.genotype import Genotype, cost, digest
 from nasbench.spaces import Options, ParameterValues, Space, read_space
-from nasbench.spaces.choosers import cross, mutate, picks_block, random_chooser, record
+from nasbench.spaces.choosers import random_chooser, record
 
 NAMED = """
 resolution: 32

@@ -7,10 +7,10 @@ from collections import Counter
 from functools import lru_cache
 
 import pytest
+from variants import cross, mutate, picks_block
 
 from nasbench.genotype import Genotype, cost, digest
 from nasbench.spaces import ParameterValues, Space, load_space
-from nasbench.spaces.choosers import cross, mutate, picks_block
 from nasbench.spaces.parts import Named
 from nasbench.zoo import known
 
