@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench.engines.base import Finished
-from nasbench.errors import NasbenchError
+from nasbench.errors import NasbenchError, one_line
 
 # An answer that fits into a pipe's buffer (64 KiB on Linux) is sent without the driver's help: neither side can hang on it.
 MAX_ANSWER = 60_000
@@ -57,11 +57,9 @@ def too_long(key: Hashable, limit_s: float | None, seconds: float, exit_code: in
 
 def describe(error: BaseException) -> str:
     """`ZeroDivisionError: division by zero`, on one line."""
-    text = " ".join(str(error).split())
-    name = type(error).__name__
     if isinstance(error, MemoryError):
-        return f"MemoryError: out of memory{f' ({text})' if text else ''}"
-    return f"{name}: {text}" if text else name
+        return f"MemoryError: out of memory{f' ({error})' if str(error) else ''}"
+    return one_line(error)
 
 
 def _packed(result: Any) -> bytes:
