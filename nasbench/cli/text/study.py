@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasbench.cli.shared import console, rows_of, say, table
-from nasbench.cli.spaces import count_words
 from nasbench.genotype import Genotype
 from nasbench.genotype.units import show_count, show_duration, show_memory
+from nasbench.spaces.text import show_combinations
 
 if TYPE_CHECKING:
     from nasbench.analysis.study import Study
@@ -26,7 +26,7 @@ def show_plan(task: Problem, made: Plan) -> None:
     table(
         ("plan", ""),
         (
-            ("space", f"{task.space.name}: {count_words(made.count)} networks"),
+            ("space", f"{task.space.name}: {show_combinations(made.count)} networks"),
             ("device", str(task.device)),
             ("latency", f"{made.fastest_ms:.1f} ms fastest, {made.median_ms:.1f} ms median, {made.slowest_ms:.1f} ms slowest (predicted)"),
             ("limits", f"{request.limits.describe()}: {made.verdict}" if request.limits.any else "none"),
