@@ -1,14 +1,19 @@
-"""Every error a user can cause. Each message gives the rule, then the values, then what to do; the command line prints it as one line."""
+"""All errors that a user can cause.
+
+Each message states the rule, then the values, then what to do. The command line prints it as one line.
+"""
 
 from __future__ import annotations
 
 import difflib
 import traceback
+import warnings
 from collections.abc import Iterable
+from typing import Any
 
 
 class NasbenchError(ValueError):
-    """A mistake in what was asked, not in the program."""
+    """A mistake in the input, not in the program."""
 
 
 class UnitError(NasbenchError):
@@ -16,15 +21,15 @@ class UnitError(NasbenchError):
 
 
 class GenotypeError(NasbenchError):
-    """A network that cannot be: an unknown word or field, or shapes that do not meet."""
+    """An impossible network: an unknown block type or field, or shapes that do not fit together."""
 
 
 class PluginError(GenotypeError):
-    """A file of the user's own blocks that cannot be loaded."""
+    """A plugin that cannot be loaded."""
 
 
 class SpaceError(NasbenchError):
-    """A space that cannot be read, or a genotype outside it."""
+    """A search space that cannot be read, or a genotype outside it."""
 
 
 class LimitError(NasbenchError):
@@ -36,36 +41,49 @@ class WeightsError(NasbenchError):
 
 
 class DataError(NasbenchError):
-    """Images that cannot be found or read."""
+    """Images that are missing or cannot be read."""
 
 
 class DeviceError(NasbenchError):
-    """A device that is not there, or cannot be measured well enough."""
+    """A device that does not exist here, or cannot be measured reliably."""
 
 
 class StudyError(NasbenchError):
-    """A study directory that cannot be used as asked."""
+    """A study directory that does not allow what the user wants to do with it."""
+
+
+def __getattr__(name: str) -> Any:
+    """`BudgetError` was the name of `LimitError` until version 0.1; it works for one more release."""
+    if name != "BudgetError":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn("nasbench.errors.BudgetError is now LimitError; use the new name", DeprecationWarning, stacklevel=2)
+    return LimitError
 
 
 def short(value: object, limit: int = 100) -> str:
-    """`repr(value)`, cut where it would fill the screen."""
+    """`repr(value)`, cut after `limit` characters."""
     text = repr(value)
     return text if len(text) <= limit else f"{text[:limit]}..."
 
 
 def nearest(name: object, known: Iterable[str], limit: int = 3) -> str:
-    """`; did you mean a, b?` for the names closest to `name`, or an empty string."""
-    found = difflib.get_close_matches(str(name)[:100], list(known), n=limit, cutoff=0.5)
-    return f"; did you mean {' or '.join(found)}?" if found else ""
+    """`; did you mean a or b?` for the names closest to `name`, or an empty string."""
+    names = difflib.get_close_matches(str(name)[:100], list(known), n=limit, cutoff=0.5)
+    return f"; did you mean {' or '.join(names)}?" if names else ""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or the name of its class if it has no message."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def one_line(error: BaseException) -> str:
-    """`ZeroDivisionError: division by zero`."""
+    """The class and the message of an error, such as `ZeroDivisionError: division by zero`, at most 300 characters of it."""
     text = " ".join(str(error).split())[:300]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def place_in(path: str, error: BaseException) -> str:
-    """`my_blocks.py:14`: the innermost line of the file at `path` that led to the error; the file alone if none did."""
+    """The innermost line of the file at `path` that led to the error, such as `my_blocks.py:14`; `path` alone if no line of it did."""
     lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == path]
     return f"{path}:{lines[-1]}" if lines else path

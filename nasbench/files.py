@@ -14,10 +14,10 @@ from nasbench.errors import NasbenchError
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
-    """Write through a temporary neighbour, fsync and rename, so that a reader sees the old file or the new one.
+    """Write to a temporary file in the same folder, fsync and rename it, so that a reader sees either the old file or the new one.
 
     Raises:
-        NasbenchError: the folder is missing or read-only, or the disk is full; the old file is as it was.
+        NasbenchError: the folder is missing or read-only, or the disk is full. The old file then stays as it was.
     """
     data = content.encode() if isinstance(content, str) else content
     temporary = None
@@ -89,12 +89,12 @@ class JsonLines:
 
 
 def checksum(data: Mapping[str, Any]) -> str:
-    """SHA-256 of plain data, whatever its order or layout in a file."""
+    """The SHA-256 of plain data as hexadecimal digits. It does not depend on the order of keys or on the layout of a file."""
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 def cache_folder() -> Path:
-    """Where profiles and downloaded data live: `$NASBENCH_CACHE`, else `nasbench` in the user's cache folder."""
+    """The folder for device profiles and downloaded data: `$NASBENCH_CACHE` if set, else `nasbench` in the user's cache folder."""
     chosen = os.environ.get("NASBENCH_CACHE")
     if chosen:
         return Path(chosen)

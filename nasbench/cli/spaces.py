@@ -1,4 +1,4 @@
-"""spaces: where to look."""
+"""The command `spaces`: the search spaces, and one of them in detail."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from nasbench.cli.shared import JSON, console, rows_of, show_json, table
-from nasbench.errors import SpaceError
-from nasbench.spaces import load_space, space_names
+from nasbench.cli.shared import JSON, console, genotype_of, rows_of, show_json, table
+from nasbench.spaces import Space, load_space, space_names
+from nasbench.spaces.text import show_combinations
 from nasbench.zoo import known
 
 
@@ -17,12 +17,12 @@ def register(app: typer.Typer) -> None:
 
 
 def spaces(
-    name: Annotated[str | None, typer.Argument(help="A space, or a .yaml file of one.")] = None,
-    sample: Annotated[int | None, typer.Option(help="Show the network that this seed draws.")] = None,
-    encode: Annotated[str | None, typer.Option(help="Show the answers that lead to this known network or .yaml file.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A search space, or the .yaml file of one.")] = None,
+    sample: Annotated[int | None, typer.Option(help="Show the random network of this seed.")] = None,
+    encode: Annotated[str | None, typer.Option(help="Show the parameter values of this known network or .yaml file.")] = None,
     as_json: bool = JSON,
 ) -> None:
-    """List the search spaces, or describe one.
+    """List the search spaces, or show the parameters of one.
 
     Example: nasbench spaces mbconv
     """
@@ -31,17 +31,15 @@ def spaces(
         if as_json:
             show_json([{"name": s.name, "count": s.count(), "about": s.about} for s in loaded])
         else:
-            table(("name", ">networks", "about"), ((s.name, count_words(s.count()), " ".join(s.about.split())) for s in loaded))
+            table(("name", ">networks", "about"), ((s.name, show_combinations(s.count()), " ".join(s.about.split())) for s in loaded))
         return
     space = load_space(name)
     if encode is not None:
-        from nasbench.cli.shared import genotype_of
-
-        answers = space.encode(genotype_of(encode))
+        values = space.encode(genotype_of(encode))
         if as_json:
-            show_json(answers)
+            show_json(values)
         else:
-            table(("open field", "answer"), ((k, "null" if v is None else v) for k, v in answers.items()))
+            table(("parameter", "value"), ((k, "null" if v is None else v) for k, v in values.items()))
         return
     if sample is not None:
         g = space.sample(sample)
@@ -51,26 +49,14 @@ def spaces(
             typer.echo(rows_of(g))
         return
     if as_json:
-        rows = [{"place": p, "open": o, "ways": w} for p, o, w in space.describe()]
-        show_json({"name": space.name, "count": space.count(), "about": space.about, "rows": rows, "known": _members(name)})
+        lines = [{"place": place, "open": options, "ways": ways} for place, options, ways in space.describe()]
+        show_json({"name": space.name, "count": space.count(), "about": space.about, "rows": lines, "known": _members(space)})
         return
-    console.print(f"{space.name}: {count_words(space.count())} networks\n{' '.join(space.about.split())}\n")
-    table(("place", "open [choices in brackets]", ">ways"), ((p, o, f"{w:,}") for p, o, w in space.describe()))
-    console.print(f"\nknown networks that are points of it: {', '.join(_members(name)) or 'none'}")
+    console.print(f"{space.name}: {show_combinations(space.count())} networks\n{' '.join(space.about.split())}\n")
+    table(("place", "options in brackets", ">combinations"), ((p, o, f"{w:,}") for p, o, w in space.describe()))
+    console.print(f"\nknown networks in it: {', '.join(_members(space)) or 'none'}")
 
 
-def _members(name: str) -> list[str]:
-    space = load_space(name)
-    found = []
-    for n in known():
-        try:
-            space.encode(known(n))
-        except SpaceError:
-            continue
-        found.append(n)
-    return found
-
-
-def count_words(count: int) -> str:
-    """Small counts exactly, large ones as a power of ten."""
-    return f"{count:,}" if count < 10**9 else f"{count:.2e}"
+def _members(space: Space) -> list[str]:
+    """The known networks that belong to the space."""
+    return [name for name in known() if known(name) in space]

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from nasbench.errors import GenotypeError
+from nasbench.errors import GenotypeError, first_line
 from nasbench.evaluate.base import (
     CHECKPOINT,
     EvaluateAll,
@@ -222,9 +222,9 @@ def _evaluated(task: TrainTask, folder: Path) -> dict[str, Any]:
     except (RuntimeError, MemoryError) as error:
         if not _is_out_of_memory(error):
             raise
-        record = _infeasible(f"out of memory while training at batch size {recipe.batch_size}: {_first_line(error)}")
+        record = _infeasible(f"out of memory while training at batch size {recipe.batch_size}: {first_line(error)}")
     except GenotypeError as error:
-        record = _infeasible(f"cannot be built for training: {_first_line(error)}")
+        record = _infeasible(f"cannot be built for training: {first_line(error)}")
     record = {**record, "task": task.identity()}
     if not task.whole and record["status"] == "ok":
         return record
@@ -299,10 +299,6 @@ def _is_out_of_memory(error: Exception) -> bool:
     """torch has a class for CUDA's; the CPU's allocator raises a bare RuntimeError."""
     text = str(error)
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "out of memory" in text or "DefaultCPUAllocator" in text
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _finite(values: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from nasbench.errors import WeightsError
+from nasbench.errors import WeightsError, first_line
 from nasbench.network.auxiliary import auxiliary_head
 from nasbench.network.references import COUNTER, names_in_order
 
@@ -159,7 +159,7 @@ def read_weights(path: Path) -> State:
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, SafetensorError, RuntimeError, ValueError, EOFError, OSError) as error:
-        why = str(error).splitlines()[0].rstrip(".:") if str(error) else type(error).__name__
+        why = first_line(error).rstrip(".:")
         raise WeightsError(
             f"{rule}; {path} cannot be read as one ({why}); save the weights again with torch.save(net.state_dict())"
         ) from None

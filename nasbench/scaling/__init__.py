@@ -1,4 +1,4 @@
-"""Bigger and smaller: rules that make one network from another."""
+"""Scaling: larger and smaller networks made from one network. Loads no torch."""
 
 from nasbench.scaling.law import PUBLISHED, Factors, Law, fast, from_spec, of_shares
 from nasbench.scaling.scale import scale

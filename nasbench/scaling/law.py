@@ -1,8 +1,9 @@
-"""Laws of compound scaling: how much of a network's growth is depth, width and resolution.
+"""Laws of compound scaling: how the growth of a network is divided among depth, width and resolution.
 
-Multiply-adds of a convolutional network grow as depth * width^2 * resolution^2 (Tan & Le 2019, section 3.3). A direction is
-therefore three shares that sum to 1: with size s, depth grows by s^d, width by s^(w/2), resolution by s^(r/2). Tan & Le's alpha,
-beta, gamma are the factors of one step of phi; Dollar et al.'s strategies ("Fast and Accurate Model Scaling", 2021) are the shares.
+The multiply-adds of a convolutional network grow as depth * width^2 * resolution^2 (Tan & Le 2019, section 3.3). A law is
+therefore described by three shares that sum to 1: if multiply-adds grow by s, depth grows by s^d, width by s^(w/2) and resolution
+by s^(r/2). The alpha, beta and gamma of Tan & Le are the factors of one step of phi. The strategies of Dollar et al. ("Fast and
+Accurate Model Scaling", 2021) are the shares.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _WEIGHT = re.compile(r"([dwgr])(\d{1,3}(?:\.\d{1,6})?)")
 
 
 class Factors(NamedTuple):
-    """By what depth, width and resolution are multiplied."""
+    """The factors that multiply depth, width and resolution."""
 
     depth: float
     width: float
@@ -29,10 +30,13 @@ class Factors(NamedTuple):
 
 @dataclass(frozen=True)
 class Law:
-    """Depth grows by alpha^phi, width by beta^phi, resolution by gamma^phi (Tan & Le 2019, eq. 3).
+    """A law in which depth grows by alpha^phi, width by beta^phi and resolution by gamma^phi (Tan & Le 2019, eq. 3).
+
+    >>> Law(1.2, 1.1, 1.15).factors(1)
+    Factors(depth=1.2, width=1.1, resolution=1.15)
 
     Raises:
-        GenotypeError: a coefficient that is not from 0.1 to 10.
+        GenotypeError: a coefficient that is not a number from 0.001 to 1000.
     """
 
     alpha: float
@@ -50,50 +54,50 @@ class Law:
 
     @property
     def growth(self) -> float:
-        """By what one step multiplies the multiply-adds, before any rounding: alpha * beta^2 * gamma^2."""
+        """The factor of the multiply-adds in one step, before any rounding: alpha * beta^2 * gamma^2."""
         return self.alpha * self.beta**2 * self.gamma**2
 
     @property
     def shares(self) -> tuple[float, float, float]:
-        """Of depth, width and resolution in the growth; they sum to 1.
+        """The shares of depth, width and resolution in the growth; they sum to 1.
 
         Raises:
-            GenotypeError: nothing grows.
+            GenotypeError: the multiply-adds do not grow.
         """
         total = math.log(self.growth)
         if abs(total) < 1e-9:
-            raise GenotypeError(f"shares are of a growth; alpha * beta^2 * gamma^2 is 1 here ({self}); give other coefficients")
+            raise GenotypeError(f"shares need a growth; alpha * beta^2 * gamma^2 is 1 here ({self}); give other coefficients")
         return math.log(self.alpha) / total, 2 * math.log(self.beta) / total, 2 * math.log(self.gamma) / total
 
     def factors(self, phi: float) -> Factors:
-        """After `phi` steps; below 0 the network shrinks.
+        """The factors after `phi` steps; with `phi` below 0 the network shrinks.
 
         Raises:
-            GenotypeError: a phi that is no number from -20 to 20.
+            GenotypeError: `phi` is not a number from -20 to 20.
         """
         if isinstance(phi, bool) or not isinstance(phi, int | float) or not -MAX_PHI <= phi <= MAX_PHI:
             raise GenotypeError(f"phi is a number of steps from {-MAX_PHI:g} to {MAX_PHI:g}; got {short(phi)}; 1 about doubles the MACs")
         return Factors(self.alpha**phi, self.beta**phi, self.gamma**phi)
 
     def steps(self, size: float) -> float:
-        """The phi that multiplies the multiply-adds by `size`."""
+        """The `phi` that multiplies the multiply-adds by `size`."""
         return math.log(size) / math.log(self.growth)
 
     def __str__(self) -> str:
         return f"alpha {self.alpha:.4g}, beta {self.beta:.4g}, gamma {self.gamma:.4g}"
 
 
-PUBLISHED = Law(1.2, 1.1, 1.15)  # EfficientNet's, found on B0 (Tan & Le 2019, section 4): a step makes 1.92 times the multiply-adds
+PUBLISHED = Law(1.2, 1.1, 1.15)  # EfficientNet's, found on B0 (Tan & Le 2019, section 4); one step makes 1.92 times the multiply-adds
 
 
 def of_shares(depth: float, width: float, resolution: float, growth: float = 2.0) -> Law:
-    """The law in which a step multiplies multiply-adds by `growth`; the weights need not sum to 1.
+    """The law with these shares in which one step multiplies the multiply-adds by `growth`; the weights need not sum to 1.
 
-    >>> of_shares(1, 8, 1).shares
-    (0.1, 0.8, 0.1)
+    >>> [round(share, 3) for share in of_shares(1, 8, 1).shares]
+    [0.1, 0.8, 0.1]
 
     Raises:
-        GenotypeError: a weight below 0, all of them 0, or a growth that is not above 1.
+        GenotypeError: a weight below 0, weights that are all 0, or a growth that is not above 1 and at most 1000.
     """
     weights = (depth, width, resolution)
     total = sum(weights)
@@ -106,13 +110,13 @@ def of_shares(depth: float, width: float, resolution: float, growth: float = 2.0
 
 
 def fast(alpha: float = 0.8, growth: float = 2.0) -> Law:
-    """Fast compound scaling (Dollar et al. 2021, section 5): width takes the share `alpha`, depth and resolution half of the rest each.
+    """Fast compound scaling (Dollar et al. 2021, section 5): width has the share `alpha`, depth and resolution have half of the rest each.
 
-    Activations are depth * width * resolution^2, so they grow only as size^(1 - alpha/2): at 0.8 as size^0.6. A third is uniform
-    scaling, 1 width alone.
+    Activations are depth * width * resolution^2, so they grow only as size^(1 - alpha/2): with alpha 0.8 as size^0.6. An alpha of
+    1/3 is uniform scaling, and 1 is scaling of the width alone.
 
     Raises:
-        GenotypeError: an alpha outside 0 to 1.
+        GenotypeError: `alpha` is not a number from 0 to 1.
     """
     if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 <= alpha <= 1:
         raise GenotypeError(f"fast scaling's alpha is the share of width, from 0 to 1; got {short(alpha)}; 0.8 is the paper's")
@@ -120,13 +124,13 @@ def fast(alpha: float = 0.8, growth: float = 2.0) -> Law:
 
 
 def from_spec(spec: str, growth: float = 2.0) -> Law:
-    """A strategy as pycls writes it: `d1_w8_r1`, or `dw` for equal weights; what is not named stays as it is.
+    """The law of a strategy as pycls writes it: `d1_w8_r1`, or `dw` for equal weights; an axis that is not named does not grow.
 
-    Its g is the width of groups. Here a network keeps its number of groups when it is widened, so the groups grow as the width does;
-    a g other than w's weight is refused.
+    In pycls, g is the width of groups. Here a widened network keeps its number of groups, so their width grows as the width does.
+    A weight of g that differs from that of w is therefore refused.
 
     Raises:
-        GenotypeError: a text that is no strategy, or such a g.
+        GenotypeError: the text is not a strategy, or has such a g.
     """
     rule = "a strategy names weights of d (depth), w (width) and r (resolution), such as d1_w8_r1, or letters alone, such as dwr"
     weights: dict[str, float] = {}

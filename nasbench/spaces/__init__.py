@@ -1,4 +1,4 @@
-"""Where to look: spaces and choosers. No torch."""
+"""Search spaces, and choosers, which draw, change and combine their networks. Loads no torch."""
 
 from nasbench.spaces.load import load_space, read_space, space_names
 from nasbench.spaces.options import Choose, Options, ParameterValues

@@ -1,23 +1,27 @@
-"""Bounds: what a network of a space may cost at most, so that whatever is drawn can be trained."""
+"""Bounds on the cost of the networks of a space, so that every network that is drawn can be trained."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from nasbench.errors import SpaceError, UnitError, nearest, short
 from nasbench.genotype import Genotype, cost
 from nasbench.genotype.units import parse_count, parse_memory, show_count, show_memory
 
+_SHOW: dict[str, Callable[[float], str]] = {"macs": show_count, "params": show_count, "memory": show_memory, "depth": show_count}
+
 
 @dataclass(frozen=True)
 class Bounds:
-    """None is no bound.
+    """The largest cost of a network; None sets no bound.
 
     Attributes:
-        macs, params: counts; memory: bytes of a training step at batch 1, as `Cost.train_peak_bytes` has it.
-        depth: convolutions and linear layers on the longest way.
+        macs: multiply-adds of convolutions and linear layers for one image.
+        params: trained numbers.
+        memory: bytes of a training step at batch 1, as `Cost.train_peak_bytes`.
+        depth: convolutions and linear layers on the longest path.
     """
 
     macs: int | None = None
@@ -27,45 +31,47 @@ class Bounds:
 
     @classmethod
     def read(cls, written: Any) -> Bounds:
-        """From `{macs: 30G, params: 150M, memory: 4GiB, depth: 300}`.
+        """Bounds from YAML, such as `{macs: 30G, params: 150M, memory: 4GiB, depth: 300}`.
 
         Raises:
-            SpaceError: an unknown name, or a quantity that is none.
+            SpaceError: an unknown name, or a quantity that cannot be read.
         """
-        names = [f.name for f in fields(cls)]
         if not isinstance(written, Mapping):
-            raise SpaceError(f"bounds is a mapping of {', '.join(names)}, such as {{macs: 1G}}; got {short(written)}")
-        found: dict[str, int] = {}
+            raise SpaceError(f"bounds is a mapping of {', '.join(_SHOW)}, such as {{macs: 1G}}; got {short(written)}")
+        bounds: dict[str, int] = {}
         for name, value in written.items():
-            if name not in names:
-                raise SpaceError(f"bounds has no {short(name)}; it reads {', '.join(names)}{nearest(name, names)}")
+            if name not in _SHOW:
+                raise SpaceError(f"bounds has no {short(name)}; it reads {', '.join(_SHOW)}{nearest(name, _SHOW)}")
             try:
-                found[name] = (parse_memory if name == "memory" else parse_count)(str(value))
+                bounds[name] = (parse_memory if name == "memory" else parse_count)(str(value))
             except UnitError as error:
                 raise SpaceError(f"bounds, {name}: {error}") from None
-        return cls(**found)
+        return cls(**bounds)
 
     def check(self, g: Genotype) -> None:
-        """Trace `g` and hold it against the bounds.
+        """Trace `g` and compare its cost with the bounds.
 
         Raises:
-            GenotypeError: shapes that do not meet.
-            SpaceError: more than a bound allows.
+            GenotypeError: shapes that do not fit together.
+            SpaceError: a cost above its bound.
         """
         c = cost(g)
-        for name, value, show in self._figures(c.macs, c.params, c.train_peak_bytes, c.depth):
-            limit = getattr(self, name)
-            if limit is not None and value > limit:
-                raise SpaceError(f"a network of {g.name} has at most {show(limit)} {name}; this one has {show(value)}; make it smaller")
+        values = {"macs": c.macs, "params": c.params, "memory": c.train_peak_bytes, "depth": c.depth}
+        for name, bound in self._set().items():
+            if values[name] > bound:
+                show = _SHOW[name]
+                raise SpaceError(
+                    f"a network of {g.name} has at most {show(bound)} {name}; this one has {show(values[name])}; make it smaller"
+                )
 
-    @staticmethod
-    def _figures(macs: int, params: int, memory: int, depth: int) -> tuple[tuple[str, int, Callable[[float], str]], ...]:
-        return ("macs", macs, show_count), ("params", params, show_count), ("memory", memory, show_memory), ("depth", depth, show_count)
+    def _set(self) -> dict[str, int]:
+        """The bounds that are not None, by name."""
+        return {name: bound for name in _SHOW if (bound := getattr(self, name)) is not None}
 
     def __bool__(self) -> bool:
-        return any(getattr(self, f.name) is not None for f in fields(self))
+        return bool(self._set())
 
     def describe(self) -> str:
-        """`at most 30G macs, 150M params`."""
-        said = [f"{show(getattr(self, name))} {name}" for name, _, show in self._figures(0, 0, 0, 0) if getattr(self, name) is not None]
-        return f"at most {', '.join(said)}" if said else ""
+        """The bounds in words, such as `at most 30G macs, 150M params`; empty without bounds."""
+        words = [f"{_SHOW[name](bound)} {name}" for name, bound in self._set().items()]
+        return f"at most {', '.join(words)}" if words else ""

@@ -1,108 +1,111 @@
-"""Choosers: who answers when a space asks. `space.decode(chooser)`."""
+"""Choosers: functions that give a space the value of each parameter, for `space.decode(choose)`."""
 
 from __future__ import annotations
 
 import random
-import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
-from nasbench.genotype import Genotype
+from nasbench.errors import NasbenchError
 from nasbench.spaces.options import Choose, Options, ParameterValues, same
-from nasbench.spaces.space import Space, redraw
+
+T = TypeVar("T")
 
 
 def random_chooser(rng: random.Random) -> Choose:
     """Every option equally likely."""
-    return lambda label, options: options[rng.randrange(len(options))]
+    return lambda name, options: options[rng.randrange(len(options))]
 
 
-def replay(decisions: Mapping[str, Any], otherwise: Choose) -> Choose:
-    """The stored answer where it is an option, else what `otherwise` says."""
+def replay(values: Mapping[str, Any], otherwise: Choose) -> Choose:
+    """The stored value where it is an option, else what `otherwise` chooses."""
 
-    def choose(label: str, options: Options) -> Any:
-        if label in decisions and any(same(decisions[label], option) for option in options):
-            return decisions[label]
-        return otherwise(label, options)
+    def choose(name: str, options: Options) -> Any:
+        if name in values and any(same(values[name], option) for option in options):
+            return values[name]
+        return otherwise(name, options)
 
     return choose
 
 
 def record(choose: Choose, into: ParameterValues) -> Choose:
-    """Answer like `choose` and keep the answers."""
+    """Choose like `choose` and store each value in `into`."""
 
-    def noting(label: str, options: Options) -> Any:
-        into[label] = choose(label, options)
-        return into[label]
+    def choose_and_store(name: str, options: Options) -> Any:
+        into[name] = choose(name, options)
+        return into[name]
 
-    return noting
-
-
-def mutate(
-    space: Space,
-    decisions: Mapping[str, Any],
-    rng: random.Random,
-    changes: int = 1,
-    among: Callable[[str], bool] = lambda label: True,
-) -> tuple[Genotype, ParameterValues]:
-    """Another network, `changes` answers away; questions that a change opens are answered at random.
-
-    Args:
-        among: which answers may change; `picks_block` changes families.
-
-    Raises:
-        SpaceError: a thousand tries gave no network.
-    """
-    asked: dict[str, Options] = {}
-    space.decode(record_options(replay(decisions, random_chooser(rng)), asked))
-    open_to = sorted(label for label in asked if among(label))
-
-    def other(label: str, options: Options) -> Any:
-        rest = [o for o in options if not same(o, decisions.get(label, _NOTHING))]
-        return rest[rng.randrange(len(rest))]
-
-    def mutant() -> tuple[Genotype, ParameterValues]:
-        answers: ParameterValues = {}
-        chosen = set(rng.sample(open_to, min(changes, len(open_to))))
-        stored = replay(decisions, random_chooser(rng))
-        g = space.decode(record(lambda label, options: (other if label in chosen else stored)(label, options), answers))
-        return g, answers
-
-    return redraw(space, mutant)
-
-
-def picks_block(label: str) -> bool:
-    """Whether a question is which block or which named alternative stands there, and not what its fields are."""
-    return label.endswith(".any_of") or re.fullmatch(r"stem|head|stages\.\d+", label) is not None
-
-
-def cross(space: Space, a: Mapping[str, Any], b: Mapping[str, Any], rng: random.Random) -> tuple[Genotype, ParameterValues]:
-    """A child of two: each answer from one of them at random; what neither answered is drawn.
-
-    Raises:
-        SpaceError: a thousand tries gave no network.
-    """
-
-    def child() -> tuple[Genotype, ParameterValues]:
-        answers: ParameterValues = {}
-
-        def choose(label: str, options: Options) -> Any:
-            first, second = (a, b) if rng.random() < 0.5 else (b, a)
-            return replay(first, replay(second, random_chooser(rng)))(label, options)
-
-        return space.decode(record(choose, answers)), answers
-
-    return redraw(space, child)
+    return choose_and_store
 
 
 def record_options(choose: Choose, into: dict[str, Options]) -> Choose:
-    """Answer like `choose` and keep what could have been answered."""
+    """Choose like `choose` and store the options of each parameter in `into`."""
 
-    def noting(label: str, options: Options) -> Any:
-        into[label] = options
-        return choose(label, options)
+    def choose_and_store(name: str, options: Options) -> Any:
+        into[name] = options
+        return choose(name, options)
 
-    return noting
+    return choose_and_store
 
 
-_NOTHING = object()
+def mutation(parent: Mapping[str, Any], names: Sequence[str], rng: random.Random, changes: int = 1) -> Choose:
+    """The parent's values, but another option for `changes` of the parameters `names`.
+
+    Parameters that the parent does not have get random values.
+
+    Args:
+        names: parameters of the parent that have several options; which of them change is drawn at once.
+    """
+    changed = set(rng.sample(names, min(changes, len(names))))
+    unchanged = replay(parent, random_chooser(rng))
+
+    def choose(name: str, options: Options) -> Any:
+        return _other(options, parent[name], rng) if name in changed else unchanged(name, options)
+
+    return choose
+
+
+def _other(options: Options, than: Any, rng: random.Random) -> Any:
+    """A random option that differs from `than`, if there is one."""
+    option = rng.choice(options)
+    while same(option, than) and len(options) > 1:
+        option = rng.choice(options)
+    return option
+
+
+def crossover(a: Mapping[str, Any], b: Mapping[str, Any], rng: random.Random) -> Choose:
+    """Each value from one of two parents at random; parameters that neither parent has get random values."""
+
+    def choose(name: str, options: Options) -> Any:
+        first, second = (a, b) if rng.random() < 0.5 else (b, a)
+        return replay(first, replay(second, random_chooser(rng)))(name, options)
+
+    return choose
+
+
+def every(decode: Callable[[Choose], T]) -> Iterator[T]:
+    """What `decode` returns for every combination of values, where the last parameters change fastest.
+
+    Combinations for which it raises a `NasbenchError` are left out: they lead to no network.
+    """
+    path: list[int] = []  # which option each parameter takes; the first option where the path ends
+    while True:
+        taken: list[int] = []
+        sizes: list[int] = []
+
+        def choose(name: str, options: Options) -> Any:
+            taken.append(path[len(taken)] if len(taken) < len(path) else 0)  # noqa: B023 - called at once
+            sizes.append(len(options))  # noqa: B023
+            return options[taken[-1]]  # noqa: B023
+
+        try:
+            result = decode(choose)
+        except NasbenchError:
+            pass
+        else:
+            yield result
+        while taken and taken[-1] + 1 == sizes[len(taken) - 1]:
+            taken.pop()
+        if not taken:
+            return
+        path = [*taken[:-1], taken[-1] + 1]

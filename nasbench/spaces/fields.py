@@ -1,4 +1,4 @@
-"""What stands at a field of an open row: a choice, or a list with choices inside, such as the paths of `branches`."""
+"""A field of a block in a space: a choice, or a list with choices inside, such as the paths of `branches`."""
 
 from __future__ import annotations
 
@@ -9,45 +9,52 @@ from typing import Any, Protocol
 
 from nasbench.errors import SpaceError, short
 from nasbench.genotype.fields import as_pair
-from nasbench.spaces.options import Choose, Options, ParameterValues, ask, ends, first, read_options, same, show
+from nasbench.spaces.options import Choose, Options, ParameterValues, ends, first, read_options, same, show, suggest
 
 
 class Mismatch(Exception):
-    """Why a value cannot come from a field."""
+    """The reason why a value cannot come from a field."""
 
 
-class OpenField(Protocol):
-    """Decoded, matched and counted from one structure, so that the three cannot disagree."""
+class SpaceField(Protocol):
+    """A field, which may hold parameters; their names begin with the `name` that is passed to its methods.
 
-    def decode(self, choose: Choose, label: str) -> Any:
-        """Ask what is open; the field's value."""
+    A field is decoded, matched and counted from one structure, so that the three cannot disagree.
+    """
 
-    def match(self, value: Any, label: str) -> ParameterValues:
-        """The answers that lead to `value`; raises Mismatch where none do."""
+    def decode(self, choose: Choose, name: str) -> Any:
+        """The value of the field, where `choose` chooses the value of each parameter."""
+
+    def match(self, value: Any, name: str) -> ParameterValues:
+        """The parameter values that lead to `value`.
+
+        Raises:
+            Mismatch: there are none.
+        """
 
     def count(self) -> int:
-        """Ways to answer."""
+        """The number of combinations of parameter values."""
 
     def tries(self) -> Iterator[Any]:
-        """Values in which each option stands once: what a bad option is found by when a space is read."""
+        """Values in which each option occurs once; they serve to find a bad option when a space is read."""
 
     def describe(self) -> str:
-        """In words; choices in brackets."""
+        """The field in words, with options in brackets."""
 
 
 @dataclass(frozen=True)
-class Scalar:
-    """One of some options."""
+class ScalarField:
+    """A scalar, fixed if it has a single option."""
 
     options: Options
 
-    def decode(self, choose: Choose, label: str) -> Any:
-        return ask(choose, label, self.options)
+    def decode(self, choose: Choose, name: str) -> Any:
+        return suggest(choose, name, self.options)
 
-    def match(self, value: Any, label: str) -> ParameterValues:
+    def match(self, value: Any, name: str) -> ParameterValues:
         for option in self.options:
             if same(as_pair(option), value):
-                return {label: option} if len(self.options) > 1 else {}
+                return {name: option} if len(self.options) > 1 else {}
         raise Mismatch(f"is {value!r}, the options are {show(self.options)}")
 
     def count(self) -> int:
@@ -61,24 +68,24 @@ class Scalar:
 
 
 @dataclass(frozen=True)
-class Listed:
-    """A list whose entries may be open."""
+class ListField:
+    """A list whose entries may hold parameters."""
 
-    entries: tuple[OpenField, ...]
+    entries: tuple[SpaceField, ...]
 
-    def decode(self, choose: Choose, label: str) -> Any:
-        return tuple(entry.decode(choose, f"{label}.{i}") for i, entry in enumerate(self.entries))
+    def decode(self, choose: Choose, name: str) -> Any:
+        return tuple(entry.decode(choose, f"{name}.{i}") for i, entry in enumerate(self.entries))
 
-    def match(self, value: Any, label: str) -> ParameterValues:
+    def match(self, value: Any, name: str) -> ParameterValues:
         if len(value) != len(self.entries):
             raise Mismatch(f"has {len(value)} entries, the space {len(self.entries)}")
-        found: ParameterValues = {}
+        values: ParameterValues = {}
         for i, (entry, inner) in enumerate(zip(self.entries, value, strict=True)):
             try:
-                found |= entry.match(inner, f"{label}.{i}")
+                values |= entry.match(inner, f"{name}.{i}")
             except Mismatch as why:
                 raise Mismatch(f"{why}, in entry {i + 1}") from None
-        return found
+        return values
 
     def count(self) -> int:
         return math.prod(entry.count() for entry in self.entries)
@@ -91,25 +98,26 @@ class Listed:
                 yield (*start[:i], value, *start[i + 1 :])
 
     def describe(self) -> str:
-        flat = all(isinstance(entry, Scalar) for entry in self.entries)
+        flat = all(isinstance(entry, ScalarField) for entry in self.entries)
         return f"({(', ' if flat else ' | ').join(entry.describe() for entry in self.entries)})"
 
 
-ReadRows = Callable[[Any, Mapping[str, Any], str], OpenField]
+ReadBlocks = Callable[[Any, Mapping[str, Any], str], SpaceField]
 
 
-def read_field(value: Any, depth: int, read_rows: ReadRows | None, defaults: Mapping[str, Any], where: str) -> OpenField:
-    """A field of `depth` nested lists; in it, as at a scalar field, a list is a choice.
+def read_field(value: Any, depth: int, read_blocks: ReadBlocks | None, defaults: Mapping[str, Any], where: str) -> SpaceField:
+    """A field of `depth` nested lists from YAML. Inside it, as in a scalar field, a list is a choice.
 
-    `read_rows` reads the innermost list where its entries are rows.
+    Args:
+        read_blocks: reads the innermost list if its entries are blocks.
 
     Raises:
-        SpaceError: no list where one is needed, or what its entries say.
+        SpaceError: a value that is not a list where one is needed, or a bad entry.
     """
     if depth == 0:
-        return Scalar(read_options(value, where))
+        return ScalarField(read_options(value, where))
     if not isinstance(value, list):
         raise SpaceError(f"{where}: a list is needed here; got {short(value)}")
-    if depth == 1 and read_rows is not None:
-        return read_rows(value, defaults, where)
-    return Listed(tuple(read_field(v, depth - 1, read_rows, defaults, f"{where}, entry {i + 1}") for i, v in enumerate(value)))
+    if depth == 1 and read_blocks is not None:
+        return read_blocks(value, defaults, where)
+    return ListField(tuple(read_field(v, depth - 1, read_blocks, defaults, f"{where}, entry {i + 1}") for i, v in enumerate(value)))

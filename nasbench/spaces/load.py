@@ -1,4 +1,4 @@
-"""Spaces by name or from a file."""
+"""Search spaces by name or from a YAML file."""
 
 from __future__ import annotations
 
@@ -19,21 +19,33 @@ _KEYS = ("name", "about", "channels", "resolution", "bounds", "style", "defaults
 
 
 def spaces_folder() -> Path:
-    """Where the YAML files are: inside the installed package, or at the top of a checkout."""
+    """The folder of the YAML files: inside the installed package, or at the top of a checkout."""
     installed = Path(str(files("nasbench"))) / "search_spaces"
     return installed if installed.is_dir() else Path(str(files("nasbench"))).parent / "search_spaces"
 
 
 def space_names() -> list[str]:
-    """The spaces that come with nasbench."""
+    """The names of the spaces that come with nasbench."""
     return sorted(path.stem for path in spaces_folder().glob("*.yaml"))
 
 
 def load_space(name_or_path: str | Path) -> Space:
-    """A space that comes with nasbench by its name, or any other by the path of its YAML file.
+    """The search space of that name or YAML file; this function is `nasbench.space`.
+
+    >>> import nasbench as nb
+    >>> space = nb.space("mbconv")
+    >>> nb.known("mobilenet_v2") in space
+    True
+    >>> g = space.sample(seed=0)
+    >>> g.input[0], g.input[1] == g.input[2]
+    (3, True)
+
+    Args:
+        name_or_path: a space that comes with nasbench (`space_names()` lists them), or the path of a YAML file. `docs/new_space.md`
+            says how to write one.
 
     Raises:
-        SpaceError: no such space, or a file that is none: says where in it, the rule and the value.
+        SpaceError: there is no such space, or the file does not hold one; says where in the file, the rule and the value.
     """
     text = str(name_or_path)
     if text in (names := space_names()):
@@ -44,7 +56,11 @@ def load_space(name_or_path: str | Path) -> Space:
 
 
 def read_space(text_or_path: str | Path) -> Space:
-    """A space from YAML: the rows of a genotype with lists at their fields; see docs/new_space.md."""
+    """A space from YAML text or a YAML file: a genotype with lists at its fields.
+
+    Raises:
+        SpaceError: the file cannot be read, or does not hold a space; says where in it, the rule and the value.
+    """
     document, where = load_yaml(text_or_path, SpaceError)
     if not isinstance(document, Mapping):
         raise SpaceError(f"a space is a mapping of {', '.join(_KEYS)}; {where} holds {type(document).__name__}")
@@ -54,9 +70,9 @@ def read_space(text_or_path: str | Path) -> Space:
     defaults = document.get("defaults") or {}
     stages = document.get("stages") or []
     if not isinstance(defaults, Mapping) or not all(isinstance(v, Mapping) for v in defaults.values()):
-        raise SpaceError(f"defaults is a mapping from an op to fields of its rows; got {defaults!r}")
+        raise SpaceError(f"defaults is a mapping from an op to fields of its blocks; got {defaults!r}")
     if not isinstance(stages, list):
-        raise SpaceError(f"stages is a list of rows or of lists of rows; got {type(stages).__name__}")
+        raise SpaceError(f"stages is a list of blocks or of lists of blocks; got {type(stages).__name__}")
     channels, resolution = (
         read_options(document.get("channels", 3), "channels"),
         read_options(document.get("resolution", 224), "resolution"),
@@ -83,7 +99,7 @@ def read_space(text_or_path: str | Path) -> Space:
 
 
 def _styles(style: Any) -> dict[str, Style]:
-    """One style, or named alternatives: a mapping whose values are mappings."""
+    """One style, or named alternatives if all values of the mapping are mappings."""
     if not isinstance(style, Mapping):
         raise SpaceError(f"style is a mapping of its fields, or of names to such mappings; got {style!r}")
     if style and all(isinstance(value, Mapping) for value in style.values()):

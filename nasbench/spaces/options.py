@@ -1,71 +1,69 @@
-"""One decision: what may be answered, and who is asked."""
+"""One parameter of a space: its options, and the function that chooses among them."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nasbench.errors import SpaceError, short
 
 Options = Sequence[Any]
+"""What a parameter may be: a list of scalars, or a `range` of whole numbers."""
+
 Choose = Callable[[str, Options], Any]
+"""A chooser: `choose(name, options)` returns one of the options of the parameter `name`."""
+
 ParameterValues = dict[str, Any]
+"""Values by parameter name, such as `{"stages.0.0.width": 24}`."""
 
 MAX_OPTIONS = 1_000_000
 
 
-def ask(choose: Choose, label: str, options: Options) -> Any:
-    """One decision; a field with a single option is not asked.
+def suggest(choose: Choose, name: str, options: Options) -> Any:
+    """The option that `choose` returns for a parameter; a single option is taken without a call.
 
     Raises:
-        SpaceError: the chooser answered with something that is no option.
+        SpaceError: `choose` returned something that is not an option.
     """
     if len(options) == 1:
         return options[0]
-    answer = choose(label, options)
+    value = choose(name, options)
     for option in options:
-        if option is answer or same(answer, option):
+        if option is value or same(value, option):
             return option
-    raise SpaceError(f"{label} is one of {show(options)}; got {short(answer)}")
+    raise SpaceError(f"{name} is one of {show(options)}; got {short(value)}")
 
 
 def same(a: Any, b: Any) -> bool:
-    """Equality that tells True from 1 and 0 from False."""
+    """Equality in which True differs from 1 and False from 0."""
     return a == b and isinstance(a, bool) == isinstance(b, bool)
 
 
 def show(options: Options) -> str:
-    """Options as a person writes them."""
+    """Options as a user writes them in YAML, such as `3, 5, null` or `8 to 64 in steps of 8`."""
     if isinstance(options, range):
         return f"{options[0]} to {options[-1]} in steps of {options.step}"
     return ", ".join("null" if o is None else str(o).lower() if isinstance(o, bool) else str(o) for o in options)
 
 
 def ends(options: Options) -> Options:
-    """Those worth trying when a space is read: all of a list, the two ends of a range."""
+    """The options that are tried when a space is read: all of a list, the two ends of a range."""
     return (options[0], options[-1]) if isinstance(options, range) else options
 
 
 def first(_: str, options: Options) -> Any:
-    """The chooser that always takes the first option."""
+    """A chooser that always takes the first option."""
     return options[0]
 
 
 def read_options(value: Any, where: str) -> Options:
-    """A scalar is fixed, a list is a choice, `{range: [low, high, step]}` whole numbers with both ends.
+    """Options from YAML: a scalar is fixed, a list is a choice, and `{range: [low, high, step]}` is a range that includes both ends.
 
     Raises:
-        SpaceError: an empty or doubled choice, options that are no scalars, an impossible range.
+        SpaceError: an empty list, an option that stands twice or is not a scalar, or an impossible range.
     """
     if isinstance(value, Mapping):
-        bounds = value.get("range")
-        if set(value) != {"range"} or not isinstance(bounds, list) or not 2 <= len(bounds) <= 3 or not all(type(n) is int for n in bounds):
-            raise SpaceError(f"{where}: a mapping at a field is {{range: [low, high, step]}} of whole numbers; got {short(dict(value))}")
-        low, high, step = (*bounds, 1)[:3]
-        if step < 1 or high < low or (high - low) // step > MAX_OPTIONS:
-            raise SpaceError(f"{where}: a range needs low <= high, a step of at least 1 and at most {MAX_OPTIONS:,} values; got {bounds}")
-        return range(low, high + 1, step)
+        return _read_range(value, where)
     options = value if isinstance(value, list) else [value]
     if not options:
         raise SpaceError(f"{where}: a choice needs at least one option; got an empty list")
@@ -81,13 +79,15 @@ def read_options(value: Any, where: str) -> Options:
     return options
 
 
+def _read_range(value: Mapping[str, Any], where: str) -> range:
+    numbers = value.get("range")
+    if set(value) != {"range"} or not isinstance(numbers, list) or not 2 <= len(numbers) <= 3 or not all(type(n) is int for n in numbers):
+        raise SpaceError(f"{where}: a mapping at a field is {{range: [low, high, step]}} of whole numbers; got {short(dict(value))}")
+    low, high, step = (*numbers, 1)[:3]
+    if step < 1 or high < low or (high - low) // step > MAX_OPTIONS:
+        raise SpaceError(f"{where}: a range needs low <= high, a step of at least 1 and at most {MAX_OPTIONS:,} values; got {numbers}")
+    return range(low, high + 1, step)
+
+
 def _is_pair(option: Any) -> bool:
     return isinstance(option, list) and len(option) == 2 and all(type(n) is int for n in option)
-
-
-def other(options: Options, than: Any, rng: random.Random) -> Any:
-    """An option at random, not the given one unless it is the only one."""
-    picked = rng.choice(options)
-    while same(picked, than) and len(options) > 1:
-        picked = rng.choice(options)
-    return picked

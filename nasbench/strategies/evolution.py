@@ -11,7 +11,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from nasbench.errors import StudyError
-from nasbench.spaces.options import other
+from nasbench.spaces.choosers import mutation, random_chooser
 from nasbench.strategies.base import strategy
 from nasbench.strategies.ranking import merits, reached, violation
 
@@ -44,8 +44,7 @@ class AgingEvolution(BaseSampler):
     def __init__(self, seed: int, population: int, sample: int, startup: int) -> None:
         self._rng = random.Random(seed)
         self._population, self._sample, self._startup = population, sample, startup
-        self._parent: FrozenTrial | None = None
-        self._changed: str | None = None
+        self._choose = random_chooser(self._rng)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         return {}
@@ -54,12 +53,11 @@ class AgingEvolution(BaseSampler):
         return {}
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Choose the parent and which of its answers changes."""
-        self._parent = self._choose_parent(study)
-        if self._parent is not None:
-            labels = [label for label, d in self._parent.distributions.items() if not d.single()]
-            self._changed = self._rng.choice(labels) if labels else None
-            study._storage.set_trial_user_attr(trial._trial_id, "parent", self._parent.number)
+        """Choose the parent and which of its values changes."""
+        parent = self._choose_parent(study)
+        if parent is not None:
+            self._choose = mutation(parent.params, [name for name, d in parent.distributions.items() if not d.single()], self._rng)
+            study._storage.set_trial_user_attr(trial._trial_id, "parent", parent.number)
 
     def sample_independent(
         self,
@@ -68,11 +66,7 @@ class AgingEvolution(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        options = _options(param_distribution)
-        inherited = self._parent.params.get(param_name) if self._parent is not None else None
-        if self._parent is None or param_name not in self._parent.params or inherited not in options:
-            return self._rng.choice(options)
-        return other(options, inherited, self._rng) if param_name == self._changed else inherited
+        return self._choose(param_name, _options(param_distribution))
 
     def _choose_parent(self, study: Study) -> FrozenTrial | None:
         told = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import yaml
 
-from nasbench.errors import NasbenchError, StudyError
+from nasbench.errors import NasbenchError, StudyError, first_line
 from nasbench.files import write_atomic
 from nasbench.study.driver_lock import DriverLock, holder
 from nasbench.study.trial import Trial
@@ -190,8 +190,7 @@ def _read_study(path: Path) -> dict[str, Any]:
     try:
         study = yaml.safe_load(file.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        first = str(error).splitlines()[0]
-        raise StudyError(f"{file} cannot be read ({first}); restore it from a copy, or choose another --name") from error
+        raise StudyError(f"{file} cannot be read ({first_line(error)}); restore it from a copy, or choose another --name") from error
     if not isinstance(study, dict) or study.get("format") != 1 or not isinstance(study.get("command"), dict):
         raise StudyError(f"{file} is no study of this program (format 1); restore it from a copy, or choose another --name")
     return study

@@ -12,8 +12,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 
 from nasbench.errors import NasbenchError, SpaceError, nearest
 from nasbench.genotype import Genotype, digest
+from nasbench.spaces import choosers
 from nasbench.spaces.choosers import random_chooser, replay
-from nasbench.spaces.options import Choose, Options, other, same, show
+from nasbench.spaces.options import Choose, Options, same, show
 
 Decode = Callable[[Choose], Genotype]
 
@@ -79,20 +80,13 @@ def retrace(decode: Decode, answers: Mapping[str, Any]) -> Proposal:
 
 
 def mutation(parent: Proposal, rng: random.Random) -> Choose:
-    """One answer of `parent` changed to another option; fields that only the mutant has are drawn at random."""
-    open_labels = [label for label, options in parent.distributions.items() if not options.single()]
-    changed = rng.choice(open_labels) if open_labels else None
-    keep = replay(parent.params, random_chooser(rng))
-    return lambda label, options: other(options, parent.params[label], rng) if label == changed else keep(label, options)
+    """One value of `parent` changed to another option; parameters that only the mutant has are drawn at random."""
+    return choosers.mutation(parent.params, [name for name, d in parent.distributions.items() if not d.single()], rng)
 
 
 def every(decode: Decode) -> Iterator[Proposal]:
-    """All draws of a space, last decisions changing fastest; answers that lead to no network are left out."""
-    path: list[int] | None = []
-    while path is not None:
-        found, path = _along(decode, path)
-        if found is not None:
-            yield found
+    """All draws of a space, the last parameters changing fastest; values that lead to no network are left out."""
+    return choosers.every(lambda choose: draw(decode, choose))
 
 
 def unseen(decode: Decode, seen: Container[str], start: Mapping[str, Any], rng: random.Random) -> Proposal | None:
@@ -112,22 +106,6 @@ def unseen(decode: Decode, seen: Container[str], start: Mapping[str, Any], rng: 
         if found is not None and found.digest not in seen:
             return found
     return next((d for d in islice(every(decode), ENUMERATED) if d.digest not in seen), None)
-
-
-def _along(decode: Decode, path: list[int]) -> tuple[Proposal | None, list[int] | None]:
-    """The draw whose first decisions are the options at `path`, the first option after them; and the next path, if any."""
-    sizes: list[int] = []
-    taken: list[int] = []
-
-    def choose(_: str, options: Options) -> Any:
-        taken.append(path[len(taken)] if len(taken) < len(path) else 0)
-        sizes.append(len(options))
-        return options[taken[-1]]
-
-    found = _valid(decode, choose)
-    while taken and taken[-1] + 1 == sizes[len(taken) - 1]:
-        taken.pop()
-    return found, [*taken[:-1], taken[-1] + 1] if taken else None
 
 
 def _valid(decode: Decode, choose: Choose) -> Proposal | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from nasbench.errors import first_line
 from nasbench.files import write_atomic
 
 MARK = b"nasbench checkpoint 1\n"
@@ -42,7 +43,6 @@ def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | No
         if state.get("identity") != identity:
             raise ValueError("it is of another recipe, seed, network or data")
     except Exception as error:  # noqa: BLE001 - torch.load fails in many ways (OSError, EOFError, UnpicklingError, ...)
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        warnings.warn(f"checkpoint {path} is ignored, training starts again: {reason}", RuntimeWarning, stacklevel=2)
+        warnings.warn(f"checkpoint {path} is ignored, training starts again: {first_line(error)}", RuntimeWarning, stacklevel=2)
         return None
     return state

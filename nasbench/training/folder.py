@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 
-from nasbench.errors import DataError
+from nasbench.errors import DataError, first_line
 from nasbench.files import cache_folder
 from nasbench.training.images import Images, LabeledImages, split
 
@@ -175,5 +175,5 @@ def decode(file: Path, size: int) -> np.ndarray:
             image = ImageOps.exif_transpose(opened).convert("RGB")
         return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0].replace(str(file), "").strip()
+        reason = first_line(error).replace(str(file), "").strip()
         raise DataError(f"broken image {file}: {reason}; replace or delete it") from error

@@ -1,4 +1,4 @@
-"""The classics, each a few rows in the one vocabulary."""
+"""Known networks: each is a genotype of a few blocks."""
 
 from nasbench.zoo.known import Facts, Printed, facts, known, members
 

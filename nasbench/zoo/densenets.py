@@ -11,14 +11,14 @@ IMAGENET = {121: (32, (6, 12, 24, 16)), 161: (48, (6, 12, 36, 24)), 169: (32, (6
 
 
 def stages(depths: tuple[int, ...], growth: int, bottleneck: bool, transition: str) -> tuple[tuple[Block, ...], ...]:
-    """Runs of dense layers with a 1x1 and an average pool between."""
+    """Runs of dense layers; between them a transition of a 1x1 convolution and an average pool."""
     between = (conv(transition, order="norm-act-conv"), pool("avg", 2, 2))
     runs = [dense(growth, bottleneck=4 * growth if bottleneck else None, repeat=depth) for depth in depths]
     return (*((run, *between) for run in runs[:-1]), (runs[-1],))
 
 
 def densenet(depth: int) -> Genotype:
-    """With bottlenecks and transitions that halve the channels, for ImageNet."""
+    """DenseNet-BC for ImageNet: it has bottlenecks, and its transitions halve the channels."""
     growth, depths = IMAGENET[depth]
     return Genotype(
         f"densenet{depth}",
@@ -29,7 +29,7 @@ def densenet(depth: int) -> Genotype:
 
 
 def densenet_cifar10(name: str, depth: int, growth: int, bc: bool) -> Genotype:
-    """Three runs for 32x32 images; `bc` with bottlenecks and halving transitions."""
+    """DenseNet for 32x32 images, of three runs; with `bc` it has bottlenecks, and its transitions halve the channels."""
     each = (depth - 4) // 3 // (2 if bc else 1)
     return Genotype(
         name,

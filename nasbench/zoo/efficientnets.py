@@ -13,7 +13,7 @@ from nasbench.scaling.published import EFFICIENTNET
 
 
 def efficientnet_b0() -> Genotype:
-    """Tan & Le 2019, table 1."""
+    """EfficientNet-B0 (Tan & Le 2019, table 1)."""
 
     def stage(width: int, kernel: int, stride: int, repeat: int, expand: str | None = "in*6") -> tuple[Block, ...]:
         return (mbconv(width, kernel, stride, expand, "in/4", repeat=repeat),)
@@ -36,16 +36,16 @@ def efficientnet_b0() -> Genotype:
 
 
 def efficientnet(number: int) -> Genotype:
-    """B0 scaled; from B5 on with the batch norm of the TensorFlow code, as in torchvision."""
+    """B0 scaled; B5 to B7 have the batch norm settings of the TensorFlow code, as in torchvision."""
     width, depth, resolution, p = EFFICIENTNET[number]
     g = scale(efficientnet_b0(), width=width, depth=depth, resolution=resolution, name=f"efficientnet_b{number}")
     style = replace(g.style, eps=1e-3, momentum=0.01) if number >= 5 else g.style
-    return replace(g, head=tuple(row.but(p=p) if row.op == "dropout" else row for row in g.head), style=style)
+    return replace(g, head=tuple(block.but(p=p) if block.op == "dropout" else block for block in g.head), style=style)
 
 
 # EfficientNetV2 (table 4 for S; M and L as released): width, repeat, stride and expansion of the fused and the other stages.
-Rows = tuple[tuple[int, int, int, int], ...]
-V2: dict[str, tuple[int, int, float, Rows, Rows]] = {
+Stages = tuple[tuple[int, int, int, int], ...]
+V2: dict[str, tuple[int, int, float, Stages, Stages]] = {
     "s": (384, 24, 0.2, ((24, 2, 1, 1), (48, 4, 2, 4), (64, 4, 2, 4)), ((128, 6, 2, 4), (160, 9, 1, 6), (256, 15, 2, 6))),
     "m": (
         480, 24, 0.3,
@@ -61,7 +61,7 @@ V2: dict[str, tuple[int, int, float, Rows, Rows]] = {
 
 
 def efficientnet_v2(size: str) -> Genotype:
-    """At the size it is evaluated at."""
+    """EfficientNetV2 at the input side of its evaluation."""
     resolution, stem, p, fused, others = V2[size]
     early = [(fused_mbconv(w, 3, s, None if e == 1 else f"in*{e}", repeat=n),) for w, n, s, e in fused]
     late = [(mbconv(w, 3, s, f"in*{e}", "in/4", repeat=n),) for w, n, s, e in others]

@@ -1,4 +1,4 @@
-"""LeNet-1 and LeNet-5: as published, with tables of connections and trained subsampling, and as built today."""
+"""LeNet-1 and LeNet-5 as published, with tables of connections and trained subsampling, and LeNet-5 as it is built today."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from nasbench.genotype.blocks import branches, conv, flatten, linear, pool, take
 
 TANH = Style(norm="none", act="tanh", init="torch")
 
-# Which maps of S2 a map of C3 sees (LeCun et al. 1998, table 1).
+# For each map of C3, the maps of S2 that it reads (LeCun et al. 1998, table 1).
 LENET5_C3 = (
     *(tuple((i + j) % 6 for j in range(3)) for i in range(6)),
     *(tuple((i + j) % 6 for j in range(4)) for i in range(6)),
     (0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5),
     tuple(range(6)),
 )  # fmt: skip
-# And a map of H3 (LeCun et al. 1989): of every three, one sees one map, two see two.
+# For each map of H3, the maps that it reads (LeCun et al. 1989): of every three, one reads one map and two read two maps.
 LENET1_H3 = ((0,), (0, 1), (0, 1), (1,), (0, 1), (0, 1), (2,), (2, 3), (2, 3), (3,), (2, 3), (2, 3))
 
 
 def subsample() -> tuple[Block, Block]:
-    """The average of 2x2, times one trained coefficient and plus one bias per map."""
+    """The average of 2x2 pixels, times a trained coefficient plus a bias for each map."""
     return pool("avg", 2, 2), conv("in", groups="depthwise", bias=True)
 
 
 def table(connections: tuple[tuple[int, ...], ...]) -> Block:
-    """One 5x5 map per entry, over the maps that the entry names."""
+    """A 5x5 convolution to one map for each entry; it reads the maps that the entry names."""
     return branches(tuple((take(tuple(sorted(maps))), conv(1, 5, padding="valid")) for maps in connections))
 
 
@@ -41,7 +41,7 @@ def lenet1() -> Genotype:
 
 
 def lenet5() -> Genotype:
-    """LeCun et al. 1998, fig. 2 and table 1: 60,000 parameters. Its 84 outputs are compared with a fixed bitmap per class."""
+    """LeCun et al. 1998, fig. 2 and table 1: 60,000 parameters. The paper compares the 84 outputs with a fixed bitmap for each class."""
     return Genotype(
         "lenet5",
         input=(1, 32, 32),

@@ -14,7 +14,7 @@ HARD = Style(eps=1e-3, momentum=0.01, se_gate="hardsigmoid", divisor=8)
 
 
 def mobilenet_v1() -> Genotype:
-    """Howard et al. 2017, table 1."""
+    """MobileNet v1 (Howard et al. 2017, table 1)."""
     return Genotype(
         "mobilenet_v1",
         stem=(conv(32, 3, 2),),
@@ -30,7 +30,7 @@ def mobilenet_v1() -> Genotype:
 
 
 def mobilenet_v2() -> Genotype:
-    """Sandler et al. 2018, table 2."""
+    """MobileNetV2 (Sandler et al. 2018, table 2)."""
     return Genotype(
         "mobilenet_v2",
         stem=(conv(32, 3, 2),),
@@ -49,7 +49,7 @@ def mobilenet_v2() -> Genotype:
 
 
 def mobilenet_v3_large() -> Genotype:
-    """Howard et al. 2019, table 1."""
+    """MobileNetV3-Large (Howard et al. 2019, table 1)."""
     hard = "hardswish"
     return Genotype(
         "mobilenet_v3_large",
@@ -72,7 +72,7 @@ def mobilenet_v3_large() -> Genotype:
 
 
 def mobilenet_v3_small() -> Genotype:
-    """Howard et al. 2019, table 2."""
+    """MobileNetV3-Small (Howard et al. 2019, table 2)."""
     hard = "hardswish"
     return Genotype(
         "mobilenet_v3_small",
@@ -90,12 +90,12 @@ def mobilenet_v3_small() -> Genotype:
 
 
 def shufflenet_v1(name: str, groups: int, width: float = 1.0) -> Genotype:
-    """Zhang et al. 2017, table 1; its first 1x1 convolution has no groups (section 3.2)."""
+    """ShuffleNet v1 (Zhang et al. 2017, table 1). The first 1x1 convolution of stage 2 has no groups (section 3.2)."""
     first = {1: 144, 2: 200, 3: 240, 4: 272, 8: 384}[groups]
     stages: list[tuple[Block, ...]] = []
     for i, depth in enumerate((4, 8, 4)):
-        row = shuffle(int(first * 2**i * width), stride=2, groups=groups, repeat=depth)
-        stages.append((row.but(repeat=1, first=True), row.but(stride=1, repeat=depth - 1)) if i == 0 else (row,))
+        block = shuffle(int(first * 2**i * width), stride=2, groups=groups, repeat=depth)
+        stages.append((block.but(repeat=1, first=True), block.but(stride=1, repeat=depth - 1)) if i == 0 else (block,))
     return Genotype(
         name,
         stem=(conv(int(24 * width), 3, 2), pool("max", 3, 2)),
@@ -105,7 +105,7 @@ def shufflenet_v1(name: str, groups: int, width: float = 1.0) -> Genotype:
 
 
 def shufflenet_v2(name: str, widths: tuple[int, int, int], last: int) -> Genotype:
-    """Ma et al. 2018, table 5."""
+    """ShuffleNet v2 (Ma et al. 2018, table 5)."""
     return Genotype(
         name,
         stem=(conv(24, 3, 2), pool("max", 3, 2)),
@@ -115,7 +115,7 @@ def shufflenet_v2(name: str, widths: tuple[int, int, int], last: int) -> Genotyp
 
 
 def mnasnet1_0() -> Genotype:
-    """MnasNet-B1: without SE (Tan et al. 2018, table 3); the norm's momentum is TensorFlow's decay 0.9997, as in torchvision."""
+    """MnasNet-B1, without SE (Tan et al. 2018, table 3). The momentum of its norms is TensorFlow's decay of 0.9997, as in torchvision."""
     return Genotype(
         "mnasnet1_0",
         stem=(conv(32, 3, 2),),
@@ -170,7 +170,7 @@ def mnasnet_small() -> Genotype:
 
 
 def thinner(make: Callable[[], Genotype], name: str, width: float, head: bool = False) -> Callable[[], Genotype]:
-    """A network with all widths times `width`; of the head's convolution only with `head`."""
+    """The function that makes a network with all widths times `width`; the convolution of the head keeps its width without `head`."""
     return lambda: scale(make(), width=width, head=head, name=name)
 
 
@@ -181,7 +181,7 @@ MOBILES = {
 for _width in MOBILENET_V1[1:]:
     MOBILES[f"mobilenet_v1_{_width * 100:03.0f}"] = thinner(mobilenet_v1, f"mobilenet_v1_{_width * 100:03.0f}", _width)
 for _width in (w for w in MOBILENET_V2 if w != 1):
-    # The last convolution never has fewer than 1280 (section 5, "input resolution and multiplier").
+    # The last convolution never has fewer than 1280 channels (section 5, "input resolution and multiplier").
     MOBILES[f"mobilenet_v2_{_width * 100:03.0f}"] = thinner(mobilenet_v2, f"mobilenet_v2_{_width * 100:03.0f}", _width, head=_width > 1)
     MOBILES[f"mnasnet_a1_{_width * 100:03.0f}"] = thinner(mnasnet_a1, f"mnasnet_a1_{_width * 100:03.0f}", _width)
 for _width in sorted(w for w in MNASNET if w != 1):

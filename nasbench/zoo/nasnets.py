@@ -24,14 +24,20 @@ REDUCTION = (
 
 
 def reduce(width: int, **fields: bool) -> Block:
-    """The reduction cell."""
+    """The reduction cell, which halves the map."""
     return cell(width, REDUCTION, output=(3, 4, 5, 6), stride=2, **fields)
 
 
 def nasnet(name: str, resolution: int, stem: int, width: int, repeat: int, skip: bool, crop: bool) -> Genotype:
-    """`width` channels a node in the first stage, `repeat` normal cells a stage; the stem has two reduction cells more.
+    """NASNet-A with two more reduction cells at its start.
 
-    With `skip`, the cell after a reduction reads what the one before it did (skip_reduction_layer_input of the release).
+    Args:
+        resolution: side of the input in pixels.
+        stem: channels of the first convolution.
+        width: channels of each node in the first stage.
+        repeat: normal cells in each stage.
+        skip: whether the cell after a reduction cell reads the input of that cell (skip_reduction_layer_input of the release).
+        crop: whether the shortcut of a reduction cell is cropped instead of padded.
     """
 
     def normal(channels: int) -> Block:

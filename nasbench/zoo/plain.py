@@ -12,7 +12,7 @@ CLASSIFIER = (linear(4096, "relu"), dropout(0.5), linear(4096, "relu"), dropout(
 
 
 def alexnet() -> Genotype:
-    """One tower (Krizhevsky 2014, "One weird trick"), as in torchvision: 64-192-384-256-256."""
+    """AlexNet in one tower (Krizhevsky 2014, "One weird trick"), as in torchvision: 64-192-384-256-256."""
     return Genotype(
         "alexnet",
         stem=(conv(64, 11, 4, padding=2), pool("max", 3, 2, "valid")),
@@ -23,7 +23,7 @@ def alexnet() -> Genotype:
 
 
 def alexnet_original() -> Genotype:
-    """Krizhevsky et al. 2012, section 3.5: two towers are two groups; the arithmetic needs 227 pixels, not 224."""
+    """AlexNet (Krizhevsky et al. 2012, section 3.5). Two groups stand for the two towers. The shapes need 227 pixels, not 224."""
     return Genotype(
         "alexnet_original",
         input=(3, 227, 227),
@@ -38,7 +38,7 @@ def alexnet_original() -> Genotype:
 
 
 def zfnet() -> Genotype:
-    """Zeiler & Fergus 2013, fig. 3; normalised before pooling, as in pytorchcv, where the figure has it after."""
+    """ZFNet (Zeiler & Fergus 2013, fig. 3). It normalises before pooling, as in pytorchcv; in the figure it does so after pooling."""
     halve = pool("max", 3, 2, "valid", ceil=True)
     return Genotype(
         "zfnet",
@@ -53,7 +53,7 @@ def zfnet() -> Genotype:
 
 
 def nin() -> Genotype:
-    """Network in Network for ImageNet (Lin et al. 2013); the authors' Caffe model."""
+    """Network in Network for ImageNet (Lin et al. 2013), as in the authors' Caffe model."""
     halve = pool("max", 3, 2, "valid", ceil=True)
     return Genotype(
         "nin",
@@ -65,7 +65,7 @@ def nin() -> Genotype:
 
 
 def nin_cifar10() -> Genotype:
-    """Network in Network for CIFAR-10 (Lin et al. 2013, section 4.1; the authors' Caffe model)."""
+    """Network in Network for CIFAR-10 (Lin et al. 2013, section 4.1), as in the authors' Caffe model."""
     return Genotype(
         "nin_cifar10",
         input=(3, 32, 32),
@@ -80,23 +80,23 @@ VGG_DEPTHS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19:
 
 
 def vgg(name: str, depth: int, style: Style = PLAIN, bias: bool | None = None) -> Genotype:
-    """Stages of 3x3 convolutions, each ended by a max pool (Simonyan & Zisserman 2014, table 1: A, B, D, E)."""
+    """VGG: stages of 3x3 convolutions with a max pool at the end (Simonyan & Zisserman 2014, table 1: A, B, D, E)."""
     widths = (64, 128, 256, 512, 512)
     stages = tuple((conv(w, 3, bias=bias, repeat=d), pool("max", 2, 2)) for w, d in zip(widths, VGG_DEPTHS[depth], strict=True))
     return Genotype(name, stages=stages, head=(gap(7), *CLASSIFIER), style=style)
 
 
 def vgg11_lrn() -> Genotype:
-    """Configuration A-LRN: A with local response normalisation after the first layer."""
+    """VGG configuration A-LRN: A with local response normalisation after the first layer."""
     g = vgg("vgg11_lrn", 11)
     first = (g.stages[0][0], lrn(), g.stages[0][1])
     return Genotype(g.name, stages=(first, *g.stages[1:]), head=g.head, style=g.style)
 
 
 def vgg16_c() -> Genotype:
-    """Configuration C: B with a 1x1 convolution more in stages 3, 4 and 5."""
+    """VGG configuration C: B with one more 1x1 convolution in stages 3, 4 and 5."""
     g = vgg("vgg16_c", 13)
-    stages = (*g.stages[:2], *((rows[0], conv("in"), rows[1]) for rows in g.stages[2:]))
+    stages = (*g.stages[:2], *((stage[0], conv("in"), stage[1]) for stage in g.stages[2:]))
     return Genotype(g.name, stages=stages, head=g.head, style=g.style)
 
 
@@ -121,7 +121,7 @@ def squeezenet(name: str, bypass: str = "none") -> Genotype:
 
 
 def squeezenet1_1() -> Genotype:
-    """SqueezeNet (Iandola et al. 2016, table 1) in the authors' later form with 2.4 times fewer MACs."""
+    """SqueezeNet 1.1, the authors' later form of SqueezeNet (Iandola et al. 2016, table 1), with 2.4 times fewer MACs."""
     halve = pool("max", 3, 2, "valid", ceil=True)
     return Genotype(
         "squeezenet1_1",
@@ -136,13 +136,13 @@ def squeezenet1_1() -> Genotype:
     )
 
 
-# SPP-net (He et al. 2014, table 1): the base networks with a pyramid of 50 bins in place of the last pooling.
+# SPP-net (He et al. 2014, table 1): known networks with a pyramid of 50 bins in place of the last pooling.
 
 PYRAMID = (spp(), *CLASSIFIER)
 
 
 def sppnet_zf5() -> Genotype:
-    """ZF-5."""
+    """SPP-net on ZF-5."""
     halve = pool("max", 3, 2, "valid", ceil=True)
     return Genotype(
         "sppnet_zf5",
@@ -154,7 +154,7 @@ def sppnet_zf5() -> Genotype:
 
 
 def sppnet_overfeat(name: str, depth: int) -> Genotype:
-    """Overfeat-5 and Overfeat-7, by the number of convolutions."""
+    """SPP-net on Overfeat-5 or Overfeat-7; `depth` is the number of convolutions."""
     return Genotype(
         name,
         stem=(conv(96, 7, 2, "valid"), pool("max", 3, 3, "valid", ceil=True), lrn()),
@@ -167,7 +167,7 @@ def sppnet_overfeat(name: str, depth: int) -> Genotype:
 PLAINS = {f.__name__: f for f in (alexnet, alexnet_original, zfnet, nin, nin_cifar10)}
 for _depth in VGG_DEPTHS:
     PLAINS[f"vgg{_depth}"] = partial(vgg, f"vgg{_depth}", _depth)
-    # With batch norm the convolutions keep their bias, as in every library.
+    # The convolutions of the variants with batch norm have a bias too, as in every library.
     PLAINS[f"vgg{_depth}_bn"] = partial(vgg, f"vgg{_depth}_bn", _depth, Style(), True)
 PLAINS |= {f.__name__: f for f in (vgg11_lrn, vgg16_c)}
 PLAINS["squeezenet1_0"] = partial(squeezenet, "squeezenet1_0")

@@ -18,9 +18,9 @@ PRE = "norm-act-conv"
 
 
 def resnet(name: str, depth: int, **fields: Any) -> Genotype:
-    """He et al. 2015, table 1: a stem that divides the image by four, then stages that halve it and double the width.
+    """ResNet (He et al. 2015, table 1): a stem that divides the side of the image by four, then four stages.
 
-    From 50 layers on with bottlenecks; `fields` of `residual` say how they are built.
+    Networks of 50 layers and more have bottlenecks. `fields` are fields of the block type `residual`.
     """
     widths = BASIC if depth < 50 else BOTTLENECK
     fields = fields if depth < 50 else {"mid": "out/4", **fields}
@@ -31,55 +31,55 @@ def resnet(name: str, depth: int, **fields: Any) -> Genotype:
 
 
 def small_resnet(name: str, depth: int, widths: tuple[int, ...] = (16, 32, 64), stem: int = 16, **fields: Any) -> Genotype:
-    """He et al. 2015, section 4.2: three stages for 32x32 images; `depth` counts convolutions and the classifier."""
+    """ResNet for 32x32 images (He et al. 2015, section 4.2): three stages; `depth` counts convolutions and the classifier."""
     each = (depth - 2) // (9 if "mid" in fields else 6)
     stages = tuple((residual(width, stride=1 if i == 0 else 2, repeat=each, **fields),) for i, width in enumerate(widths))
     return Genotype(name, input=(3, 32, 32), stem=(conv(stem, 3),), stages=stages, head=(gap(), linear(10)))
 
 
 def pre_activated(g: Genotype) -> Genotype:
-    """Norm and activation before each convolution (He et al. 2016, fig. 4e): a last norm closes the network.
+    """The same network with norm and activation before each convolution, and a norm at its end (He et al. 2016, fig. 4e).
 
-    In the form of the original code for small images, the first convolution stands alone.
+    In networks for small images the first convolution has neither norm nor activation, as in the original code.
     """
-    rows = tuple(tuple(row.but(order=PRE) for row in stage) for stage in g.stages)
+    stages = tuple(tuple(block.but(order=PRE) for block in stage) for stage in g.stages)
     stem = g.stem if g.input[1] > 32 else (g.stem[0].but(norm=False, act="none", bias=False),)
-    return replace(g, stem=stem, stages=rows, head=(norm(), *g.head))
+    return replace(g, stem=stem, stages=stages, head=(norm(), *g.head))
 
 
 def preresnet(depth: int) -> Genotype:
-    """He et al. 2016, table 5, on the layers of ResNet; bottlenecks stride in their first 1x1."""
+    """Pre-activation ResNet (He et al. 2016, table 5) with the layers of ResNet; bottlenecks have their stride in the first 1x1."""
     return pre_activated(resnet(f"preresnet{depth}", depth, **({"stride_at": "first"} if depth >= 50 else {})))
 
 
 def small_preresnet(depth: int) -> Genotype:
-    """He et al. 2016, table 4: basic blocks at 110, bottlenecks of 4 times the width at 164 and 1001."""
+    """Pre-activation ResNet for 32x32 images (He et al. 2016, table 4): 110 layers of basic blocks, 164 and 1001 of bottlenecks."""
     if depth == 110:
         return pre_activated(small_resnet("preresnet110_cifar10", 110))
     return pre_activated(small_resnet(f"preresnet{depth}_cifar10", depth, (64, 128, 256), mid="out/4"))
 
 
 def wide_resnet(depth: int, factor: int) -> Genotype:
-    """Zagoruyko & Komodakis 2016, table 1; `depth` counts the projections of the shortcuts too."""
+    """Wide ResNet (Zagoruyko & Komodakis 2016, table 1); `depth` counts the projections of the shortcuts too."""
     widths = (16 * factor, 32 * factor, 64 * factor)
     return pre_activated(small_resnet(f"wrn{depth}_{factor}_cifar10", depth - 2, widths))
 
 
 def resnext29() -> Genotype:
-    """Xie et al. 2016, section 5.3: 16 groups of 64 channels."""
+    """ResNeXt-29 with 16 groups of 64 channels (Xie et al. 2016, section 5.3)."""
     return small_resnet("resnext29_16x64d_cifar10", 29, (256, 512, 1024), 64, mid="out*4", groups=16)
 
 
 def squeezed(name: str, depth: int, **fields: Any) -> Genotype:
-    """Hu et al. 2017, table 1: reduction 16, and Caffe's pooling, unpadded and rounded up."""
+    """A ResNet with squeeze-and-excitation at reduction 16 (Hu et al. 2017, table 1) and Caffe's pooling, unpadded and rounded up."""
     g = resnet(name, depth, se="out/16", **fields)
     return replace(g, stem=(g.stem[0], pool("max", 3, 2, "valid", ceil=True)))
 
 
 def senet154() -> Genotype:
-    """Hu et al. 2017, appendix: 64 groups, half the channels in the first 1x1, 3x3 shortcuts and a stem of three 3x3."""
+    """SENet-154 (Hu et al. 2017, appendix): 64 groups, half the channels in the first 1x1, 3x3 shortcuts, a stem of three 3x3."""
     g = squeezed("senet154", 154, mid="out/2", wide="out", groups=64, shortcut_kernel=3)
-    first = tuple(row.but(shortcut_kernel=1) for row in g.stages[0])
+    first = tuple(block.but(shortcut_kernel=1) for block in g.stages[0])
     stem = (conv(64, 3, 2), conv(64, 3), conv(128, 3), g.stem[1])
     return replace(g, stem=stem, stages=(first, *g.stages[1:]), head=(gap(), dropout(0.2), linear(1000)))
 
@@ -97,7 +97,7 @@ for _depth in (18, 34):
     RESNETS[f"resnet{_depth}_c"] = partial(resnet, f"resnet{_depth}_c", _depth, shortcut="C")
     RESNETS[f"plain{_depth}"] = partial(resnet, f"plain{_depth}", _depth, shortcut="none")
 for _depth in (50, 101, 152):
-    # v1 strides in the first 1x1, as the paper does; v1.5 in the 3x3, as fb.resnet.torch and torchvision do.
+    # v1 has the stride in the first 1x1, as in the paper; v1.5 in the 3x3, as in fb.resnet.torch and torchvision.
     RESNETS[f"resnet{_depth}"] = partial(resnet, f"resnet{_depth}", _depth)
     RESNETS[f"resnet{_depth}_v1"] = partial(resnet, f"resnet{_depth}_v1", _depth, stride_at="first")
 for _depth in (20, 32, 44, 56, 110, 1202):
@@ -107,7 +107,7 @@ for _depth in (20, 32, 44, 56, 110):
 RESNETS["resnet110_cifar10_stochastic_depth"] = stochastic_depth
 RESNETS |= {f"preresnet{depth}": partial(preresnet, depth) for depth in (18, 34, 50, 101, 152, 200)}
 RESNETS |= {f"preresnet{depth}_cifar10": partial(small_preresnet, depth) for depth in (110, 164, 1001)}
-# ResNeXt (table 1): groups x channels of a group in the first stage; 32x8d and 64x4d have as many as the block's output.
+# ResNeXt (table 1): the name gives groups x channels of a group in the first stage. 32x8d and 64x4d have as many channels as the output.
 RESNETS["resnext50_32x4d"] = partial(resnet, "resnext50_32x4d", 50, mid="out/2", groups=32)
 RESNETS["resnext101_32x4d"] = partial(resnet, "resnext101_32x4d", 101, mid="out/2", groups=32)
 RESNETS["resnext101_32x8d"] = partial(resnet, "resnext101_32x8d", 101, mid="out", groups=32)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 from torch import nn
 
-from nasbench.training.images import LabeledImages
+from nasbench.genotype import Genotype
+from nasbench.genotype.blocks import conv, gap, linear
+from nasbench.network import build
+from nasbench.training.images import LabeledImages, split
 from nasbench.training.recipe import Recipe
+from nasbench.training.trainer import Epoch, TrainResult, train
 
 SHAPE = (3, 8, 8)
 QUICK = Recipe(epochs=3, batch_size=16, lr=0.1, train_size=8, crop_padding=1, calibration=64, warmup=0.1)
+STEADY = dataclasses.replace(QUICK, flip=False)
 
 
 def small_net(seed: int = 0, momentum: float = 0.1) -> nn.Sequential:
@@ -35,3 +42,29 @@ def quarters(count: int = 240, seed: int = 0) -> LabeledImages:
         row, column = 4 * (label // 2), 4 * (label % 2)
         pixels[number, 0, row : row + 4, column : column + 4] += 120
     return LabeledImages(pixels.to(torch.uint8), labels)
+
+
+def fit(net: nn.Module, recipe: Recipe = STEADY, seed: int = 0, images: LabeledImages | None = None, **more) -> TrainResult:
+    training, validation = split(images or quarters(), 0.25, seed=0)
+    return train(net, training, validation, recipe, shape=SHAPE, seed=seed, **more)
+
+
+def bits(net: nn.Module) -> list[bytes]:
+    return [value.detach().numpy().tobytes() for value in net.state_dict().values()]
+
+
+def with_heads(*rows) -> nn.Module:
+    torch.manual_seed(0)
+    return build(Genotype("n", SHAPE, (conv(8, 3), *rows, conv(8, 3)), head=(gap(2), linear(4))))
+
+
+class Killed(Exception):
+    pass
+
+
+def kill_after(number: int):
+    def on_epoch(epoch: Epoch) -> None:
+        if epoch.epoch == number:
+            raise Killed
+
+    return on_epoch

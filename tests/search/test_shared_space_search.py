@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
+from variants import picks_block
 
 from nasbench.errors import NasbenchError
 from nasbench.genotype import cost
 from nasbench.spaces import load_space
-from nasbench.spaces.choosers import picks_block
 from nasbench.strategies import make_strategy
 from nasbench.study.in_memory import InMemoryStudy
 from nasbench.study.seeds import derive

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 
 import pytest
+from variants import cross, mutate
 
 from nasbench.genotype import Genotype, cost, digest
 from nasbench.genotype.blocks import cell, conv, gap, identity, linear
 from nasbench.spaces import load_space
-from nasbench.spaces.choosers import cross, mutate
 from nasbench.zoo import known
 
 RESIDUAL = [
@@ -36,8 +36,8 @@ def test_the_classics_of_its_family_are_points_and_no_others(name: str) -> None:
     space = load_space(name)
     assert [n for n in known() if known(n) in space] == [n for n in known() if n in MEMBERS[name]]
     for n in MEMBERS[name]:
-        answers = space.encode(known(n))
-        assert digest(space.decode(lambda label, options: answers[label])) == digest(known(n))  # noqa: B023 - called at once
+        values = space.encode(known(n))
+        assert digest(space.decode(lambda name, options: values[name])) == digest(known(n))  # noqa: B023 - called at once
 
 
 def darts_v2() -> Genotype:
@@ -62,9 +62,9 @@ def test_darts_v2_is_a_point_and_has_its_published_size() -> None:
     g = darts_v2()
     assert cost(g).params == 3_349_342
     space = load_space("darts")
-    answers = space.encode(g)
-    assert answers["normal.3.2"] == "dil3"
-    assert digest(space.decode(lambda label, options: answers[label])) == digest(g)
+    values = space.encode(g)
+    assert values["normal.3.2"] == "dil3"
+    assert digest(space.decode(lambda name, options: values[name])) == digest(g)
 
 
 @pytest.mark.parametrize("name", MEMBERS)
@@ -74,9 +74,9 @@ def test_samples_mutants_and_children_are_networks_of_the_space(name: str) -> No
     assert len({digest(g) for g in drawn}) > 35
     for g in drawn:
         assert cost(g).macs > 0
-        answers = space.encode(g)
-        mutant, changed = mutate(space, answers, rng)
+        values = space.encode(g)
+        mutant, changed = mutate(space, values, rng)
         assert mutant in space
-        assert changed != answers
-        child, _ = cross(space, answers, space.encode(rng.choice(drawn)), rng)
+        assert changed != values
+        child, _ = cross(space, values, space.encode(rng.choice(drawn)), rng)
         assert child in space

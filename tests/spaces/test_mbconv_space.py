@@ -7,11 +7,11 @@ from functools import lru_cache
 
 import pytest
 from classics import CORE
+from variants import cross, mutate
 
 from nasbench.errors import SpaceError
 from nasbench.genotype import Genotype, cost, digest, trace
 from nasbench.spaces import ParameterValues, load_space
-from nasbench.spaces.choosers import cross, mutate
 from nasbench.zoo import known
 
 SPACE = load_space("mbconv")
@@ -33,8 +33,8 @@ FIRST_FIELD = {
 }
 
 
-def decoded(decisions: ParameterValues) -> Genotype:
-    return SPACE.decode(lambda label, options: decisions[label])
+def decoded(values: ParameterValues) -> Genotype:
+    return SPACE.decode(lambda name, options: values[name])
 
 
 def test_each_known_network_is_in_one_of_the_two_tables() -> None:
@@ -75,9 +75,9 @@ def drawn() -> tuple[Genotype, ...]:
 def check(g: Genotype) -> ParameterValues:
     """Valid, inside, and the same both ways."""
     assert cost(g).params > 0
-    decisions = SPACE.encode(g)
-    assert decoded(decisions) == g
-    return decisions
+    values = SPACE.encode(g)
+    assert decoded(values) == g
+    return values
 
 
 def test_two_thousand_samples_are_valid_and_inside() -> None:
@@ -91,11 +91,11 @@ def test_five_hundred_mutants_and_crosses_are_valid_and_inside() -> None:
     parents = [SPACE.encode(g) for g in drawn()[:100]]
     for _ in range(500):
         a, b = rng.sample(parents, 2)
-        mutant, answers = mutate(SPACE, a, rng, changes=rng.randint(1, 3))
-        assert decoded(answers) == mutant
+        mutant, values = mutate(SPACE, a, rng, changes=rng.randint(1, 3))
+        assert decoded(values) == mutant
         assert check(mutant) != a
-        child, answers = cross(SPACE, a, b, rng)
-        assert decoded(answers) == child
+        child, values = cross(SPACE, a, b, rng)
+        assert decoded(values) == child
         check(child)
 
 

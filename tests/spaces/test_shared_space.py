@@ -7,11 +7,11 @@ from collections import Counter
 from functools import lru_cache
 
 import pytest
+from variants import cross, mutate, picks_block
 
 from nasbench.genotype import Genotype, cost, digest
 from nasbench.spaces import ParameterValues, Space, load_space
-from nasbench.spaces.choosers import cross, mutate, picks_block
-from nasbench.spaces.parts import Named
+from nasbench.spaces.parts import Alternatives
 from nasbench.zoo import known
 
 SIZES = {"shared": (224, 331), "shared_small": (28, 32)}
@@ -23,8 +23,8 @@ def members(name: str) -> list[str]:
     return [n for n in known() if low <= known(n).input[1] <= high]
 
 
-def decoded(where: Space, decisions: ParameterValues) -> Genotype:
-    return where.decode(lambda label, options: decisions[label])
+def decoded(where: Space, values: ParameterValues) -> Genotype:
+    return where.decode(lambda name, options: values[name])
 
 
 @lru_cache(maxsize=2)
@@ -32,9 +32,9 @@ def drawn(name: str) -> tuple[Genotype, ...]:
     return tuple(space(name).sample(seed) for seed in range(1000))
 
 
-def families(answers: ParameterValues) -> dict[str, str]:
+def families(values: ParameterValues) -> dict[str, str]:
     """Which alternative or block each place took."""
-    return {label: answer for label, answer in answers.items() if picks_block(label)}
+    return {name: value for name, value in values.items() if picks_block(name)}
 
 
 def test_every_classic_but_the_largest_inputs_is_meant_to_be_inside() -> None:
@@ -45,9 +45,9 @@ def test_every_classic_but_the_largest_inputs_is_meant_to_be_inside() -> None:
 @pytest.mark.parametrize(("name", "network"), [(name, network) for name in SIZES for network in members(name)])
 def test_a_classic_is_a_point(name: str, network: str) -> None:
     g = known(network)
-    answers = space(name).encode(g)
+    values = space(name).encode(g)
     assert g in space(name)
-    assert digest(decoded(space(name), answers)) == digest(g)
+    assert digest(decoded(space(name), values)) == digest(g)
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -74,11 +74,11 @@ def test_a_thousand_samples_are_networks_within_the_bounds(name: str) -> None:
 
 @pytest.mark.parametrize("name", SIZES)
 def test_samples_mix_the_families(name: str) -> None:
-    answers = [space(name).encode(g) for g in drawn(name)]
-    seen = Counter((label, answer) for a in answers for label, answer in families(a).items())
+    values = [space(name).encode(g) for g in drawn(name)]
+    seen = Counter((name, value) for a in values for name, value in families(a).items())
     for i, stage in enumerate(space(name).stages):
-        assert isinstance(stage, Named)
-        for family in stage.rows:
+        assert isinstance(stage, Alternatives)
+        for family in stage.sequences:
             assert seen[f"stages.{i}", family] >= 5, (i, family)
     mixed = [len({row.op for stage in g.stages for row in stage} - {"pool", "lrn", "dropout"}) for g in drawn(name)]
     assert sum(n >= 2 for n in mixed) > 0.8 * len(mixed)
@@ -90,13 +90,13 @@ def test_two_hundred_mutants_cross_a_family_and_are_networks(name: str) -> None:
     crossed: Counter[tuple[str, str]] = Counter()
     for g in drawn(name)[:200]:
         before = space(name).encode(g)
-        mutant, answers = mutate(space(name), before, rng, among=picks_block)
+        mutant, values = mutate(space(name), before, rng, among=picks_block)
         assert cost(mutant).macs > 0
         assert mutant in space(name)
-        assert digest(mutant) == digest(decoded(space(name), answers))
-        changed = {k for k, v in families(answers).items() if before.get(k, v) != v}
+        assert digest(mutant) == digest(decoded(space(name), values))
+        changed = {k for k, v in families(values).items() if before.get(k, v) != v}
         assert changed, "one place at least holds another family"
-        crossed.update((before[k], answers[k]) for k in changed)
+        crossed.update((before[k], values[k]) for k in changed)
     assert len(crossed) > 60
 
 
@@ -104,11 +104,11 @@ def test_a_fire_stage_may_become_an_mbconv_stage() -> None:
     where, rng = space("shared"), random.Random(0)
     before = where.encode(known("squeezenet1_0"))
     assert before["stages.2"] == "fire"
-    after = [mutate(where, before, rng, among=lambda label: label == "stages.2")[1] for _ in range(200)]
+    after = [mutate(where, before, rng, among=lambda name: name == "stages.2")[1] for _ in range(200)]
     mbconv = [a for a in after if a["stages.2"] == "mbconv"]
     assert mbconv
-    for answers in mbconv:
-        g = decoded(where, answers)
+    for values in mbconv:
+        g = decoded(where, values)
         assert {"fire", "mbconv"} <= {row.op for row in g.rows}
         assert cost(g).params > 0
 
@@ -119,9 +119,9 @@ def test_children_of_different_families_are_networks(name: str) -> None:
     parents = [space(name).encode(known(n)) for n in members(name)]
     for _ in range(100):
         a, b = rng.sample(parents, 2)
-        child, answers = cross(space(name), a, b, rng)
+        child, values = cross(space(name), a, b, rng)
         assert cost(child).macs > 0
-        assert decoded(space(name), answers) == child
+        assert decoded(space(name), values) == child
 
 
 @pytest.mark.parametrize("name", SIZES)

@@ -18,21 +18,21 @@ from nasbench.zoo import known
 
 
 def enumerated(space: Space) -> list[tuple[Genotype, ParameterValues]]:
-    """Every way to answer, by asking again and again with the next list of positions, as an odometer counts."""
+    """Every way to value, by asking again and again with the next list of positions, as an odometer counts."""
     found, wheel = [], list[int]()
     while True:
         asked: list[tuple[str, Options]] = []
-        answers: ParameterValues = {}
+        values: ParameterValues = {}
 
-        def choose(label: str, options: Options) -> Any:
+        def choose(name: str, options: Options) -> Any:
             place = wheel[len(asked)] if len(asked) < len(wheel) else 0  # noqa: B023 - called at once
-            asked.append((label, options))  # noqa: B023
-            assert label not in answers, f"{label} is asked twice"  # noqa: B023
-            answers[label] = options[place]  # noqa: B023
+            asked.append((name, options))  # noqa: B023
+            assert name not in values, f"{name} is asked twice"  # noqa: B023
+            values[name] = options[place]  # noqa: B023
             return options[place]
 
         g = space.decode(choose)
-        found.append((g, answers))
+        found.append((g, values))
         wheel = wheel + [0] * (len(asked) - len(wheel))
         while wheel and wheel[-1] == len(asked[len(wheel) - 1][1]) - 1:
             wheel.pop()
@@ -41,8 +41,8 @@ def enumerated(space: Space) -> list[tuple[Genotype, ParameterValues]]:
         wheel[-1] += 1
 
 
-def replayed(space: Space, decisions: ParameterValues) -> Genotype:
-    return space.decode(lambda label, options: decisions[label])
+def replayed(space: Space, values: ParameterValues) -> Genotype:
+    return space.decode(lambda name, options: values[name])
 
 
 @settings(max_examples=40)
@@ -50,18 +50,18 @@ def replayed(space: Space, decisions: ParameterValues) -> Genotype:
 def test_count_is_the_number_of_ways_to_answer(space: Space) -> None:
     found = enumerated(space)
     assert space.count() == len(found)
-    assert len({tuple(answers.items()) for _, answers in found}) == len(found)
+    assert len({tuple(values.items()) for _, values in found}) == len(found)
     assert [g for g, _ in found] == list(space)
 
 
 @settings(max_examples=40)
 @given(spaces(most=60))
 def test_encode_leads_back(space: Space) -> None:
-    """To the same network for each point; where two readings are possible, not always by the same answers."""
-    for g, answers in enumerated(space):
-        assert replayed(space, answers) == g
-        decisions = space.encode(g)
-        assert digest(replayed(space, decisions)) == digest(g)
+    """To the same network for each point; where two readings are possible, not always by the same values."""
+    for g, values in enumerated(space):
+        assert replayed(space, values) == g
+        values = space.encode(g)
+        assert digest(replayed(space, values)) == digest(g)
         assert g in space
 
 
@@ -89,8 +89,8 @@ def test_tiny_is_enumerable() -> None:
     found = enumerated(space)
     assert space.count() == len(found) == 256
     assert len({digest(g) for g, _ in found}) == 256
-    for g, answers in found:
-        assert space.encode(g) == answers
+    for g, values in found:
+        assert space.encode(g) == values
         assert trace(g)[-1].shape == (10, 1, 1)
 
 
@@ -107,14 +107,14 @@ def test_a_fixed_field_and_an_absent_layer_are_not_asked() -> None:
     """)
     asked: list[list[str]] = []
     for repeat in (0, 1, 2):
-        labels: list[str] = []
+        names: list[str] = []
 
-        def choose(label: str, options: Options, repeat: int = repeat, labels: list[str] = labels) -> Any:
-            labels.append(label)
-            return repeat if label.endswith("repeat") else options[0]
+        def choose(name: str, options: Options, repeat: int = repeat, names: list[str] = names) -> Any:
+            names.append(name)
+            return repeat if name.endswith("repeat") else options[0]
 
         space.decode(choose)
-        asked.append(labels)
+        asked.append(names)
     first = ["resolution", "stages.0.0.repeat"]
     assert asked[0] == first
     assert asked[1] == [*first, "stages.0.0.width", "stages.0.0.act.0"]
@@ -125,13 +125,13 @@ def test_a_fixed_field_and_an_absent_layer_are_not_asked() -> None:
 def test_options_are_scalars_or_a_range() -> None:
     space = read_space("stem: [{op: conv, width: {range: [8, 32, 8]}, act: [null, relu], bias: [true, false]}]")
     seen: dict[str, Options] = {}
-    space.decode(lambda label, options: seen.setdefault(label, options)[0])
+    space.decode(lambda name, options: seen.setdefault(name, options)[0])
     assert seen == {"stem.0.width": range(8, 33, 8), "stem.0.act": [None, "relu"], "stem.0.bias": [True, False]}
     assert type(seen["stem.0.width"]) is range
 
 
 @pytest.mark.parametrize(
-    ("label", "answer"),
+    ("name", "value"),
     [
         ("resolution", "large"),
         ("resolution", 100),
@@ -144,24 +144,24 @@ def test_options_are_scalars_or_a_range() -> None:
         ("head", "none"),
     ],
 )
-def test_an_answer_that_is_no_option_is_refused(label: str, answer: Any) -> None:
+def test_an_value_that_is_no_option_is_refused(name: str, value: Any) -> None:
     space = read_space("""
       resolution: [32, 64]
       stem: [{op: conv, width: {range: [8, 32, 8]}, bias: [true, false]}]
       head: {a: [{op: gap}], b: [{op: flatten}]}
     """)
     with pytest.raises(SpaceError) as caught:
-        space.decode(lambda asked, options: answer if asked == label else options[0])
-    assert str(caught.value).startswith(f"{label} is one of ")
+        space.decode(lambda asked, options: value if asked == name else options[0])
+    assert str(caught.value).startswith(f"{name} is one of ")
     assert "; got " in str(caught.value)
     assert len(str(caught.value)) < 300
 
 
-def test_an_equal_answer_becomes_the_option() -> None:
+def test_an_equal_value_becomes_the_option() -> None:
     """A database may give 8.0 back for 8."""
     space = read_space("stem: [{op: conv, width: [8, 16]}]")
-    g = space.decode(lambda label, options: 8.0)
-    assert g == space.decode(lambda label, options: 8)
+    g = space.decode(lambda name, options: 8.0)
+    assert g == space.decode(lambda name, options: 8)
     assert type(g.stem[0].fields["width"]) is int
 
 

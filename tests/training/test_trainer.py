@@ -1,3 +1,5 @@
+"""Training: the same bits for the same seed, whatever interrupts it."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -6,30 +8,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from nets import QUICK, SHAPE, quarters, small_net
+from nets import SHAPE, STEADY, Killed, bits, fit, kill_after, quarters, small_net, with_heads
 from torch import nn
 
 from nasbench.errors import DataError
-from nasbench.genotype import Genotype
 from nasbench.genotype.blocks import auxiliary, conv, gap, linear
-from nasbench.network import build
-from nasbench.training.batches import Statistics, resized
-from nasbench.training.checkpoint import MARK, load_checkpoint, save_checkpoint
+from nasbench.training.batches import resized
 from nasbench.training.images import LabeledImages, split
-from nasbench.training.recipe import Recipe
-from nasbench.training.score import all_logits, calibrate, score
-from nasbench.training.trainer import Epoch, TrainResult, evaluate, train
-
-STEADY = dataclasses.replace(QUICK, flip=False)
-
-
-def fit(net: nn.Module, recipe: Recipe = STEADY, seed: int = 0, images: LabeledImages | None = None, **more) -> TrainResult:
-    training, validation = split(images or quarters(), 0.25, seed=0)
-    return train(net, training, validation, recipe, shape=SHAPE, seed=seed, **more)
-
-
-def bits(net: nn.Module) -> list[bytes]:
-    return [value.detach().numpy().tobytes() for value in net.state_dict().values()]
+from nasbench.training.score import all_logits
+from nasbench.training.trainer import Epoch, evaluate, train
 
 
 def test_a_network_learns_what_can_be_learnt() -> None:
@@ -74,18 +61,6 @@ def test_torchs_generator_is_left_as_it_was() -> None:
     before = torch.get_rng_state()
     fit(small_net())
     assert torch.equal(torch.get_rng_state(), before)
-
-
-class Killed(Exception):
-    pass
-
-
-def kill_after(number: int):
-    def on_epoch(epoch: Epoch) -> None:
-        if epoch.epoch == number:
-            raise Killed
-
-    return on_epoch
 
 
 @pytest.mark.parametrize("change", [{}, {"optimizer": "adamw", "lr": 0.01}, {"validate_epochs": True}])
@@ -152,58 +127,6 @@ def test_one_epoch_leaves_no_checkpoint(tmp_path: Path) -> None:
     assert not (tmp_path / "c.bin").exists()
 
 
-def flip_a_bit(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-50])
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def only_mark(path: Path) -> None:
-    path.write_bytes(MARK)
-
-
-@pytest.mark.parametrize("damage", [flip_a_bit, cut, empty, only_mark])
-def test_a_damaged_checkpoint_is_ignored_and_training_starts_again(tmp_path: Path, damage) -> None:
-    whole, net = small_net(), small_net()
-    fit(whole)
-    with pytest.raises(Killed):
-        fit(small_net(), checkpoint=tmp_path / "c.bin", on_epoch=kill_after(2))
-    damage(tmp_path / "c.bin")
-    with pytest.warns(RuntimeWarning, match=r"c\.bin is ignored"):
-        fit(net, checkpoint=tmp_path / "c.bin")
-    assert bits(net) == bits(whole)
-
-
-@pytest.mark.parametrize("change", [{"seed": 1}, {"recipe": dataclasses.replace(STEADY, lr=0.05)}, {"images": quarters(400)}])
-def test_a_checkpoint_of_another_training_is_ignored(tmp_path: Path, change: dict) -> None:
-    with pytest.raises(Killed):
-        fit(small_net(), checkpoint=tmp_path / "c.bin", on_epoch=kill_after(1))
-    net, fresh = small_net(), small_net()
-    with pytest.warns(RuntimeWarning, match="another recipe, seed, network or data"):
-        fit(net, checkpoint=tmp_path / "c.bin", **change)
-    fit(fresh, **change)
-    assert bits(net) == bits(fresh)
-
-
-def test_a_checkpoint_never_runs_code(tmp_path: Path) -> None:
-    class Evil:
-        def __reduce__(self):
-            return (Path.touch, (tmp_path / "run",))
-
-    save_checkpoint(tmp_path / "c.bin", {"identity": {}, "net": Evil()})
-    with pytest.warns(RuntimeWarning, match="ignored"):
-        assert load_checkpoint(tmp_path / "c.bin", {}) is None
-    assert not (tmp_path / "run").exists()
-
-
 class Explodes(nn.Module):
     """Gives infinite logits from call `at` on."""
 
@@ -242,70 +165,6 @@ def test_a_rate_far_too_high_is_a_result_and_not_an_error() -> None:
     assert fit(net, recipe).status == "diverged"
 
 
-class Shifted(nn.Module):
-    """Hands its norm values around 5 that differ by a hundredth: only the right statistics tell them apart."""
-
-    def __init__(self, momentum: float) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm1d(192, momentum=momentum)
-        self.last = nn.Linear(192, 4)
-        nn.init.zeros_(self.last.weight)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.last(self.norm(5 + 0.01 * x.flatten(1)))
-
-
-def test_a_tiny_norm_momentum_does_not_spoil_the_accuracy() -> None:
-    """MnasNet's 0.0003: the running statistics are still those of the start when training ends."""
-    calibrated, usual = fit(Shifted(0.0003)), fit(Shifted(0.1))
-    left = fit(Shifted(0.0003), dataclasses.replace(STEADY, calibration=0))
-    assert calibrated.accuracy == usual.accuracy  # the momentum does not matter any more
-    assert calibrated.accuracy is not None
-    assert calibrated.accuracy > 0.9
-    assert left.accuracy is not None
-    assert left.accuracy < 0.5  # the control
-
-
-def test_calibration_averages_and_leaves_all_else_alone() -> None:
-    net = small_net(momentum=0.0003).train()
-    weights = [p.clone() for p in net.parameters()]
-    batches = [torch.rand(10, 3, 8, 8) for _ in range(4)]
-    calibrate(net, batches, STEADY)
-    hidden = torch.stack([net[0](batch) for batch in batches])
-    assert torch.allclose(net[1].running_mean, hidden.mean((0, 1, 3, 4)), atol=1e-6)
-    assert torch.allclose(net[1].running_var, hidden.var((1, 3, 4)).mean(0), rtol=1e-4)
-    assert net[1].momentum == 0.0003
-    assert net.training
-    assert net[1].training
-    assert all(torch.equal(a, b) for a, b in zip(weights, net.parameters(), strict=True))
-
-
-def test_calibration_draws_no_random_numbers() -> None:
-    net = small_net()
-    torch.manual_seed(3)
-    before = torch.get_rng_state()
-    calibrate(net, [torch.rand(4, 3, 8, 8, generator=torch.Generator())], STEADY)
-    assert torch.equal(torch.get_rng_state(), before)  # dropout was off
-
-
-def test_a_network_without_norms_is_not_touched() -> None:
-    net = nn.Sequential(nn.Flatten(), nn.Linear(192, 4))
-    calibrate(net, iter(()), STEADY)
-    assert fit(net).status == "ok"
-
-
-def test_scores_do_not_depend_on_the_batches() -> None:
-    images = resized(quarters(300), SHAPE)
-    net, statistics = small_net().eval(), Statistics((0.3,), (0.2,))
-    accuracy, loss = score(net, images, STEADY, statistics)
-    pixels, labels = images.plain(torch.arange(300), statistics)
-    with torch.no_grad():
-        said = net(pixels)
-    assert accuracy == pytest.approx((said.argmax(1) == labels).float().mean().item())
-    assert loss == pytest.approx(nn.functional.cross_entropy(said, labels).item(), rel=1e-4)
-    assert not net.training
-
-
 @pytest.mark.parametrize("count", [2, 17, 33])
 def test_no_batch_has_a_single_image(count: int) -> None:
     """A batch norm over one value per channel raises; 17 images at batch size 16 would leave one over."""
@@ -338,24 +197,7 @@ def test_a_subset_of_the_images_is_enough_when_asked_for() -> None:
     assert seen == [16, 16, 16]
 
 
-def test_bf16_runs_when_asked_for_and_auto_is_fp32_on_a_cpu() -> None:
-    kinds: set[torch.dtype] = set()
-    net = small_net()
-    net[0].register_forward_hook(lambda _m, _i, output: kinds.add(output.dtype))
-    fit(net, dataclasses.replace(STEADY, precision="auto", epochs=1))
-    assert kinds == {torch.float32}
-    kinds.clear()
-    result = fit(net, dataclasses.replace(STEADY, precision="bf16", epochs=1))
-    assert kinds == {torch.bfloat16}
-    assert result.status == "ok"
-
-
 SIDE = auxiliary((gap(2), conv(8), linear(4)), weight=0.25)
-
-
-def with_heads(*rows) -> nn.Module:
-    torch.manual_seed(0)
-    return build(Genotype("n", SHAPE, (conv(8, 3), *rows, conv(8, 3)), head=(gap(2), linear(4))))
 
 
 def test_losses_of_auxiliary_heads_are_added_with_their_weights() -> None:
@@ -386,12 +228,3 @@ def test_heads_learn_and_validation_does_not_see_them() -> None:
     assert (aside.argmax(1) == labels).float().mean() > 0.8
     net.eval()
     assert len(all_logits(net, pixels, STEADY)) == 1
-
-
-def test_calibration_leaves_auxiliary_heads_alone() -> None:
-    net = with_heads(SIDE).train()
-    net(torch.rand(8, 3, 8, 8))
-    before = {name: value.clone() for name, value in net.named_buffers()}
-    calibrate(net, [torch.rand(8, 3, 8, 8) for _ in range(2)], STEADY)
-    for name, value in net.named_buffers():
-        assert torch.equal(value, before[name]) == (".auxiliary." in name), name

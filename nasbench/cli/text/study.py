@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasbench.cli.shared import console, rows_of, say, table
-from nasbench.cli.spaces import count_words
 from nasbench.genotype import Genotype
 from nasbench.genotype.units import show_count, show_duration, show_memory
+from nasbench.spaces.text import show_combinations
 
 if TYPE_CHECKING:
     from nasbench.analysis.study import Study
@@ -32,7 +32,7 @@ def show_plan(problem: Problem, plan: Plan) -> None:
     table(
         ("plan", ""),
         (
-            ("space", f"{problem.space.name}: {count_words(space.count)} networks"),
+            ("space", f"{problem.space.name}: {show_combinations(space.count)} networks"),
             ("device", str(problem.device)),
             ("latency", latencies),
             ("limits", f"{config.limits.describe()}: {space.verdict}" if config.limits.any else "none"),

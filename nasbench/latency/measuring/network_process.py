@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import torch
 
-from nasbench.errors import DeviceError, NasbenchError, one_line, place_in, short
+from nasbench.errors import DeviceError, NasbenchError, first_line, one_line, place_in, short
 from nasbench.genotype import Genotype
 from nasbench.latency.device import Device
 from nasbench.latency.measurement import Round
@@ -162,8 +162,7 @@ def _serve(pipe: Connection, parent: int, name: str, g: Genotype, device: Device
     except NasbenchError as error:
         pipe.send(error)
     except (RuntimeError, MemoryError) as error:
-        line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        pipe.send(DeviceError(f"{name} cannot be run on {device}: {line}; leave it out or use a smaller batch"))
+        pipe.send(DeviceError(f"{name} cannot be run on {device}: {first_line(error)}; leave it out or use a smaller batch"))
 
 
 class _Networks:

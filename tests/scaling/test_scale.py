@@ -14,7 +14,7 @@ from nasbench.zoo import known
 NAMES = known()
 # What cannot be, and why.
 REFUSED = {("inception_v2", axis): "need one height and width" for axis in ("resolution", "phi")}  # its reductions agree where 32 divides
-UNCHANGED = {("lenet5_modern", "depth")}  # it has no row that may repeat
+UNCHANGED = {("lenet5_modern", "depth")}  # it has no block that may repeat
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,4 +1,4 @@
-"""Which rows take part, and how numbers are rounded."""
+"""Which blocks grow, and how numbers are rounded."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from nasbench.genotype import Genotype, trace
 from nasbench.genotype.blocks import auxiliary, branches, conv, dense, dropout, gap, linear, mbconv, pool, residual, separable, shuffle
 from nasbench.scaling import scale
-from nasbench.scaling.rows import deeper, grouped, multiple, repeats
+from nasbench.scaling.blocks import deeper, grouped, multiple, repeats
 from nasbench.scaling.scale import rounded, scaled_side
 from nasbench.zoo import known
 
 
 @pytest.mark.parametrize(
-    ("row", "may"),
+    ("block", "may"),
     [
         (mbconv(24, stride=2), True),  # only the first of a run keeps the stride
         (conv(64, 3), True),
@@ -37,15 +37,15 @@ from nasbench.zoo import known
         (branches([[conv(8, 3, padding="valid")], [conv(8, 3, padding="valid")]], repeat=2), True),  # it says itself that it repeats
     ],
 )
-def test_rows_that_may_repeat(row, may: bool) -> None:
-    assert repeats(row) is may
+def test_blocks_that_may_repeat(block, may: bool) -> None:
+    assert repeats(block) is may
 
 
 @pytest.mark.parametrize(
     ("name", "stage", "expected"),
     [
         ("efficientnet_b0", 3, [5]),  # 3 * 1.5, up
-        ("mobilenet_v1", 1, [1, 2]),  # the strided row begins a run that the next one continues
+        ("mobilenet_v1", 1, [1, 2]),  # the strided block begins a run that the next one continues
         ("mobilenet_v3_large", 3, [1, 2, 3]),
         ("nasnet_a_mobile", 1, [1, 7]),  # the reduction cell stays single
         ("densenet121", 0, [9, 1, 1]),  # dense layers, not the transition and its pool
@@ -57,13 +57,13 @@ def test_rows_that_may_repeat(row, may: bool) -> None:
     ],
 )
 def test_depth_of_known_networks(name: str, stage: int, expected: list[int]) -> None:
-    assert [row.repeat for row in scale(known(name), depth=1.5).stages[stage]][: len(expected)] == expected
+    assert [block.repeat for block in scale(known(name), depth=1.5).stages[stage]][: len(expected)] == expected
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.floats(0.1, 4), st.sampled_from(["up", "nearest", "total"]))
 def test_a_stage_gets_the_blocks_that_the_factor_asks_for(counts: list[int], by: float, rounding) -> None:
     stage = [residual(8 * (i + 1), repeat=n) for i, n in enumerate(counts)]
-    found = [row.repeat for row in deeper([stage], by, rounding)[0]]
+    found = [block.repeat for block in deeper([stage], by, rounding)[0]]
     wanted = round(by * sum(counts), 9)
     total = math.ceil(wanted) if rounding == "up" else round(wanted)
     assert min(found) >= 1
@@ -107,7 +107,7 @@ def test_a_multiple_for_groups(divisor: int, need: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "need"),
+    ("block", "need"),
     [
         (conv(64, 3), 1),
         (conv(64, 3, groups="depthwise"), 1),
@@ -120,8 +120,8 @@ def test_a_multiple_for_groups(divisor: int, need: int) -> None:
         (shuffle(116), 1),
     ],
 )
-def test_what_groups_need(row, need: int) -> None:
-    assert grouped(row) == need
+def test_what_groups_need(block, need: int) -> None:
+    assert grouped(block) == need
 
 
 @given(st.integers(8, 2048), st.floats(0.1, 8))
@@ -143,7 +143,7 @@ def test_relative_widths_follow_and_classes_stay() -> None:
         head=(conv(96), gap(), linear(64, "relu"), linear(10)),
     )
     wide = scale(g, width=2)
-    assert [wide.stem[0].fields["width"], *(row.fields.get("width") for row in wide.head)] == [32, 192, None, 64, 10]
+    assert [wide.stem[0].fields["width"], *(block.fields.get("width") for block in wide.head)] == [32, 192, None, 64, 10]
     assert wide.stages[0][0].fields["expand"] == "in*6"
     assert scale(g, width=2, stem=False).stem == g.stem
     assert scale(g, width=2, head=False).head == g.head

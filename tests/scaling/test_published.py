@@ -119,7 +119,7 @@ def test_wide_resnets_are_the_thin_one_scaled(depth: int, k: int) -> None:
 
 
 def test_the_zoo_reads_these_tables() -> None:
-    for number, row in EFFICIENTNET.items():
+    for number, compound in EFFICIENTNET.items():
         g = known(f"efficientnet_b{number}")
-        assert (g.input[1], [b.fields["p"] for b in g.head if b.op == "dropout"]) == (row.resolution, [row.dropout])
+        assert (g.input[1], [b.fields["p"] for b in g.head if b.op == "dropout"]) == (compound.resolution, [compound.dropout])
         assert counts(replace(g, name="b")) == B[number]
