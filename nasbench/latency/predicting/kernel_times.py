@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.latency.predicting.signature import HEADS, ODD, SIZES, Signature, features, group, parts, work
+from nasbench.latency.predicting.signature import ODD, SIZES, Signature, features, group, is_head, parts, work
 
 Array = NDArray[np.float64]
 
@@ -57,8 +57,8 @@ class LayerTimes:
         seen: dict[str, dict[Signature, list[float]]] = defaultdict(lambda: defaultdict(list))
         for signature, ms in timings:
             seen[group(signature)][signature].append(max(ms, FLOOR_MS))
-        simple = {s: t for timed in seen.values() for s, t in timed.items() if s.kind not in HEADS}
-        heavy = {s: t for timed in seen.values() for s, t in timed.items() if s.kind in HEADS}
+        simple = {s: t for timed in seen.values() for s, t in timed.items() if not is_head(s)}
+        heavy = {s: t for timed in seen.values() for s, t in timed.items() if is_head(s)}
         with threadpool_limits(1):  # small matrices: more threads would only wait for each other
             self.laws = {name: _Law(timed) for name, timed in seen.items()}
             self._other = {False: _Law(simple or heavy, few=True), True: _Law(heavy or simple, few=True)}
@@ -89,7 +89,7 @@ class LayerTimes:
             if law is None and self._base is not None:
                 times[some.places] = apart(self._base, some.signatures) * self._ratio
                 continue
-            law = law or self.laws.get(name.removesuffix(ODD)) or self._other[some.signatures[0].kind in HEADS]
+            law = law or self.laws.get(name.removesuffix(ODD)) or self._other[is_head(some.signatures[0])]
             times[some.places] = law(some)
         return times
 
