@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from nasbench.genotype import Genotype, cost, trace
+from nasbench.genotype.kind import KINDS
 from nasbench.zoo import facts, known, members
 
 
@@ -70,7 +71,7 @@ def stage_frame(g: Genotype) -> pd.DataFrame:
     for x in trace(g)[1:]:
         part, number = x.where.split(".")[:2]
         name = f"stage {int(number) + 1}" if part == "stages" else part
-        counts = (x.params, x.macs, x.elements if x.kind in ("conv", "linear") else 0)
+        counts = (x.params, x.macs, x.elements if KINDS[x.kind].counted else 0)
         totals[name] = [a + b for a, b in zip(totals.get(name, [0, 0, 0]), counts, strict=True)]
         out[name] = "x".join(map(str, x.shape))
     return pd.DataFrame.from_dict(totals, orient="index", columns=list(columns)).assign(out=pd.Series(out))
@@ -86,17 +87,18 @@ def receptive_frame(g: Genotype) -> pd.DataFrame:
     seen: list[tuple[float, float, float, int]] = []  # rows and columns of the input seen, step, depth
     rows = []
     for x in trace(g):
+        kind = KINDS[x.kind]
         px = [max((seen[i][k] for i in x.inputs), default=1) for k in (0, 1)]
         step = max((seen[i][2] for i in x.inputs), default=1)
-        depth = max((seen[i][3] for i in x.inputs), default=0) + (x.kind in ("conv", "linear"))
-        if x.kind == "scale":  # the first input is the map, the second the weights of its channels
+        depth = max((seen[i][3] for i in x.inputs), default=0) + kind.counted
+        if kind.sees == "gated":  # the first input is the map, the second the weights of its channels
             px, step = list(seen[x.inputs[0]][:2]), seen[x.inputs[0]][2]
-        elif x.kind in ("conv", "pool"):
+        elif kind.sees == "window":
             px = [p + (k - 1) * step for p, k in zip(px, x.attrs["kernel"], strict=True)]
             step *= x.attrs["stride"]
-        elif x.flat or x.kind in ("gap", "bins"):
+        elif x.flat or kind.sees == "map":
             px = [math.inf, math.inf]
         seen.append((px[0], px[1], step, depth))
-        if x.kind in ("conv", "pool", "add") and math.isfinite(max(px)):
+        if (kind.sees == "window" or x.kind == "add") and math.isfinite(max(px)):
             rows.append({"where": x.where, "depth_layers": depth, "seen_px": int(max(px)), "step_px": int(step)})
     return pd.DataFrame(rows).set_index("where")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from nasbench.drawing.picture import Card, Rect, Text, Wire
 from nasbench.drawing.text import cut, width_of
 from nasbench.errors import NasbenchError
+from nasbench.genotype.kind import find_kind
 from nasbench.genotype.layer import Layer
 from nasbench.genotype.text import show_layer, show_shape
 from nasbench.genotype.units import show_count
@@ -66,7 +67,7 @@ def _card(place: str, x: Layer, changed: bool) -> Card:
     """A convolution or linear layer with its name, shape and cost; any other with its shape where that is new."""
     name = x.where.removeprefix(f"{place}.")
     lines = [(cut(show_layer(x), ROOM, SIZE, True), SIZE, True)]
-    heavy = x.kind in ("conv", "linear")
+    heavy = find_kind(x.kind).counted
     if heavy and name != x.kind:
         lines.append((cut(name.removesuffix(f".{x.kind}"), ROOM, SMALL), SMALL, False))
     if heavy or changed:

@@ -8,26 +8,41 @@ from itertools import pairwise
 
 from nasbench.drawing.picture import Card, Picture, Rect, Text, Wire
 from nasbench.drawing.text import FONT
+from nasbench.genotype.kind import KINDS, Colour
 
 INK, FAINT, LINE = "#1f2430", "#5b6270", "#7a8190"
 BAND, BAND_EDGE = "#f4f5f7", "#e1e4e9"
 
-# Ground and edge of a card, by family of blocks and by kind of layer.
-_BLUE, _INDIGO, _GREEN, _TEAL = ("#e6effa", "#4a7ab5"), ("#e9e8f8", "#6a63b8"), ("#e5f3e8", "#4c9160"), ("#dff2f1", "#3b8f8c")
-_ORANGE, _ROSE, _YELLOW, _SAND = ("#fcecdc", "#c27a33"), ("#fae6ea", "#b85a70"), ("#fbf4d5", "#b3932f"), ("#f1ebe3", "#93806a")
-_GREY, _WHITE = ("#f0f1f3", "#8a909c"), ("#ffffff", "#8a909c")
-PAINTS: Mapping[str, tuple[str, str]] = {
-    **dict.fromkeys(("conv", "linear"), _BLUE),
-    **dict.fromkeys(("residual", "dense", "identity"), _INDIGO),
-    **dict.fromkeys(("mbconv", "fused_mbconv", "separable"), _GREEN),
-    **dict.fromkeys(("fire", "shuffle", "interleave", "slice", "take"), _TEAL),
-    **dict.fromkeys(("inception", "branches", "concat", "add"), _ORANGE),
-    **dict.fromkeys(("cell",), _ROSE),
-    **dict.fromkeys(("se", "scale", "multiply"), _YELLOW),
-    **dict.fromkeys(("pool", "gap", "spp", "bins", "flatten", "pad"), _SAND),
-    **dict.fromkeys(("norm", "act", "activation", "lrn", "dropout", "drop_path"), _GREY),
-    **dict.fromkeys(("input", "port"), _WHITE),
+# Ground and edge of a card.
+_COLOURS: Mapping[Colour, tuple[str, str]] = {
+    "blue": ("#e6effa", "#4a7ab5"),
+    "indigo": ("#e9e8f8", "#6a63b8"),
+    "green": ("#e5f3e8", "#4c9160"),
+    "teal": ("#dff2f1", "#3b8f8c"),
+    "orange": ("#fcecdc", "#c27a33"),
+    "rose": ("#fae6ea", "#b85a70"),
+    "yellow": ("#fbf4d5", "#b3932f"),
+    "sand": ("#f1ebe3", "#93806a"),
+    "grey": ("#f0f1f3", "#8a909c"),
+    "white": ("#ffffff", "#8a909c"),
 }
+
+# Block types by family. Those that are missing have the colour of the layer kind of that name, or are grey.
+_BLOCKS: Mapping[str, Colour] = {
+    **dict.fromkeys(("residual", "dense", "identity"), "indigo"),
+    **dict.fromkeys(("mbconv", "fused_mbconv", "separable"), "green"),
+    **dict.fromkeys(("fire", "shuffle"), "teal"),
+    **dict.fromkeys(("inception", "branches"), "orange"),
+    "cell": "rose",
+    "se": "yellow",
+    "spp": "sand",
+    "port": "white",
+}
+
+
+def _colours(paint: str) -> tuple[str, str]:
+    """Ground and edge for the name of a block type or layer kind."""
+    return _COLOURS[_BLOCKS.get(paint) or (KINDS[paint].colour if paint in KINDS else "grey")]
 
 
 def write_svg(picture: Picture) -> str:
@@ -55,12 +70,12 @@ def write_svg(picture: Picture) -> str:
 
 def _card(parent: ET.Element, card: Card) -> None:
     """A box with its texts; around layers it stays white, so that their colours show."""
-    ground, edge = PAINTS.get(card.paint, _GREY)
+    ground, edge = _colours(card.paint)
     made = ET.SubElement(parent, "g")
     made.set("data-place", _clean(card.name))
     if card.tip:
         ET.SubElement(made, "title").text = _clean(card.tip)
-    _rect(made, card.rect, _WHITE[0] if card.cards else ground, edge, 5)
+    _rect(made, card.rect, _COLOURS["white"][0] if card.cards else ground, edge, 5)
     _texts(made, card.texts)
     if card.share is not None:
         under = max(t.y for t in card.texts) + 6

@@ -4,22 +4,26 @@ from nasbench.genotype import blocks
 from nasbench.genotype.block_type import BLOCK_TYPES, BlockType, block
 from nasbench.genotype.cost import Cost, cost, cost_of
 from nasbench.genotype.genotype import Block, Genotype, Style
-from nasbench.genotype.layer import Layer, Value
+from nasbench.genotype.kind import KINDS, Kind, kind
+from nasbench.genotype.layer import Layer, Value, attributes
 from nasbench.genotype.trace import Trace, adapt, digest, digest_of, inference, trace
 from nasbench.genotype.tracer import Tracer
 
 __all__ = [
     "BLOCK_TYPES",
+    "KINDS",
     "Block",
     "BlockType",
     "Cost",
     "Genotype",
+    "Kind",
     "Layer",
     "Style",
     "Trace",
     "Tracer",
     "Value",
     "adapt",
+    "attributes",
     "block",
     "blocks",
     "cost",
@@ -27,5 +31,6 @@ __all__ = [
     "digest",
     "digest_of",
     "inference",
+    "kind",
         "trace",
 ]  # fmt: skip

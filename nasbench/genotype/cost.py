@@ -25,14 +25,12 @@ from itertools import chain
 
 from nasbench.errors import UnitError, nearest
 from nasbench.genotype.genotype import Genotype
+from nasbench.genotype.kind import KINDS
 from nasbench.genotype.layer import Layer
 from nasbench.genotype.trace import trace
 
 BYTES = 4  # of a float32
 BYTES_OF: Mapping[str, int] = {"fp32": BYTES, "bf16": 2, "fp16": 2}
-
-VIEWS = frozenset({"flatten", "slice", "dropout", "drop_path"})  # they write nothing in inference
-_UNSAFE = frozenset({"input", "act", "interleave", *VIEWS})  # shared, perhaps a view, or needed again by the backward pass
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def in_place(layers: Sequence[Layer], read_by: Mapping[int, int], layer: Layer) 
     The network builder and the memory count share this rule.
     """
     i = layer.inputs[0]
-    return layer.kind == "act" and read_by[i] == 1 and layers[i].kind not in _UNSAFE
+    return KINDS[layer.kind].in_place and read_by[i] == 1 and KINDS[layers[i].kind].overwritable
 
 
 def cost_of(layers: Sequence[Layer]) -> Cost:
@@ -99,24 +97,22 @@ def cost_of(layers: Sequence[Layer]) -> Cost:
     depth: list[int] = []
     params = macs = activations = buffers = 0
     heads: list[Layer] = []
-    for kind, inputs, (c, h, w), _, p, m, _, index, _ in layers:
-        deep = 0
+    for name, inputs, (c, h, w), _, p, m, _, index, _ in layers:
+        kind, deep = KINDS[name], 0
         for i in inputs:
             end[home[i]] = index
             if depth[i] > deep:
                 deep = depth[i]
         opened, at = c * h * w, index
-        if kind == "conv" or kind == "linear":
-            params += p
-            macs += m
+        params += p
+        macs += m
+        buffers += kind.buffers * c
+        if kind.counted:
             activations += opened
             deep += 1
-        elif kind == "norm":
-            params += p
-            buffers += 2 * c
-        elif kind in VIEWS or (kind == "act" and in_place(layers, read_by, layers[index])):
+        elif kind.view or (kind.in_place and in_place(layers, read_by, layers[index])):
             opened, at = 0, home[inputs[0]]
-        elif kind == "auxiliary":
+        elif name == "auxiliary":
             heads.append(layers[index])
             opened, at = 0, home[inputs[0]]
         depth.append(deep)
@@ -141,8 +137,8 @@ def cost_of(layers: Sequence[Layer]) -> Cost:
 def _aside(rows: Sequence[Layer]) -> tuple[int, int, int]:
     """What an auxiliary head adds to a training step: parameters, stored values with running statistics, its largest value."""
     read_by = readers(rows)
-    sizes = [x.elements for x in rows[1:] if x.kind not in VIEWS and not (x.kind == "act" and in_place(rows, read_by, x))]
-    running = sum([2 * x.channels for x in rows if x.kind == "norm"])
+    sizes = [x.elements for x in rows[1:] if not KINDS[x.kind].view and not in_place(rows, read_by, x)]
+    running = sum([KINDS[x.kind].buffers * x.channels for x in rows])
     return sum([x.params for x in rows]), sum(sizes) + running, max(sizes, default=0)
 
 

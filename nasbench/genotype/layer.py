@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 Shape = tuple[int, int, int]
@@ -19,20 +21,36 @@ class Fields(dict[str, Any]):
         return Fields, (dict(self),)
 
 
+NO_ATTRIBUTES = Fields()
+
+
+@lru_cache(maxsize=8192, typed=True)
+def attributes(**values: Any) -> Fields:
+    """The attributes of a layer: one frozen mapping for all layers that have the same.
+
+    Most of a trace's memory, and of the time that it takes to free it, would be these.
+    """
+    return Fields(values)
+
+
 class Layer(NamedTuple):
-    """One primitive step. It is also the value that a word passes on: a value is the layer that made it.
+    """One primitive step of a network. It is also the value that a block type passes on: a value is the layer that made it.
 
     Attributes:
-        kind: input, conv, norm, act, pool, gap, bins, linear, flatten, dropout, drop_path, lrn, add, scale, multiply, concat, interleave,
-            slice, take, pad or auxiliary: a classifier that only training sees, with a trace of its own in `attrs["rows"]`.
-        inputs: indices of the layers read, in the trace.
-        shape: channels, height and width of the output; a flat vector is (n, 1, 1).
-        attrs: what the kind needs to be computed, such as kernel and stride.
+        kind: name of its kind in `nasbench.genotype.kinds`, such as `conv`, `norm` or `add`.
+        inputs: indices, in the trace, of the layers that it reads.
+        shape: channels, height and width of the output; a flat vector has the shape (n, 1, 1).
+        attrs: numbers and names that define the computation, such as kernel and stride.
         params: trainable parameters.
         macs: multiply-adds of convolutions and linear layers for one image.
-        where: dotted place in the genotype, `stages.3.1.depthwise.conv`; also the name of the torch submodule.
+        where: dotted place in the genotype, such as `stages.3.1.depthwise.conv`; also the name of the torch submodule.
         index: position in the trace.
         flat: whether the torch tensor is (N, n) instead of (N, c, h, w).
+
+    >>> import nasbench as nb
+    >>> layer = nb.trace(nb.known("lenet5"))[1]
+    >>> layer.kind, layer.shape, layer.params, layer.macs
+    ('conv', (6, 28, 28), 156, 117600)
     """
 
     kind: str
@@ -56,3 +74,8 @@ class Layer(NamedTuple):
 
 
 Value = Layer
+
+
+def show_shape(shape: Sequence[int], times: str = "x") -> str:
+    """`64x56x56`."""
+    return times.join(map(str, shape))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from nasbench.genotype.kind import find_kind
 from nasbench.genotype.layer import Layer
+from nasbench.genotype.layer import show_shape as show_shape
 
 _PAIRS = ("kernel", "padding")
-
-
-def show_shape(shape: Sequence[int], times: str = "x") -> str:
-    """`64x56x56`."""
-    return times.join(map(str, shape))
 
 
 def show_row(row: Mapping[str, Any]) -> str:
@@ -44,18 +41,5 @@ def _inner_row(row: Mapping[str, Any]) -> str:
 
 def show_layer(layer: Layer) -> str:
     """What a layer does, without its place and shape: `conv 3×3 stride 2 depthwise`, `pool max 3×3`, `act relu`."""
-    a, said = layer.attrs, [layer.kind]
-    said += [str(a[name]) for name in ("mode", "act") if name in a]
-    said += [show_shape(a["kernel"], "×")] if "kernel" in a else []
-    said += [f"stride {a['stride']}"] if a.get("stride", 1) != 1 else []
-    said += [f"dilation {a['dilation']}"] if "dilation" in a else []
-    if layer.kind == "conv" and a["groups"] > 1:
-        said.append("depthwise" if a["groups"] == a["cin"] else f"groups {a['groups']}")
-    elif "groups" in a and layer.kind != "conv":
-        said.append(f"groups {a['groups']}")
-    if layer.kind == "slice":
-        said.append(f"{a['start']} to {a['stop'] - 1}")
-    said += [f"{a['size']}×{a['size']}"] if layer.kind in ("gap", "bins") and a["size"] > 1 else []
-    said += [f"p {a['p']:g}"] if "p" in a else []
-    said += [f"by {a['by']:g}"] if "by" in a else []
-    return " ".join(said)
+    words = find_kind(layer.kind).words(layer)
+    return f"{layer.kind} {words}" if words else layer.kind

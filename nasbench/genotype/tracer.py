@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nasbench.errors import NasbenchError, one_line, place_in, short
 from nasbench.genotype.fields import resolve
+from nasbench.genotype.kinds import activation, arithmetic, channels, convolution, normalisation, pooling, training
 from nasbench.genotype.layer import Fields, Layer, Shape, Value
 from nasbench.genotype.writer import NoRoomError, Writer, new_layer, show_values
 
@@ -33,6 +34,28 @@ class Tracer(Writer):
         self.before = self.layers[0]
         self.out: int | None = None
         self._keeps = False
+
+    # One method per layer kind; any other kind is written by `layer`.
+
+    conv = convolution.conv
+    linear = convolution.linear
+    norm = normalisation.norm
+    lrn = normalisation.lrn
+    act = activation.act
+    pool = pooling.pool
+    gap = pooling.gap
+    bins = pooling.bins
+    add = arithmetic.add
+    scale = arithmetic.scale
+    multiply = arithmetic.multiply
+    concat = channels.concat
+    split = channels.split
+    take = channels.take
+    interleave = channels.interleave
+    pad = channels.pad
+    flatten = channels.flatten
+    dropout = training.dropout
+    drop_path = training.drop_path
 
     # Rows
 
@@ -165,7 +188,7 @@ class Tracer(Writer):
         if end.index != len(inner.layers) - 1 or any(layer.kind == "auxiliary" for layer in inner.layers):
             raise self.error("the rows of an auxiliary head end in their last layer and hold no other head; take that out")
         attrs = Fields(rows=tuple(inner.layers), weight=weight)
-        self._add("auxiliary", (x.index,), end.shape, attrs, 0, 0, name, end.flat)
+        self.write("auxiliary", (x,), end.shape, attrs, 0, 0, name, end.flat)
 
 
 @lru_cache(maxsize=8192)

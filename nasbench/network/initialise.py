@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from nasbench.errors import GenotypeError
+
 
 @torch.no_grad()
 def initialise(net: nn.Module, scheme: str) -> None:
@@ -14,7 +16,11 @@ def initialise(net: nn.Module, scheme: str) -> None:
 
     `he_fan_out` and `he_fan_in` draw convolutions from a normal distribution of variance 2 / fan (He et al. 2015,
     eq. 10 and 14), the fan counted within a group, biases 0; linear layers uniformly within 1 / sqrt(inputs)
-    (`he_fan_in` with ReLU between them: He's normal). `torch` calls each module's own `reset_parameters`.
+    (`he_fan_in` with ReLU between them: He's normal). `torch` calls each module's own `reset_parameters`. Norms, and modules
+    of your own layer kinds, do so under every scheme.
+
+    Raises:
+        GenotypeError: a module has weights, and no method `reset_parameters`.
     """
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d) or (scheme == "torch" and isinstance(module, nn.Conv2d | nn.Linear)):
@@ -33,6 +39,13 @@ def initialise(net: nn.Module, scheme: str) -> None:
                 nn.init.uniform_(module.weight, -bound, bound)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+        elif module._parameters or module._buffers:
+            reset = getattr(module, "reset_parameters", None)
+            if reset is None:
+                raise GenotypeError(
+                    f"a module with weights fills them in its method reset_parameters; {type(module).__name__} has none; write one"
+                )
+            reset()
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.latency.predicting.signature import HEADS, ODD, SIZES, Signature, features, group, parts, work
+from nasbench.latency.predicting.signature import ODD, SIZES, Signature, features, group, is_head, parts, work
 
 Array = NDArray[np.float64]
 
@@ -68,8 +68,8 @@ class LayerTimes:
         seen: dict[str, dict[Signature, list[float]]] = defaultdict(lambda: defaultdict(list))
         for signature, ms in timings:
             seen[group(signature)][signature].append(max(ms, FLOOR_MS))
-        simple = {s: t for timed in seen.values() for s, t in timed.items() if s.kind not in HEADS}
-        heavy = {s: t for timed in seen.values() for s, t in timed.items() if s.kind in HEADS}
+        simple = {s: t for timed in seen.values() for s, t in timed.items() if not is_head(s)}
+        heavy = {s: t for timed in seen.values() for s, t in timed.items() if is_head(s)}
         with threadpool_limits(1):  # the matrices are small: more threads would only wait for each other
             self.models = {name: _Model(timed) for name, timed in seen.items()}
             self._other = {False: _Model(simple or heavy, few=True), True: _Model(heavy or simple, few=True)}
@@ -100,7 +100,7 @@ class LayerTimes:
             if model is None and self._base is not None:
                 times[batch.places] = unfused(self._base, batch.signatures) * self._ratio
                 continue
-            model = model or self.models.get(name.removesuffix(ODD)) or self._other[batch.signatures[0].kind in HEADS]
+            model = model or self.models.get(name.removesuffix(ODD)) or self._other[is_head(batch.signatures[0])]
             times[batch.places] = model(batch)
         return times
 

@@ -12,24 +12,10 @@ from typing import Any, NamedTuple
 
 from nasbench.errors import DeviceError, short
 from nasbench.genotype import Layer, inference
+from nasbench.genotype.kind import KINDS
+from nasbench.genotype.kinds.activation import ACTS
+from nasbench.genotype.kinds.convolution import ODD as ODD
 from nasbench.genotype.layer import Shape
-
-# For each kind of layer the attributes that change its time; others, such as a norm's eps, do not.
-TIMED: dict[str, tuple[str, ...]] = {
-    "conv": ("kernel", "stride", "groups", "bias", "dilation"),
-    "act": ("act",),
-    "pool": ("mode", "kernel", "stride"),
-    "gap": ("size",),
-    "lrn": ("size",),
-    "interleave": ("groups",),
-}
-USUAL = {"dilation": 1}  # values of attributes that a layer has only if their value is another one
-
-HEADS = ("conv", "linear")  # kinds of layers into which others are fused
-TAILS = ("norm", "act", "add")  # kinds of layers that are fused
-ODD = ", odd channels"  # end of the name of a group, see `group`
-CHEAP = frozenset(("norm", "add", "relu", "relu6"))  # tails that need no curve to be computed
-BLOCKED = ("add", "act", "norm", "concat", "pool", "gap")  # kinds of layers that keep a convolution's layout; see `Signature.borders`
 
 SIZES = 8  # the first of `features`, logarithms
 
@@ -43,7 +29,7 @@ class Signature(NamedTuple):
         kind: kind of the layer, or of the first layer of a group.
         reads: shapes of its inputs.
         shape: shape of its output.
-        attrs: values of the attributes `TIMED[kind]`.
+        attrs: values of the attributes that the kind's `timed` names.
         tail: layers that a runtime which fuses runs in the same kernel, in order: `norm`, `add` or the name of an activation.
         borders: `reads` and `writes`, where a runtime that fuses may have to change the layout of data. Its convolutions work on blocks
             of channels and pass them to each other in that layout, but not to or from other kernels, such as the product of
@@ -62,7 +48,7 @@ class Signature(NamedTuple):
             "kind": self.kind,
             "reads": self.reads,
             "shape": self.shape,
-            "attrs": dict(zip(TIMED.get(self.kind, ()), self.attrs, strict=True)),
+            "attrs": dict(zip(_timed(self.kind), self.attrs, strict=True)),
             **({"tail": self.tail} if self.tail else {}),
             **({"borders": self.borders} if self.borders else {}),
         }
@@ -75,7 +61,7 @@ class Signature(NamedTuple):
         """
         try:
             kind, attrs = str(data["kind"]), data["attrs"]
-            values = tuple(_plain(attrs[name] if name in attrs else USUAL[name]) for name in TIMED.get(kind, ()))
+            values = tuple(_plain(attrs[name] if name in attrs else KINDS[kind].usual[name]) for name in _timed(kind))
             reads = tuple(_shape(s) for s in data["reads"])
             tail, borders = (tuple(str(name) for name in data.get(key, ())) for key in ("tail", "borders"))
             return cls(kind, reads, _shape(data["shape"]), values, tail, borders)
@@ -114,12 +100,12 @@ def groups(layers: Sequence[Layer]) -> list[tuple[int, ...]]:
         if taken[layer.index]:
             continue
         members = [layer.index]
-        if layer.kind in HEADS:
+        if KINDS[layer.kind].head:
             end = layer.index
             while readers[end] == 1:
                 after = layers[last[end]]
                 # A sum belongs to the term that is computed last.
-                if after.kind not in TAILS or max(after.inputs) != end or taken[after.index]:
+                if not KINDS[after.kind].tail or max(after.inputs) != end or taken[after.index]:
                     break
                 end = after.index
                 taken[end] = True
@@ -144,7 +130,7 @@ def _borders(layers: Sequence[Layer], kernels: Sequence[tuple[int, ...]]) -> lis
         for m in members[1:]:
             for i in layers[m].inputs:
                 done = done and (blocks[i] or i in members)
-        works = _fills(head, layers) if head.kind == "conv" else ready and head.kind in BLOCKED
+        works = KINDS[head.kind].in_blocks(head, layers[head.inputs[0]].channels, ready)
         for m in members:
             blocks[m] = works and done
             if not works:
@@ -159,56 +145,43 @@ def _borders(layers: Sequence[Layer], kernels: Sequence[tuple[int, ...]]) -> lis
 def _signature(layer: Layer, shapes: Sequence[Shape], tail: tuple[str, ...] = (), borders: tuple[str, ...] = ()) -> Signature:
     kind, inputs, shape, attrs = layer[:4]
     reads = (shapes[inputs[0]],) if len(inputs) == 1 else tuple([shapes[i] for i in inputs])
-    names = TIMED.get(kind)
-    values = () if names is None else tuple([attrs[name] if name in attrs else USUAL[name] for name in names])
+    entry = KINDS[kind]
+    values = tuple([attrs[name] if name in attrs else entry.usual[name] for name in entry.timed])
     return _new(Signature, (kind, reads, shape, values, tail, borders))
 
 
+def _timed(kind: str) -> tuple[str, ...]:
+    """Names of the attributes in a signature; none for a kind of a plugin that is not loaded."""
+    return KINDS[kind].timed if kind in KINDS else ()
+
+
 def _tail(layer: Layer) -> str:
-    return str(layer.attrs["act"]) if layer.kind == "act" else layer.kind
+    return KINDS[layer.kind].tail_name(layer)
+
+
+def _cheap(name: str) -> bool:
+    """Whether a layer in a tail has no curve to compute."""
+    return ACTS[name].cheap if name in ACTS else KINDS[name].cheap
 
 
 def parts(s: Signature) -> list[Signature]:
     """The layers of a kernel, each as a kernel of its own."""
     layers = [s._replace(tail=(), borders=())]
     for name in s.tail:
-        kind = name if name in TAILS else "act"
+        kind = "act" if name in ACTS else name
         reads = (s.shape, s.shape) if kind == "add" else (s.shape,)
         layers.append(Signature(kind, reads, s.shape, (name,) if kind == "act" else ()))
     return layers
 
 
 def group(s: Signature) -> str:
-    """The name of the group of kernels that one model predicts: convolutions by their form, activations by function, others by kind.
-
-    Convolutions whose channels do not fill vector registers have a group of their own: often they run another, much slower kernel.
-    """
-    if s.kind == "conv":
-        return _form(s) + ("" if _aligned(s) else ODD)
-    return f"{s.kind} {s.attrs[0]}" if s.kind in ("act", "pool") else s.kind
+    """Kernels whose times follow one law: convolutions by their form, activations by their function, others by kind."""
+    return KINDS[s.kind].group(s.reads, s.shape, s.attrs)
 
 
-def _form(s: Signature) -> str:
-    kernel, _, groups, *_ = s.attrs
-    if groups > 1:
-        return "depthwise convolution" if groups == s.reads[0][0] else "grouped convolution"
-    if s.shape[1:] == (1, 1):
-        return "convolution of one cell"  # in squeeze-and-excitation: each weight is used once
-    return "pointwise convolution" if kernel == (1, 1) else "convolution"
-
-
-def _aligned(s: Signature) -> bool:
-    return aligned(s.reads[0][0], s.shape[0], s.attrs[2])
-
-
-def _fills(conv: Layer, layers: Sequence[Layer]) -> bool:
-    return aligned(layers[conv.inputs[0]].shape[0], conv.shape[0], conv.attrs["groups"])
-
-
-def aligned(cin: int, cout: int, groups: int) -> bool:
-    """Whether a convolution's channels are multiples of 4; for the 3 or fewer channels of images there are kernels too."""
-    each = cin // groups if groups != cin else 4
-    return cout % 4 == 0 and (each % 4 == 0 or each <= 3)
+def is_head(s: Signature) -> bool:
+    """Whether the kernel is that of a convolution, a linear layer, or another layer that others are fused into."""
+    return KINDS[s.kind].head
 
 
 def work(s: Signature) -> tuple[float, ...]:
@@ -218,25 +191,10 @@ def work(s: Signature) -> tuple[float, ...]:
     elements of activations that are more than bounds, and the elements of sums.
     """
     read, written = sum(map(math.prod, s.reads)), math.prod(s.shape)
-    curved = written * sum(name not in CHEAP for name in s.tail) if s.tail else 0
+    curved = written * sum(not _cheap(name) for name in s.tail) if s.tail else 0
     summed = written * s.tail.count("add") if s.tail else 0
-    if s.kind == "conv":
-        (kh, kw), _, groups, *_ = s.attrs
-        cin, (cout, h, w) = s.reads[0][0] // groups, s.shape
-        full = kh * kw * h * w * -(-cout // 16) * 16
-        return (
-            1.0,
-            kh * kw * cin * cout * h * w,
-            full * (cin if cin < 4 else -(-cin // 16) * 16),
-            read,
-            written,
-            kh * kw * cin * cout,
-            curved,
-            summed,
-        )
-    if s.kind == "linear":
-        return 1.0, read * written, 0.0, read, written, read * written, curved, summed
-    return 1.0, 0.0, 0.0, read, written, 0.0, curved, summed
+    macs, rounded, weights = KINDS[s.kind].work(s.reads, s.shape, s.attrs)
+    return 1.0, macs, rounded, read, written, weights, curved, summed
 
 
 def features(s: Signature) -> tuple[float, ...]:
@@ -246,10 +204,7 @@ def features(s: Signature) -> tuple[float, ...]:
     relu6 in a pass after it, and silu as a kernel of its own); and whether the layout changes at its borders.
     """
     (cin, h, w), (cout, oh, ow) = s.reads[0], s.shape
-    area, groups, stride, dilation = 1, 1, 1, 1
-    if s.kind == "conv":
-        (kh, kw), stride, groups, _, dilation = s.attrs
-        area = kh * kw
+    area, stride, groups, dilation = KINDS[s.kind].window(s.attrs)
     return (
         math.log(cin),
         math.log(cout),
@@ -267,7 +222,7 @@ def features(s: Signature) -> tuple[float, ...]:
         cout % 16 == 0,
         ow % 4 == 0,
         ow % 8 == 0,
-        not CHEAP.issuperset(s.tail),
+        not all(map(_cheap, s.tail)),
         "add" in s.tail,
         "relu6" in s.tail,
         "silu" in s.tail,

@@ -13,7 +13,8 @@ from torch import nn
 import nasbench
 from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype, Trace, inference, trace
-from nasbench.network.onnx.nodes import Nodes, onnx_package
+from nasbench.genotype.kind import KINDS, find_kind
+from nasbench.network.onnx.nodes import OnnxWriter, onnx_package
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -47,17 +48,17 @@ def model_of_trace(layers: Trace, net: nn.Module, name: str = "network", batch: 
             f"an ONNX file holds at most {LARGEST / 2**30:.1f} GiB of weights; {name} has {size / 2**30:.1f}; make it smaller"
         )
     weights = {key: value.detach().cpu().float().numpy() for key, value in net.state_dict().items()}
-    writer = Nodes(layers, weights)
+    writer = OnnxWriter(layers, weights)
     values = [INPUT]
     for layer in layers[1:]:
         out = OUTPUT if layer is layers[-1] else layer.where
-        values.append(writer.layer(layer, [values[i] for i in layer.inputs], out))
+        values.append(find_kind(layer.kind).onnx(writer, layer, [values[i] for i in layer.inputs], out))
     if values[-1] != OUTPUT:  # a layer that does nothing in inference
         writer.node("Identity", [values[-1]], OUTPUT)
     return _model(name, layers, writer, batch)
 
 
-def _model(name: str, layers: Trace, writer: Nodes, batch: int | None) -> ModelProto:
+def _model(name: str, layers: Trace, writer: OnnxWriter, batch: int | None) -> ModelProto:
     onnx = onnx_package()
     helper, float32, start, end = onnx.helper, onnx.TensorProto.FLOAT, layers[0], layers[-1]
     size = "batch" if batch is None else batch
@@ -80,4 +81,4 @@ def _model(name: str, layers: Trace, writer: Nodes, batch: int | None) -> ModelP
 
 def _bytes_of(layers: Trace) -> int:
     """Of the weights, with the running statistics."""
-    return 4 * sum(x.params + (2 * x.channels if x.kind == "norm" else 0) for x in layers)
+    return 4 * sum(x.params + KINDS[x.kind].buffers * x.channels for x in layers)
