@@ -1,4 +1,4 @@
-"""What every picture says about a column: its label with the unit, and the factor to that unit. And where pictures go."""
+"""How pictures label a column: its name with the unit, and the factor to that unit. And how a picture is written to a file."""
 
 from __future__ import annotations
 
@@ -44,9 +44,10 @@ METRICS: Mapping[str, Metric] = {
 
 
 def metric(column: str) -> Metric:
-    """
+    """How a column is shown.
+
     Raises:
-        NasbenchError: a column that no picture knows.
+        NasbenchError: a column without a label.
     """
     if column not in METRICS:
         raise NasbenchError(f"a picture shows one of {', '.join(METRICS)}; got {column!r}{nearest(column, METRICS)}")
@@ -54,24 +55,24 @@ def metric(column: str) -> Metric:
 
 
 def axes(ax: Axes | None, size: tuple[float, float] = (8, 5.2)) -> Axes:
-    """The axes given, or those of a new figure of that size in inches."""
+    """`ax` itself, or the axes of a new figure of that size in inches."""
     import matplotlib.pyplot as plt
 
     return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
 
 
 def save_picture(path: Path, draw: Callable[[Figure], object], size: tuple[float, float] = (8, 5.2)) -> Path:
-    """Let `draw` fill a figure, and write it whole or not at all; the ending says in which format.
+    """Let `draw` fill a figure, and write it to `path`, whole or not at all. The file's extension gives the format.
 
     Raises:
-        NasbenchError: an ending that stands for no format, or the file cannot be written.
+        NasbenchError: an extension without a format, or the file cannot be written.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, layout="constrained")
     formats = figure.canvas.get_supported_filetypes()
     if path.suffix.removeprefix(".") not in formats:
-        raise NasbenchError(f"a picture's ending is one of {', '.join(sorted(formats))}; got {path.name}")
+        raise NasbenchError(f"the extension of a picture's file is one of {', '.join(sorted(formats))}; got {path.name}")
     draw(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format=path.suffix.removeprefix("."), dpi=130)

@@ -1,4 +1,4 @@
-"""How far a study is: counts, the best so far, pace and the time left, from its files alone."""
+"""How far a study is: counts, the best network so far, pace and the time left, read from its files."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from nasbench.study.directory import FIT_FILE
 from nasbench.study.trial import Trial
 
 PHASES = ("search", "random", "final")
-RECENT = 10  # trainings that tell the pace
+RECENT = 10  # trainings from which the pace is computed
 
 
 @dataclass(frozen=True)
 class Best:
-    """A network of an arm: the trial's number, its accuracy (a share) and latency."""
+    """The best network of a phase: the trial's number, its accuracy (a share) and its latency."""
 
     number: int
     accuracy: float
@@ -32,14 +32,16 @@ class StudyState:
     """One moment of a study.
 
     Attributes:
-        driver: who works on it, or None; finished: whether its last round was held.
-        counts: trials by phase and status; best: within every limit, by phase; not of the last round,
-            where known networks run too.
-        planned: trainings by phase, where their number is known.
-        trained, seconds: trainings so far, and what they took, of one worker.
-        per_hour: trainings an hour, by the last few; None before two, or while nobody works.
-        left_s: until it ends, about; None where that is not known.
-        last: what came of the newest trial, in words.
+        driver: The process that works on the study (pid, host, start), or None.
+        finished: Whether the final round has ended.
+        counts: The number of trials by phase and status.
+        best: The best network within every limit, by phase. The final round is left out, since it also trains known networks.
+        planned: The number of trainings by phase, where it is known.
+        trained: The number of trainings so far.
+        seconds: The time of these trainings, summed over workers.
+        per_hour: Trainings an hour, from the last few; None before the second one, or while no driver works.
+        left_s: The estimated time to the end of the study; None where it is not known.
+        last: The newest trial and its result, in words.
     """
 
     driver: Mapping[str, object] | None
@@ -59,19 +61,19 @@ class StudyState:
 
 
 def study_state(study: Study, now: float | None = None) -> StudyState:
-    """Where a study is at the moment; `now` is in seconds since the epoch."""
+    """The state of a study at the moment `now`, in seconds since the epoch; default: the current time."""
     now = time.time() if now is None else now
     records, driver, plan = study.records(), study.driver, study.plan()
     counts: dict[str, Counter[str]] = {}
     for t in records:
         counts.setdefault(t.phase, Counter())[t.status] += 1
     order = sorted(counts, key=lambda p: (PHASES.index(p) if p in PHASES else len(PHASES), p))
-    arms = [t for t in records if t.phase in PHASES[:2]]
-    trained = [t for t in records if t.seconds]  # what was refused or repeated took none
+    searching = [t for t in records if t.phase in PHASES[:2]]
+    trained = [t for t in records if t.seconds]  # refused and repeated trials take no time
     planned = {"final": int(plan["final_runs"])} if "final_runs" in plan else {}
     if "trials" in plan and study.command.get("trials") is not None:
         planned |= {"search": int(plan["trials"]), "random": int(plan["trials"])}
-    best = {phase: found for phase in order if phase != "final" and (found := _best(records, phase))}
+    best = {phase: trial for phase in order if phase != "final" and (trial := _best(records, phase))}
     return StudyState(
         driver=driver,
         finished=bool(study.summary()) or (study.path / FIT_FILE).exists(),
@@ -81,36 +83,40 @@ def study_state(study: Study, now: float | None = None) -> StudyState:
         trained=len(trained),
         seconds=sum(t.seconds or 0.0 for t in trained),
         per_hour=_pace(trained, now) if driver else None,
-        left_s=_left(study, arms, now) if driver else None,
+        left_s=_left(study, searching, now) if driver else None,
         last=_last(records),
     )
 
 
 def _best(records: Sequence[Trial], phase: str) -> Best | None:
-    mine = [t for t in records if t.phase == phase and t.status == "ok" and t.accuracy is not None]
-    best = max(mine, key=lambda t: (t.reward if t.reward is not None else t.accuracy or 0.0, -t.number), default=None)
+    candidates = [t for t in records if t.phase == phase and t.status == "ok" and t.accuracy is not None]
+    best = max(candidates, key=lambda t: (t.reward if t.reward is not None else t.accuracy or 0.0, -t.number), default=None)
     return None if best is None or best.accuracy is None else Best(best.number, best.accuracy, best.latency_ms)
 
 
 def _pace(trained: Sequence[Trial], now: float) -> float | None:
-    """Trainings an hour since the oldest of the last few ended."""
+    """Trainings an hour since the first of the last few ended."""
     ends = sorted(t.finished.timestamp() for t in trained if t.finished)[-RECENT:]
     return 3600 * (len(ends) - 1) / (now - ends[0]) if len(ends) > 1 and now > ends[0] else None
 
 
-def _left(study: Study, arms: Sequence[Trial], now: float) -> float | None:
-    """As the driver reckons it: the request's time less what earlier drivers' trials took, or the trainings that are still to be done."""
+def _left(study: Study, trials: Sequence[Trial], now: float) -> float | None:
+    """The time left, computed as the driver does it.
+
+    With a time limit: that limit less the time of earlier drivers' trials and of this driver. With a number of trials: the time of the
+    trainings that are still to be done.
+    """
     command, plan, driver = study.command, study.plan(), study.driver
     try:
         began = datetime.fromisoformat(str(driver["start"])).timestamp() if driver else now
         workers = int(command["workers"])
         if command.get("trials") is None:
-            before = sum(t.seconds or 0.0 for t in arms if t.finished and t.finished.timestamp() < began) / workers
+            before = sum(t.seconds or 0.0 for t in trials if t.finished and t.finished.timestamp() < began) / workers
             return max(0.0, float(command["time_s"]) - before - (now - began))
-        one = median([t.seconds for t in arms if t.seconds] or [float(plan["seconds_per_trial"])])
-        done = sum(bool(t.seconds) for t in arms)
-        return (2 * int(plan["trials"]) - done + int(plan["final_runs"])) * one / workers
-    except (KeyError, TypeError, ValueError):  # a young study, or one of another kind
+        training_s = median([t.seconds for t in trials if t.seconds] or [float(plan["seconds_per_trial"])])
+        done = sum(bool(t.seconds) for t in trials)
+        return (2 * int(plan["trials"]) - done + int(plan["final_runs"])) * training_s / workers
+    except (KeyError, TypeError, ValueError):  # a study without a plan yet, or of another kind
         return None
 
 

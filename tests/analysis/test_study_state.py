@@ -7,7 +7,7 @@ import time
 from datetime import datetime
 
 import pytest
-from made_study import COMMAND, add_summary, add_trials, make_study, row, told
+from made_study import COMMAND, add_summary, add_trials, make_study, result, row
 
 import nasbench as nb
 from nasbench.analysis.state import Best, study_state
@@ -41,53 +41,53 @@ def running(tmp_path):
 
 
 def test_counts_and_best_of_each_phase(tmp_path):
-    path = make_study(tmp_path / "one", [told(0.7, 10), told(0.8, 12), told(None, 30), None], [told(0.6, 11)])
-    found = study_state(nb.open_study(path))
-    assert found.counts == {"search": {"ok": 2, "over_budget": 1, "running": 1}, "random": {"ok": 1}}
-    assert found.best == {"search": Best(1, 0.8, 12), "random": Best(0, 0.6, 11)}
-    assert (found.trained, found.seconds) == (3, 90)
-    assert found.last == "random 0: 60.0% at 11.0 ms"
-    assert (found.driver, found.finished, found.per_hour, found.left_s) == (None, False, None, None)
+    path = make_study(tmp_path / "one", [result(0.7, 10), result(0.8, 12), result(None, 30), None], [result(0.6, 11)])
+    state = study_state(nb.open_study(path))
+    assert state.counts == {"search": {"ok": 2, "over_budget": 1, "running": 1}, "random": {"ok": 1}}
+    assert state.best == {"search": Best(1, 0.8, 12), "random": Best(0, 0.6, 11)}
+    assert (state.trained, state.seconds) == (3, 90)
+    assert state.last == "random 0: 60.0% at 11.0 ms"
+    assert (state.driver, state.finished, state.per_hour, state.left_s) == (None, False, None, None)
 
 
 def test_time_left_by_the_clock(running):
-    study = running(told(0.7))
-    found = study_state(study, began(study) + 100)
-    assert found.left_s == pytest.approx(380)  # of 480 s
+    study = running(result(0.7))
+    state = study_state(study, began(study) + 100)
+    assert state.left_s == pytest.approx(380)  # of 480 s
     assert study_state(study, began(study) + 1000).left_s == 0
-    assert found.planned == {"final": 12}  # how many trials there will be, time decides
+    assert state.planned == {"final": 12}  # how many trials there will be, time decides
 
 
 def test_time_left_of_a_study_that_goes_on_counts_what_was_done_before(running, monkeypatch):
-    study = running(told(0.7, seconds=120), told(0.8, seconds=60))
+    study = running(result(0.7, seconds=120), result(0.8, seconds=60))
     after = study.driver | {"start": datetime.fromtimestamp(time.time() + 3600).astimezone().isoformat()}
     monkeypatch.setattr(type(study), "driver", property(lambda _: after))
     assert study_state(study, began(study) + 10).left_s == pytest.approx(480 - 180 / 2 - 10)  # two workers
 
 
 def test_time_left_by_the_number_of_trials(running):
-    study = running(told(0.7, seconds=30), told(0.8, seconds=30), trials=10)
-    found = study_state(study)
-    assert found.left_s == pytest.approx((2 * 10 - 2 + 12) * 30 / 2)
-    assert found.planned == {"search": 10, "random": 10, "final": 12}
+    study = running(result(0.7, seconds=30), result(0.8, seconds=30), trials=10)
+    state = study_state(study)
+    assert state.left_s == pytest.approx((2 * 10 - 2 + 12) * 30 / 2)
+    assert state.planned == {"search": 10, "random": 10, "final": 12}
 
 
 def test_the_pace_is_that_of_the_last_trainings(running):
-    study = running(*[told(0.5 + i / 100) for i in range(4)])
+    study = running(*[result(0.5 + i / 100) for i in range(4)])
     first = min(t.finished.timestamp() for t in study.records())
     assert study_state(study, first + 60).per_hour == pytest.approx(3 * 60)
 
 
 def test_a_young_study_says_nothing_it_does_not_know(tmp_path):
     with StudyDirectory.create(tmp_path / "one", {"space": "tiny"}):
-        found = study_state(nb.open_study(tmp_path / "one"))
-    assert found.driver is not None
-    assert (found.counts, found.best, found.planned, found.left_s, found.per_hour, found.last) == ({}, {}, {}, None, None, "")
+        state = study_state(nb.open_study(tmp_path / "one"))
+    assert state.driver is not None
+    assert (state.counts, state.best, state.planned, state.left_s, state.per_hour, state.last) == ({}, {}, {}, None, None, "")
 
 
 def test_finished(tmp_path):
-    path = make_study(tmp_path / "one", [told(0.7, 10)])
+    path = make_study(tmp_path / "one", [result(0.7, 10)])
     add_summary(path, [row("search 0", 10, 0.7, winner=True)])
-    found = study_state(nb.open_study(path))
-    assert found.finished
-    assert json.loads(json.dumps(found.to_json()))["finished"] is True
+    state = study_state(nb.open_study(path))
+    assert state.finished
+    assert json.loads(json.dumps(state.to_json()))["finished"] is True

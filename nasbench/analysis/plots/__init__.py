@@ -1,1 +1,1 @@
-"""Pictures: each is data computed by one function and drawn by another, which takes an Axes and returns it."""
+"""Pictures. For each, one function computes the data and another one draws them; it takes an Axes and returns it."""

@@ -1,4 +1,4 @@
-"""The picture of a study: its front, random search, known networks and the budget. Data by one function, drawn by another."""
+"""The picture of a study: its front, random search, known networks and the latency limit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PERCENT = METRICS["accuracy"].factor
 
 
 class Final(NamedTuple):
-    """A network of the last round: latency with its interval, mean accuracy of its seeds with the worst and the best of them."""
+    """A network of the final round: its latency with an interval, its mean accuracy over the seeds, and the worst and best seed."""
 
     name: str
     latency_ms: float
@@ -35,14 +35,17 @@ class Final(NamedTuple):
 
 
 class FrontPicture(NamedTuple):
-    """What the picture of a study shows: (latency_ms, accuracy) points.
+    """The data of the picture of a study, with points (latency_ms, accuracy).
 
     Attributes:
-        search, random: trained trials of the two arms; front: of the search's, by latency, and intervals: (low, high) of their latencies.
-        finals: of the last round.
-        target_ms: the budget, or None; device: whose latencies they are.
-        how: those of the last round are `measured`, or `predicted` for a device that is elsewhere.
-        stopped: trials of both arms that successive halving stopped, with what they had reached by then.
+        search, random: The trials of these phases that were trained in full and keep every limit.
+        front: The Pareto front of the search, sorted by latency.
+        intervals: The interval (low, high) of each latency of the front.
+        finals: The networks of the final round.
+        limit_ms: The latency limit, or None.
+        device: The device of all latencies, in words.
+        how: Latencies of the final round are `measured`, or `predicted` for a device that is elsewhere.
+        stopped: Trials of both phases that successive halving stopped, with the accuracy that they had reached by then.
     """
 
     search: list[tuple[float, float]]
@@ -50,14 +53,14 @@ class FrontPicture(NamedTuple):
     front: list[tuple[float, float]]
     intervals: list[tuple[float, float]]
     finals: list[Final]
-    target_ms: float | None
+    limit_ms: float | None
     device: str
     how: str = "measured"
     stopped: Sequence[tuple[float, float]] = ()
 
 
-def front_picture(trials: pd.DataFrame, summary: Sequence[Mapping[str, Any]], target_ms: float | None, device: str = "") -> FrontPicture:
-    """Collect the points of `Study.trials` and `Study.summary`; trials that were not trained in full are left out."""
+def front_picture(trials: pd.DataFrame, summary: Sequence[Mapping[str, Any]], limit_ms: float | None, device: str = "") -> FrontPicture:
+    """Collect the points from `Study.trials` and `Study.summary`."""
     ends = ("latency_low_ms", "latency_high_ms")
 
     def rows(phase: str, *statuses: str) -> list[tuple[float, float, float, float]]:
@@ -73,7 +76,7 @@ def front_picture(trials: pd.DataFrame, summary: Sequence[Mapping[str, Any]], ta
     how = "measured" if all(r.get("measured", True) for r in summary) else "predicted"
     return FrontPicture(
         [r[:2] for r in search], [r[:2] for r in random], [r[:2] for r in front], [r[2:] for r in front], list(map(_final, summary)),
-        target_ms, device, how, stopped,
+        limit_ms, device, how, stopped,
     )  # fmt: skip
 
 
@@ -84,9 +87,9 @@ def _final(r: Mapping[str, Any]) -> Final:
 
 
 def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
-    """Accuracy over latency: both arms, the front, the known networks, the winner and the budget.
+    """Accuracy over latency: search and random search, the front, known networks, the winner and the latency limit.
 
-    Whiskers are the interval of a latency, and from the worst to the best seed of an accuracy.
+    Horizontal whiskers are the interval of a latency; vertical whiskers go from the worst to the best seed.
     """
     import seaborn as sns
 
@@ -115,9 +118,9 @@ def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
     for r in picture.finals:
         if r.winner:
             _finals([r], ax, red, "*", 15, f"winner ({r.name}), {picture.how}")
-    if picture.target_ms is not None:
-        ax.axvline(picture.target_ms, color="0.35", ls="--", lw=1.1, label=f"budget {picture.target_ms:g} ms")
-        ax.set_xlim(right=max(ax.get_xlim()[1], 1.04 * picture.target_ms))
+    if picture.limit_ms is not None:
+        ax.axvline(picture.limit_ms, color="0.35", ls="--", lw=1.1, label=f"limit {picture.limit_ms:g} ms")
+        ax.set_xlim(right=max(ax.get_xlim()[1], 1.04 * picture.limit_ms))
     how = "small marks predicted, or measured where that could not tell"
     ax.set_xlabel(f"{METRICS['latency_ms'].label}: {how}" + (f"\n{picture.device}" if picture.device else ""))
     ax.set_ylabel(METRICS["accuracy"].label)
@@ -147,7 +150,7 @@ def _name_known(picture: FrontPicture, ax: Axes) -> None:
 
 
 def save_front(study: Study, path: Path | None = None) -> Path:
-    """Write the picture of a study, without a path to its `front.png`."""
+    """Write the picture of a study; default path: `front.png` in the study directory."""
     picture = front_picture(study.trials(), study.summary(), study.limit_ms, study.device)
     title = f"{study.path.name}: {study.command.get('space')} on {study.command.get('data')}"
     return save_picture(path or study.path / "front.png", lambda figure: plot_front(picture, figure.subplots()).set_title(title), SIZE)

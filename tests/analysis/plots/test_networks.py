@@ -37,9 +37,9 @@ def axes():
 def boxes(ax, names: list[str]) -> list[Box]:
     """Where the names stand, in pixels, as the figure is drawn."""
     ax.figure.draw_without_rendering()
-    found = {t.get_text(): t for t in ax.texts if t.get_text() in names}
-    assert sorted(found) == sorted(names)
-    return [Box(e.x0, e.y0, e.x1, e.y1) for e in (t.get_window_extent() for t in found.values())]
+    texts = {t.get_text(): t for t in ax.texts if t.get_text() in names}
+    assert sorted(texts) == sorted(names)
+    return [Box(e.x0, e.y0, e.x1, e.y1) for e in (t.get_window_extent() for t in texts.values())]
 
 
 def test_the_picture_knows_who_has_a_figure() -> None:
@@ -55,10 +55,10 @@ def test_the_picture_knows_who_has_a_figure() -> None:
 @pytest.mark.parametrize("names", [EIGHT[:2], EIGHT[2:4], EIGHT, MANY, ["lenet1", "lenet5"]], ids=len)
 def test_names_neither_overlap_nor_leave_the_axes(names: list[str]) -> None:
     ax = plot_networks(networks_picture(nb.known_frame(names)), axes())
-    found = boxes(ax, names)
+    drawn = boxes(ax, names)
     frame = ax.get_window_extent()
-    assert all(b.left >= frame.x0 and b.right <= frame.x1 and b.bottom >= frame.y0 and b.top <= frame.y1 for b in found)
-    assert all(a.shared(b) == 0 for a, b in itertools.combinations(found, 2))
+    assert all(b.left >= frame.x0 and b.right <= frame.x1 and b.bottom >= frame.y0 and b.top <= frame.y1 for b in drawn)
+    assert all(a.shared(b) == 0 for a, b in itertools.combinations(drawn, 2))
 
 
 def test_names_without_placing_would_overlap() -> None:
@@ -67,8 +67,8 @@ def test_names_without_placing_would_overlap() -> None:
     for p in networks_picture(nb.known_frame(MANY)).published:
         ax.annotate(p.name, (p.macs, p.top1), ha="center", va="center", fontsize=8)
     ax.set_xscale("log")
-    found = boxes(ax, [t.get_text() for t in ax.texts])
-    assert any(a.shared(b) > 0 for a, b in itertools.combinations(found, 2))
+    drawn = boxes(ax, [t.get_text() for t in ax.texts])
+    assert any(a.shared(b) > 0 for a, b in itertools.combinations(drawn, 2))
 
 
 def test_a_bubbles_area_is_its_parameters() -> None:
@@ -103,16 +103,16 @@ def test_labels_stand_beside_their_bubble_where_there_is_room() -> None:
 
 
 def test_the_history_has_a_front_by_year() -> None:
-    found = history(
+    data = history(
         nb.known_frame(["alexnet_original", "googlenet_original", "resnet50", "mobilenet_v2", "efficientnet_b0", "lenet5"]), (2014, 2019)
     )
-    assert [p[0] for p in found.points] == ["alexnet_original", "googlenet_original", "resnet50", "mobilenet_v2", "efficientnet_b0"]
+    assert [p[0] for p in data.points] == ["alexnet_original", "googlenet_original", "resnet50", "mobilenet_v2", "efficientnet_b0"]
     macs = {name: float(nb.cost(nb.known(name)).macs) for name in ("googlenet_original", "mobilenet_v2", "efficientnet_b0")}
-    assert found.fronts == {
+    assert data.fronts == {
         2014: [(macs["googlenet_original"], 71.0)],  # ten crops are no match
         2019: [(macs["mobilenet_v2"], 72.0), (macs["efficientnet_b0"], 77.1)],
     }
-    ax = plot_history(found, ["resnet50"], axes())
+    ax = plot_history(data, ["resnet50"], axes())
     assert [t.get_text() for t in ax.texts if t.get_text()] == ["resnet50"]
     assert {"best by the end of 2014", "best by the end of 2019"} <= {t.get_text() for t in ax.get_legend().get_texts()}
 

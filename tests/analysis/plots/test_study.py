@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 import pytest
-from made_study import add_measurements, add_profile, add_summary, make_study, measurement, networks_of, row, told
+from made_study import add_measurements, add_profile, add_summary, make_study, measurement, networks_of, result, row
 from matplotlib.figure import Figure
 
 import nasbench as nb
@@ -24,8 +24,8 @@ from nasbench.latency import Predictor
 from nasbench.spaces.choosers import record_options, replay
 from nasbench.zoo import known
 
-SEARCH = [told(0.70, 10, seconds=60), told(None, 30, seconds=0), told(0.80, 12, seconds=30), told(0.75, 14, seconds=30)]
-RANDOM = [told(0.60, 11, seconds=60), told(0.9, 9, status="infeasible", seconds=40), told(0.65, 9, seconds=20), None]
+SEARCH = [result(0.70, 10, seconds=60), result(None, 30, seconds=0), result(0.80, 12, seconds=30), result(0.75, 14, seconds=30)]
+RANDOM = [result(0.60, 11, seconds=60), result(0.9, 9, status="infeasible", seconds=40), result(0.65, 9, seconds=20), None]
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +54,16 @@ def texts_of(ax):
 
 def assert_readable(ax):
     """Every text is inside the figure, and no two cover each other by more than a hair."""
-    figure, found = texts_of(ax)
-    for text, box in found:
+    figure, texts = texts_of(ax)
+    for text, box in texts:
         assert box.x0 >= -1, text
         assert box.y0 >= -1, text
         assert box.x1 <= figure.bbox.width + 1, text
         assert box.y1 <= figure.bbox.height + 1, text
-    for i, (a, one) in enumerate(found):
-        for b, other in found[i + 1 :]:
-            width = min(one.x1, other.x1) - max(one.x0, other.x0)
-            height = min(one.y1, other.y1) - max(one.y0, other.y0)
+    for i, (a, box) in enumerate(texts):
+        for b, other in texts[i + 1 :]:
+            width = min(box.x1, other.x1) - max(box.x0, other.x0)
+            height = min(box.y1, other.y1) - max(box.y0, other.y0)
             assert width <= 1 or height <= 1, (a, b)
 
 
@@ -96,9 +96,9 @@ class TestFront:
     def test_picture(self, study):
         ax = plot_front(front_picture(study.trials(), study.summary(), study.limit_ms, study.device), new_axes((9.5, 5.4)))
         assert_readable(ax)
-        assert ax.get_xlim()[1] > 20  # the budget is not the frame
-        said = {t.get_text() for t in ax.get_legend().get_texts()}
-        assert {"budget 20 ms", "winner (search 2), measured", "known network, measured", "search (3 trials)", "random (2 trials)"} <= said
+        assert ax.get_xlim()[1] > 20  # the limit is not the edge
+        labels = {t.get_text() for t in ax.get_legend().get_texts()}
+        assert {"limit 20 ms", "winner (search 2), measured", "known network, measured", "search (3 trials)", "random (2 trials)"} <= labels
 
 
 class TestProgress:
@@ -124,8 +124,8 @@ class TestProgress:
             assert df["best_accuracy"].dropna().is_monotonic_increasing
 
     def test_fronts_over_time(self, study):
-        found = fronts_over_time(study.trials(), (0.5, 0.75, 1.0))
-        assert found == {0.5: [(10.0, 0.70)], 0.75: [(10.0, 0.70), (12.0, 0.80)], 1.0: [(10.0, 0.70), (12.0, 0.80)]}
+        fronts = fronts_over_time(study.trials(), (0.5, 0.75, 1.0))
+        assert fronts == {0.5: [(10.0, 0.70)], 0.75: [(10.0, 0.70), (12.0, 0.80)], 1.0: [(10.0, 0.70), (12.0, 0.80)]}
 
     @pytest.mark.parametrize("column", ["best_accuracy", "hypervolume_ms"])
     def test_picture(self, study, column):
@@ -140,8 +140,8 @@ class TestProgress:
 
 class TestRelation:
     def test_pairs_by_phase(self, study):
-        found = relation(study.trials(), "macs")
-        assert found.points == {"search": [(1e7, 0.70), (1.2e7, 0.80), (1.4e7, 0.75)], "random": [(1.1e7, 0.60), (9e6, 0.65)]}
+        pairs = relation(study.trials(), "macs")
+        assert pairs.points == {"search": [(1e7, 0.70), (1.2e7, 0.80), (1.4e7, 0.75)], "random": [(1.1e7, 0.60), (9e6, 0.65)]}
 
     def test_spearman_is_scipys(self):
         from scipy.stats import spearmanr
@@ -231,9 +231,9 @@ class TestRows:
         assert chosen(df.iloc[:3], 8)["number"].tolist() == [0, 1, 2]
 
     def test_names_have_their_figures(self, study):
-        found = front_genotypes(study.front())
-        assert list(found) == ["trial 0: 10.0 ms, 70.0 %", "trial 2: 12.0 ms, 80.0 %"]
-        assert [digest(g) for g in found.values()] == list(study.front()["digest"])
+        networks = front_genotypes(study.front())
+        assert list(networks) == ["trial 0: 10.0 ms, 70.0 %", "trial 2: 12.0 ms, 80.0 %"]
+        assert [digest(g) for g in networks.values()] == list(study.front()["digest"])
 
     @pytest.mark.parametrize("names", [["mobilenet_v2"], ["mobilenet_v3_small", "mobilenet_v2", "mnasnet_a1", "efficientnet_b0"]])
     def test_every_cell_holds_its_words(self, names):
@@ -264,9 +264,10 @@ class TestDistribution:
         true = pd.DataFrame([(nb.cost(g).macs, chance(space, g)) for g in space], columns=["macs", "chance"])
         assert true["chance"].sum() == pytest.approx(1)
         drawn = space_frame(space, 600, seed=1)
-        found = edf(drawn, "macs")
+        sampled = edf(drawn, "macs")
         gaps = [
-            abs(share - true.loc[true["macs"] <= macs, "chance"].sum()) for macs, share in zip(found["macs"], found["share"], strict=True)
+            abs(share - true.loc[true["macs"] <= macs, "chance"].sum())
+            for macs, share in zip(sampled["macs"], sampled["share"], strict=True)
         ]
         assert max(gaps) < 1.95 / math.sqrt(600)
         assert drawn["macs"].equals(space_frame(space, 600, seed=1)["macs"])
@@ -298,7 +299,7 @@ class TestGallery:
     def test_several_studies(self, study, tmp_path):
         other = make_study(tmp_path / "two", SEARCH)
         assert draw([study.path, other], "front", tmp_path / "two.svg").read_text().startswith("<?xml")
-        with pytest.raises(NasbenchError, match="only front"):
+        with pytest.raises(NasbenchError, match="only the picture front"):
             draw([study.path, other], "time", tmp_path / "two.png")
 
     @pytest.mark.parametrize(("what", "out", "part"), [("fronts ", "a.png", "did you mean fronts"), ("front", "a.gifx", "png")])
