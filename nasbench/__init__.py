@@ -36,7 +36,7 @@ _HOMES = {
     "open_fit": "analysis.scaling",
     "open_study": "analysis.study",
     "pareto_front": "analysis.fronts.front",
-    "row_diff": "analysis.rows",
+    "row_diff": "analysis.genotype_diff",
     "scale": "scaling",
     "space": "spaces",
     "trace": "genotype",
@@ -47,8 +47,8 @@ __all__ = ["__version__", *_HOMES]
 if TYPE_CHECKING:
     from nasbench.analysis.compare import compare_studies
     from nasbench.analysis.fronts.front import pareto_front
+    from nasbench.analysis.genotype_diff import row_diff
     from nasbench.analysis.networks import known_frame
-    from nasbench.analysis.rows import row_diff
     from nasbench.analysis.scaling import open_fit
     from nasbench.analysis.study import open_study
     from nasbench.drawing import draw

@@ -12,14 +12,16 @@ from typing import Any
 
 import pandas as pd
 
+from nasbench.analysis.final_round import final_network
 from nasbench.analysis.fronts.front import pareto_front
 from nasbench.analysis.fronts.hypervolume import Hypervolume, hypervolume, usable
-from nasbench.analysis.rungs import Spent, spent
+from nasbench.analysis.halving_cost import Spent, spent
+from nasbench.analysis.status import StudyState, study_state
 from nasbench.errors import StudyError
 from nasbench.files import write_atomic
 from nasbench.latency import Device, Predictor, Profile, load_profile
 from nasbench.latency.predicting.profile import MEASURED_ALIKE
-from nasbench.study.directory import PROFILE_FILE, StudyDirectory
+from nasbench.study.directory import FIT_FILE, PROFILE_FILE, StudyDirectory
 from nasbench.study.snapshot import stored_trials
 from nasbench.study.trial import Trial
 
@@ -111,7 +113,7 @@ class Study:
         what `best/card.json` states, and `winner` is True. In a study that ended without a winner, `winner` stays False.
         """
         won = next((r for r in self.summary() if r.get("winner")), None)
-        df = usable(self.trials(won["network"].split()[0] if won else "search"))
+        df = usable(self.trials(final_network(won).source if won else "search"))
         if df.empty:
             return None
         mine = df[df["digest"] == won["digest"]] if won else df.iloc[:0]
@@ -149,6 +151,15 @@ class Study:
     def summary(self) -> list[dict[str, Any]]:
         """The results of the final round: winner, other finalists and known networks, best first; empty before the final round."""
         return self._json("summary.json") or []
+
+    def state(self, now: float | None = None) -> StudyState:
+        """How far the study is: counts of trials, the best so far, pace and time left.
+
+        Args:
+            now: seconds since the epoch; default: the current time.
+        """
+        finished = bool(self.summary()) or (self.path / FIT_FILE).exists()
+        return study_state(self.records(), self.command, self.plan(), self.driver, finished, now)
 
     def plan(self) -> dict[str, Any]:
         """The plan of the study; empty before it was made."""

@@ -39,14 +39,13 @@ def status(
 
     Example: nasbench status runs/mbconv-20ms --watch
     """
-    from nasbench.analysis.state import study_state
     from nasbench.analysis.study import open_study
     from nasbench.cli.text.status import show_state, watch_study
     from nasbench.cli.text.study import show_spent, show_summary
 
     study = open_study(path)
     if as_json:
-        state = study_state(study).to_json()
+        state = study.state().to_json()
         halving = {"spent": {phase: spent._asdict() for phase, spent in study.spent().items()}} if study.spent() else {}
         show_json({"path": str(path), **state, "trials": state["counts"], "planned": study.plan(), "summary": study.summary()} | halving)
         return

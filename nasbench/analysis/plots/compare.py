@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from nasbench.analysis.fronts.hypervolume import usable
-from nasbench.analysis.metrics import METRICS, axes
+from nasbench.analysis.plots.figure import axes
+from nasbench.analysis.plots.metrics import METRICS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

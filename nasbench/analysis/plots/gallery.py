@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasbench.analysis.agreement import agreement_frame, plot_agreement
 from nasbench.analysis.compare import compare_studies
-from nasbench.analysis.distribution import SIZES, draw_space, space_frame
-from nasbench.analysis.fronts.genotypes import front_genotypes, plot_rows, rows_frame, table_size
 from nasbench.analysis.fronts.hypervolume import usable
-from nasbench.analysis.metrics import save_picture
+from nasbench.analysis.plots.agreement import agreement_frame, plot_agreement
 from nasbench.analysis.plots.compare import SIZE, fronts_picture, plot_fronts
+from nasbench.analysis.plots.distribution import SIZES, draw_space, space_frame
+from nasbench.analysis.plots.figure import save_picture
+from nasbench.analysis.plots.genotypes import front_genotypes, plot_rows, rows_frame, table_size
+from nasbench.analysis.plots.progress import plot_front_over_time, plot_progress, progress_frame
+from nasbench.analysis.plots.relations import plot_relation, relation
 from nasbench.analysis.plots.study import save_front
-from nasbench.analysis.progress import plot_front_over_time, plot_progress, progress_frame
-from nasbench.analysis.relations import plot_relation, relation
 from nasbench.analysis.study import Study, open_study
 from nasbench.errors import NasbenchError, StudyError, nearest
 from nasbench.genotype import Genotype, adapt, trace

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from nasbench import pareto
-from nasbench.analysis.metrics import METRICS, axes, save_picture
 from nasbench.analysis.networks import network_frame, receptive_frame, stage_frame
+from nasbench.analysis.plots.figure import axes, number_log_axis, save_picture
 from nasbench.analysis.plots.labels import Bubble, place_labels
+from nasbench.analysis.plots.metrics import METRICS
 from nasbench.genotype import Genotype
 
 if TYPE_CHECKING:
@@ -117,9 +118,8 @@ def _limits(picture: NetworksPicture, heights: Mapping[str, float], ax: Axes) ->
     bottom = low - STRIP * span * (2.5 + rows if rows else 2)
     top = low - STRIP * span * 1.4 if known else high - STRIP * span
     ax.set_ylim(bottom, high + STRIP * span * 2 if known else top)
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
-    if max(xs) / min(xs) < 30:  # over a narrow range the powers of ten alone would leave the axis without numbers
-        ax.xaxis.set_minor_formatter(lambda value, _: f"{value:,.10g}" if f"{value:e}"[0] in "235" else "")
+    # Over a narrow range the powers of ten alone would leave the axis without numbers.
+    number_log_axis(ax.xaxis, minor="235" if max(xs) / min(xs) < 30 else "")
     if picture.missing:
         ax.axhspan(bottom, top, color="0.93", zorder=0)
         ax.text(
@@ -218,7 +218,7 @@ def plot_history(data: History, names: Sequence[str] = (), ax: Axes | None = Non
             x, y = [m * METRICS["macs"].factor for m, _ in front], [t for _, t in front]
             ax.step(x, y, where="post", color=colors(norm(year)), lw=1.5, alpha=0.8, label=f"best by the end of {year}")
     ax.set(xscale="log", xlabel=METRICS["macs"].label, ylabel=METRICS["top1_percent"].label)
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+    number_log_axis(ax.xaxis)
     ax.grid(alpha=0.25)
     ax.margins(0.08)
     ax.legend(fontsize=8, loc="lower right", framealpha=0.9)
@@ -270,7 +270,7 @@ def plot_receptive(networks: Mapping[str, Genotype], ax: Axes | None = None) -> 
         ax.annotate(f"image, {side}", (1, side), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8, color="0.35")
     ax.set(xlabel=METRICS["depth_layers"].label, ylabel=METRICS["seen_px"].label, xscale="log", yscale="log")
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+        number_log_axis(axis)
     ax.grid(alpha=0.25)
     ax.legend(fontsize=8)
     return ax

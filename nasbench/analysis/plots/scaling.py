@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from nasbench.analysis.metrics import METRICS, save_picture
+from nasbench.analysis.plots.figure import save_picture
+from nasbench.analysis.plots.metrics import METRICS
 from nasbench.analysis.scaling import ScalingFit, open_fit
 from nasbench.errors import NasbenchError
 from nasbench.files import write_atomic

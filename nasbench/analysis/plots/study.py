@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from nasbench import pareto
-from nasbench.analysis.metrics import METRICS, axes, save_picture
+from nasbench.analysis.final_round import FinalNetwork, final_network
+from nasbench.analysis.plots.figure import axes, save_picture
 from nasbench.analysis.plots.labels import Bubble, place_labels
+from nasbench.analysis.plots.metrics import METRICS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,19 +21,6 @@ if TYPE_CHECKING:
 
 SIZE = (9.5, 5.4)  # inches
 PERCENT = METRICS["accuracy"].factor
-
-
-class Final(NamedTuple):
-    """A network of the final round: its latency with an interval, its mean accuracy over the seeds, and the worst and best seed."""
-
-    name: str
-    latency_ms: float
-    accuracy: float
-    winner: bool
-    low_ms: float
-    high_ms: float
-    worst: float
-    best: float
 
 
 class FrontPicture(NamedTuple):
@@ -52,7 +41,7 @@ class FrontPicture(NamedTuple):
     random: list[tuple[float, float]]
     front: list[tuple[float, float]]
     intervals: list[tuple[float, float]]
-    finals: list[Final]
+    finals: list[FinalNetwork]
     limit_ms: float | None
     device: str
     how: str = "measured"
@@ -75,15 +64,9 @@ def front_picture(trials: pd.DataFrame, summary: Sequence[Mapping[str, Any]], li
     stopped = [r[:2] for phase in ("search", "random") for r in rows(phase, "stopped", "paused")]
     how = "measured" if all(r.get("measured", True) for r in summary) else "predicted"
     return FrontPicture(
-        [r[:2] for r in search], [r[:2] for r in random], [r[:2] for r in front], [r[2:] for r in front], list(map(_final, summary)),
+        [r[:2] for r in search], [r[:2] for r in random], [r[:2] for r in front], [r[2:] for r in front], list(map(final_network, summary)),
         limit_ms, device, how, stopped,
     )  # fmt: skip
-
-
-def _final(r: Mapping[str, Any]) -> Final:
-    ms, accuracy, seeds = float(r["latency_ms"]), float(r["accuracy"]), r.get("accuracy_seeds") or [r["accuracy"]]
-    low, high = (float(r.get(f"latency_{end}_ms", ms)) for end in ("low", "high"))
-    return Final(str(r["network"]), ms, accuracy, bool(r["winner"]), low, high, float(min(seeds)), float(max(seeds)))
 
 
 def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
@@ -98,7 +81,7 @@ def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
     if picture.stopped:
         x, y = zip(*picture.stopped, strict=True)
         label = f"stopped before the end ({len(picture.stopped)} trials)"
-        ax.scatter(x, [METRICS["accuracy"].factor * v for v in y], s=9, color="0.6", marker=".", alpha=0.8, zorder=1, label=label)
+        ax.scatter(x, [PERCENT * v for v in y], s=9, color="0.6", marker=".", alpha=0.8, zorder=1, label=label)
     for name, points, color, marker in (("random", picture.random, orange, "x"), ("search", picture.search, blue, "o")):
         if points:
             x, y = zip(*points, strict=True)
@@ -108,20 +91,20 @@ def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
         ax.step(x, [PERCENT * v for v in y], where="post", color=blue, lw=1.4, label="front of the search")
         ends = [[ms - low, high - ms] for ms, (low, high) in zip(x, picture.intervals, strict=True)]
         ax.errorbar(x, [PERCENT * v for v in y], xerr=list(zip(*ends, strict=True)), fmt="none", ecolor=blue, elinewidth=0.8, alpha=0.6)
-    for kind, shown, color, marker, size in (
+    for kind, source, color, marker, size in (
         ("known network", "known", green, "s", 6.5),
         ("finalist", "search", blue, "D", 7),
         ("best of random", "random", orange, "D", 7),
     ):
-        rows = [r for r in picture.finals if r.name.startswith(shown) and not r.winner]
-        _finals(rows, ax, color, marker, size, f"{kind}, {picture.how}")
-    for r in picture.finals:
-        if r.winner:
-            _finals([r], ax, red, "*", 15, f"winner ({r.name}), {picture.how}")
+        networks = [n for n in picture.finals if n.source == source and not n.winner]
+        _finals(networks, ax, color, marker, size, f"{kind}, {picture.how}")
+    for network in picture.finals:
+        if network.winner:
+            _finals([network], ax, red, "*", 15, f"winner ({network.name}), {picture.how}")
     if picture.limit_ms is not None:
         ax.axvline(picture.limit_ms, color="0.35", ls="--", lw=1.1, label=f"limit {picture.limit_ms:g} ms")
         ax.set_xlim(right=max(ax.get_xlim()[1], 1.04 * picture.limit_ms))
-    how = "small marks predicted, or measured where that could not tell"
+    how = "small marks predicted, or measured where the prediction was unsure"
     ax.set_xlabel(f"{METRICS['latency_ms'].label}: {how}" + (f"\n{picture.device}" if picture.device else ""))
     ax.set_ylabel(METRICS["accuracy"].label)
     ax.grid(alpha=0.25)
@@ -131,21 +114,21 @@ def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _finals(rows: Sequence[Final], ax: Axes, color: Any, marker: str, size: float, label: str) -> None:
-    if rows:
+def _finals(networks: Sequence[FinalNetwork], ax: Axes, color: Any, marker: str, size: float, label: str) -> None:
+    if networks:
         ax.errorbar(
-            [r.latency_ms for r in rows], [PERCENT * r.accuracy for r in rows],
-            xerr=[[max(0.0, r.latency_ms - r.low_ms) for r in rows], [max(0.0, r.high_ms - r.latency_ms) for r in rows]],
-            yerr=[[PERCENT * (r.accuracy - r.worst) for r in rows], [PERCENT * (r.best - r.accuracy) for r in rows]],
+            [n.latency_ms for n in networks], [PERCENT * n.accuracy for n in networks],
+            xerr=[[max(0.0, n.latency_ms - n.low_ms) for n in networks], [max(0.0, n.high_ms - n.latency_ms) for n in networks]],
+            yerr=[[PERCENT * (n.accuracy - n.worst) for n in networks], [PERCENT * (n.best - n.accuracy) for n in networks]],
             fmt=marker, ms=size, mfc=color, mec="black", mew=0.7, ecolor="0.25", elinewidth=1, capsize=2.5, label=label,
             zorder=4 if marker == "*" else 3,
         )  # fmt: skip
 
 
 def _name_known(picture: FrontPicture, ax: Axes) -> None:
-    known = [Bubble(r.name.split()[-1], r.latency_ms, PERCENT * r.accuracy, 5) for r in picture.finals if r.name.startswith("known")]
+    known = [Bubble(n.label, n.latency_ms, PERCENT * n.accuracy, 5) for n in picture.finals if n.source == "known"]
     others = [Bubble("", ms, PERCENT * share, 3) for ms, share in (*picture.search, *picture.random)]
-    others += [Bubble("", r.latency_ms, PERCENT * r.accuracy, 6) for r in picture.finals if not r.name.startswith("known")]
+    others += [Bubble("", n.latency_ms, PERCENT * n.accuracy, 6) for n in picture.finals if n.source != "known"]
     place_labels(ax, known, others)
 
 

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from nasbench.analysis.state import StudyState, study_state
+from nasbench.analysis.status import StudyState
 from nasbench.analysis.study import Study
 from nasbench.cli.shared import console, say
 from nasbench.errors import StudyError
@@ -20,7 +20,7 @@ from nasbench.genotype.units import show_duration
 
 def show_state(study: Study) -> None:
     """Print the state of a study once."""
-    console.print(_drawn(study, study_state(study)))
+    console.print(_drawn(study, study.state()))
 
 
 def watch_study(study: Study, every_s: float) -> None:
@@ -30,7 +30,7 @@ def watch_study(study: Study, every_s: float) -> None:
     """
     with suppress(KeyboardInterrupt):
         if console.is_terminal:
-            with Live(_drawn(study, study_state(study)), console=console, auto_refresh=False) as live:
+            with Live(_drawn(study, study.state()), console=console, auto_refresh=False) as live:
                 for state in _moments(study, every_s):
                     live.update(_drawn(study, state), refresh=True)
         else:
@@ -47,7 +47,7 @@ def _moments(study: Study, every_s: float) -> Iterator[StudyState]:
     """The state at every look; the last one after the driver has ended."""
     while True:
         try:
-            state = study_state(study)
+            state = study.state()
         except StudyError:
             if not study.driver:
                 raise

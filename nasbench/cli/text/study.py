@@ -115,7 +115,7 @@ def results(path: Path) -> list[str]:
 
 def show_summary(study: Study) -> None:
     """The last round, and in words whether the search was worth it."""
-    from nasbench.analysis.worth import verdicts
+    from nasbench.analysis.final_round import verdicts
 
     rows = study.summary()
     target = study.command.get("latency_ms")

@@ -9,7 +9,8 @@ import pandas as pd
 
 from nasbench import pareto
 from nasbench.analysis.fronts.hypervolume import usable
-from nasbench.analysis.metrics import axes, metric
+from nasbench.analysis.plots.figure import axes
+from nasbench.analysis.plots.metrics import metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

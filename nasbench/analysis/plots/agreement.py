@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from nasbench.analysis.metrics import axes, metric
+from nasbench.analysis.plots.figure import axes, number_log_axis
+from nasbench.analysis.plots.metrics import metric
 from nasbench.genotype import Genotype
 from nasbench.search.finalists import load_finalists
 from nasbench.study.measurements import MEASUREMENTS_FILE, Measurements
@@ -86,8 +87,7 @@ def plot_agreement(agreement: pd.DataFrame, limit_ms: float | None = None, ax: A
         ax.plot(span_ms, span_ms, color="0.4", lw=1, ls=":", label="equal")
         ax.set(xscale="log", yscale="log", xlim=span_ms, ylim=span_ms)
         for axis in (ax.xaxis, ax.yaxis):
-            axis.set_major_formatter(lambda value, _: f"{value:g}")
-            axis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "2357" else "")
+            number_log_axis(axis, minor="2357")
     if limit_ms is not None and ax.get_xlim()[0] <= limit_ms <= ax.get_xlim()[1]:
         ax.axvline(limit_ms, color="0.35", ls="--", lw=1, label=f"limit {limit_ms:g} ms")
         ax.axhline(limit_ms, color="0.35", ls="--", lw=1)

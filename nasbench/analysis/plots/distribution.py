@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from nasbench.analysis.metrics import axes, metric
+from nasbench.analysis.plots.figure import axes, number_log_axis
+from nasbench.analysis.plots.metrics import metric
 from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype, cost_of, trace
 
@@ -85,20 +86,17 @@ def plot_edf(frame: pd.DataFrame, column: str, limit: float | None = None, ax: A
     import seaborn as sns
 
     ax = axes(ax, SIZES[1])
-    x, y = metric(column), metric("share")
+    x, y = metric("predicted_ms" if column == "latency_ms" else column), metric("share")
     df = edf(frame, column)
     blue = sns.color_palette("colorblind")[0]
     ax.step([x.factor * v for v in df[column]], [y.factor * v for v in df["share"]], where="post", color=blue, lw=1.6)
-    label = x.label if column != "latency_ms" else f"predicted {x.label}"
-    ax.set(xscale="log", xlabel=label, ylabel=y.label, ylim=(0, 101))
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
-    narrow = "25" if df[column].iloc[-1] < 100 * df[column].iloc[0] else ""  # over a wider range the powers of ten are enough
-    ax.xaxis.set_minor_formatter(lambda value, _: f"{value:,.10g}" if f"{value:e}"[0] in narrow else "")
+    ax.set(xscale="log", xlabel=x.label, ylabel=y.label, ylim=(0, 101))
+    # Over a wide range the powers of ten are enough.
+    number_log_axis(ax.xaxis, minor="25" if df[column].iloc[-1] < 100 * df[column].iloc[0] else "")
     if limit is not None:
         share = float((frame[column].dropna() <= limit).mean())
         ax.axvline(x.factor * limit, color="0.35", ls="--", lw=1.1)
-        unit = label[label.rindex("(") + 1 : -1].replace("millions", "million")
-        ax.set_title(f"{share:.0%} within {x.factor * limit:g} {unit}", fontsize=10, loc="left")
+        ax.set_title(f"{share:.0%} within {x.factor * limit:g} {x.unit.replace('millions', 'million')}", fontsize=10, loc="left")
     ax.grid(alpha=0.25)
     return ax
 

@@ -10,8 +10,6 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from nasbench.analysis.study import Study
-from nasbench.study.directory import FIT_FILE
 from nasbench.study.trial import Trial
 
 PHASES = ("search", "random", "final")
@@ -60,10 +58,23 @@ class StudyState:
         return asdict(self) | {"driver": driver}
 
 
-def study_state(study: Study, now: float | None = None) -> StudyState:
-    """The state of a study at the moment `now`, in seconds since the epoch; default: the current time."""
+def study_state(
+    records: Sequence[Trial],
+    command: Mapping[str, Any],
+    plan: Mapping[str, Any],
+    driver: Mapping[str, object] | None,
+    finished: bool,
+    now: float | None = None,
+) -> StudyState:
+    """The state of a study, as `Study.state` gives it.
+
+    Args:
+        records: all trials.
+        command, plan, driver: see `Study`.
+        finished: whether the final round has ended.
+        now: seconds since the epoch; default: the current time.
+    """
     now = time.time() if now is None else now
-    records, driver, plan = study.records(), study.driver, study.plan()
     counts: dict[str, Counter[str]] = {}
     for t in records:
         counts.setdefault(t.phase, Counter())[t.status] += 1
@@ -71,19 +82,19 @@ def study_state(study: Study, now: float | None = None) -> StudyState:
     searching = [t for t in records if t.phase in PHASES[:2]]
     trained = [t for t in records if t.seconds]  # refused and repeated trials take no time
     planned = {"final": int(plan["final_runs"])} if "final_runs" in plan else {}
-    if "trials" in plan and study.command.get("trials") is not None:
+    if "trials" in plan and command.get("trials") is not None:
         planned |= {"search": int(plan["trials"]), "random": int(plan["trials"])}
     best = {phase: trial for phase in order if phase != "final" and (trial := _best(records, phase))}
     return StudyState(
         driver=driver,
-        finished=bool(study.summary()) or (study.path / FIT_FILE).exists(),
+        finished=finished,
         counts={phase: dict(counts[phase]) for phase in order},
         best=best,
         planned=planned,
         trained=len(trained),
         seconds=sum(t.seconds or 0.0 for t in trained),
         per_hour=_pace(trained, now) if driver else None,
-        left_s=_left(study, searching, now) if driver else None,
+        left_s=_left(searching, command, plan, driver, now) if driver else None,
         last=_last(records),
     )
 
@@ -100,15 +111,16 @@ def _pace(trained: Sequence[Trial], now: float) -> float | None:
     return 3600 * (len(ends) - 1) / (now - ends[0]) if len(ends) > 1 and now > ends[0] else None
 
 
-def _left(study: Study, trials: Sequence[Trial], now: float) -> float | None:
+def _left(
+    trials: Sequence[Trial], command: Mapping[str, Any], plan: Mapping[str, Any], driver: Mapping[str, object], now: float
+) -> float | None:
     """The time left, computed as the driver does it.
 
     With a time limit: that limit less the time of earlier drivers' trials and of this driver. With a number of trials: the time of the
     trainings that are still to be done.
     """
-    command, plan, driver = study.command, study.plan(), study.driver
     try:
-        began = datetime.fromisoformat(str(driver["start"])).timestamp() if driver else now
+        began = datetime.fromisoformat(str(driver["start"])).timestamp()
         workers = int(command["workers"])
         if command.get("trials") is None:
             before = sum(t.seconds or 0.0 for t in trials if t.finished and t.finished.timestamp() < began) / workers

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from nasbench.analysis.metrics import axes, metric
+from nasbench.analysis.plots.figure import axes
+from nasbench.analysis.plots.metrics import metric
 from nasbench.errors import NasbenchError, nearest
 
 if TYPE_CHECKING:

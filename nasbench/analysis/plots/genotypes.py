@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nasbench.analysis.metrics import axes
 from nasbench.analysis.networks import stage_frame
+from nasbench.analysis.plots.figure import axes
 from nasbench.genotype import Block, Genotype
 from nasbench.genotype.genotype import plain
 

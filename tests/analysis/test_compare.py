@@ -10,7 +10,6 @@ from made_study import COMMAND, add_profile, add_summary, make_study, result, ro
 
 import nasbench as nb
 from nasbench.analysis.compare import Comparison
-from nasbench.analysis.plots.compare import fronts_picture, plot_fronts
 from nasbench.errors import StudyError
 from nasbench.latency.predicting.profile import MEASURED_ALIKE
 
@@ -132,20 +131,6 @@ def test_young_studies_are_compared_as_empty(tmp_path):
     assert neither.trials().empty
     assert neither.front().empty
     assert neither.front().columns[0] == "study"
-
-
-def test_the_pictures_data_and_the_picture(comparison):
-    from matplotlib.figure import Figure
-
-    picture = fronts_picture(comparison)
-    assert picture["a"].points == [(10.0, 0.70), (12.0, 0.80), (14.0, 0.75)]
-    assert picture["a"].front == [(10.0, 0.70), (12.0, 0.80)]
-    assert (picture["b"].limit_ms, picture["c"].limit_ms) == (10.0, None)
-    ax = plot_fronts(picture, Figure().subplots())
-    assert ax.get_ylabel().endswith("(%)")
-    assert ax.get_xlabel().startswith("latency (ms)")
-    labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels == [f"{name}, {picture[name].hypervolume_ms:.2f} ms x accuracy" for name in "abc"]
 
 
 def test_the_command_is_what_is_compared():
