@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from nasbench import _renamed
+
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -43,6 +45,8 @@ _HOMES = {
 }
 
 __all__ = ["__version__", *_HOMES]
+
+_renamed.install()
 
 if TYPE_CHECKING:
     from nasbench.analysis.compare import compare_studies

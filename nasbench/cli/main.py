@@ -77,6 +77,8 @@ def main() -> None:
     warnings.filterwarnings("ignore", module="fvcore|torch.jit|iopath")
     try:
         code = program()(standalone_mode=False)
+        if code == INTERRUPTED:  # newer versions of typer turn Ctrl-C into this code, older ones into Abort
+            raise KeyboardInterrupt
     except NasbenchError as error:
         code = _fail(str(error))
     except _USAGE as error:
