@@ -1,4 +1,4 @@
-"""Fronts of several objectives: which points no other beats, how much they cover, and where the bend is. No torch.
+"""Fronts of several objectives: which points no other dominates, and how much they cover. No torch.
 
 Points are sequences of numbers, all to be minimised; `signed` turns round those to be maximised.
 """
@@ -62,17 +62,3 @@ def _volume(points: list[Point], reference: Point) -> float:
     for level, above in zip(levels, [*levels[1:], reference[-1]], strict=True):
         total += (above - level) * _volume([p[:-1] for p in points if p[-1] <= level], reference[:-1])
     return total
-
-
-def knee(points: Sequence[Sequence[float]]) -> int | None:
-    """Index of the bend: the point of the front farthest below the straight line between its two ends (two objectives).
-
-    Both objectives are scaled to the front's own range. None without points; with one or two, the first.
-    """
-    ends = front(points)
-    if not ends:
-        return None
-    (x0, y0), (x1, y1) = points[ends[0]][:2], points[ends[-1]][:2]
-    if x1 == x0 or y1 == y0:
-        return ends[0]
-    return max(ends, key=lambda i: 1 - (points[i][0] - x0) / (x1 - x0) - (points[i][1] - y1) / (y0 - y1))

@@ -1,4 +1,4 @@
-"""Front, hypervolume and knee against the plainest way to find each, and against Optuna's."""
+"""Front and hypervolume against the plainest way to find each, and against Optuna's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from optuna._hypervolume import compute_hypervolume
 
 from nasbench.errors import NasbenchError
-from nasbench.pareto import dominates, front, hypervolume, knee, signed
+from nasbench.pareto import dominates, front, hypervolume, signed
 
 NAN, INF = math.nan, math.inf
 
@@ -113,42 +113,6 @@ def test_a_point_more_never_takes_volume_away(found: list[tuple[float, ...]]) ->
     volumes = [hypervolume(found[:n], (6, 6)) for n in range(len(found) + 1)]
     assert all(b >= a - 1e-9 for a, b in pairwise(volumes))
     assert hypervolume([found[i] for i in front(found)], (6, 6)) == pytest.approx(volumes[-1])
-
-
-@given(points(2))
-def test_the_knee_is_the_point_of_the_front_farthest_below_the_line_between_its_ends(found: list[tuple[float, ...]]) -> None:
-    best = knee(found)
-    ends = front(found)
-    if not ends:
-        assert best is None
-        return
-    assert best in ends
-    (x0, y0), (x1, y1) = found[ends[0]], found[ends[-1]]
-
-    def below(i: int) -> float:
-        """Distance under the line from (0, 1) to (1, 0), both objectives scaled to the front."""
-        return 1 - (found[i][0] - x0) / (x1 - x0) - (found[i][1] - y1) / (y0 - y1)
-
-    if len(ends) > 2 and x0 != x1 and math.isfinite(1 / (x1 - x0)) and math.isfinite(1 / (y0 - y1)):
-        assert below(best) == pytest.approx(max(below(i) for i in ends))
-
-
-@pytest.mark.parametrize(
-    ("found", "expected"),
-    [
-        ([], None),
-        ([(NAN, 1)], None),
-        ([(1, 1)], 0),
-        ([(2, 1), (1, 2)], 1),  # two: the first of the front
-        ([(0, 10), (1, 1), (10, 0)], 1),
-        ([(0, 10), (1, 9), (9, 1), (2, 2), (10, 0)], 3),
-        ([(0, 1000), (0.1, 100), (1, 0)], 1),  # whatever the scales
-        ([(1, 1), (1, 1)], 0),
-        ([(5, 5), (0, 10), (1, 1), (10, 0)], 2),  # a point behind the front is none
-    ],
-)
-def test_knees_by_hand(found: list[tuple[float, ...]], expected: int | None) -> None:
-    assert knee(found) == expected
 
 
 def test_signed_turns_round_what_is_to_be_maximised() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from nasbench.analysis.networks import part_names
 from nasbench.genotype import Block, Genotype
 from nasbench.genotype.genotype import plain
 
@@ -106,7 +107,7 @@ def _lines(g: Genotype) -> Iterator[_Line]:
     for name, value in g.style.written().items():
         yield _Line("style", name, {"": str(value)})
     yield _Line("input", "image", {"": "x".join(map(str, g.input))})
-    for place, blocks in (("stem", g.stem), *((f"stage {i + 1}", stage) for i, stage in enumerate(g.stages)), ("head", g.head)):
+    for place, blocks in zip(part_names([g]), (g.stem, *g.stages, g.head), strict=True):
         for block in blocks:
             yield from _block_lines(place, block)
 

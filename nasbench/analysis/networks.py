@@ -70,6 +70,11 @@ def network_frame(networks: Mapping[str, Genotype]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(numbers, "float64") | {"year": "Int64", "top1_px": "Int64"})
 
 
+def part_names(networks: Iterable[Genotype]) -> list[str]:
+    """The parts of networks in their order: `stem`, `stage 1` up to the largest number of stages, `head`."""
+    return ["stem", *(f"stage {i + 1}" for i in range(max((len(g.stages) for g in networks), default=0))), "head"]
+
+
 def stage_frame(g: Genotype) -> pd.DataFrame:
     """The cost of the stem, each stage and the head: params_count, macs, activations_count, and out (shape of the last layer)."""
     columns = ("params_count", "macs", "activations_count")

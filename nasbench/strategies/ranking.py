@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from nasbench.pareto import dominates
+
 
 def violation(trial: FrozenTrial) -> float:
     """By how much a trial breaks its limits, summed; 0 when it is feasible."""
@@ -64,14 +66,10 @@ def _fronts(losses: dict[int, list[float]]) -> list[list[int]]:
         front: list[int] = []
         rest: list[int] = []
         for i in left:
-            (rest if any(_dominates(losses[j], losses[i]) for j in front) else front).append(i)
+            (rest if any(dominates(losses[j], losses[i]) for j in front) else front).append(i)
         fronts.append(front)
         left = rest
     return fronts
-
-
-def _dominates(a: Sequence[float], b: Sequence[float]) -> bool:
-    return a != b and all(x <= y for x, y in zip(a, b, strict=True))
 
 
 def _crowding(losses: dict[int, list[float]]) -> dict[int, float]:

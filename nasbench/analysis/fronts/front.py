@@ -35,6 +35,16 @@ def pareto_front(df: pd.DataFrame, *, minimize: Sequence[str] = (), maximize: Se
     return df.iloc[pareto.front(pareto.signed(points, up))]
 
 
+def points(trials: pd.DataFrame) -> list[tuple[float, float]]:
+    """The rows of a frame as points (latency_ms, accuracy)."""
+    return [(float(ms), float(share)) for ms, share in zip(trials["latency_ms"], trials["accuracy"], strict=True)]
+
+
+def front_points(costs_and_scores: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points (cost, score) that no other point dominates in low cost and high score, sorted by cost."""
+    return [costs_and_scores[i] for i in pareto.front(pareto.signed(costs_and_scores, [False, True]))]
+
+
 def best_within(trials: pd.DataFrame, limits: Sequence[float], column: str = "latency_ms", score: str = "accuracy") -> pd.DataFrame:
     """For each limit the row with the highest `score` among the rows whose `column` is within it.
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from nasbench import pareto
+from nasbench.analysis.fronts.front import points
 
 
 class Hypervolume(NamedTuple):
@@ -44,6 +45,5 @@ def usable(trials: pd.DataFrame) -> pd.DataFrame:
 
 def hypervolume(trials: pd.DataFrame, reference: tuple[float, float]) -> Hypervolume:
     """The area that the usable trials of a frame cover below `reference`: (latency in ms, accuracy as a share)."""
-    df = usable(trials)
-    points = [(float(ms), -float(share)) for ms, share in zip(df["latency_ms"], df["accuracy"], strict=True)]
-    return Hypervolume(pareto.hypervolume(points, (reference[0], -reference[1])), *reference)
+    losses = pareto.signed(points(usable(trials)), [False, True])
+    return Hypervolume(pareto.hypervolume(losses, (reference[0], -reference[1])), *reference)

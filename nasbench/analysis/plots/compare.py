@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from nasbench.analysis.fronts.front import front_points, points
 from nasbench.analysis.fronts.hypervolume import usable
 from nasbench.analysis.plots.figure import axes
 from nasbench.analysis.plots.metrics import METRICS
@@ -38,11 +39,8 @@ def fronts_picture(comparison: Comparison) -> dict[str, StudyFront]:
     volumes = comparison.hypervolumes()
     picture = {}
     for name, study in comparison.studies.items():
-        points, front = (
-            [(float(a), float(b)) for a, b in zip(df["latency_ms"], df["accuracy"], strict=True)]
-            for df in (usable(study.trials("search")), study.front())
-        )
-        picture[name] = StudyFront(points, front, study.limit_ms, volumes[name].ms)
+        trained = points(usable(study.trials("search")))
+        picture[name] = StudyFront(trained, front_points(trained), study.limit_ms, volumes[name].ms)
     return picture
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nasbench.analysis.networks import stage_frame
+from nasbench.analysis.networks import part_names, stage_frame
 from nasbench.analysis.plots.figure import axes
 from nasbench.genotype import Block, Genotype
 from nasbench.genotype.genotype import plain
@@ -48,12 +48,11 @@ def rows_frame(networks: Mapping[str, Genotype]) -> pd.DataFrame:
     for name, g in networks.items():
         style = _lines([f"{k} {v}" for k, v in g.style.written().items()]) or ["as usual"]
         cells = {"input": "x".join(map(str, g.input)), "style": "\n".join(style)}
-        parts = [("stem", g.stem), *((f"stage {i + 1}", s) for i, s in enumerate(g.stages)), ("head", g.head)]
-        columns[name] = cells | {part: "\n".join(_words(rows)) for part, rows in parts if rows}
+        parts = zip(part_names([g]), (g.stem, *g.stages, g.head), strict=True)
+        columns[name] = cells | {part: "\n".join(_words(blocks)) for part, blocks in parts if blocks}
     df = pd.DataFrame(columns)
-    order = sorted(df.index, key=lambda r: (("input", "style", "stem").index(r) if r in ("input", "style", "stem") else 3, r == "head",
-                                            int(r.split()[-1]) if r.startswith("stage") else 0))  # fmt: skip
-    return df.loc[order].fillna("")
+    order = ["input", "style", *part_names(networks.values())]
+    return df.loc[[part for part in order if part in df.index]].fillna("")
 
 
 def shares_frame(networks: Mapping[str, Genotype]) -> pd.DataFrame:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from nasbench import pareto
-from nasbench.analysis.networks import network_frame, receptive_frame, stage_frame
+from nasbench.analysis.fronts.front import front_points
+from nasbench.analysis.networks import network_frame, part_names, receptive_frame, stage_frame
 from nasbench.analysis.plots.figure import axes, number_log_axis, save_picture
 from nasbench.analysis.plots.labels import Bubble, place_labels
 from nasbench.analysis.plots.metrics import METRICS
@@ -193,7 +193,7 @@ def history(frame: pd.DataFrame, years: Sequence[int] = (2014, 2016, 2018, 2021)
     fronts = {}
     for year in years:
         published = [(macs, top1) for _, macs, top1, y, alike in points if alike and y <= year]
-        fronts[year] = [published[i] for i in pareto.front(pareto.signed(published, [False, True]))]
+        fronts[year] = front_points(published)
     return History(points, fronts)
 
 
@@ -232,8 +232,7 @@ def stage_shares(networks: Mapping[str, Genotype], column: str = "macs") -> pd.D
     """For each network, one a row, the share of `column` in the stem, each stage and the head, in %; see `stage_frame` for the columns."""
     parts = {name: stage_frame(g)[column] for name, g in networks.items()}
     shares = pd.DataFrame({name: 100 * part / part.sum() for name, part in parts.items()}).T.fillna(0.0)
-    order = sorted(shares.columns, key=lambda c: (c == "head", c != "stem", c))
-    return shares[order]
+    return shares[[part for part in part_names(networks.values()) if part in shares.columns]]
 
 
 def plot_shares(shares: pd.DataFrame, what: str, ax: Axes | None = None) -> Axes:

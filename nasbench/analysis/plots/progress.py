@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from nasbench import pareto
+from nasbench.analysis.fronts.front import front_points, points
 from nasbench.analysis.fronts.hypervolume import usable
 from nasbench.analysis.plots.figure import axes
 from nasbench.analysis.plots.metrics import metric
@@ -33,14 +34,14 @@ def progress_frame(trials: pd.DataFrame, reference: tuple[float, float]) -> pd.D
         df = trials[(trials["phase"] == phase) & ~trials["status"].isin(["running", "duplicate", "skipped"])]
         order = df.sort_values(["finished", "number"], na_position="last") if "finished" in df.columns else df
         cost, count, best = 0.0, 0, math.nan
-        points: list[tuple[float, float]] = []
+        losses: list[tuple[float, float]] = []
         for row in order.to_dict("records"):
             cost += 0.0 if pd.isna(row["seconds"]) else row["seconds"]
             if row["status"] == "ok" and pd.notna(row["accuracy"]) and pd.notna(row["latency_ms"]):
                 count += 1
-                points.append((row["latency_ms"], -row["accuracy"]))
+                losses.append((row["latency_ms"], -row["accuracy"]))
                 best = row["accuracy"] if math.isnan(best) else max(best, row["accuracy"])
-            volume = pareto.hypervolume(points, (reference[0], -reference[1]))
+            volume = pareto.hypervolume(losses, (reference[0], -reference[1]))
             rows.append((phase, row["number"], count, cost, best, volume))
     return pd.DataFrame(rows, columns=["phase", "number", "trials", "cost_s", "best_accuracy", "hypervolume_ms"])
 
@@ -80,9 +81,9 @@ def plot_front_over_time(trials: pd.DataFrame, reference: tuple[float, float], a
     x, y = metric("latency_ms"), metric("accuracy")
     fronts = fronts_over_time(trials)
     widths = [1.4 + 1.2 * i for i in reversed(range(len(fronts)))]  # so that an earlier front stays visible under an equal later one
-    for (share, points), color, width in zip(fronts.items(), sns.color_palette("flare", len(fronts)), widths, strict=True):
-        if points:
-            ms, accuracy = zip(*points, strict=True)
+    for (share, front), color, width in zip(fronts.items(), sns.color_palette("flare", len(fronts)), widths, strict=True):
+        if front:
+            ms, accuracy = zip(*front, strict=True)
             # The line goes to the right end, since a network within one limit is within every larger limit too.
             ax.step(
                 [*ms, max(reference[0], ms[-1])], [y.factor * v for v in (*accuracy, accuracy[-1])], where="post", color=color, lw=width,
@@ -106,6 +107,5 @@ def fronts_over_time(trials: pd.DataFrame, shares: tuple[float, ...] = (0.25, 0.
     fronts = {}
     for share in shares:
         done = df[[cost[n] <= share * whole + 1e-9 for n in df["number"]]]
-        points = [(float(a), float(b)) for a, b in zip(done["latency_ms"], done["accuracy"], strict=True)]
-        fronts[share] = [points[i] for i in pareto.front(pareto.signed(points, [False, True]))]
+        fronts[share] = front_points(points(done))
     return fronts

@@ -52,11 +52,12 @@ def relation(frame: pd.DataFrame, x: str, y: str = "accuracy", by: str = "phase"
 
 
 def spearman(points: Sequence[tuple[float, float]]) -> float:
-    """Rank correlation of pairs."""
-    df = pd.DataFrame(points, columns=["x", "y"])
-    if len(df) < FEWEST or df["x"].nunique() < 2 or df["y"].nunique() < 2:
+    """Spearman's rank correlation of points; see `Relation`."""
+    from scipy.stats import spearmanr
+
+    if len(points) < FEWEST or any(len(set(column)) < 2 for column in zip(*points, strict=True)):
         return math.nan
-    return float(df["x"].rank().corr(df["y"].rank()))
+    return float(spearmanr(points).statistic)
 
 
 def plot_relation(pairs: Relation, ax: Axes | None = None) -> Axes:

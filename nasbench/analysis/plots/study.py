@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from nasbench import pareto
 from nasbench.analysis.final_round import FinalNetwork, final_network
+from nasbench.analysis.fronts.front import pareto_front, points
+from nasbench.analysis.fronts.hypervolume import usable
 from nasbench.analysis.plots.figure import axes, save_picture
 from nasbench.analysis.plots.labels import Bubble, place_labels
 from nasbench.analysis.plots.metrics import METRICS
@@ -50,22 +51,16 @@ class FrontPicture(NamedTuple):
 
 def front_picture(trials: pd.DataFrame, summary: Sequence[Mapping[str, Any]], limit_ms: float | None, device: str = "") -> FrontPicture:
     """Collect the points from `Study.trials` and `Study.summary`."""
-    ends = ("latency_low_ms", "latency_high_ms")
-
-    def rows(phase: str, *statuses: str) -> list[tuple[float, float, float, float]]:
-        df = trials[
-            (trials["phase"] == phase) & trials["status"].isin(statuses) & trials["accuracy"].notna() & trials["latency_ms"].notna()
-        ]
-        low, high = (df[c].fillna(df["latency_ms"]) if c in df.columns else df["latency_ms"] for c in ends)
-        return [tuple(map(float, row)) for row in zip(df["latency_ms"], df["accuracy"], low, high, strict=True)]  # type: ignore[misc]
-
-    search, random = rows("search", "ok"), rows("random", "ok")
-    front = [search[i] for i in pareto.front(pareto.signed([r[:2] for r in search], [False, True]))]
-    stopped = [r[:2] for phase in ("search", "random") for r in rows(phase, "stopped", "paused")]
+    trained = usable(trials)
+    reached = trials[trials["status"].isin(["stopped", "paused"])].dropna(subset=["latency_ms", "accuracy"])
+    search, random = (trained[trained["phase"] == phase] for phase in ("search", "random"))
+    front = pareto_front(search, minimize=["latency_ms"], maximize=["accuracy"])
+    low, high = (front.get(f"latency_{end}_ms", front["latency_ms"]).fillna(front["latency_ms"]).astype(float) for end in ("low", "high"))
+    stopped = [point for phase in ("search", "random") for point in points(reached[reached["phase"] == phase])]
     how = "measured" if all(r.get("measured", True) for r in summary) else "predicted"
     return FrontPicture(
-        [r[:2] for r in search], [r[:2] for r in random], [r[:2] for r in front], [r[2:] for r in front], list(map(final_network, summary)),
-        limit_ms, device, how, stopped,
+        points(search), points(random), points(front), list(zip(low, high, strict=True)), list(map(final_network, summary)), limit_ms,
+        device, how, stopped,
     )  # fmt: skip
 
 
@@ -82,10 +77,10 @@ def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
         x, y = zip(*picture.stopped, strict=True)
         label = f"stopped before the end ({len(picture.stopped)} trials)"
         ax.scatter(x, [PERCENT * v for v in y], s=9, color="0.6", marker=".", alpha=0.8, zorder=1, label=label)
-    for name, points, color, marker in (("random", picture.random, orange, "x"), ("search", picture.search, blue, "o")):
-        if points:
-            x, y = zip(*points, strict=True)
-            ax.scatter(x, [PERCENT * v for v in y], s=26, color=color, marker=marker, alpha=0.7, label=f"{name} ({len(points)} trials)")
+    for name, trained, color, marker in (("random", picture.random, orange, "x"), ("search", picture.search, blue, "o")):
+        if trained:
+            x, y = zip(*trained, strict=True)
+            ax.scatter(x, [PERCENT * v for v in y], s=26, color=color, marker=marker, alpha=0.7, label=f"{name} ({len(trained)} trials)")
     if picture.front:
         x, y = zip(*picture.front, strict=True)
         ax.step(x, [PERCENT * v for v in y], where="post", color=blue, lw=1.4, label="front of the search")

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import nasbench as nb
-from nasbench.analysis.fronts.front import best_within
+from nasbench.analysis.fronts.front import best_within, front_points, points
 from nasbench.errors import NasbenchError
 
 
@@ -35,3 +35,10 @@ def test_what_each_limit_buys():
     assert best_within(df, [1]).columns[0] == "limit"
     with pytest.raises(NasbenchError, match="macs"):
         best_within(df, [1], "macs")
+
+
+def test_points_and_their_front():
+    df = pd.DataFrame({"latency_ms": [5, 9, 9.5], "accuracy": [0.5, 0.7, 0.6]})
+    assert points(df) == [(5.0, 0.5), (9.0, 0.7), (9.5, 0.6)]
+    assert front_points(points(df)[::-1]) == [(5.0, 0.5), (9.0, 0.7)]
+    assert front_points(points(df.iloc[:0])) == []

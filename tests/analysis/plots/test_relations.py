@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import correlation
 
 import pandas as pd
 import pytest
@@ -17,11 +18,12 @@ def test_pairs_by_phase(study):
     assert pairs.points == {"search": [(1e7, 0.70), (1.2e7, 0.80), (1.4e7, 0.75)], "random": [(1.1e7, 0.60), (9e6, 0.65)]}
 
 
-def test_spearman_is_scipys():
-    from scipy.stats import spearmanr
-
+def test_spearman_is_the_correlation_of_mean_ranks():
     points = [(1, 3), (2, 1), (2, 2), (4, 7), (5, 7), (6, -1)]
-    assert spearman(points) == pytest.approx(spearmanr(*zip(*points, strict=True)).statistic)
+    ranks = [(1, 4), (2.5, 2), (2.5, 3), (4, 5.5), (5, 5.5), (6, 1)]  # ties have their mean rank
+    assert spearman(points) == pytest.approx(correlation(*zip(*ranks, strict=True)))
+    assert spearman([(1, 1), (2, 3), (4, 7)]) == pytest.approx(1)
+    assert spearman([(1, 7), (2, 3), (4, 1)]) == pytest.approx(-1)
     assert math.isnan(spearman(points[:2]))
     assert math.isnan(spearman([(1, 1), (1, 2), (1, 3)]))
 
