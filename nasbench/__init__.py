@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from nasbench import _renamed
+
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -39,7 +41,7 @@ _HOMES = {
     "open_study": "analysis.study",
     "predict_latency": "api",
     "pareto_front": "analysis.fronts.front",
-    "row_diff": "analysis.rows",
+    "row_diff": "analysis.genotype_diff",
     "scale": "scaling",
     "search": "api",
     "space": "spaces",
@@ -49,11 +51,13 @@ _HOMES = {
 
 __all__ = ["__version__", *_HOMES]
 
+_renamed.install()
+
 if TYPE_CHECKING:
     from nasbench.analysis.compare import compare_studies
     from nasbench.analysis.fronts.front import pareto_front
+    from nasbench.analysis.genotype_diff import row_diff
     from nasbench.analysis.networks import known_frame
-    from nasbench.analysis.rows import row_diff
     from nasbench.analysis.scaling import open_fit
     from nasbench.analysis.study import open_study
     from nasbench.api import measure, predict_latency, search

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar with the time left on a terminal, lines elsewhere."""
+"""Progress of long work: a bar with the time left on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nasbench.genotype.units import show_duration
 
 
 class Reporter:
-    """Shows stages and their steps; use as a context manager. It goes to stderr, so that stdout holds the result alone."""
+    """Shows stages and their steps; a context manager. It writes to stderr, so that stdout holds only the result."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._console = Console(stderr=True, highlight=False, markup=False, quiet=quiet)
@@ -33,7 +33,7 @@ class Reporter:
         self._left_s: float | None = None
 
     def stage(self, name: str, total: int | None = None) -> None:
-        """A new part of the work."""
+        """Begin a new stage of the work, of `total` steps where that is known."""
         if self._task is not None:
             self._bar.remove_task(self._task)  # type: ignore[arg-type] # TaskID is an int
         self._task = self._bar.add_task(name, total=total, left="")
@@ -43,7 +43,7 @@ class Reporter:
             self.say(name)
 
     def step(self, message: str | None = None) -> None:
-        """One step is done; without a message it was done before, and says nothing about the pace."""
+        """Count one step as done. A step without a message was done by an earlier run, and does not count for the pace."""
         self._done += 1
         if message is None:
             self._began = time.monotonic()
@@ -56,17 +56,17 @@ class Reporter:
             self.say(f"[{self._done}/{self._total or '?'}] {message}{'' if self._console.is_terminal or not left else f'; {left}'}")
 
     def expect(self, total: int, left_s: float) -> None:
-        """It will be so many steps after all, and take so long."""
+        """Correct the number of steps, and the time that is left."""
         self._total, self._left_s = total, left_s
         if self._task is not None:
             self._bar.update(self._task, total=total)  # type: ignore[arg-type]
 
     def say(self, message: str) -> None:
-        """A line above the bar."""
+        """Print a line above the bar."""
         self._console.print(message, soft_wrap=True)
 
     def rounds(self, done: int, total: int) -> None:
-        """Progress that is told as counts."""
+        """Set the progress to `done` of `total` steps."""
         if self._task is not None:
             self._bar.update(self._task, completed=done, total=total)  # type: ignore[arg-type]
 

@@ -13,7 +13,7 @@ import nasbench
 
 PACKAGE = Path(nasbench.__file__).parent
 ORDER = (
-    "errors", "files", "registry", "plugins", "processes", "pareto",
+    "_renamed", "errors", "files", "registry", "plugins", "processes", "pareto",
     "genotype", "drawing", "scaling", "zoo", "spaces", "network", "latency", "training", "evaluate",
     "strategies", "study", "engines", "search", "scaling_fit", "analysis", "progress", "api", "cli",
 )  # fmt: skip

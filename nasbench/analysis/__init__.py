@@ -1,1 +1,1 @@
-"""Look at it: studies as DataFrames (`study`), fronts (`front`), plots (`plots`), and whether a search was worth it (`worth`)."""
+"""Look at studies and networks: DataFrames (`study`, `compare`, `networks`), Pareto fronts (`fronts`) and pictures (`plots`)."""

@@ -1,7 +1,7 @@
-"""optuna-dashboard for a study: on this machine alone, and on a copy of the ledger, which it may change as it likes.
+"""optuna-dashboard for a study, on this machine only, and on a copy of the ledger.
 
-The dashboard has neither passwords nor a check of who asks, and can delete studies. So it never sees the ledger: it gets a copy in a
-temporary folder, made anew when the ledger has changed, and only requests to a loopback address are answered.
+The dashboard has no passwords, and it can delete studies. So it never opens the ledger itself. It works on a copy in a temporary folder,
+which is made again whenever the ledger has changed, and only requests to a loopback address are answered.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 @dataclass(frozen=True)
 class _Shown:
-    """A copy, and the program that shows it."""
+    """A copy of the ledger, and the web application that shows it."""
 
     path: Path
     stamp: tuple[float, ...]
@@ -42,25 +42,25 @@ class _Shown:
 
 
 class Dashboard:
-    """Serves `url` from `start` until `close`; a context manager.
+    """Serves the dashboard at `url` from `start` until `close`; a context manager.
 
     Args:
-        folder: of the study.
-        port: to listen on; 0 takes a free one.
-        refresh_s: how often the ledger is looked at.
+        folder: the study directory.
+        port: the port to listen on; 0 takes a free one.
+        refresh_s: seconds between two looks at the ledger.
 
     Raises:
         NasbenchError: optuna-dashboard is not installed, or the port is taken.
-        StudyError: the study has no trial yet, or its ledger is damaged.
+        StudyError: the study has no trial yet, is a copy without a ledger, or its ledger is damaged.
     """
 
     def __init__(self, folder: StudyDirectory, port: int = 8080, refresh_s: float = REFRESH_S) -> None:
         if importlib.util.find_spec("optuna_dashboard") is None:
             raise NasbenchError("the dashboard is optuna-dashboard, which is not installed; run: pip install 'nasbench[dashboard]'")
         if folder.is_copy:
-            raise StudyError(f"a dashboard shows a study's ledger; {folder.path} is a copy without one; name the study itself")
+            raise StudyError(f"a dashboard shows a study's ledger; {folder.path} is a copy without a ledger; name the study itself")
         if not has_tables(folder):
-            raise StudyError(f"a dashboard shows trials; {folder.path} has none yet; wait for the first")
+            raise StudyError(f"a dashboard shows trials; {folder.path} has no trial yet; wait for the first")
         self._ledger, self._refresh_s = folder.ledger, refresh_s
         self._temporary = tempfile.TemporaryDirectory(prefix="nasbench-dashboard-")
         self._count = 0
@@ -74,15 +74,15 @@ class Dashboard:
         self.url = f"http://{HOST}:{self._server.server_port}/dashboard"
 
     def start(self) -> None:
-        """Serve in threads of this process; returns at once."""
+        """Serve in threads of this process, and return at once."""
         self._serves = True
         for work in (lambda: self._server.serve_forever(poll_interval=0.2), self._keep_fresh):
             threading.Thread(target=work, daemon=True).start()
 
     def close(self) -> None:
-        """End, and remove the copy."""
+        """Stop serving, and remove the copy."""
         self._ended.set()
-        if self._serves:  # else it would wait for ever
+        if self._serves:  # without a running server, `shutdown` waits for ever
             self._server.shutdown()
         self._server.server_close()
         self._shown.close()
@@ -96,7 +96,7 @@ class Dashboard:
         self.close()
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        # A web page elsewhere can have a name of its own resolved to this machine; then it is the Host that gives it away.
+        # A web page elsewhere can let its own host name resolve to this machine (DNS rebinding). Its requests still carry that name.
         if environ.get("HTTP_HOST", "").rsplit(":", 1)[0] not in (HOST, "localhost"):
             start_response("403 Forbidden", [("Content-Type", "text/plain")])
             return [b"only requests to 127.0.0.1 or localhost are answered\n"]
@@ -108,10 +108,10 @@ class Dashboard:
                 continue
             try:
                 new = self._copy()
-            except StudyError:  # it is being moved or replaced; the old copy is still true of its moment
+            except StudyError:  # the ledger is being moved or replaced; the old copy stays valid
                 continue
             old, self._shown = self._shown, new
-            time.sleep(min(1.0, self._refresh_s))  # for answers under way
+            time.sleep(min(1.0, self._refresh_s))  # requests to the old copy may still be running
             old.close()
 
     def _copy(self) -> _Shown:
@@ -123,7 +123,7 @@ class Dashboard:
         path = copy_ledger(self._ledger, Path(self._temporary.name) / f"{self._count}.db")
         show_constraints(path)
         storage = optuna.storages.RDBStorage(
-            "sqlite:///copy.db",  # for show; see Store
+            "sqlite:///copy.db",  # only a name; `creator` opens the file
             engine_kwargs={"creator": lambda: sqlite3.connect(path, timeout=60, check_same_thread=False)},
         )
 
@@ -136,21 +136,21 @@ class Dashboard:
 
 
 def show_constraints(copy: Path) -> None:
-    """Give each trial of a copied ledger its constraints once more under the one old name that optuna-dashboard reads.
+    """Repeat the constraints of each trial in a copied ledger under the old name that optuna-dashboard reads.
 
-    Optuna 5 keeps a system attribute per constraint, `constraints:latency`; optuna-dashboard 0.21 only knows a list, `constraints`.
-    A trial above zero anywhere is then drawn as infeasible.
+    Optuna 5 stores one system attribute per constraint, `constraints:latency`; optuna-dashboard 0.21 only reads one list, `constraints`.
+    With it, a trial with any constraint above zero is drawn as infeasible.
     """
     with closing(sqlite3.connect(copy)) as connection, connection:
-        found: dict[int, list[float]] = {}
+        constraints: dict[int, list[float]] = {}
         rows = connection.execute(
             "SELECT trial_id, value_json FROM trial_system_attributes WHERE key LIKE 'constraints:%' ORDER BY trial_id, key"
         )
         for trial, value in rows:
-            found.setdefault(trial, []).append(json.loads(value))
+            constraints.setdefault(trial, []).append(json.loads(value))
         connection.executemany(
             "INSERT INTO trial_system_attributes (trial_id, key, value_json) VALUES (?, 'constraints', ?)",
-            [(trial, json.dumps(values)) for trial, values in found.items()],
+            [(trial, json.dumps(values)) for trial, values in constraints.items()],
         )
 
 
@@ -161,7 +161,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests are not worth a line each."""
+        """Print nothing: a line for each request would only be noise."""
 
 
 def _listen(port: int, application: Application) -> WSGIServer:
@@ -173,12 +173,12 @@ def _listen(port: int, application: Application) -> WSGIServer:
 
 
 def _stamp(ledger: Path) -> tuple[float, ...]:
-    """Changes when the ledger or its log does."""
-    found: list[float] = []
+    """A value that changes when the ledger or its write-ahead log changes."""
+    stamp: list[float] = []
     for path in (ledger, ledger.with_name(f"{ledger.name}-wal")):
         try:
             stat = path.stat()
         except OSError:
             continue
-        found += [stat.st_mtime_ns, stat.st_size]
-    return tuple(found)
+        stamp += [stat.st_mtime_ns, stat.st_size]
+    return tuple(stamp)

@@ -1,4 +1,4 @@
-"""Networks as DataFrames: what each costs exactly beside what was published, and where along a network the cost lies."""
+"""Networks as DataFrames: exact cost beside published results, and where along a network the cost lies."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ from nasbench.zoo import facts, known, members
 
 
 def known_frame(names: Iterable[str] | None = None, family: str | None = None) -> pd.DataFrame:
-    """The known networks, all or those named or of a family (`mobilenet` for v1 to v3); see `network_frame` for the columns.
+    """The known networks, one a row: exact costs for one image beside the published results.
+
+    Args:
+        names: which networks; default: all.
+        family: only those of a family, such as `resnet`, or `mobilenet` for v1 to v3; default: all.
+
+    Returns:
+        A frame indexed by name; `network_frame` describes its columns.
 
     Raises:
-        GenotypeError: no network, or no family, of that name.
+        GenotypeError: there is no network, or no family, of that name.
     """
     chosen = list(known() if names is None else names)
     if family is not None:
@@ -26,17 +33,18 @@ def known_frame(names: Iterable[str] | None = None, family: str | None = None) -
 
 
 def network_frame(networks: Mapping[str, Genotype]) -> pd.DataFrame:
-    """One row per network: exact counts by `nasbench.genotype.cost` for one image, and what was published under that name.
+    """One row per network: exact counts by `nasbench.genotype.cost` for one image, and the results that were published under its name.
 
-    Columns: family, year (None for a network that is not known); input_px (side); params_count, macs, activations_count, depth_layers,
-    peak_bytes, train_peak_bytes; paper_params_count, paper_macs; top1_percent (ImageNet), top1_test (`1 crop`, `10 crops`, `dense`),
-    top1_px (side that was shown), top1_like_for_like (one crop at the network's own input size); cifar10_error_percent.
+    Columns: family, year (missing for a network that is not known); input_px (side of the image); params_count, macs (multiply-adds),
+    activations_count, depth_layers, peak_bytes, train_peak_bytes; paper_params_count, paper_macs (as the paper prints them);
+    top1_percent (ImageNet), top1_test (`1 crop`, `10 crops`, `dense`), top1_px (side of the tested image), top1_like_for_like (tested with
+    one crop at the network's own input size); cifar10_error_percent.
     """
-    found = facts()
+    published = facts()
     rows = []
     for name, g in networks.items():
         c = cost(g)
-        fact = found.get(name)
+        fact = published.get(name)
         rows.append(
             {
                 "network": name,
@@ -63,8 +71,13 @@ def network_frame(networks: Mapping[str, Genotype]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(numbers, "float64") | {"year": "Int64", "top1_px": "Int64"})
 
 
+def part_names(networks: Iterable[Genotype]) -> list[str]:
+    """The parts of networks in their order: `stem`, `stage 1` up to the largest number of stages, `head`."""
+    return ["stem", *(f"stage {i + 1}" for i in range(max((len(g.stages) for g in networks), default=0))), "head"]
+
+
 def stage_frame(g: Genotype) -> pd.DataFrame:
-    """What the stem, each stage and the head cost: params_count, macs, activations_count, and out (shape) of the last layer."""
+    """The cost of the stem, each stage and the head: params_count, macs, activations_count, and out (shape of the last layer)."""
     columns = ("params_count", "macs", "activations_count")
     totals: dict[str, list[int]] = {}
     out: dict[str, str] = {}
@@ -78,13 +91,14 @@ def stage_frame(g: Genotype) -> pd.DataFrame:
 
 
 def receptive_frame(g: Genotype) -> pd.DataFrame:
-    """How far a value sees: per convolution, pooling and sum, the side of the square of the input that it depends on, in pixels.
+    """Receptive fields: for each convolution, pooling and sum, the side of the square of the input that one value depends on, in pixels.
 
-    Columns: depth_layers (convolutions and linear layers on the longest way so far), seen_px, step_px (input pixels between neighbours).
-    The square may be larger than the image. What looks at a whole map at once (a global average and all that only reads it, so the
-    weights of squeeze-and-excitation too) is left out, and a map that is only scaled by such weights sees no more than before.
+    The square may be larger than the image. Layers that depend on a whole feature map are left out: a global average, and layers that only
+    read it, such as those of squeeze-and-excitation. Scaling a map by such weights does not widen its receptive field.
+
+    Columns: depth_layers (convolutions and linear layers on the longest path so far), seen_px, step_px (input pixels between neighbours).
     """
-    seen: list[tuple[float, float, float, int]] = []  # rows and columns of the input seen, step, depth
+    seen: list[tuple[float, float, float, int]] = []  # height and width of the receptive field, step, depth
     rows = []
     for x in trace(g):
         kind = KINDS[x.kind]

@@ -21,11 +21,11 @@ COLUMNS = ("direction", "size", "ratio", "macs", "params_count", "side_px", "lat
 
 
 class ScalingFit:
-    """The study of a fit.
+    """A scaling fit, open for reading.
 
     Attributes:
-        study: its folder.
-        report: what it came to, as fit.json has it; empty before.
+        study: The study of its trainings.
+        report: The result of the fit, as in `fit.json`; empty before the fit has ended.
     """
 
     def __init__(self, study: Study) -> None:
@@ -37,30 +37,30 @@ class ScalingFit:
 
     @property
     def about(self) -> dict[str, Any]:
-        """When and with what it was made: `created`, `versions`, `git` and more, of study.yaml."""
+        """All of `study.yaml`: `created`, `versions`, `git` and more."""
         return StudyDirectory.open(self.study.path).study
 
     @property
     def cost(self) -> str:
-        """What doubles: `MACs` or `latency`."""
+        """The cost that doubles in the fit: `MACs` or `latency`."""
         return str(self.study.command["cost"])
 
     @property
     def fit(self) -> Fit:
-        """The law.
+        """The fitted law.
 
         Raises:
             StudyError: the fit has not ended.
         """
         if not self.report:
-            raise StudyError(f"a fit that has ended holds {FIT_FILE}; {self.study.path} does not; finish it with the command that began it")
+            raise StudyError(f"a fit that has ended holds {FIT_FILE}; {self.study.path} does not; give the command that began it again")
         stored = dict(self.report["fit"])
         intervals = {name: Interval(**stored[name]) for name in ("depth", "width", "resolution", *COEFFICIENTS)}
         tuples = {name: tuple(stored[name]) for name in ("shares", "coefficients")}
         return Fit(**{**stored, **intervals, **tuples, "resampled": tuple(map(tuple, stored["resampled"]))})
 
     def trials(self) -> pd.DataFrame:
-        """One row a trial: phase, direction, size, ratio, shares of depth, width and resolution, side, MACs, latency, accuracy, seconds."""
+        """One row per trial: phase, direction, size, ratio, shares of the three axes, side, MACs, latency, accuracy, seconds."""
         rows = []
         for t in self.study.records():
             if "direction" in t.more:
@@ -72,7 +72,7 @@ class ScalingFit:
         return pd.DataFrame(rows)
 
     def curves(self) -> pd.DataFrame:
-        """One row a network of the curves: its mean accuracy over fresh seeds with the 95 % interval."""
+        """One row per network of the curves: its mean accuracy over fresh seeds with the 95 % interval."""
         rows = []
         for p in curve_points(self.study.records(CURVES)):
             cells = (p.direction, p.size, p.ratio, p.macs, p.params, p.side, p.latency_ms)
@@ -89,17 +89,17 @@ class ScalingFit:
         return pd.DataFrame(rows, columns=["axis", "coefficient", "value", "low", "high", "share", "share_low", "share_high"])
 
     def differences(self) -> pd.DataFrame:
-        """Accuracy of the fitted direction less each axis alone, at each size, with 95 % intervals."""
+        """At each size, the accuracy of the fitted law minus that of growth along one axis alone, with 95 % intervals."""
         return pd.DataFrame(self.report.get("differences", []))
 
 
 def open_fit(path: str | Path) -> ScalingFit:
-    """The fit at `path`.
+    """Open the scaling fit in the folder `path` for reading, while it runs or after its end.
 
     Raises:
-        StudyError: there is none, or it is a study of another kind.
+        StudyError: there is no study in the folder, or it is a study of another kind.
     """
     study = open_study(path)
     if study.command.get("kind") != KIND:
-        raise StudyError(f"a fit is what `nasbench scale fit` makes; {path} is a study of another kind; open it with open_study")
+        raise StudyError(f"a scaling fit is made by `nasbench scale fit`; {path} is a study of another kind; open it with open_study")
     return ScalingFit(study)

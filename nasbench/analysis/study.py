@@ -1,4 +1,4 @@
-"""A study as DataFrames, whether it is young, running, killed or finished. Nothing here writes to its ledger."""
+"""A study as DataFrames, whether it has just begun, runs, was killed or is finished. Nothing here writes to its ledger."""
 
 from __future__ import annotations
 
@@ -12,32 +12,35 @@ from typing import Any
 
 import pandas as pd
 
+from nasbench.analysis.final_round import final_network
 from nasbench.analysis.fronts.front import pareto_front
 from nasbench.analysis.fronts.hypervolume import Hypervolume, hypervolume, usable
-from nasbench.analysis.rungs import Spent, spent
+from nasbench.analysis.halving_cost import Spent, spent
+from nasbench.analysis.status import StudyState, study_state
 from nasbench.errors import StudyError
 from nasbench.files import write_atomic
 from nasbench.latency import Device, Predictor, Profile, load_profile
 from nasbench.latency.predicting.profile import MEASURED_ALIKE
-from nasbench.study.directory import PROFILE_FILE, StudyDirectory
+from nasbench.study.directory import FIT_FILE, PROFILE_FILE, StudyDirectory
 from nasbench.study.snapshot import stored_trials
 from nasbench.study.trial import Trial
 
 _NESTED = ("params", "constraints", "more", "genotype", "rungs")
-# Columns of every frame of trials, also where no trial has them; other numbers that a trial told come after them.
-FIGURES = ("latency_low_ms", "latency_high_ms", "predicted_ms", "measured_ms", "peak_bytes", "size_bytes", "epochs", "test_accuracy")
-_NUMBERS = ("accuracy", "latency_ms", "reward", "seconds", *(n for n in FIGURES if n.endswith(("_ms", "accuracy"))))
+# Columns of every frame of trials, even where no trial has them. Other numbers in the trials' records come after them.
+RESULTS = ("latency_low_ms", "latency_high_ms", "predicted_ms", "measured_ms", "peak_bytes", "size_bytes", "epochs", "test_accuracy")
+_NUMBERS = ("accuracy", "latency_ms", "reward", "seconds", *(n for n in RESULTS if n.endswith(("_ms", "accuracy"))))
 _COUNTS = ("macs", "params_count", "duplicate_of", "parent", "peak_bytes", "size_bytes", "epochs")
 SHOWN = ("phase", "number", "status", "accuracy", "latency_ms", "macs", "params_count", "reward", "seconds", "reason")
 
 
 class Study:
-    """A study directory to read.
+    """A study directory, open for reading.
 
     Attributes:
-        path: of the directory; name: its last part.
-        command: what was asked.
-        about: all of `study.yaml`: versions, revision, host, when it began.
+        path: The path of the directory.
+        name: The last part of the path.
+        command: The options of the study: space, limits, data, recipe, strategy, seed and more.
+        about: All of `study.yaml`: the command, versions, revision, host, and when the study began.
     """
 
     def __init__(self, folder: StudyDirectory) -> None:
@@ -49,62 +52,68 @@ class Study:
 
     @property
     def driver(self) -> dict[str, object] | None:
-        """Who works on it now (pid, host, start), or None."""
+        """The process that works on the study now (pid, host, start), or None."""
         return self._folder.driver
 
     @property
     def limit_ms(self) -> float | None:
-        """The latency limit, or None."""
+        """The latency limit in ms, or None."""
         return self.command.get("latency_ms")
 
     def records(self, phase: str | None = None) -> list[Trial]:
-        """Trials as records; empty before the first."""
+        """The trials as records, of one phase or of all; empty before the first trial."""
         return stored_trials(self._folder, phase)
 
     def trials(self, phase: str | None = None) -> pd.DataFrame:
-        """One row per trial of the phases `search`, `random` and `final`, or of one.
+        """One row per trial of the phases `search`, `random` and `final`, or of one of them.
 
-        Columns: phase, number, status, digest, accuracy, latency_ms, macs, params_count, reward, seconds, reason and more, units in
-        their names; then one for each question of the space, such as `resolution` or `stages.1.0.width`, with the answer: `null` where
-        that is none, missing where a trial was not asked. `genotype` (YAML) is the last. Latencies are predicted; measured where the
-        prediction was too near the limit to tell (then `predicted_ms` and `measured_ms` are both there), each with its interval.
+        Columns: phase, number, status, digest, accuracy, latency_ms, macs, params_count, reward, seconds, reason and more, with the unit
+        in the name. Then one column for each parameter of the space, such as `resolution` or `stages.1.0.width`: `null` is a value,
+        a missing value means that the trial does not have the parameter. `genotype` (YAML) is the last column.
+
+        Latencies are predicted, with an interval. Where the prediction was too close to the limit to decide, the network was measured
+        before its training; then both `predicted_ms` and `measured_ms` have a value, and `latency_ms` is the measured one.
         """
         records = self.records(phase)
-        figures, asked = _columns(records)
-        answers = [{column: _answer(t.params[label]) for column, label in asked.items() if label in t.params} for t in records]
+        results, parameters = _columns(records)
+        values = [{column: _written(t.params[name]) for column, name in parameters.items() if name in t.params} for t in records]
         return pd.concat(
             [
-                pd.DataFrame([[getattr(t, n, t.more.get(n)) for n in figures] for t in records], columns=figures).astype(
+                pd.DataFrame([[getattr(t, n, t.more.get(n)) for n in results] for t in records], columns=results).astype(
                     {**dict.fromkeys(_NUMBERS, "float64"), **dict.fromkeys(_COUNTS, "Int64")}
                 ),
-                pd.DataFrame(answers, columns=list(asked)).convert_dtypes(),
+                pd.DataFrame(values, columns=list(parameters)).convert_dtypes(),
                 pd.DataFrame({"genotype": [t.genotype for t in records]}, dtype="str"),
             ],
             axis=1,
         )
 
     def fields(self) -> list[str]:
-        """The columns of `trials` that are answers to the space's questions, in the order in which they were first asked."""
+        """The columns of `trials` that hold the parameters of the space, in the order in which the trials had them first."""
         return list(_columns(self.records())[1])
 
     def front(
         self, *, minimize: Sequence[str] = ("latency_ms",), maximize: Sequence[str] = ("accuracy",), phase: str = "search"
     ) -> pd.DataFrame:
-        """The phase's trained trials within every limit that none of them beats, by default in accuracy and latency.
+        """The Pareto front of a phase: its trials, trained in full and within every limit, that no other of them dominates.
+
+        Args:
+            minimize, maximize: columns of `trials`; default: low latency and high accuracy.
+            phase: `search`, `random` or `final`.
 
         Raises:
-            NasbenchError: a column that the trials have not.
+            NasbenchError: the trials do not have such a column.
         """
         return pareto_front(usable(self.trials(phase)), minimize=minimize, maximize=maximize)
 
     def best(self) -> pd.Series | None:
-        """The trial that was handed over, or, before, the search's with the best reward so far; None before the first.
+        """The trial of the winner; before the final round, the trial of the search with the best reward so far; None before the first.
 
-        `accuracy` is that of one short training. Once the last round was held, `final_accuracy` (mean of fresh seeds) and `measured_ms`
-        say what was promised, and `winner` is True; a study that ended without a winner has its best trial with False.
+        `accuracy` comes from one short training. After the final round, `final_accuracy` (mean over fresh seeds) and `measured_ms` are
+        what `best/card.json` states, and `winner` is True. In a study that ended without a winner, `winner` stays False.
         """
         won = next((r for r in self.summary() if r.get("winner")), None)
-        df = usable(self.trials(won["network"].split()[0] if won else "search"))
+        df = usable(self.trials(final_network(won).source if won else "search"))
         if df.empty:
             return None
         mine = df[df["digest"] == won["digest"]] if won else df.iloc[:0]
@@ -119,54 +128,69 @@ class Study:
     def hypervolume(self, reference: tuple[float, float] | None = None, phase: str = "search") -> Hypervolume:
         """The area that the front covers, in milliseconds x accuracy.
 
-        `reference` is (latency in ms, accuracy as a share). Without it: the study's latency limit, or, where it has none, its slowest
-        trained network; and accuracy 0. Compare hypervolumes only where both have one reference (`compare_studies` sees to it).
+        Compare hypervolumes only if they have the same reference point (`compare_studies` ensures this).
+
+        Args:
+            reference: the point (latency in ms, accuracy as a share) from which the area is measured; default: `reference()`.
+            phase: `search`, `random` or `final`.
         """
         return hypervolume(self.trials(phase), reference or self.reference())
 
     def reference(self) -> tuple[float, float]:
-        """The point that `hypervolume` measures from where none is given; (NaN, 0) without limit and trials."""
+        """The default reference point of `hypervolume`: the latency limit, or the slowest trained network if there is none; accuracy 0.
+
+        It is (NaN, 0) for a study without a limit and without trials.
+        """
         return (self.limit_ms if self.limit_ms is not None else float(usable(self.trials())["latency_ms"].max()), 0.0)
 
     def spent(self) -> dict[str, Spent]:
-        """How far each arm trained its networks, and for how many epochs; empty without successive halving."""
+        """How far each phase trained its networks, and in how many epochs; empty without successive halving."""
         rungs = self.command.get("rungs")
         return {phase: spent(self.records(phase), rungs) for phase in ("search", "random")} if rungs else {}
 
     def summary(self) -> list[dict[str, Any]]:
-        """The table of the last round: winner, rivals and known networks; empty until it was held."""
+        """The results of the final round: winner, other finalists and known networks, best first; empty before the final round."""
         return self._json("summary.json") or []
 
+    def state(self, now: float | None = None) -> StudyState:
+        """How far the study is: counts of trials, the best so far, pace and time left.
+
+        Args:
+            now: seconds since the epoch; default: the current time.
+        """
+        finished = bool(self.summary()) or (self.path / FIT_FILE).exists()
+        return study_state(self.records(), self.command, self.plan(), self.driver, finished, now)
+
     def plan(self) -> dict[str, Any]:
-        """What was planned; empty before."""
+        """The plan of the study; empty before it was made."""
         return self._json("plan.json") or {}
 
     @property
     def device(self) -> str:
-        """What latencies were predicted for and measured on, in words; empty before."""
-        found = self._json(PROFILE_FILE)
-        return str(Device.from_json(found["device"])) if found else ""
+        """The device of all latencies, in words; empty before it was profiled."""
+        profile = self._json(PROFILE_FILE)
+        return str(Device.from_json(profile["device"])) if profile else ""
 
     @property
     def measured_by(self) -> int | None:
-        """Version of the measuring process; None before there is a profile. Another's latencies do not compare."""
-        found = (self._json(PROFILE_FILE) or {}).get("version")
-        return min(found, MEASURED_ALIKE) if isinstance(found, int) else None
+        """Version of the measuring process; None before there is a profile. Latencies of different versions cannot be compared."""
+        version = (self._json(PROFILE_FILE) or {}).get("version")
+        return min(version, MEASURED_ALIKE) if isinstance(version, int) else None
 
     def predictor(self) -> Predictor:
-        """Predicts latencies as the study does, from its own profile.
+        """The latency predictor of the study, from its own profile.
 
         Raises:
-            StudyError: it has no profile yet.
+            StudyError: the study has no profile yet.
             DeviceError: the profile is damaged.
         """
         path = self.path / PROFILE_FILE
         if not path.exists():
-            raise StudyError(f"a study predicts latency from its {PROFILE_FILE}; {self.path} has none yet; wait until it is planned")
+            raise StudyError(f"a study predicts latency from its {PROFILE_FILE}; {self.path} has none yet; wait until the plan is made")
         return _fitted(load_profile(path, past=True))
 
     def write_front(self) -> Path:
-        """Write `front.csv`."""
+        """Write `front.csv` into the study directory."""
         path = self.path / "front.csv"
         write_atomic(path, self.front()[list(SHOWN[:-1])].to_csv(index=False))
         return path
@@ -184,28 +208,28 @@ def _fitted(profile: Profile) -> Predictor:
     return Predictor(profile)
 
 
-def _is_figure(name: str, value: object) -> bool:
-    """A single number or where a network came from; no lists, texts and hashes."""
+def _is_result(name: str, value: object) -> bool:
+    """Whether it is a column: single numbers and the origin of a network are, lists and texts are not."""
     return name == "origin" or isinstance(value, int | float)
 
 
-def _answer(value: Any) -> Any:
-    """As YAML writes it, so that an answer of none differs from a question that was not asked."""
+def _written(value: Any) -> Any:
+    """A parameter's value as YAML writes it, so that `null` differs from a parameter that the trial does not have."""
     return "null" if value is None else value
 
 
 def _columns(records: Sequence[Trial]) -> tuple[list[str], dict[str, str]]:
-    """Names of figures, and of the space's questions by the name of their column."""
+    """The columns of results, and the space's parameters by the name of their column."""
     own = [f.name for f in fields(Trial) if f.name not in _NESTED]
-    figures = list(dict.fromkeys([*own, *FIGURES, *(k for t in records for k, v in t.more.items() if _is_figure(k, v))]))
-    labels = dict.fromkeys(label for t in records for label in t.params)
-    return figures, {f"field.{label}" if label in {*figures, "genotype"} else label: label for label in labels}
+    results = list(dict.fromkeys([*own, *RESULTS, *(k for t in records for k, v in t.more.items() if _is_result(k, v))]))
+    names = dict.fromkeys(name for t in records for name in t.params)
+    return results, {f"field.{name}" if name in {*results, "genotype"} else name: name for name in names}
 
 
 def open_study(path: str | Path) -> Study:
-    """The study at `path`.
+    """Open the study in the folder `path` for reading. The study may have just begun, run, been killed or be finished.
 
     Raises:
-        StudyError: there is none, or it is damaged.
+        StudyError: there is no study in the folder, or it is damaged.
     """
     return Study(StudyDirectory.open(path))

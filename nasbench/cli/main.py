@@ -1,6 +1,6 @@
-"""The program: commands, and one place where errors become one line and an exit code.
+"""The program: all commands, and the one place where an error becomes one line and an exit code.
 
-Exit codes: 0 done; 2 a mistake in what was asked, or a measurement too noisy to say; 3 a latency limit that was missed; 130 interrupted.
+Exit codes: 0 success; 2 a mistake in the command, or a measurement that is too noisy; 3 a missed latency limit; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from nasbench.errors import NasbenchError
 from nasbench.plugins import load_plugin
 
 MISTAKE, INTERRUPTED = 2, 130
-_USAGE: type[Any] = typer.BadParameter.__mro__[2]  # click's ClickException, from wherever typer takes its click
+_USAGE: type[Any] = typer.BadParameter.__mro__[2]  # click's ClickException, of the click that typer uses
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Neural architecture search under a measured latency budget.\n\nExample: nasbench search --space mbconv --latency 20ms",
+    help="Neural architecture search under a measured latency limit.\n\nExample: nasbench search --space mbconv --latency 20ms",
 )
 for group in (known, show, networks, spaces, search, studies, verify):
     group.register(app)
@@ -50,18 +50,18 @@ def _plugins(paths: list[str]) -> list[str]:
 @app.callback()
 def _options(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
-    plugin: list[str] = typer.Option(  # noqa: B008 - typer's way
-        [], "--plugin", metavar="FILE.py", callback=_plugins, is_eager=True, help="Python file with blocks of your own; may be repeated."
+    plugin: list[str] = typer.Option(  # noqa: B008 - how typer declares options
+        [], "--plugin", metavar="FILE.py", callback=_plugins, is_eager=True, help="Python file with your own block types; may be repeated."
     ),
 ) -> None:
     pass
 
 
 def program() -> Any:
-    """The program as click has it, with `--plugin` after each command too, since that is where people write it."""
+    """The click program, which accepts `--plugin` also after each command, since users write it there."""
     root: Any = typer.main.get_command(app)
     option = copy.copy(next(p for p in root.params if p.name == "plugin"))
-    option.expose_value = False  # the commands' functions know nothing of it
+    option.expose_value = False  # the functions of the commands do not take it
     groups = [root]
     while groups:
         for command in groups.pop().commands.values():
@@ -73,18 +73,20 @@ def program() -> Any:
 
 
 def main() -> None:
-    """Run a command; never shows a traceback for a mistake of the user's."""
+    """Run a command. A mistake of the user never shows a traceback."""
     warnings.filterwarnings("ignore", module="fvcore|torch.jit|iopath")
     try:
         code = program()(standalone_mode=False)
+        if code == INTERRUPTED:  # newer versions of typer turn Ctrl-C into this code, older ones into Abort
+            raise KeyboardInterrupt
     except NasbenchError as error:
         code = _fail(str(error))
     except _USAGE as error:
-        code = _fail(f"{error.format_message()}; --help shows what may be given")
+        code = _fail(f"{error.format_message()}; --help shows all options")
     except (KeyboardInterrupt, typer.Abort):
-        code = _fail("interrupted; nothing is lost, the same command goes on", INTERRUPTED)
+        code = _fail("interrupted; nothing is lost; give the same command again to continue", INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader closed the pipe, as `head` does
         code = 0
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS):

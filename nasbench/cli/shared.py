@@ -1,4 +1,4 @@
-"""What the commands share: names and files, tables, JSON."""
+"""Helpers that the commands share: networks by name or file, inputs, tables and JSON."""
 
 from __future__ import annotations
 
@@ -17,39 +17,41 @@ from nasbench.genotype import Genotype, adapt
 from nasbench.genotype.yaml import write_genotype
 from nasbench.zoo import known
 
-MISSED = 3  # the exit code of a latency limit that was not kept
+MISSED = 3  # the exit code for a missed latency limit
 
 JSON = typer.Option(False, "--json", help="Print JSON.")
-NAME = typer.Argument(help="A known network (see `nasbench known`) or a genotype's .yaml file.")
-INPUT = typer.Option(None, "--input", help="Another input, such as 3x160x160.")
+NAME = typer.Argument(help="A known network (see `nasbench known`) or the .yaml file of a genotype.")
+INPUT = typer.Option(None, "--input", help="Another input size, such as 3x160x160.")
 
 console = Console(highlight=False, markup=False)
 
 
 def genotype_of(name: str) -> Genotype:
-    """A known network by name, or one from a YAML file.
+    """A known network by its name, or a genotype from a YAML file.
 
     Raises:
-        GenotypeError: neither.
+        GenotypeError: the name is not known, or the file cannot be read.
     """
     if name.endswith((".yaml", ".yml")):
         return Genotype.from_yaml(name)
     try:
         return known(name)
     except GenotypeError as error:
-        raise GenotypeError(f"{error}, and a .yaml file may stand there too") from None
+        raise GenotypeError(f"{error}, or give a .yaml file") from None
 
 
 def winner_of(study: Path) -> Genotype:
-    """The network that a finished study found. Its own words are loaded only if the network cannot be read without them.
+    """The winner of a finished study. The study's own block types are loaded only if the genotype cannot be read without them.
 
     Raises:
-        GenotypeError: it has none.
-        StudyError: its words may not be loaded; see `load_stored_plugins`.
+        GenotypeError: the study has no winner.
+        StudyError: its block types may not be loaded; see `load_stored_plugins`.
     """
     best = study / "best" / "genotype.yaml"
     if not best.exists():
-        raise GenotypeError(f"a finished study holds best/genotype.yaml; {study} does not; name a finished study, or finish it with resume")
+        raise GenotypeError(
+            f"a finished study holds best/genotype.yaml; {study} does not; name a finished study, or finish it with `nasbench resume`"
+        )
     try:
         return Genotype.from_yaml(best)
     except GenotypeError:
@@ -62,52 +64,53 @@ def winner_of(study: Path) -> Genotype:
 
 
 def say(*lines: str) -> None:
-    """Print lines as they are, however wide the screen."""
+    """Print lines as they are, without wrapping them to the terminal."""
     for line in lines:
         console.print(line, soft_wrap=True)
 
 
 def show_json(data: Any) -> None:
+    """Print data as JSON."""
     typer.echo(json.dumps(data, indent=1))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
-    """Print a table; columns whose name begins with `>` are numbers."""
-    made = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="bold", pad_edge=False)
+    """Print a table. A column whose name begins with `>` is aligned to the right."""
+    grid = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="bold", pad_edge=False)
     for name in columns:
-        made.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left", overflow="fold")
+        grid.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left", overflow="fold")
     for row in rows:
-        made.add_row(*(str(cell) for cell in row))
+        grid.add_row(*(str(cell) for cell in row))
     wide = console if console.is_terminal else Console(width=160, highlight=False, markup=False)
-    wide.print(made)
+    wide.print(grid)
 
 
 def rows_of(g: Genotype) -> str:
-    """The genotype's rows as YAML, without its name."""
+    """The genotype as YAML, without its name."""
     return "\n".join(line for line in write_genotype(g).splitlines() if not line.startswith("name:"))
 
 
 def as_interrupt(*_: object) -> None:
-    """A signal's handler: SIGTERM ends a command as Ctrl-C does."""
+    """A signal handler, so that SIGTERM ends a command as Ctrl-C does."""
     raise KeyboardInterrupt
 
 
 def parse_shape(text: str) -> tuple[int, int, int]:
-    """`3x224x224`.
+    """The input size (channels, height, width) from a text such as `3x224x224`.
 
     Raises:
-        NasbenchError: something else.
+        NasbenchError: the text has another form.
     """
     match = re.fullmatch(r"(\d{1,5})x(\d{1,5})x(\d{1,5})", text)
     if not match:
-        raise NasbenchError(f"an input is CHANNELSxHEIGHTxWIDTH, such as 3x224x224; got {text!r}")
+        raise NasbenchError(f"an input size is CHANNELSxHEIGHTxWIDTH, such as 3x224x224; got {text!r}")
     return int(match[1]), int(match[2]), int(match[3])
 
 
 def at_input(g: Genotype, text: str | None) -> Genotype:
-    """The network for the input that `--input` names, or as it is.
+    """The network for the input size of `--input`; default: unchanged.
 
     Raises:
-        NasbenchError: no shape.
+        NasbenchError: the text is not an input size.
     """
     return g if text is None else adapt(g, input=parse_shape(text))

@@ -1,4 +1,4 @@
-"""status, front, plot, copy, dashboard: look at studies, also while they run."""
+"""The commands that look at studies, also while they run: status, front, plot, copy, dashboard."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from nasbench.analysis.compare import Comparison
 
 Folder = Annotated[Path, typer.Argument(help="The study's folder, such as runs/mbconv-20ms.")]
-Folders = Annotated[list[Path], typer.Argument(help="Folders of studies; several are compared.")]
-Anyway = Annotated[bool, typer.Option("--anyway", help="Compare studies of other devices, data or recipes too.")]
+Folders = Annotated[list[Path], typer.Argument(help="Folders of studies; two or more are compared.")]
+Anyway = Annotated[bool, typer.Option("--anyway", help="Compare studies even if their devices, data or recipes differ.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -31,24 +31,23 @@ def register(app: typer.Typer) -> None:
 
 def status(
     path: Folder,
-    watch: Annotated[bool, typer.Option("--watch", help="Stay, and show it anew until the study ends or you press Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep showing the state until the study ends or you press Ctrl-C.")] = False,
     every: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.2)] = 2.0,
     as_json: bool = JSON,
 ) -> None:
-    """Say how far a study is: trials, the best so far, pace and time left. It reads only; --json prints once.
+    """Show how far a study is: trials, the best network so far, pace and time left. The command only reads; --json prints once.
 
     Example: nasbench status runs/mbconv-20ms --watch
     """
-    from nasbench.analysis.state import study_state
     from nasbench.analysis.study import open_study
     from nasbench.cli.text.status import show_state, watch_study
     from nasbench.cli.text.study import show_spent, show_summary
 
     study = open_study(path)
     if as_json:
-        found = study_state(study).to_json()
-        halved = {"spent": {phase: spent._asdict() for phase, spent in study.spent().items()}} if study.spent() else {}
-        show_json({"path": str(path), **found, "trials": found["counts"], "planned": study.plan(), "summary": study.summary()} | halved)
+        state = study.state().to_json()
+        halving = {"spent": {phase: spent._asdict() for phase, spent in study.spent().items()}} if study.spent() else {}
+        show_json({"path": str(path), **state, "trials": state["counts"], "planned": study.plan(), "summary": study.summary()} | halving)
         return
     if watch:
         watch_study(study, every)
@@ -61,9 +60,9 @@ def status(
 
 
 def front(paths: Folders, anyway: Anyway = False, as_json: bool = JSON) -> None:
-    """Show the Pareto front of accuracy and latency of a study, or of several side by side.
+    """Show the Pareto front of accuracy and latency of a study, or the fronts of several studies side by side.
 
-    Of one study it also writes front.csv and front.png into its folder; `plot` draws several.
+    For one study, the command also writes front.csv and front.png into the study's folder. `plot` draws several studies.
 
     Example: nasbench front runs/mbconv-20ms runs/mbconv-10ms
     """
@@ -80,7 +79,7 @@ def front(paths: Folders, anyway: Anyway = False, as_json: bool = JSON) -> None:
         show_json(json.loads(df[["number", "accuracy", "latency_ms", "macs", "params_count", "digest"]].to_json(orient="records")))
         return
     if df.empty:
-        say("no trial was trained to its end yet; the front is empty")
+        say("no trial was trained in full yet; the front is empty")
         return
     rows = zip(df["number"], df["accuracy"], df["latency_ms"], df["macs"], df["params_count"], strict=True)
     table(
@@ -91,16 +90,16 @@ def front(paths: Folders, anyway: Anyway = False, as_json: bool = JSON) -> None:
     say(f"wrote {study.write_front()} and {save_front(study)}")
 
 
-def _show_fronts(found: Comparison, as_json: bool) -> None:
-    made, fronts = found.table(), found.front()
+def _show_fronts(comparison: Comparison, as_json: bool) -> None:
+    studies, fronts = comparison.table(), comparison.front()
     if as_json:
         columns = ["study", "number", "accuracy", "latency_ms", "macs", "params_count", "digest"]
         show_json(
             {
-                "reference": {"latency_ms": found.reference[0], "accuracy": found.reference[1]},
-                "differences": found.differences,
-                "notes": found.notes,
-                "studies": json.loads(made.reset_index().to_json(orient="records")),
+                "reference": {"latency_ms": comparison.reference[0], "accuracy": comparison.reference[1]},
+                "differences": comparison.differences,
+                "notes": comparison.notes,
+                "studies": json.loads(studies.reset_index().to_json(orient="records")),
                 "front": json.loads(fronts[columns].to_json(orient="records")),
             }
         )
@@ -125,34 +124,33 @@ def _show_fronts(found: Comparison, as_json: bool) -> None:
         return "" if value is None or (isinstance(value, float) and math.isnan(value)) else format(value, shown)
 
     table(
-        ("study", "strategy", ">budget", ">trials", ">cost", ">best", ">at", ">last round", ">hypervolume"),
+        ("study", "strategy", ">limit", ">trials", ">cost", ">best", ">at", ">final round", ">hypervolume"),
         (
             (
                 name, r["strategy"], f"{limit} ms" if (limit := cell(r["limit_ms"], "g")) else "none", r["trials"],
                 show_duration(r["cost_s"]), cell(r["accuracy"], ".1%"), f"{cell(r['latency_ms'], '.1f')} ms" if r["trials"] else "",
                 cell(r["final_accuracy"], ".1%"), cell(r["hypervolume_ms"], ".2f"),
             )
-            for name, r in made.to_dict("index").items()
+            for name, r in studies.to_dict("index").items()
         ),
     )  # fmt: skip
-    say(
-        f"\nhypervolume in ms x accuracy below {found.reference[0]:g} ms and above accuracy {found.reference[1]:.0%}; cost is training time"
-    )
-    say(*(f"not comparable: {text}" for text in found.differences), *(f"note: {text}" for text in found.notes))
+    latency_ms, accuracy = comparison.reference
+    say(f"\nhypervolume in ms x accuracy below {latency_ms:g} ms and above accuracy {accuracy:.0%}; cost is training time")
+    say(*(f"not comparable: {text}" for text in comparison.differences), *(f"note: {text}" for text in comparison.notes))
 
 
 def plot(
     paths: Folders,
-    what: Annotated[str, typer.Option("--what", help="One of the pictures above; front without it.")] = "front",
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write (.png, .svg, .pdf); WHAT.png without it.")] = None,
-    samples: Annotated[int, typer.Option(help="Networks to draw from the space, for --what space.", min=1)] = 1000,
+    what: Annotated[str, typer.Option("--what", help="One of the pictures above.")] = "front",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write (.png, .svg, .pdf); default: WHAT.png.")] = None,
+    samples: Annotated[int, typer.Option(help="Networks to sample from the space, for --what space.", min=1)] = 1000,
     anyway: Anyway = False,
 ) -> None:
     """Draw a study, or the fronts of several.
 
-    front: accuracy over latency; of several studies their fronts. time: best network and hypervolume over training time, beside random
+    front: accuracy over latency, or the fronts of several studies. time: best network and hypervolume over training time, beside random
     search. fronts: the front after each quarter of the cost. cost: accuracy against MACs, parameters and latency. latency: predicted
-    against measured. networks: the genotypes of the front side by side. space: MACs, parameters and latency of the whole space.
+    against measured latency. networks: the genotypes of the front side by side. space: MACs, parameters and latency of the whole space.
 
     Example: nasbench plot runs/mbconv-20ms --what time --out time.png
     """
@@ -162,7 +160,7 @@ def plot(
 
 
 def copy(path: Folder, to: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")]) -> None:
-    """Make a small copy of a study, also of a running one: all that its tables and pictures need, without weights and training curves.
+    """Make a small copy of a study, also while it runs. It has all that tables and pictures need, but no weights and training curves.
 
     Example: nasbench copy runs/mbconv-20ms studies/data/mbconv-20ms
     """
@@ -176,12 +174,13 @@ def copy(path: Folder, to: Annotated[Path, typer.Argument(help="A folder that do
 
 def dashboard(
     path: Folder,
-    port: Annotated[int, typer.Option(help="To listen on; 0 takes a free one.", min=0, max=65535)] = 8080,
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.", min=0, max=65535)] = 8080,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in the browser.")] = True,
 ) -> None:
-    """Show a study in optuna-dashboard, on this machine only, until Ctrl-C. It works on a copy, which follows the study as it runs.
+    """Show a study in optuna-dashboard, on this machine only, until Ctrl-C.
 
-    Nothing that is changed or deleted there reaches the study. Needs `pip install 'nasbench[dashboard]'`.
+    The dashboard works on a copy, which follows the study while it runs. What you change or delete there does not reach the study. It
+    needs `pip install 'nasbench[dashboard]'`.
 
     Example: nasbench dashboard runs/mbconv-20ms --port 8081
     """
@@ -190,12 +189,12 @@ def dashboard(
     from nasbench.analysis.dashboard import Dashboard
     from nasbench.study.directory import StudyDirectory
 
-    for one in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs are told to ignore the first
-        signal.signal(one, as_interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell lets its background jobs ignore SIGINT
+        signal.signal(number, as_interrupt)
     ended = threading.Event()
     with Dashboard(StudyDirectory.open(path), port) as served:
-        say(f"{path} at {served.url}, a copy that follows it; Ctrl-C ends it")
-        if browser and _has_screen():
+        say(f"{path} at {served.url}, which shows a copy of it; press Ctrl-C to stop")
+        if browser and _has_display():
             webbrowser.open(served.url)
         try:
             ended.wait()
@@ -203,6 +202,6 @@ def dashboard(
             say("ended")
 
 
-def _has_screen() -> bool:
-    """Where there is none, a text browser would take the terminal."""
+def _has_display() -> bool:
+    """Whether a graphical browser can open; without a display, a text browser would take over the terminal."""
     return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

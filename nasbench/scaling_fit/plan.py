@@ -11,7 +11,7 @@ from pathlib import Path
 from nasbench.engines.base import Engine
 from nasbench.errors import StudyError
 from nasbench.genotype import Genotype
-from nasbench.scaling_fit.directions import AXES, curves, lattice
+from nasbench.scaling_fit.directions import curves, lattice
 from nasbench.scaling_fit.problem import FitProblem
 from nasbench.search.plan import STARTING_S, seconds_per_evaluation
 
@@ -114,11 +114,6 @@ def _sizes(doublings: int) -> tuple[float, ...]:
 def timed_sizes() -> tuple[float, float, float]:
     """At which the trainer is timed."""
     return 1.0, GROWTH, GROWTH ** LEVELS[0][1]
-
-
-def timed_axes() -> tuple[str, ...]:
-    """Directions in which it is timed."""
-    return tuple(AXES)
 
 
 def _curves_s(sizes: tuple[float, ...], seeds: int, seconds: Mapping[str, float]) -> float:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import nasbench as nb
-from nasbench.analysis.networks import network_frame, receptive_frame, stage_frame
+from nasbench.analysis.networks import network_frame, part_names, receptive_frame, stage_frame
 from nasbench.errors import GenotypeError
 from nasbench.zoo import facts
 
@@ -44,6 +44,14 @@ def test_stages_add_up_to_the_network(name: str) -> None:
     assert (frame.params_count.sum(), frame.macs.sum(), frame.activations_count.sum()) == (cost.params, cost.macs, cost.activations)
     assert list(frame.index)[-1] == "head"
     assert len(frame) == len(g.stages) + bool(g.stem) + 1
+
+
+def test_parts_are_in_the_order_of_the_network() -> None:
+    deep = nb.Genotype("deep", (3, 32, 32), stages=tuple((nb.Block("conv", {"width": 8}),) for _ in range(11)))
+    names = part_names([nb.known("resnet18"), deep])
+    assert names == ["stem", *(f"stage {i}" for i in range(1, 12)), "head"]  # stage 10 comes after stage 9
+    assert [name for name in names if name in stage_frame(deep).index] == list(stage_frame(deep).index)
+    assert part_names([]) == ["stem", "head"]
 
 
 # Araujo et al. 2019, "Computing Receptive Fields of Convolutional Neural Networks", table of networks.

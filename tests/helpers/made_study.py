@@ -1,4 +1,4 @@
-"""Studies written down instead of run: the real folder and ledger, with results that the test chose."""
+"""Studies that were never run: a real folder and ledger, with results that the test chooses."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nasbench.analysis.study import open_study
 from nasbench.genotype import Genotype, digest, trace
 from nasbench.latency import Device, Measurement, Profile, save_profile
 from nasbench.latency.predicting.profile import TimedNetwork
@@ -26,40 +27,42 @@ COMMAND: Mapping[str, Any] = {
 REFERENCE_MS = 5.0
 
 
-def told(accuracy: float | None = None, ms: float = 10.0, status: str = "ok", seconds: float | None = None, **more: Any) -> dict[str, Any]:
-    """A trial's record; one without accuracy is over budget."""
+def result(
+    accuracy: float | None = None, ms: float = 10.0, status: str = "ok", seconds: float | None = None, **more: Any
+) -> dict[str, Any]:
+    """The record of a trial; without an accuracy, the status is `over_budget`."""
     status = status if accuracy is not None else "over_budget"
     seconds = seconds if seconds is not None else 0.0 if status == "over_budget" else 30.0
-    found = {"status": status, "latency_ms": ms, "macs": int(ms * 1e6), "params_count": 1000, "seconds": seconds}
-    found |= {"latency_low_ms": 0.9 * ms, "latency_high_ms": 1.1 * ms, "constraints": {"latency": 1.1 * ms / 20 - 1}}
+    record = {"status": status, "latency_ms": ms, "macs": int(ms * 1e6), "params_count": 1000, "seconds": seconds}
+    record |= {"latency_low_ms": 0.9 * ms, "latency_high_ms": 1.1 * ms, "constraints": {"latency": 1.1 * ms / 20 - 1}}
     if accuracy is not None and status == "ok":
-        found |= {"accuracy": accuracy, "reward": accuracy, "values": [accuracy]}
-    return found | more
+        record |= {"accuracy": accuracy, "reward": accuracy, "values": [accuracy]}
+    return record | more
 
 
 def make_study(
-    path: Path, search: Sequence[Mapping[str, Any] | None] = (), random_arm: Sequence[Mapping[str, Any] | None] = (), **command: Any
+    path: Path, search: Sequence[Mapping[str, Any] | None] = (), random_search: Sequence[Mapping[str, Any] | None] = (), **command: Any
 ) -> Path:
-    """A study of the space `tiny` whose trials came to `search` and `random_arm`; None leaves a trial running."""
+    """A study of the space `tiny`, with a trial for each record of `search` and `random_search`; None leaves a trial running."""
     with StudyDirectory.create(path, {**COMMAND, **command}) as folder, Ledger.open(folder) as ledger:
         add_trials(ledger, "search", search)
-        add_trials(ledger, "random", random_arm)
+        add_trials(ledger, "random", random_search)
     return path
 
 
 def add_trials(ledger: Ledger, name: str, records: Sequence[Mapping[str, Any] | None]) -> None:
-    """More trials of a phase, each of a network of its own."""
+    """Add trials to a phase, each with another network."""
     phase, space = ledger.phase(name, ["maximize"]), load_space("tiny")
     rng = random.Random(7)
     drawn = {d.digest: d for d in (draw(space.decode, random_chooser(rng)) for _ in range(200))}
-    for one, record in zip(list(drawn.values())[len(phase) :], records, strict=False):
-        asked = phase.enter(one.genotype, one)
+    for sample, record in zip(list(drawn.values())[len(phase) :], records, strict=False):
+        trial = phase.enter(sample.genotype, sample)
         if record is not None:
-            phase.tell(asked.number, record)
+            phase.tell(trial.number, record)
 
 
 def add_profile(path: Path, networks: int = 24) -> Profile:
-    """A profile in which time is a plain function of work."""
+    """Store a profile in which the time is a simple function of the work."""
     space, rng = load_space("tiny"), random.Random(1)
     drawn = {digest(g): g for g in (space.sample(rng) for _ in range(4 * networks))}
     timed = []
@@ -68,9 +71,9 @@ def add_profile(path: Path, networks: int = 24) -> Profile:
         times = [0.02 + x.macs / 4e6 + x.elements / 4e5 for x in layers[1:]]
         ms = sum(times)
         timed.append(TimedNetwork(name, name, ms, ms, ms, 8, tuple(zip(signatures(layers), times, strict=True))))
-    made = Profile(Device("cpu", "A machine"), REFERENCE_MS, tuple(timed), "2026-01-01T00:00:00Z")
-    save_profile(made, path / "profile.json")
-    return made
+    profile = Profile(Device("cpu", "A machine"), REFERENCE_MS, tuple(timed), "2026-01-01T00:00:00Z")
+    save_profile(profile, path / "profile.json")
+    return profile
 
 
 def measurement(ms: float, noisy: bool = False) -> Measurement:
@@ -78,16 +81,16 @@ def measurement(ms: float, noisy: bool = False) -> Measurement:
 
 
 def add_measurements(path: Path, measured: Mapping[str, Measurement], where: str = "search") -> None:
-    """Lines of measurements.jsonl, by digest."""
-    kept = Measurements(path / MEASUREMENTS_FILE, REFERENCE_MS)
-    kept.add([Measured(where, name, m.median_ms, m) for name, m in measured.items()])
+    """Add measurements to measurements.jsonl, by digest."""
+    measurements = Measurements(path / MEASUREMENTS_FILE, REFERENCE_MS)
+    measurements.add([Measured(where, name, m.median_ms, m) for name, m in measured.items()])
 
 
 def row(network: str, ms: float, *seeds: float, winner: bool = False, **more: Any) -> dict[str, Any]:
-    """A row of the last round."""
-    found = {"network": network, "winner": winner, "accuracy": sum(seeds) / len(seeds), "accuracy_seeds": list(seeds)}
-    found |= {"test_accuracy": 0.5, "latency_ms": ms, "latency_low_ms": ms - 0.5, "latency_high_ms": ms + 1, "measured": True}
-    return found | {"params": 1000, "macs": int(ms * 1e6), "digest": ""} | more
+    """A row of summary.json: one network of the final round."""
+    final = {"network": network, "winner": winner, "accuracy": sum(seeds) / len(seeds), "accuracy_seeds": list(seeds)}
+    final |= {"test_accuracy": 0.5, "latency_ms": ms, "latency_low_ms": ms - 0.5, "latency_high_ms": ms + 1, "measured": True}
+    return final | {"params": 1000, "macs": int(ms * 1e6), "digest": ""} | more
 
 
 def add_summary(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -95,7 +98,5 @@ def add_summary(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def networks_of(path: Path) -> list[Genotype]:
-    """The networks of its trials, in order."""
-    from nasbench.analysis.study import open_study
-
+    """The networks of a study's trials, in order."""
     return [Genotype.from_yaml(t.genotype) for t in open_study(path).records()]

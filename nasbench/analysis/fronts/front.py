@@ -11,14 +11,20 @@ from nasbench.errors import NasbenchError, nearest
 
 
 def pareto_front(df: pd.DataFrame, *, minimize: Sequence[str] = (), maximize: Sequence[str] = ()) -> pd.DataFrame:
-    """The rows that no other row beats in all of the named columns, by the first of them; rows with a missing value are left out.
+    """The rows of a frame that no other row dominates, sorted by the first named column.
+
+    A row dominates another if it is nowhere worse and somewhere better. Equal rows all stay. Rows with a missing value are left out.
+
+    Args:
+        df: any frame.
+        minimize, maximize: the columns that count; the other columns are kept as they are.
 
     Raises:
-        NasbenchError: no column is named, or one that the frame has not.
+        NasbenchError: no column is named, or the frame does not have it.
     """
     columns = [*minimize, *maximize]
     if not columns:
-        raise NasbenchError("a front needs at least one column to minimize or maximize; name some")
+        raise NasbenchError("a front needs at least one column to minimize or maximize; name one, such as minimize=['latency_ms']")
     for name in columns:
         if name not in df.columns:
             raise NasbenchError(
@@ -29,16 +35,26 @@ def pareto_front(df: pd.DataFrame, *, minimize: Sequence[str] = (), maximize: Se
     return df.iloc[pareto.front(pareto.signed(points, up))]
 
 
-def best_within(trials: pd.DataFrame, limits: Sequence[float], column: str = "latency_ms", score: str = "accuracy") -> pd.DataFrame:
-    """What each limit buys: for every one the row with the highest `score` among those whose `column` is within it.
+def points(trials: pd.DataFrame) -> list[tuple[float, float]]:
+    """The rows of a frame as points (latency_ms, accuracy)."""
+    return [(float(ms), float(share)) for ms, share in zip(trials["latency_ms"], trials["accuracy"], strict=True)]
 
-    The column `limit` comes first. Limits that no row keeps are left out; rows with a missing value count for none.
+
+def front_points(costs_and_scores: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points (cost, score) that no other point dominates in low cost and high score, sorted by cost."""
+    return [costs_and_scores[i] for i in pareto.front(pareto.signed(costs_and_scores, [False, True]))]
+
+
+def best_within(trials: pd.DataFrame, limits: Sequence[float], column: str = "latency_ms", score: str = "accuracy") -> pd.DataFrame:
+    """For each limit the row with the highest `score` among the rows whose `column` is within it.
+
+    The column `limit` comes first. Limits that no row keeps are left out. Rows with a missing value are left out.
 
     Raises:
-        NasbenchError: a column that the frame has not.
+        NasbenchError: the frame does not have such a column.
     """
-    known = pareto_front(trials, minimize=[column], maximize=[score])  # the best within any limit is on the front
-    rows = [(limit, known[known[column] <= limit]) for limit in limits]
-    found = [inside.loc[[inside[score].astype(float).idxmax()]].assign(limit=limit) for limit, inside in rows if not inside.empty]
-    df = pd.concat(found, ignore_index=True) if found else known.iloc[:0].assign(limit=pd.Series(dtype=float))
+    front = pareto_front(trials, minimize=[column], maximize=[score])  # the best row within any limit is on the front
+    rows = [(limit, front[front[column] <= limit]) for limit in limits]
+    best = [inside.loc[[inside[score].astype(float).idxmax()]].assign(limit=limit) for limit, inside in rows if not inside.empty]
+    df = pd.concat(best, ignore_index=True) if best else front.iloc[:0].assign(limit=pd.Series(dtype=float))
     return df[["limit", *(c for c in df.columns if c != "limit")]]

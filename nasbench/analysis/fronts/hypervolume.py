@@ -1,4 +1,4 @@
-"""How much a front covers, and of what."""
+"""Hypervolume: the area that a front covers, seen from a reference point."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import NamedTuple
 import pandas as pd
 
 from nasbench import pareto
+from nasbench.analysis.fronts.front import points
 
 
 class Hypervolume(NamedTuple):
-    """How much a front covers, and of what.
+    """The area that a front covers, with its reference point.
 
     Attributes:
-        ms: the area between the front and the reference point, in milliseconds x accuracy (a share).
-        latency_ms, accuracy: the reference point; networks that are slower or less accurate count nothing.
+        ms: The area between the front and the reference point, in milliseconds x accuracy (a share).
+        latency_ms, accuracy: The reference point. Networks that are slower or less accurate add nothing.
     """
 
     ms: float
@@ -30,17 +31,19 @@ class Hypervolume(NamedTuple):
 
     @property
     def mean_accuracy(self) -> float:
-        """What the front's best has on average, above the reference, for a limit anywhere from 0 ms to the reference; 0 where none fits."""
+        """The accuracy of the front's best network, above the reference, averaged over all limits from 0 ms to the reference.
+
+        A limit that no network keeps counts as 0.
+        """
         return self.ms / self.latency_ms if self.latency_ms else math.nan
 
 
 def usable(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials that were trained in full and keep every limit: of a frame of `Study.trials`, those a front may be made of."""
+    """The rows of `Study.trials` from which a front is made: trials that were trained in full and keep every limit."""
     return trials[(trials["status"] == "ok") & trials["accuracy"].notna() & trials["latency_ms"].notna()]
 
 
 def hypervolume(trials: pd.DataFrame, reference: tuple[float, float]) -> Hypervolume:
     """The area that the usable trials of a frame cover below `reference`: (latency in ms, accuracy as a share)."""
-    df = usable(trials)
-    points = [(float(ms), -float(share)) for ms, share in zip(df["latency_ms"], df["accuracy"], strict=True)]
-    return Hypervolume(pareto.hypervolume(points, (reference[0], -reference[1])), *reference)
+    losses = pareto.signed(points(usable(trials)), [False, True])
+    return Hypervolume(pareto.hypervolume(losses, (reference[0], -reference[1])), *reference)

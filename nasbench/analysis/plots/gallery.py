@@ -1,4 +1,4 @@
-"""Pictures of studies by name, for a command line."""
+"""Pictures of studies by name, as `nasbench plot --what NAME` draws them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasbench.analysis.agreement import agreement_frame, plot_agreement
 from nasbench.analysis.compare import compare_studies
-from nasbench.analysis.distribution import SIZES, draw_space, space_frame
-from nasbench.analysis.fronts.genotypes import front_genotypes, plot_rows, rows_frame, table_size
 from nasbench.analysis.fronts.hypervolume import usable
-from nasbench.analysis.metrics import save_picture
+from nasbench.analysis.plots.agreement import agreement_frame, plot_agreement
 from nasbench.analysis.plots.compare import SIZE, fronts_picture, plot_fronts
+from nasbench.analysis.plots.distribution import SIZES, draw_space, space_frame
+from nasbench.analysis.plots.figure import save_picture
+from nasbench.analysis.plots.genotypes import front_genotypes, plot_rows, rows_frame, table_size
+from nasbench.analysis.plots.progress import plot_front_over_time, plot_progress, progress_frame
+from nasbench.analysis.plots.relations import plot_relation, relation
 from nasbench.analysis.plots.study import save_front
-from nasbench.analysis.progress import plot_front_over_time, plot_progress, progress_frame
-from nasbench.analysis.relations import plot_relation, relation
 from nasbench.analysis.study import Study, open_study
 from nasbench.errors import NasbenchError, StudyError, nearest
 from nasbench.genotype import Genotype, adapt, trace
@@ -28,22 +28,32 @@ COSTS = ("macs", "params_count", "latency_ms")
 
 
 def draw(paths: Sequence[Path], what: str, out: Path, samples: int = 1000, anyway: bool = False) -> Path:
-    """Write the picture `what` of the studies at `paths` to `out`; returns that.
+    """Write a picture of studies to a file.
+
+    Args:
+        paths: folders of studies; only the picture `front` takes several.
+        what: a name of `PICTURES`.
+        out: the file; its extension gives the format.
+        samples: how many networks of the space the picture `space` samples.
+        anyway: see `compare_studies`.
+
+    Returns:
+        The path of the file.
 
     Raises:
-        NasbenchError: an unknown picture, or one of a single study for several.
+        NasbenchError: an unknown picture, or several studies for a picture of one study.
         StudyError: a study cannot be read, or has nothing to show yet.
     """
     if what not in PICTURES:
         raise NasbenchError(f"a picture is one of {', '.join(PICTURES)}; got {what!r}{nearest(what, PICTURES)}")
     if len(paths) > 1:
         if what != "front":
-            raise NasbenchError(f"only front draws several studies; got {len(paths)} for {what}; name one")
+            raise NasbenchError(f"only the picture front shows several studies; got {len(paths)} for {what}; name one study")
         picture = fronts_picture(compare_studies(paths, anyway=anyway))
         return save_picture(out, lambda figure: plot_fronts(picture, figure.subplots()), SIZE)
     study = open_study(paths[0])
     if what != "space" and usable(study.trials()).empty:
-        raise StudyError(f"a picture needs trials that were trained; {study.path} has none yet; wait for the first")
+        raise StudyError(f"a picture shows trained trials; {study.path} has none yet; wait for the first")
     return PICTURES[what](study, out, samples)
 
 
@@ -64,11 +74,11 @@ def _fronts(study: Study, out: Path, _: int) -> Path:
 
 def _cost(study: Study, out: Path, _: int) -> Path:
     trials = study.trials()
-    arms = trials[trials["phase"] != "final"]
+    searched = trials[trials["phase"] != "final"]
 
     def three(figure: Figure) -> None:
         for ax, column in zip(figure.subplots(1, 3, sharey=True), COSTS, strict=True):
-            plot_relation(relation(arms, column), ax)
+            plot_relation(relation(searched, column), ax)
             ax.label_outer()
 
     return save_picture(out, three, (13, 4.6))
@@ -77,14 +87,14 @@ def _cost(study: Study, out: Path, _: int) -> Path:
 def _latency(study: Study, out: Path, _: int) -> Path:
     agreement = agreement_frame(study)
     if agreement.empty:
-        raise StudyError(f"the picture shows measurements; {study.path} has none yet")
+        raise StudyError(f"the picture shows measurements; {study.path} has none yet; wait until a network was measured")
     return save_picture(out, lambda figure: plot_agreement(agreement, study.limit_ms, figure.subplots()), (6.2, 6.4))
 
 
 def _networks(study: Study, out: Path, _: int) -> Path:
     networks = front_genotypes(study.front())
     if not networks:
-        raise StudyError(f"the picture shows the front of the search; {study.path} has none yet")
+        raise StudyError(f"the picture shows the front of the search; {study.path} has none yet; wait for a trained network")
     return save_picture(out, lambda figure: plot_rows(networks, figure.subplots()), table_size(rows_frame(networks)))
 
 
@@ -104,7 +114,7 @@ def _space(study: Study, out: Path, samples: int) -> Path:
 
 
 def _classes(study: Study) -> int | None:
-    """How many classes its networks tell apart; None before its first trial."""
+    """The number of classes of the study's networks; None before its first trial."""
     first = next((t.genotype for t in study.records() if t.genotype), None)
     return None if first is None else int(trace(Genotype.from_yaml(first))[-1].shape[0])
 

@@ -1,6 +1,6 @@
-"""Names beside the bubbles of a picture: none covers another or leaves the axes, and few hide a bubble.
+"""Place the names of points beside them, so that no name covers another or leaves the axes, and few cover a point.
 
-Deterministic, so that the same networks give the same picture.
+The placement is deterministic: the same networks give the same picture.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Annotation
 
-RINGS = (0, 6, 13, 21, 30, 40, 52, 66, 82, 100, 130)  # points between a bubble's edge and its name
+RINGS = (0, 6, 13, 21, 30, 40, 52, 66, 82, 100, 130)  # typographic points between a bubble's edge and its name
 ANGLES = tuple(2 * math.pi * k / 24 for k in range(24))
 SWEEPS = 6
 
 
 class Bubble(NamedTuple):
-    """A named circle: `x` and `y` in data, `radius` in points."""
+    """A named circle: `x` and `y` in data units, `radius` in typographic points."""
 
     name: str
     x: float
@@ -47,7 +47,7 @@ class Box(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """One place for a name: its cost without regard to other names, its gap to the bubble in points, its box and offset in pixels."""
+    """A possible place of a name: its cost without the other names, its gap to the bubble in points, its box and offset in pixels."""
 
     cost: float
     gap: float
@@ -59,7 +59,7 @@ class _Place(NamedTuple):
 def place_labels(ax: Axes, bubbles: Sequence[Bubble], avoid: Sequence[Bubble] = (), fontsize: float = 8) -> list[Annotation]:
     """Write the name of each bubble beside it, with a thin line to it where there was no room close by.
 
-    Names keep off the bubbles of `avoid` too, which stay without one. Call it last: limits, scales and titles have to be final.
+    Names also avoid the bubbles of `avoid`, whose own names are not written. Call it last: limits, scales and titles have to be final.
     """
     from matplotlib.patheffects import withStroke
 
@@ -94,7 +94,7 @@ def place_labels(ax: Axes, bubbles: Sequence[Bubble], avoid: Sequence[Bubble] = 
 
 
 def _line(ax: Axes, bubble: Bubble, place: _Place, pixel: float) -> None:
-    """From the middle of the bubble to the nearest edge of the name's box."""
+    """Draw a line from the middle of the bubble to the nearest edge of the name's box."""
     width, height = place.box.right - place.box.left, place.box.top - place.box.bottom
     end = (max(abs(place.x) - width / 2, 0) * math.copysign(1, place.x), max(abs(place.y) - height / 2, 0) * math.copysign(1, place.y))
     line = ax.annotate(
@@ -107,10 +107,10 @@ def _line(ax: Axes, bubble: Bubble, place: _Place, pixel: float) -> None:
 def _places(
     circle: tuple[float, float, float], size: tuple[float, float], circles: Sequence[tuple[float, float, float]], inside: Box, pixel: float
 ) -> list[_Place]:
-    """Where a name may stand, the best first."""
+    """The possible places of a name, the best first."""
     x, y, radius = circle
     width, height = size
-    found = []
+    places = []
     for ring in RINGS:
         for angle in ANGLES:
             c, s = math.cos(angle), math.sin(angle)
@@ -119,14 +119,14 @@ def _places(
             box = Box.around(x + dx, y + dy, width, height)
             outside = width * height - box.shared(inside)
             hidden = sum(box.shared(Box.around(a, b, 1.8 * r, 1.8 * r)) for a, b, r in circles)
-            found.append(_Place(ring + 0.5 * hidden + 100 * max(0.0, outside), ring, box, dx, dy))
-    return sorted(found, key=lambda place: place.cost)
+            places.append(_Place(ring + 0.5 * hidden + 100 * max(0.0, outside), ring, box, dx, dy))
+    return sorted(places, key=lambda place: place.cost)
 
 
 def _settle(options: Sequence[Sequence[_Place]], circles: Sequence[tuple[float, float, float]]) -> list[_Place]:
-    """One place for each name: each takes the best that the others leave, in turns, until nobody moves."""
+    """Choose one place for each name: in turns, each name takes the best place that the others leave, until no name moves."""
     chosen = [places[0] for places in options]
-    # The most crowded first: they have the fewest places.
+    # Names in crowded places come first: they have the fewest choices.
     order = sorted(range(len(chosen)), key=lambda i: sorted(math.hypot(c[0] - circles[i][0], c[1] - circles[i][1]) for c in circles)[:4])
     for _ in range(SWEEPS):
         before = list(chosen)

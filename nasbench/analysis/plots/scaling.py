@@ -1,4 +1,4 @@
-"""Pictures of scaling: curves of directions, the surface over them, a family against its targets."""
+"""Pictures of scaling: accuracy over cost for each direction of growth, the fitted surface, and a family against its limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from nasbench.analysis.metrics import METRICS, save_picture
+from nasbench.analysis.plots.figure import save_picture
+from nasbench.analysis.plots.metrics import METRICS
 from nasbench.analysis.scaling import ScalingFit, open_fit
 from nasbench.errors import NasbenchError
 from nasbench.files import write_atomic
@@ -31,7 +32,7 @@ HEIGHT = 3**0.5 / 2
 
 
 class Curve(NamedTuple):
-    """One direction: costs, mean accuracies in percent, and half of their 95 % intervals; the base comes first."""
+    """One direction of growth: costs, mean accuracies in percent, and half the width of their 95 % intervals; the base comes first."""
 
     direction: str
     cost: list[float]
@@ -40,7 +41,7 @@ class Curve(NamedTuple):
 
 
 class CurvesPicture(NamedTuple):
-    """Curves with the axis they stand over, `macs` or `latency_ms`, and where latencies come from."""
+    """Curves over the column `macs` or `latency_ms`; `how` says where latencies come from."""
 
     curves: list[Curve]
     column: str
@@ -49,32 +50,36 @@ class CurvesPicture(NamedTuple):
 
 
 def curves_picture(fit: ScalingFit, column: str | None = None) -> CurvesPicture:
-    """Collect the curves of a fit, over the cost that doubles in it, or over the other one where it is known.
+    """Collect the curves of a fit.
+
+    Args:
+        fit: the fit.
+        column: `macs` or `latency_ms`; default: the cost that doubles in the fit.
 
     Raises:
-        NasbenchError: latencies are asked for, and the fit has none.
+        NasbenchError: another column, or `latency_ms` for a fit without latencies.
     """
     df, own = fit.curves(), "latency_ms" if fit.cost == "latency" else "macs"
     column = column or own
     if column not in ("macs", "latency_ms") or df[column].isna().any():
         raise NasbenchError(
-            f"curves stand over macs, or over latency_ms where the device was profiled before the fit; got {column}, which "
-            f"{fit.study.path} has not for all; profile the device and fit again"
+            f"curves are drawn over macs, or over latency_ms where the device was profiled before the fit; got {column}, which "
+            f"{fit.study.path} does not have for all networks; profile the device and fit again"
         )
     base = df[df["direction"] == BASE]
-    found = []
+    lines = []
     for name in dict.fromkeys(df["direction"]):
         if name == BASE:
             continue
         rows = [*base.to_dict("records"), *df[df["direction"] == name].sort_values(column).to_dict("records")]
         half = [100 * float(r["high"] - r["accuracy"]) if r["seeds"] > 1 else 0.0 for r in rows]
-        found.append(Curve(str(name), [float(r[column]) for r in rows], [100 * float(r["accuracy"]) for r in rows], half))
+        lines.append(Curve(str(name), [float(r[column]) for r in rows], [100 * float(r["accuracy"]) for r in rows], half))
     how = str(fit.report.get("latencies") or "")
-    return CurvesPicture(found, column, str(fit.report.get("network", fit.study.command["network"])), how)
+    return CurvesPicture(lines, column, str(fit.report.get("network", fit.study.command["network"])), how)
 
 
 def plot_curves(picture: CurvesPicture, ax: Axes | None = None) -> Axes:
-    """Accuracy over cost, a line for each direction; the fitted one is drawn last and bold."""
+    """Accuracy over cost, one line for each direction; the line of the fitted law is bold and on top."""
     import matplotlib.pyplot as plt
     import seaborn as sns
 
@@ -85,7 +90,7 @@ def plot_curves(picture: CurvesPicture, ax: Axes | None = None) -> Axes:
     for i, curve in enumerate(picture.curves):
         bold = curve.direction == FITTED
         size, width = (8.0, 2.4) if bold else (5.5, 1.3)
-        apart = 1 + 0.012 * (i - len(picture.curves) / 2)  # so that intervals of one cost stand beside each other
+        apart = 1 + 0.012 * (i - len(picture.curves) / 2)  # so that intervals at one cost do not cover each other
         x = [factor * c * (1 if k == 0 else apart) for k, c in enumerate(curve.cost)]
         ax.errorbar(
             x, curve.accuracy, curve.half, color=colors[i], marker=MARKERS[i % len(MARKERS)], ms=size, lw=width,
@@ -107,7 +112,7 @@ def _name(direction: str) -> str:
 
 
 def _cost_ticks(ax: Axes, costs: Sequence[float]) -> None:
-    """A tick at the base's cost and each doubling of it."""
+    """Set a tick at the cost of the base and at each doubling of it."""
     from matplotlib.ticker import NullFormatter, NullLocator
 
     least, most = min(costs), max(costs)
@@ -122,8 +127,11 @@ class TrianglePicture(NamedTuple):
 
     Attributes:
         points: (depth, width, resolution, mean accuracy in percent, seeds) of each direction that was tried.
-        shares: of the best point; resampled: of those of the bootstrap.
-        grid, surface: shares and fitted accuracy in percent.
+        shares: The shares of the best point.
+        resampled: The shares of the best point in each resample of the bootstrap.
+        grid: The shares at which the surface is drawn, one point a row.
+        surface: The fitted accuracy there, in percent.
+        cost: The cost that doubles in the fit.
     """
 
     points: list[tuple[float, float, float, float, int]]
@@ -135,26 +143,26 @@ class TrianglePicture(NamedTuple):
 
 
 def triangle_picture(fit: ScalingFit) -> TrianglePicture:
-    """Collect the trials of the lattice and the surface fitted to them."""
+    """Collect the trials of the lattice, and the surface that was fitted to them."""
     df = fit.trials()
     df = df[(df["phase"] == GRID) & (df["direction"] != BASE) & (df["status"] == "ok")]
     keys = ["depth_share", "width_share", "resolution_share"]
     means = df.groupby(keys)["accuracy"].agg(["mean", "size"]).reset_index()
     points = [(float(d), float(w), float(r), 100 * float(a), int(n)) for d, w, r, a, n in means.itertuples(index=False)]
-    found: Fit = fit.fit
+    law: Fit = fit.fit
     grid = triangle(20)
-    resampled = [(float(d), float(w), float(r)) for d, w, r in found.resampled]
-    return TrianglePicture(points, found.shares, resampled, grid, 100 * found.predict(grid.tolist()), fit.cost)
+    resampled = [(float(d), float(w), float(r)) for d, w, r in law.resampled]
+    return TrianglePicture(points, law.shares, resampled, grid, 100 * law.predict(grid.tolist()), fit.cost)
 
 
 def flat(shares: Any) -> np.ndarray:
-    """Where shares lie in the picture: width alone left, depth alone right, resolution alone on top."""
+    """The x and y of shares in the picture: width alone is on the left, depth alone on the right, resolution alone on top."""
     d, _, r = np.asarray(shares, dtype=float).T
     return np.stack([d + r / 2, HEIGHT * r])
 
 
 def plot_triangle(picture: TrianglePicture, ax: Axes | None = None) -> Axes:
-    """The fitted surface, the directions that were tried, the best point and where resamples put it."""
+    """The fitted surface, the directions that were tried, the best point, and the best points of the resamples."""
     import matplotlib.pyplot as plt
 
     if ax is None:
@@ -174,8 +182,8 @@ def plot_triangle(picture: TrianglePicture, ax: Axes | None = None) -> Axes:
     ax.scatter(ex, ey, s=70, marker="P", color="white", edgecolor="black", zorder=5, label="EfficientNet's law")
     bx, by = flat([picture.shares])
     ax.scatter(bx, by, s=230, marker="*", color="red", edgecolor="black", zorder=6, label="best point")
-    for words, at, where in (("width alone", (-0.02, -0.02), "right"), ("depth alone", (1.02, -0.02), "left")):
-        ax.text(*at, words, ha=where, va="top", fontsize=9)
+    for text, at, side in (("width alone", (-0.02, -0.02), "right"), ("depth alone", (1.02, -0.02), "left")):
+        ax.text(*at, text, ha=side, va="top", fontsize=9)
     ax.text(0.5, HEIGHT + 0.025, "resolution alone", ha="center", va="bottom", fontsize=9)
     ax.set_xlim(-0.2, 1.2)
     ax.set_ylim(-0.3, HEIGHT + 0.1)
@@ -188,7 +196,15 @@ def plot_triangle(picture: TrianglePicture, ax: Axes | None = None) -> Axes:
 
 
 class FamilyPicture(NamedTuple):
-    """A family: (target, measured, low, high, label) in milliseconds of each member; `device` in words."""
+    """The data of `plot_family`.
+
+    Attributes:
+        members: (limit, measured, low, high, label) of each member, in milliseconds.
+        missed: The limits that no network keeps.
+        device: The device in words.
+        least_used: The least share of its limit that a member must use.
+        base: The name of the base network.
+    """
 
     members: list[tuple[float, float, float, float, str]]
     missed: list[float]
@@ -198,7 +214,7 @@ class FamilyPicture(NamedTuple):
 
 
 def family_picture(data: Mapping[str, Any]) -> FamilyPicture:
-    """Of `family.json`."""
+    """Collect the members from the data of `family.json`."""
     members, missed = [], []
     for m in data["members"]:
         if "phi" not in m:
@@ -212,39 +228,39 @@ def family_picture(data: Mapping[str, Any]) -> FamilyPicture:
 
 
 def plot_family(picture: FamilyPicture, ax: Axes | None = None) -> Axes:
-    """Measured latency of each member as a share of its target, within the band that was promised."""
+    """The measured latency of each member as a share of its limit, and the band in which it must lie."""
     import matplotlib.pyplot as plt
     import seaborn as sns
 
     if ax is None:
         _, ax = plt.subplots(figsize=(7.5, 4.6), layout="constrained")
     blue, orange, green = sns.color_palette("colorblind", 3)
-    targets = sorted([m[0] for m in picture.members] + picture.missed)
-    place = {t: i for i, t in enumerate(targets)}
-    ax.axhspan(100 * picture.least_used, 100, color=green, alpha=0.15, lw=0, label=f"promised: {100 * picture.least_used:.0f} to 100 %")
-    ax.axhline(100, color="0.35", ls="--", lw=1.1, label="target")
-    for target, ms, low, high, label in picture.members:
-        share = [100 * v / target for v in (ms, low, high)]
+    limits = sorted([m[0] for m in picture.members] + picture.missed)
+    place = {t: i for i, t in enumerate(limits)}
+    ax.axhspan(100 * picture.least_used, 100, color=green, alpha=0.15, lw=0, label=f"required: {100 * picture.least_used:.0f} to 100 %")
+    ax.axhline(100, color="0.35", ls="--", lw=1.1, label="latency limit")
+    for limit, ms, low, high, label in picture.members:
+        share = [100 * v / limit for v in (ms, low, high)]
         ax.errorbar(
-            [place[target]], [share[0]], [[share[0] - share[1]], [share[2] - share[0]]], fmt="o", ms=8, capsize=4, color=blue, zorder=3,
-            label="measured again, 95 % interval" if target == picture.members[0][0] else None,
+            [place[limit]], [share[0]], [[share[0] - share[1]], [share[2] - share[0]]], fmt="o", ms=8, capsize=4, color=blue, zorder=3,
+            label="measured again, 95 % interval" if limit == picture.members[0][0] else None,
         )  # fmt: skip
-        ax.annotate(f"{ms:.2f} ms", (place[target], share[0]), xytext=(9, 0), textcoords="offset points", va="center", fontsize=9)
-        ax.annotate(label, (place[target], 70.5), ha="center", va="bottom", fontsize=8, color="0.25")
-    for target in picture.missed:
-        ax.scatter([place[target]], [85], marker="x", s=70, color=orange, label="missed" if target == picture.missed[0] else None)
-    ax.set_xticks(range(len(targets)), [f"{t:g} ms" for t in targets])
-    ax.set_xlim(-0.5, len(targets) - 0.5)
+        ax.annotate(f"{ms:.2f} ms", (place[limit], share[0]), xytext=(9, 0), textcoords="offset points", va="center", fontsize=9)
+        ax.annotate(label, (place[limit], 70.5), ha="center", va="bottom", fontsize=8, color="0.25")
+    for limit in picture.missed:
+        ax.scatter([place[limit]], [85], marker="x", s=70, color=orange, label="missed" if limit == picture.missed[0] else None)
+    ax.set_xticks(range(len(limits)), [f"{t:g} ms" for t in limits])
+    ax.set_xlim(-0.5, len(limits) - 0.5)
     ax.set_ylim(70, 108)
-    ax.set_xlabel(f"target\n{picture.device}")
-    ax.set_ylabel("latency used (% of the target)")
+    ax.set_xlabel(f"latency limit\n{picture.device}")
+    ax.set_ylabel("latency used (% of the limit)")
     ax.grid(axis="y", alpha=0.25)
     ax.legend(fontsize=8, loc="upper center", ncols=3, framealpha=0.9)
     return ax
 
 
 def save_fit(study: Study) -> Path:
-    """Write `scaling.png` and `curves.csv` of a fit."""
+    """Write `scaling.png` and `curves.csv` into the folder of a fit; return the path of the picture."""
     fit = open_fit(study.path)
 
     def draw(figure: Figure) -> None:
@@ -259,7 +275,7 @@ def save_fit(study: Study) -> Path:
 
 
 def save_family(path: Path) -> Path:
-    """Write `family.png` of a family's folder."""
+    """Write `family.png` into the folder of a family; return its path."""
     data = json.loads((path / FAMILY_FILE).read_text())
 
     def draw(figure: Figure) -> None:

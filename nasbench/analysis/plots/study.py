@@ -1,4 +1,4 @@
-"""The picture of a study: its front, random search, known networks and the budget. Data by one function, drawn by another."""
+"""The picture of a study: its front, random search, known networks and the latency limit."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from nasbench import pareto
-from nasbench.analysis.metrics import METRICS, axes, save_picture
+from nasbench.analysis.final_round import FinalNetwork, final_network
+from nasbench.analysis.fronts.front import pareto_front, points
+from nasbench.analysis.fronts.hypervolume import usable
+from nasbench.analysis.plots.figure import axes, save_picture
 from nasbench.analysis.plots.labels import Bubble, place_labels
+from nasbench.analysis.plots.metrics import METRICS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,72 +24,50 @@ SIZE = (9.5, 5.4)  # inches
 PERCENT = METRICS["accuracy"].factor
 
 
-class Final(NamedTuple):
-    """A network of the last round: latency with its interval, mean accuracy of its seeds with the worst and the best of them."""
-
-    name: str
-    latency_ms: float
-    accuracy: float
-    winner: bool
-    low_ms: float
-    high_ms: float
-    worst: float
-    best: float
-
-
 class FrontPicture(NamedTuple):
-    """What the picture of a study shows: (latency_ms, accuracy) points.
+    """The data of the picture of a study, with points (latency_ms, accuracy).
 
     Attributes:
-        search, random: trained trials of the two arms; front: of the search's, by latency, and intervals: (low, high) of their latencies.
-        finals: of the last round.
-        target_ms: the budget, or None; device: whose latencies they are.
-        how: those of the last round are `measured`, or `predicted` for a device that is elsewhere.
-        stopped: trials of both arms that successive halving stopped, with what they had reached by then.
+        search, random: The trials of these phases that were trained in full and keep every limit.
+        front: The Pareto front of the search, sorted by latency.
+        intervals: The interval (low, high) of each latency of the front.
+        finals: The networks of the final round.
+        limit_ms: The latency limit, or None.
+        device: The device of all latencies, in words.
+        how: Latencies of the final round are `measured`, or `predicted` for a device that is elsewhere.
+        stopped: Trials of both phases that successive halving stopped, with the accuracy that they had reached by then.
     """
 
     search: list[tuple[float, float]]
     random: list[tuple[float, float]]
     front: list[tuple[float, float]]
     intervals: list[tuple[float, float]]
-    finals: list[Final]
-    target_ms: float | None
+    finals: list[FinalNetwork]
+    limit_ms: float | None
     device: str
     how: str = "measured"
     stopped: Sequence[tuple[float, float]] = ()
 
 
-def front_picture(trials: pd.DataFrame, summary: Sequence[Mapping[str, Any]], target_ms: float | None, device: str = "") -> FrontPicture:
-    """Collect the points of `Study.trials` and `Study.summary`; trials that were not trained in full are left out."""
-    ends = ("latency_low_ms", "latency_high_ms")
-
-    def rows(phase: str, *statuses: str) -> list[tuple[float, float, float, float]]:
-        df = trials[
-            (trials["phase"] == phase) & trials["status"].isin(statuses) & trials["accuracy"].notna() & trials["latency_ms"].notna()
-        ]
-        low, high = (df[c].fillna(df["latency_ms"]) if c in df.columns else df["latency_ms"] for c in ends)
-        return [tuple(map(float, row)) for row in zip(df["latency_ms"], df["accuracy"], low, high, strict=True)]  # type: ignore[misc]
-
-    search, random = rows("search", "ok"), rows("random", "ok")
-    front = [search[i] for i in pareto.front(pareto.signed([r[:2] for r in search], [False, True]))]
-    stopped = [r[:2] for phase in ("search", "random") for r in rows(phase, "stopped", "paused")]
+def front_picture(trials: pd.DataFrame, summary: Sequence[Mapping[str, Any]], limit_ms: float | None, device: str = "") -> FrontPicture:
+    """Collect the points from `Study.trials` and `Study.summary`."""
+    trained = usable(trials)
+    reached = trials[trials["status"].isin(["stopped", "paused"])].dropna(subset=["latency_ms", "accuracy"])
+    search, random = (trained[trained["phase"] == phase] for phase in ("search", "random"))
+    front = pareto_front(search, minimize=["latency_ms"], maximize=["accuracy"])
+    low, high = (front.get(f"latency_{end}_ms", front["latency_ms"]).fillna(front["latency_ms"]).astype(float) for end in ("low", "high"))
+    stopped = [point for phase in ("search", "random") for point in points(reached[reached["phase"] == phase])]
     how = "measured" if all(r.get("measured", True) for r in summary) else "predicted"
     return FrontPicture(
-        [r[:2] for r in search], [r[:2] for r in random], [r[:2] for r in front], [r[2:] for r in front], list(map(_final, summary)),
-        target_ms, device, how, stopped,
+        points(search), points(random), points(front), list(zip(low, high, strict=True)), list(map(final_network, summary)), limit_ms,
+        device, how, stopped,
     )  # fmt: skip
 
 
-def _final(r: Mapping[str, Any]) -> Final:
-    ms, accuracy, seeds = float(r["latency_ms"]), float(r["accuracy"]), r.get("accuracy_seeds") or [r["accuracy"]]
-    low, high = (float(r.get(f"latency_{end}_ms", ms)) for end in ("low", "high"))
-    return Final(str(r["network"]), ms, accuracy, bool(r["winner"]), low, high, float(min(seeds)), float(max(seeds)))
-
-
 def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
-    """Accuracy over latency: both arms, the front, the known networks, the winner and the budget.
+    """Accuracy over latency: search and random search, the front, known networks, the winner and the latency limit.
 
-    Whiskers are the interval of a latency, and from the worst to the best seed of an accuracy.
+    Horizontal whiskers are the interval of a latency; vertical whiskers go from the worst to the best seed.
     """
     import seaborn as sns
 
@@ -95,30 +76,30 @@ def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
     if picture.stopped:
         x, y = zip(*picture.stopped, strict=True)
         label = f"stopped before the end ({len(picture.stopped)} trials)"
-        ax.scatter(x, [METRICS["accuracy"].factor * v for v in y], s=9, color="0.6", marker=".", alpha=0.8, zorder=1, label=label)
-    for name, points, color, marker in (("random", picture.random, orange, "x"), ("search", picture.search, blue, "o")):
-        if points:
-            x, y = zip(*points, strict=True)
-            ax.scatter(x, [PERCENT * v for v in y], s=26, color=color, marker=marker, alpha=0.7, label=f"{name} ({len(points)} trials)")
+        ax.scatter(x, [PERCENT * v for v in y], s=9, color="0.6", marker=".", alpha=0.8, zorder=1, label=label)
+    for name, trained, color, marker in (("random", picture.random, orange, "x"), ("search", picture.search, blue, "o")):
+        if trained:
+            x, y = zip(*trained, strict=True)
+            ax.scatter(x, [PERCENT * v for v in y], s=26, color=color, marker=marker, alpha=0.7, label=f"{name} ({len(trained)} trials)")
     if picture.front:
         x, y = zip(*picture.front, strict=True)
         ax.step(x, [PERCENT * v for v in y], where="post", color=blue, lw=1.4, label="front of the search")
         ends = [[ms - low, high - ms] for ms, (low, high) in zip(x, picture.intervals, strict=True)]
         ax.errorbar(x, [PERCENT * v for v in y], xerr=list(zip(*ends, strict=True)), fmt="none", ecolor=blue, elinewidth=0.8, alpha=0.6)
-    for kind, shown, color, marker, size in (
+    for kind, source, color, marker, size in (
         ("known network", "known", green, "s", 6.5),
         ("finalist", "search", blue, "D", 7),
         ("best of random", "random", orange, "D", 7),
     ):
-        rows = [r for r in picture.finals if r.name.startswith(shown) and not r.winner]
-        _finals(rows, ax, color, marker, size, f"{kind}, {picture.how}")
-    for r in picture.finals:
-        if r.winner:
-            _finals([r], ax, red, "*", 15, f"winner ({r.name}), {picture.how}")
-    if picture.target_ms is not None:
-        ax.axvline(picture.target_ms, color="0.35", ls="--", lw=1.1, label=f"budget {picture.target_ms:g} ms")
-        ax.set_xlim(right=max(ax.get_xlim()[1], 1.04 * picture.target_ms))
-    how = "small marks predicted, or measured where that could not tell"
+        networks = [n for n in picture.finals if n.source == source and not n.winner]
+        _finals(networks, ax, color, marker, size, f"{kind}, {picture.how}")
+    for network in picture.finals:
+        if network.winner:
+            _finals([network], ax, red, "*", 15, f"winner ({network.name}), {picture.how}")
+    if picture.limit_ms is not None:
+        ax.axvline(picture.limit_ms, color="0.35", ls="--", lw=1.1, label=f"limit {picture.limit_ms:g} ms")
+        ax.set_xlim(right=max(ax.get_xlim()[1], 1.04 * picture.limit_ms))
+    how = "small marks predicted, or measured where the prediction was unsure"
     ax.set_xlabel(f"{METRICS['latency_ms'].label}: {how}" + (f"\n{picture.device}" if picture.device else ""))
     ax.set_ylabel(METRICS["accuracy"].label)
     ax.grid(alpha=0.25)
@@ -128,26 +109,26 @@ def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _finals(rows: Sequence[Final], ax: Axes, color: Any, marker: str, size: float, label: str) -> None:
-    if rows:
+def _finals(networks: Sequence[FinalNetwork], ax: Axes, color: Any, marker: str, size: float, label: str) -> None:
+    if networks:
         ax.errorbar(
-            [r.latency_ms for r in rows], [PERCENT * r.accuracy for r in rows],
-            xerr=[[max(0.0, r.latency_ms - r.low_ms) for r in rows], [max(0.0, r.high_ms - r.latency_ms) for r in rows]],
-            yerr=[[PERCENT * (r.accuracy - r.worst) for r in rows], [PERCENT * (r.best - r.accuracy) for r in rows]],
+            [n.latency_ms for n in networks], [PERCENT * n.accuracy for n in networks],
+            xerr=[[max(0.0, n.latency_ms - n.low_ms) for n in networks], [max(0.0, n.high_ms - n.latency_ms) for n in networks]],
+            yerr=[[PERCENT * (n.accuracy - n.worst) for n in networks], [PERCENT * (n.best - n.accuracy) for n in networks]],
             fmt=marker, ms=size, mfc=color, mec="black", mew=0.7, ecolor="0.25", elinewidth=1, capsize=2.5, label=label,
             zorder=4 if marker == "*" else 3,
         )  # fmt: skip
 
 
 def _name_known(picture: FrontPicture, ax: Axes) -> None:
-    known = [Bubble(r.name.split()[-1], r.latency_ms, PERCENT * r.accuracy, 5) for r in picture.finals if r.name.startswith("known")]
+    known = [Bubble(n.label, n.latency_ms, PERCENT * n.accuracy, 5) for n in picture.finals if n.source == "known"]
     others = [Bubble("", ms, PERCENT * share, 3) for ms, share in (*picture.search, *picture.random)]
-    others += [Bubble("", r.latency_ms, PERCENT * r.accuracy, 6) for r in picture.finals if not r.name.startswith("known")]
+    others += [Bubble("", n.latency_ms, PERCENT * n.accuracy, 6) for n in picture.finals if n.source != "known"]
     place_labels(ax, known, others)
 
 
 def save_front(study: Study, path: Path | None = None) -> Path:
-    """Write the picture of a study, without a path to its `front.png`."""
+    """Write the picture of a study; default path: `front.png` in the study directory."""
     picture = front_picture(study.trials(), study.summary(), study.limit_ms, study.device)
     title = f"{study.path.name}: {study.command.get('space')} on {study.command.get('data')}"
     return save_picture(path or study.path / "front.png", lambda figure: plot_front(picture, figure.subplots()).set_title(title), SIZE)

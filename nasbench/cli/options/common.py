@@ -1,6 +1,6 @@
-"""Options that several commands share, each written once.
+"""Options that several commands share.
 
-A command takes a dataclass of options as a parameter; `expanded` shows typer its fields one by one.
+A command takes a dataclass of options as a parameter. `expanded` replaces it by one parameter for each field, as typer needs it.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ Space = Annotated[str, typer.Option("--space", help="A space (see `nasbench spac
 
 @dataclass(frozen=True)
 class DeviceOptions:
-    """Which device, for every command that needs one."""
+    """The options that choose a device."""
 
-    device: Annotated[str, typer.Option("--device", metavar="cpu|cuda|FILE", help="This machine's CPU or GPU, or a profile's file.")] = (
-        "cpu"
-    )
+    device: Annotated[
+        str, typer.Option("--device", metavar="cpu|cuda|FILE", help="This machine's CPU or GPU, or the file of a profile.")
+    ] = "cpu"
     runtime: Annotated[
-        str | None, typer.Option("--runtime", help="eager, compile, onnxruntime (CPU) or cudagraphs (cuda); eager without it.")
+        str | None, typer.Option("--runtime", help="eager, compile, onnxruntime (CPU) or cudagraphs (cuda); default: eager.")
     ] = None
-    threads: Annotated[int | None, typer.Option("--threads", help="Threads of the runtime on a CPU; all cores without it.")] = None
-    batch: Annotated[int | None, typer.Option("--batch", help="Images a run; 1 without it.")] = None
-    precision: Annotated[str | None, typer.Option("--precision", help="fp32, bf16 or fp16; fp32 without it.")] = None
-    memory_format: Annotated[str | None, typer.Option("--memory-format", help="contiguous or channels_last; contiguous without it.")] = None
+    threads: Annotated[int | None, typer.Option("--threads", help="Threads of the runtime on a CPU; default: all cores.")] = None
+    batch: Annotated[int | None, typer.Option("--batch", help="Images per run; default: 1.")] = None
+    precision: Annotated[str | None, typer.Option("--precision", help="fp32, bf16 or fp16; default: fp32.")] = None
+    memory_format: Annotated[str | None, typer.Option("--memory-format", help="contiguous or channels_last; default: contiguous.")] = None
 
     def choice(self) -> DeviceConfig:
-        """The device that they choose.
+        """The device that the options choose.
 
         Raises:
-            DeviceError: an unknown word, or a combination that the runtime does not run.
+            DeviceError: an unknown value, or a combination that the runtime cannot run.
         """
         from nasbench.latency import DeviceConfig
 
@@ -46,7 +46,7 @@ class DeviceOptions:
 
 
 def expanded(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The command with the fields of its dataclasses of options as parameters of its own, where those stood."""
+    """The command with one parameter for each field of its dataclasses of options, at the place of the dataclass."""
     hints = get_type_hints(command, include_extras=True)
     parameters: list[inspect.Parameter] = []
     groups: dict[str, Any] = {}
@@ -63,10 +63,10 @@ def expanded(command: Callable[..., Any]) -> Callable[..., Any]:
         ]
 
     @wraps(command)
-    def run(**given: Any) -> Any:
+    def run(**values: Any) -> Any:
         for name, kind in groups.items():
-            given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
-        return command(**given)
+            values[name] = kind(**{field.name: values.pop(field.name) for field in fields(kind)})
+        return command(**values)
 
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what inspect and typer read first
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

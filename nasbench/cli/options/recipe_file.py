@@ -1,4 +1,4 @@
-"""A file in place of options: `nasbench search studies/pareto_20ms.yaml` runs what the file says; the command line wins over it."""
+"""Options from a YAML file: `nasbench search studies/pareto_20ms.yaml`. Options on the command line override the file."""
 
 from __future__ import annotations
 
@@ -12,31 +12,33 @@ from nasbench.errors import NasbenchError, nearest
 from nasbench.genotype.yaml import load_yaml
 
 _NEVER = ("file", "as_json", "plugin", "version", "help")
-_PLACES = ("name", "runs")  # of `search`; `plan` reads the same recipes and needs neither
+_PLACES = ("name", "runs")  # only `search` has these options; `plan` reads the same recipes and ignores them
 
 
 def read_options(ctx: typer.Context, path: Path | None) -> Path | None:
-    """Take the options of a YAML file as this command's defaults; a callback that runs before the other options are read.
+    """Make the options of a YAML file the defaults of this command. It is a callback that runs before other options are read.
 
     Raises:
-        NasbenchError: the file cannot be read, or holds an option that the command has not.
+        NasbenchError: the file cannot be read, or has an option that the command does not have.
     """
     if path is None:
         return None
     if not path.is_file():
-        raise NasbenchError(f"what stands without `--` is a recipe, a YAML file of options; {path} is none; name one, or write the options")
-    found, _ = load_yaml(path, NasbenchError)
-    if not isinstance(found, dict):
-        raise NasbenchError(f"a recipe is a YAML mapping of options, such as `latency: 20ms`; {path} holds {type(found).__name__}")
-    take_options(ctx, path, found)
+        raise NasbenchError(
+            f"an argument without `--` is a recipe, a YAML file of options; there is no file {path}; name a recipe, or write the options"
+        )
+    data, _ = load_yaml(path, NasbenchError)
+    if not isinstance(data, dict):
+        raise NasbenchError(f"a recipe is a YAML mapping of options, such as `latency: 20ms`; {path} holds {type(data).__name__}")
+    take_options(ctx, path, data)
     return path
 
 
-def take_options(ctx: typer.Context, path: Path, found: Mapping[Any, Any]) -> None:
-    """Take a file's options as the defaults of this command.
+def take_options(ctx: typer.Context, path: Path, data: Mapping[Any, Any]) -> None:
+    """Make the options in `data` the defaults of this command; `path` is the file that they come from.
 
     Raises:
-        NasbenchError: one that the command has not, or a value that is none.
+        NasbenchError: the command does not have such an option, or a value is not the value of an option.
     """
     options = {
         opt.removeprefix("--").replace("-", "_"): p
@@ -45,8 +47,8 @@ def take_options(ctx: typer.Context, path: Path, found: Mapping[Any, Any]) -> No
         for opt in p.opts
         if opt.startswith("--")
     }
-    given = {}
-    for key, value in found.items():
+    defaults = {}
+    for key, value in data.items():
         name = str(key).replace("-", "_")
         if name in _PLACES and name not in options:
             continue
@@ -56,16 +58,16 @@ def take_options(ctx: typer.Context, path: Path, found: Mapping[Any, Any]) -> No
                 f"a recipe holds options of {ctx.info_name}; {path} has {key!r}{nearest(key, known)}; there are {', '.join(known)}"
             )
         if value is not None:
-            given[str(options[name].name)] = (
+            defaults[str(options[name].name)] = (
                 value if isinstance(value, bool) and getattr(options[name], "is_flag", False) else _written(path, key, value)
             )
-    ctx.default_map = {**(ctx.default_map or {}), **given}
+    ctx.default_map = {**(ctx.default_map or {}), **defaults}
 
 
 def _written(path: Path, key: object, value: Any) -> str:
-    """A value as it would stand on the command line; a list is written with commas."""
+    """A value as it is written on the command line; a list is written with commas."""
     if isinstance(value, bool):
-        return str(value).lower()  # which is refused where a number is meant
+        return str(value).lower()  # typer refuses it where the option is a number
     if isinstance(value, list) and all(isinstance(v, str | int | float) and not isinstance(v, bool) for v in value):
         return ",".join(map(str, value))
     if isinstance(value, str | int | float):
@@ -76,6 +78,6 @@ def _written(path: Path, key: object, value: Any) -> str:
 RecipeFile = Annotated[
     Path | None,
     typer.Argument(
-        metavar="FILE.yaml", callback=read_options, is_eager=True, help="Options from a file, a line each; those given here win over it."
+        metavar="FILE.yaml", callback=read_options, is_eager=True, help="Options from a file, one per line; options given here override it."
     ),
 ]

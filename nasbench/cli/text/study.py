@@ -121,7 +121,7 @@ def results(path: Path) -> list[str]:
 
 def show_summary(study: Study) -> None:
     """Print the final round, and in words whether the search was worth it."""
-    from nasbench.analysis.worth import verdicts
+    from nasbench.analysis.final_round import verdicts
     from nasbench.latency.contract import side
 
     rows = study.summary()

@@ -40,13 +40,13 @@ BASE = known("resnet20_cifar10")
 
 
 def tell(phase, directions, accuracy, cost):
-    """TrialDatabase finished trials: (direction, size, shares) each."""
+    """Store finished trials, given as (direction, size, shares)."""
     for direction, size, shares in directions:
-        asked = phase.enter(BASE)
-        told = accuracy(shares, size) + 0.002 * (asked.number % 3 - 1)
-        record = {"status": "ok", "values": [told], "accuracy": told, "seconds": 1.0, "direction": direction, "size": size, "ratio": size}
+        trial = phase.enter(BASE)
+        value = accuracy(shares, size) + 0.002 * (trial.number % 3 - 1)
+        record = {"status": "ok", "values": [value], "accuracy": value, "seconds": 1.0, "direction": direction, "size": size, "ratio": size}
         more = {"growth": size**1.2, "shares": list(shares), "side": 32, "macs": round(4e7 * size), "params_count": 1000}
-        phase.tell(asked.number, record | more | ({"latency_ms": 2.0 * size} if cost == "latency" else {}))
+        phase.tell(trial.number, record | more | ({"latency_ms": 2.0 * size} if cost == "latency" else {}))
 
 
 def accuracy(shares, size):
@@ -149,7 +149,7 @@ FAMILY = {
 }  # fmt: skip
 
 
-def test_a_family_shows_members_and_what_was_missed(tmp_path):
+def test_a_family_shows_members_and_missed_limits(tmp_path):
     picture = family_picture(FAMILY)
     assert isinstance(picture, FamilyPicture)
     assert [m[:4] for m in picture.members] == [(5.0, 4.7, 4.6, 4.9), (20.0, 18.5, 18.5, 18.5)]

@@ -32,20 +32,20 @@ def app() -> typer.Typer:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "printed"),
     [
         (("north",), "north Paint(colour='white', coats=2) False"),
         (("--colour", "red", "north", "--quick", "--layers-of-paint", "3"), "north Paint(colour='red', coats=3) True"),
     ],
 )
-def test_a_group_is_filled_from_its_options(app: typer.Typer, words: tuple[str, ...], said: str) -> None:
-    assert CliRunner().invoke(app, words).stdout.strip() == said
+def test_a_group_is_filled_from_its_options(app: typer.Typer, words: tuple[str, ...], printed: str) -> None:
+    assert CliRunner().invoke(app, words).stdout.strip() == printed
 
 
 def test_help_shows_each_option(app: typer.Typer) -> None:
-    said = CliRunner().invoke(app, ["--help"]).stdout
+    printed = CliRunner().invoke(app, ["--help"]).stdout
     for word in ("Paint a wall.", "--colour", "Of the wall.", "--layers-of-paint", "white", "--quick"):
-        assert word in said
+        assert word in printed
 
 
 def test_a_bad_value_is_refused_as_everywhere(app: typer.Typer) -> None:

@@ -16,13 +16,13 @@ STUDIES = Path(__file__).parents[3] / "studies"
 @pytest.fixture
 def read(call, nasbench, monkeypatch):
     """The request that `nasbench search recipe.yaml ...` makes, and where its study would be; or how it ended."""
-    found = []
-    monkeypatch.setattr(commands, "_search", lambda request, path, as_json: found.append((request, path)))
+    requests = []
+    monkeypatch.setattr(commands, "_search", lambda request, path, as_json: requests.append((request, path)))
 
     def run(text: str, *words: str):
         (nasbench.folder / "recipe.yaml").write_text(text)
         ran = call("search", "recipe.yaml", *words)
-        return found[-1] if ran.returncode == 0 else ran
+        return requests[-1] if ran.returncode == 0 else ran
 
     return run
 

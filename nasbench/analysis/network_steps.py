@@ -1,4 +1,4 @@
-"""From one known network to the next: what a step cost, and what it brought."""
+"""Steps from one known network to the next: how the cost changed, and how the accuracy changed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHOWN: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
 
 
 def step_frame(before: str, after: str) -> pd.DataFrame:
-    """Two known networks for a reader: each figure with its unit, exact and as printed, and what became of it."""
+    """Two known networks side by side, as texts with units: exact counts, the numbers that the papers print, and the change."""
     frame = known_frame([before, after])
     rows: dict[str, list[str]] = {}
     for label, column, show in _SHOWN:
@@ -42,11 +42,11 @@ def step_frame(before: str, after: str) -> pd.DataFrame:
 
 
 def steps_frame(steps: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
-    """One row for each step (what it added, network before, network after), all figures from `known_frame`.
+    """One row for each step (name of the change, network before, network after), with the numbers of `known_frame`.
 
-    Columns: before, after, year (of the later); params_count, macs, top1_percent of the later; params_times, macs_times; top1_points, and
-    macs_per_point, the multiply-adds that one point more cost (negative where they fell as well). The last two are left out where the two
-    were not tested alike, macs_per_point also where nothing was gained.
+    Columns: before, after; year, params_count, macs, top1_percent of the later network; params_times, macs_times (the ratio to the network
+    before); top1_points (the difference in top-1); macs_per_point, the multiply-adds for each point of it, negative where they fell.
+    The last two are missing where the two networks were tested in different ways, macs_per_point also where top-1 did not rise.
     """
     frame = known_frame({name for _, before, after in steps for name in (before, after)})
     rows = []
@@ -74,7 +74,7 @@ def steps_frame(steps: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
 
 
 def _change(column: str, a: Any, b: Any) -> str:
-    """`x 1.62` of a count, `+3.51` of a percentage; nothing where one of the two is missing."""
+    """`x 1.62` for a count, `+3.51` for a percentage; empty where one of the two is missing."""
     if column == "year" or pd.isna(a) or pd.isna(b):
         return ""
     return f"{b - a:+.2f}" if column.endswith("percent") else f"x {b / a:.3g}"

@@ -1,4 +1,4 @@
-"""What changed from one network to the next, row by row."""
+"""The difference of two genotypes, line by line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from nasbench.analysis.networks import part_names
 from nasbench.genotype import Block, Genotype
 from nasbench.genotype.genotype import plain
 
@@ -15,9 +16,9 @@ class RowChange(NamedTuple):
     """A line that differs.
 
     Attributes:
-        sign: `-` only the first network has it, `+` only the second, `~` both have the row with other values.
-        place: style, input, stem, stage 1, ..., head.
-        text: the row in words, `residual  width 64, shortcut none -> A, repeat 3`; the paths of `branches` are lines of their own.
+        sign: `-` for a line of the first network only, `+` for a line of the second only, `~` for a block whose fields changed.
+        place: `style`, `input`, `stem`, `stage 1`, ..., `head`.
+        text: The block in words, `residual  width 64, shortcut none -> A, repeat 3`. Each path of `branches` is a line of its own.
     """
 
     sign: str
@@ -27,12 +28,12 @@ class RowChange(NamedTuple):
 
 @dataclass(frozen=True)
 class RowDiff:
-    """The lines that differ between two genotypes, in their order; as text, one a line.
+    """The lines that differ between two genotypes, in their order. `str(diff)` is the whole difference as text.
 
     Attributes:
-        before, after: names of the two.
-        changes: lines of either.
-        same: how many lines both have.
+        before, after: The names of the two networks.
+        changes: The lines that differ.
+        same: The number of lines that both networks have.
     """
 
     before: str
@@ -44,7 +45,7 @@ class RowDiff:
         return self.text()
 
     def text(self, most: int | None = None) -> str:
-        """The changes, or the first `most` of them."""
+        """The difference as text, with all changes or only the first `most` of them."""
         lines = [f"{self.before} -> {self.after}: {self.same} lines stay"]
         place = ""
         for change in self.changes[:most]:
@@ -55,12 +56,9 @@ class RowDiff:
 
 
 def row_diff(before: Genotype, after: Genotype) -> RowDiff:
-    """The lines that `after` has otherwise than `before`, style and input among them; of equal networks there are none.
-
-    print(row_diff(known("plain34"), known("resnet34_a"))) shows `~ stage 1  residual  width 64, shortcut none -> A, repeat 3`.
-    """
+    """The difference of two genotypes, block by block; the style and the input belong to it. Equal networks have no changes."""
     a, b = list(_lines(before)), list(_lines(after))
-    # Places are left out of the comparison: a stage that slid by one is not a change of its rows.
+    # Places are not compared: a stage that moved by one place is not a change of its blocks.
     matcher = difflib.SequenceMatcher(None, [x.text for x in a], [x.text for x in b], autojunk=False)
     changes: list[RowChange] = []
     same = 0
@@ -79,12 +77,12 @@ def row_diff(before: Genotype, after: Genotype) -> RowDiff:
 
 @dataclass(frozen=True)
 class _Line:
-    """Words of a line: what it begins with (none for a path), its values by name, and those that it leaves at their default."""
+    """A line: its first word (empty for a path), the values of its fields, and the values of fields left at their default."""
 
     place: str
     head: str
     values: Mapping[str, str] = field(default_factory=dict)
-    left: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
     path: str = ""
 
     @property
@@ -97,36 +95,36 @@ def _joined(head: str, values: list[str]) -> str:
 
 
 def _changed(x: _Line, y: _Line) -> str:
-    """The second line, with the values that were others before."""
-    said = []
+    """The second line in words; a value that changed is written as `old -> new`."""
+    words = []
     for name in [*y.values, *(n for n in x.values if n not in y.values)]:
-        old, new = (line.values.get(name) or line.left[name] for line in (x, y))
-        said.append(f"{name} {new}" if old == new else f"{name} {old} -> {new}")
-    return _joined(y.head, said)
+        old, new = (line.values.get(name) or line.defaults[name] for line in (x, y))
+        words.append(f"{name} {new}" if old == new else f"{name} {old} -> {new}")
+    return _joined(y.head, words)
 
 
 def _lines(g: Genotype) -> Iterator[_Line]:
     for name, value in g.style.written().items():
         yield _Line("style", name, {"": str(value)})
     yield _Line("input", "image", {"": "x".join(map(str, g.input))})
-    for place, rows in (("stem", g.stem), *((f"stage {i + 1}", stage) for i, stage in enumerate(g.stages)), ("head", g.head)):
-        for row in rows:
-            yield from _row_lines(place, row)
+    for place, blocks in zip(part_names([g]), (g.stem, *g.stages, g.head), strict=True):
+        for block in blocks:
+            yield from _block_lines(place, block)
 
 
-def _row_lines(place: str, row: Block) -> Iterator[_Line]:
-    """One line, and one more for each path; branches inside a path stay in its line."""
-    written = row.written()
+def _block_lines(place: str, block: Block) -> Iterator[_Line]:
+    """One line, and one more for each path. Branches inside a path stay in the line of that path."""
+    written = block.written()
     paths = written.pop("paths", ())
     op = written.pop("op")
-    left = {name: _value(name, plain(value)) for name, value in row.fields.items() if name not in written and name != "paths"}
-    yield _Line(place, op, {name: _value(name, value) for name, value in written.items()}, {**left, "repeat": "1"})
+    defaults = {name: _value(name, plain(value)) for name, value in block.fields.items() if name not in written and name != "paths"}
+    yield _Line(place, op, {name: _value(name, value) for name, value in written.items()}, {**defaults, "repeat": "1"})
     for path in paths:
         yield _Line(place, "", path="  | " + (" > ".join(map(_inside, path)) or "as it is"))
 
 
 def _inside(step: Mapping[str, Any]) -> str:
-    """A row inside a path, short: `conv 64 kernel 3`."""
+    """A block inside a path, in short words: `conv 64 kernel 3`."""
     fields = [
         _value(name, value) if name == "width" else f"{name} {_value(name, value)}"
         for name, value in step.items()

@@ -1,6 +1,6 @@
-"""How a space is distributed: what share of its networks costs at most so much (an empirical distribution function, as in RegNet's paper).
+"""The cost distribution of a space: an empirical distribution function (EDF) of MACs, parameters and latency, as in the paper of RegNet.
 
-Radosavovic et al. 2020, "Designing Network Design Spaces", section 3.1, compares spaces by it.
+Radosavovic et al. 2020, "Designing Network Design Spaces", section 3.1, compares spaces by such functions of error.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from nasbench.analysis.metrics import axes, metric
+from nasbench.analysis.plots.figure import axes, number_log_axis
+from nasbench.analysis.plots.metrics import metric
 from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype, cost_of, trace
 
@@ -27,10 +28,17 @@ SIZES = {1: (6.4, 4.4), 2: (10, 4.2), 3: (13, 4.2)}
 def space_frame(
     space: Space, n: int, seed: int = 0, predictor: Predictor | None = None, adapt: Callable[[Genotype], Genotype] = lambda g: g
 ) -> pd.DataFrame:
-    """`n` networks of a space, each field drawn uniformly (`space.sample`); no torch.
+    """The costs of `n` networks of a space, each parameter sampled uniformly (`space.sample`); no torch.
 
-    Columns: network (the number of the draw), macs, params_count, peak_bytes; with a `predictor` also latency_ms, predicted, with
-    latency_low_ms and latency_high_ms. `adapt` changes each network first, for example to the classes of the data.
+    Args:
+        space: the space.
+        n: the number of networks.
+        seed: the seed of the sampling.
+        predictor: predicts latencies; default: the frame has no latencies.
+        adapt: changes each network first, for example to the classes of the data.
+
+    Columns: network (the number of the sample), macs, params_count, peak_bytes; with a `predictor` also latency_ms (predicted),
+    latency_low_ms and latency_high_ms.
 
     Raises:
         NasbenchError: `n` is below 1.
@@ -57,10 +65,10 @@ def space_frame(
 
 
 def edf(frame: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Values of a column in rising order, each with the share of rows that have at most it. Missing values count among none.
+    """The values of a column in rising order, each with the `share` of rows that have at most this value. Missing values do not count.
 
     Raises:
-        NasbenchError: the frame has no value there.
+        NasbenchError: the frame has no value in the column.
     """
     values = frame[column].dropna() if column in frame.columns else pd.Series(dtype=float)
     if values.empty:
@@ -70,7 +78,7 @@ def edf(frame: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def plot_edf(frame: pd.DataFrame, column: str, limit: float | None = None, ax: Axes | None = None) -> Axes:
-    """The distribution of a column of `space_frame`; `limit`, in the column's own unit, with the share that keeps it.
+    """The distribution of a column of `space_frame`, with a line at `limit` (in the column's own unit) and the share within it.
 
     Raises:
         NasbenchError: see `edf`; a column without a label.
@@ -78,20 +86,17 @@ def plot_edf(frame: pd.DataFrame, column: str, limit: float | None = None, ax: A
     import seaborn as sns
 
     ax = axes(ax, SIZES[1])
-    x, y = metric(column), metric("share")
+    x, y = metric("predicted_ms" if column == "latency_ms" else column), metric("share")
     df = edf(frame, column)
     blue = sns.color_palette("colorblind")[0]
     ax.step([x.factor * v for v in df[column]], [y.factor * v for v in df["share"]], where="post", color=blue, lw=1.6)
-    label = x.label if column != "latency_ms" else f"predicted {x.label}"
-    ax.set(xscale="log", xlabel=label, ylabel=y.label, ylim=(0, 101))
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
-    narrow = "25" if df[column].iloc[-1] < 100 * df[column].iloc[0] else ""  # else the powers of ten are enough
-    ax.xaxis.set_minor_formatter(lambda value, _: f"{value:,.10g}" if f"{value:e}"[0] in narrow else "")
+    ax.set(xscale="log", xlabel=x.label, ylabel=y.label, ylim=(0, 101))
+    # Over a wide range the powers of ten are enough.
+    number_log_axis(ax.xaxis, minor="25" if df[column].iloc[-1] < 100 * df[column].iloc[0] else "")
     if limit is not None:
         share = float((frame[column].dropna() <= limit).mean())
         ax.axvline(x.factor * limit, color="0.35", ls="--", lw=1.1)
-        unit = label[label.rindex("(") + 1 : -1].replace("millions", "million")
-        ax.set_title(f"{share:.0%} within {x.factor * limit:g} {unit}", fontsize=10, loc="left")
+        ax.set_title(f"{share:.0%} within {x.factor * limit:g} {x.unit.replace('millions', 'million')}", fontsize=10, loc="left")
     ax.grid(alpha=0.25)
     return ax
 
@@ -99,18 +104,18 @@ def plot_edf(frame: pd.DataFrame, column: str, limit: float | None = None, ax: A
 def plot_space(
     frame: pd.DataFrame, limits: dict[str, float] | None = None, columns: Sequence[str] = ("macs", "params_count", "latency_ms")
 ) -> list[Axes]:
-    """A distribution per column, side by side; those that the frame has."""
+    """One distribution for each of the columns that the frame has, side by side in a new figure."""
     import matplotlib.pyplot as plt
 
     shown = [c for c in columns if c in frame.columns]
-    _, found = plt.subplots(1, len(shown), figsize=SIZES[len(shown)], layout="constrained", sharey=True, squeeze=False)
-    return draw_space(frame, limits or {}, shown, list(found[0]))
+    _, grid = plt.subplots(1, len(shown), figsize=SIZES[len(shown)], layout="constrained", sharey=True, squeeze=False)
+    return draw_space(frame, limits or {}, shown, list(grid[0]))
 
 
-def draw_space(frame: pd.DataFrame, limits: dict[str, float], columns: Sequence[str], found: Sequence[Axes]) -> list[Axes]:
-    """The same into axes that are there."""
-    for ax, column in zip(found, columns, strict=True):
+def draw_space(frame: pd.DataFrame, limits: dict[str, float], columns: Sequence[str], row: Sequence[Axes]) -> list[Axes]:
+    """Draw one distribution for each column into a row of axes."""
+    for ax, column in zip(row, columns, strict=True):
         plot_edf(frame, column, limits.get(column), ax)
-    for ax in found[1:]:
+    for ax in row[1:]:
         ax.set_ylabel("")
-    return list(found)
+    return list(row)

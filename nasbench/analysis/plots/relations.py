@@ -1,4 +1,4 @@
-"""What goes with what: accuracy against a figure of the networks, or a proxy against the latency it stands for."""
+"""Rank correlation of two columns: accuracy against a cost of the networks, or a proxy such as MACs against latency."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from nasbench.analysis.metrics import axes, metric
+from nasbench.analysis.plots.figure import axes
+from nasbench.analysis.plots.metrics import metric
 from nasbench.errors import NasbenchError, nearest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FEWEST = 3  # points that a rank correlation is told of
+FEWEST = 3  # points from which a rank correlation is computed
 
 
 class Relation(NamedTuple):
-    """Pairs of two columns.
+    """The points of two columns.
 
     Attributes:
-        x, y: names of the columns.
-        points: by group (the phase, or the study of a comparison), in the columns' own units.
-        spearman: rank correlation of all points together, ties at their mean rank; NaN for fewer than three or where one side is constant.
+        x, y: The names of the columns.
+        points: The points by group (the phase, or the study of a comparison), in the columns' own units.
+        spearman: Spearman's rank correlation of all points together; ties have their mean rank. It is NaN for fewer than three points,
+            and where one column is constant.
     """
 
     x: str
@@ -33,12 +35,12 @@ class Relation(NamedTuple):
 
 
 def relation(frame: pd.DataFrame, x: str, y: str = "accuracy", by: str = "phase") -> Relation:
-    """Pairs of a frame such as `Study.trials`, `Comparison.trials` or `space_frame`; rows without either are left out.
+    """The points of two columns of a frame such as `Study.trials`, `Comparison.trials` or `space_frame`, grouped by a third.
 
-    Of a frame with a `status` only trials that were trained in full count.
+    Rows with a missing value are left out. Of a frame with a column `status`, only trials that were trained in full count.
 
     Raises:
-        NasbenchError: a column that the frame has not.
+        NasbenchError: the frame does not have such a column.
     """
     for name in (x, y, by):
         if name not in frame.columns:
@@ -50,17 +52,16 @@ def relation(frame: pd.DataFrame, x: str, y: str = "accuracy", by: str = "phase"
 
 
 def spearman(points: Sequence[tuple[float, float]]) -> float:
-    """Rank correlation of pairs."""
+    """Spearman's rank correlation of points; see `Relation`."""
     from scipy.stats import spearmanr
 
-    df = pd.DataFrame(points, columns=["x", "y"])
-    if len(df) < FEWEST or df["x"].nunique() < 2 or df["y"].nunique() < 2:
+    if len(points) < FEWEST or any(len(set(column)) < 2 for column in zip(*points, strict=True)):
         return math.nan
-    return float(spearmanr(df["x"], df["y"]).statistic)
+    return float(spearmanr(points).statistic)
 
 
-def plot_relation(found: Relation, ax: Axes | None = None) -> Axes:
-    """The pairs, a colour per group, with Spearman's rank correlation above.
+def plot_relation(pairs: Relation, ax: Axes | None = None) -> Axes:
+    """The points, one colour per group, with Spearman's rank correlation above.
 
     Raises:
         NasbenchError: a column without a label.
@@ -68,20 +69,20 @@ def plot_relation(found: Relation, ax: Axes | None = None) -> Axes:
     import seaborn as sns
 
     ax = axes(ax)
-    x, y = metric(found.x), metric(found.y)
+    x, y = metric(pairs.x), metric(pairs.y)
     for (group, points), color, marker in zip(
-        found.points.items(), sns.color_palette("colorblind", len(found.points)), "ox^sDv" * len(found.points), strict=False
+        pairs.points.items(), sns.color_palette("colorblind", len(pairs.points)), "ox^sDv" * len(pairs.points), strict=False
     ):
         ax.scatter(
             [x.factor * a for a, _ in points], [y.factor * b for _, b in points], s=24, color=color, marker=marker, alpha=0.75,
             label=f"{group} ({len(points)})",
         )  # fmt: skip
-    count = sum(map(len, found.points.values()))
-    said = f"{found.spearman:+.2f}" if math.isfinite(found.spearman) else "not told"
+    count = sum(map(len, pairs.points.values()))
+    rank = f"{pairs.spearman:+.2f}" if math.isfinite(pairs.spearman) else "unknown"
     ax.set(xlabel=x.label, ylabel=y.label)
-    ax.set_title(f"Spearman {said}, n = {count}", fontsize=10, loc="left")
+    ax.set_title(f"Spearman {rank}, n = {count}", fontsize=10, loc="left")
     ax.grid(alpha=0.25)
-    if len(found.points) > 1:  # above the title, where it hides no point
+    if len(pairs.points) > 1:  # above the title, where the legend hides no point
         ax.legend(
             fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderaxespad=2.6, handletextpad=0.1,
             columnspacing=1,

@@ -1,4 +1,4 @@
-"""The genotypes of a front side by side: what its networks have in common, stage by stage, and what changes along it."""
+"""The genotypes of a front side by side, stage by stage: what its networks have in common, and what changes along the front."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nasbench.analysis.metrics import axes
-from nasbench.analysis.networks import stage_frame
+from nasbench.analysis.networks import part_names, stage_frame
+from nasbench.analysis.plots.figure import axes
 from nasbench.genotype import Block, Genotype
 from nasbench.genotype.genotype import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST = 8  # networks side by side, that stay readable
-LONGEST = 26  # letters of a cell's line
+MOST = 8  # networks side by side that stay readable
+LONGEST = 26  # letters in a line of a cell
 
 
 def chosen(front: pd.DataFrame, most: int = MOST) -> pd.DataFrame:
-    """At most so many rows of a front, evenly along it, both ends among them."""
+    """At most `most` rows of a front, evenly spaced along it, with both ends."""
     if len(front) <= most:
         return front
     places = sorted({round(i * (len(front) - 1) / (most - 1)) for i in range(most)})
@@ -28,33 +28,35 @@ def chosen(front: pd.DataFrame, most: int = MOST) -> pd.DataFrame:
 
 
 def front_genotypes(front: pd.DataFrame, most: int = MOST) -> dict[str, Genotype]:
-    """The networks of a `Study.front` by a name with their figures, `trial 12: 14.2 ms, 80.1 %`; of a comparison with the study's name."""
-    found = {}
+    """The networks of a front by a name with their latency and accuracy, such as `trial 12: 14.2 ms, 80.1 %`.
+
+    The names from a `Comparison.front` begin with the study in place of `trial`.
+    """
+    networks = {}
     for row in chosen(front, most).to_dict("records"):
         place = f"{row.get('study', 'trial')} {row['number']}"
-        found[f"{place}: {row['latency_ms']:.1f} ms, {100 * row['accuracy']:.1f} %"] = Genotype.from_yaml(row["genotype"])
-    return found
+        networks[f"{place}: {row['latency_ms']:.1f} ms, {100 * row['accuracy']:.1f} %"] = Genotype.from_yaml(row["genotype"])
+    return networks
 
 
 def rows_frame(networks: Mapping[str, Genotype]) -> pd.DataFrame:
-    """A column per network, a row for the input, the stem, each stage and the head: what stands there, in words.
+    """One column per network, and one row each for the input, the style, the stem, every stage and the head, with its blocks in words.
 
-    A stage that a network has not is empty. `same` of the result says which rows are alike in all: `(df.nunique(axis=1) == 1)`.
+    A stage that a network does not have is empty. `df.nunique(axis=1) == 1` says which rows are equal in all networks.
     """
     columns = {}
     for name, g in networks.items():
         style = _lines([f"{k} {v}" for k, v in g.style.written().items()]) or ["as usual"]
         cells = {"input": "x".join(map(str, g.input)), "style": "\n".join(style)}
-        parts = [("stem", g.stem), *((f"stage {i + 1}", s) for i, s in enumerate(g.stages)), ("head", g.head)]
-        columns[name] = cells | {part: "\n".join(_words(rows)) for part, rows in parts if rows}
+        parts = zip(part_names([g]), (g.stem, *g.stages, g.head), strict=True)
+        columns[name] = cells | {part: "\n".join(_words(blocks)) for part, blocks in parts if blocks}
     df = pd.DataFrame(columns)
-    order = sorted(df.index, key=lambda r: (("input", "style", "stem").index(r) if r in ("input", "style", "stem") else 3, r == "head",
-                                            int(r.split()[-1]) if r.startswith("stage") else 0))  # fmt: skip
-    return df.loc[order].fillna("")
+    order = ["input", "style", *part_names(networks.values())]
+    return df.loc[[part for part in order if part in df.index]].fillna("")
 
 
 def shares_frame(networks: Mapping[str, Genotype]) -> pd.DataFrame:
-    """The share of the multiply-adds, in %, by the same rows and columns as `rows_frame`; 0 for rows that compute nothing."""
+    """The share of the multiply-adds in %, with the rows and columns of `rows_frame`; 0 for rows without multiply-adds."""
     columns = {}
     for name, g in networks.items():
         macs = stage_frame(g)["macs"]
@@ -63,9 +65,9 @@ def shares_frame(networks: Mapping[str, Genotype]) -> pd.DataFrame:
 
 
 def plot_rows(networks: Mapping[str, Genotype], ax: Axes | None = None) -> Axes:
-    """`rows_frame` as a table, the darker the more of a network's multiply-adds a row takes (`shares_frame`).
+    """`rows_frame` drawn as a table. A cell is darker, the larger its share of the network's multiply-adds is (`shares_frame`).
 
-    Rows that are alike in all networks have their name in grey: the front has settled there.
+    The names of rows that are equal in all networks are grey.
     """
     import seaborn as sns
     from matplotlib.cm import ScalarMappable
@@ -105,45 +107,48 @@ def plot_rows(networks: Mapping[str, Genotype], ax: Axes | None = None) -> Axes:
 
 
 def table_size(words: pd.DataFrame) -> tuple[float, float]:
-    """Inches in which a `rows_frame` is readable."""
+    """The size in inches at which a `rows_frame` is readable."""
     lines = sum(max(text.count("\n") + 1 for text in words.loc[row]) + 0.7 for row in words.index)
     wide = [max(len(line) for text in words[name] for line in text.split("\n")) for name in words.columns]
     return 1.8 + 0.068 * max(wide) * len(wide), 1.0 + 0.16 * lines
 
 
 def _words(rows: Sequence[Block]) -> list[str]:
-    """Per run of one word a line with number and width, `3 x mbconv 40 /2`, and below it what its layers have: `kernel 5, expand 3 4`."""
+    """The blocks of a stage in words, one entry for each run of one block type.
+
+    The first line has number, type, width and stride: `3 x mbconv 40 /2`. Below it are the other fields: `kernel 5, expand 3 4`.
+    """
     runs: list[list[Block]] = []
     for block in rows:
-        for one in [block] * block.repeat:
-            if runs and runs[-1][0].op == one.op:
-                runs[-1].append(one)
+        for single in [block] * block.repeat:
+            if runs and runs[-1][0].op == single.op:
+                runs[-1].append(single)
             else:
-                runs.append([one])
-    found = []
+                runs.append([single])
+    lines = []
     for run in runs:
         op, count = run[0].op, len(run)
-        fields = [{k: plain(v) for k, v in b.fields.items()} for b in run]  # with those left at their default
+        fields = [{k: plain(v) for k, v in b.fields.items()} for b in run]  # with fields at their default
         widths = [str(f["width"]) for f in fields if f.get("width") is not None]
         stride = fields[0].get("stride", 1)
         head = f"{f'{count} x ' if count > 1 else ''}{op}{f' {widths[-1]}' if widths else ''}{f' /{stride}' if stride != 1 else ''}"
-        said = []
+        words = []
         for name in dict.fromkeys(k for b in run for k in _shown(b)):
             values = list(dict.fromkeys(_short(f.get(name)) for f in fields))
-            said.append(f"no {name}" if values == ["none"] else f"{name} {' '.join(values)}")
-        found += [f"{head}, {said[0]}"] if len(said) == 1 and len(head) + len(said[0]) + 2 <= LONGEST else [head, *_lines(said)]
-    return found
+            words.append(f"no {name}" if values == ["none"] else f"{name} {' '.join(values)}")
+        lines += [f"{head}, {words[0]}"] if len(words) == 1 and len(head) + len(words[0]) + 2 <= LONGEST else [head, *_lines(words)]
+    return lines
 
 
-def _shown(row: Block) -> list[str]:
-    """The fields that are written, and the kernel also where it is the usual one: it is what people look for."""
-    kernel = row.fields.get("kernel")
-    usual = ["kernel"] if isinstance(kernel, int) and kernel > 1 else []
-    return [*usual, *(k for k in row.written() if k not in ("op", "repeat", "stride", "paths", "nodes", "width"))]
+def _shown(block: Block) -> list[str]:
+    """The fields that are written in the genotype, and always the kernel, which readers look for first."""
+    kernel = block.fields.get("kernel")
+    always = ["kernel"] if isinstance(kernel, int) and kernel > 1 else []
+    return [*always, *(k for k in block.written() if k not in ("op", "repeat", "stride", "paths", "nodes", "width"))]
 
 
 def _lines(parts: Sequence[str]) -> list[str]:
-    """Parts joined by commas, broken where a line would be too long for a cell."""
+    """The parts joined by commas, with a new line where a line would be too long for a cell."""
     lines: list[str] = []
     for part in parts:
         if lines and len(lines[-1]) + len(part) + 2 <= LONGEST:

@@ -1,26 +1,23 @@
-"""Studies as frames: young, running, killed and finished ones; columns, best, hypervolume."""
+"""Studies as frames, whether they have just begun, run, were killed or are finished: columns, best trial, hypervolume."""
 
 from __future__ import annotations
 
 import math
-import random
 import sqlite3
 
-import numpy as np
 import pandas as pd
 import pytest
-from made_study import COMMAND, add_summary, add_trials, make_study, row, told
-from optuna._hypervolume import compute_hypervolume
+from made_study import COMMAND, add_summary, add_trials, make_study, result, row
 
 import nasbench as nb
-from nasbench.analysis.study import FIGURES
+from nasbench.analysis.study import RESULTS
 from nasbench.errors import NasbenchError, StudyError
 from nasbench.spaces import load_space
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.ledger import Ledger
 
-SEARCH = [told(0.70, 10), told(0.80, 12), told(0.75, 14), told(None, 30), None]
-RANDOM = [told(0.60, 11), told(0.90, 9, status="infeasible")]
+SEARCH = [result(0.70, 10), result(0.80, 12), result(0.75, 14), result(None, 30), None]
+RANDOM = [result(0.60, 11), result(0.90, 9, status="infeasible")]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +25,7 @@ def path(tmp_path_factory):
     return make_study(tmp_path_factory.mktemp("frames") / "one", SEARCH, RANDOM)
 
 
-def test_a_row_for_each_trial_with_its_figures(path):
+def test_a_row_for_each_trial_with_its_results(path):
     df = nb.open_study(path).trials()
     assert list(df["phase"]) == ["search"] * 5 + ["random"] * 2
     assert list(df["status"]) == ["ok", "ok", "ok", "over_budget", "running", "ok", "infeasible"]
@@ -37,19 +34,19 @@ def test_a_row_for_each_trial_with_its_figures(path):
     assert df["latency_high_ms"].tolist()[:2] == [pytest.approx(11), pytest.approx(13.2)]
     assert pd.isna(df["accuracy"].iloc[3])
     assert pd.isna(df["macs"].iloc[4])
-    assert set(FIGURES) <= set(df.columns)
+    assert set(RESULTS) <= set(df.columns)
     assert df.columns[-1] == "genotype"
 
 
-def test_each_question_of_the_space_is_a_column_with_the_answer(path):
+def test_each_parameter_of_the_space_is_a_column_with_its_value(path):
     study, space = nb.open_study(path), load_space("tiny")
     df = study.trials()
     for record in df.to_dict("records"):
-        answers = space.encode(nb.Genotype.from_yaml(record["genotype"]))
-        told = {k: record[k] for k in study.fields() if not pd.isna(record[k])}
-        assert told == {k: "null" if v is None else v for k, v in answers.items()}
-    assert "null" in set(df["stages.1.0.se"])  # an answer of none is no missing answer
-    assert df["stages.0.0.mbconv.kernel"].isna().any()  # a question that was not asked is
+        values = space.encode(nb.Genotype.from_yaml(record["genotype"]))
+        shown = {k: record[k] for k in study.fields() if not pd.isna(record[k])}
+        assert shown == {k: "null" if v is None else v for k, v in values.items()}
+    assert "null" in set(df["stages.1.0.se"])  # a null is a value, and differs from a missing one
+    assert df["stages.0.0.mbconv.kernel"].isna().any()  # a trial without the parameter has no value
 
 
 def test_one_phase(path):
@@ -58,8 +55,8 @@ def test_one_phase(path):
     assert study.trials("final").empty
 
 
-def test_a_figure_with_the_name_of_a_question_keeps_its_column(tmp_path):
-    folder = make_study(tmp_path / "one", [told(0.7, 10, **{"stages.1.0.kernel": 99})])
+def test_a_result_with_the_name_of_a_parameter_keeps_its_column(tmp_path):
+    folder = make_study(tmp_path / "one", [result(0.7, 10, **{"stages.1.0.kernel": 99})])
     df = nb.open_study(folder).trials()
     assert df["stages.1.0.kernel"].tolist() == [99]
     assert df["field.stages.1.0.kernel"].iloc[0] in (3, 5)
@@ -74,17 +71,14 @@ def test_the_front_holds_only_what_was_trained_and_keeps_the_limits(path):
         study.front(minimize=["latency_mss"])
 
 
-def test_statuses_of_later_versions_are_no_part_of_a_front(tmp_path, monkeypatch):
-    from nasbench.study import trial as records
-
-    monkeypatch.setattr(records, "STATUSES", (*records.STATUSES, "stopped"))
-    stopped = told(0.99, 5, status="infeasible") | {"status": "stopped", "accuracy": 0.99, "rungs": [1, 3], "epochs": 3}
-    study = nb.open_study(make_study(tmp_path / "one", [told(0.7, 10), stopped]))
+def test_trials_that_stopped_at_a_rung_are_not_on_the_front(tmp_path):
+    stopped = result(0.99, 5, status="infeasible") | {"status": "stopped", "accuracy": 0.99, "rungs": [1, 3], "epochs": 3}
+    study = nb.open_study(make_study(tmp_path / "one", [result(0.7, 10), stopped]))
     assert list(study.trials()["status"]) == ["ok", "stopped"]
     assert list(study.front()["number"]) == [0]
     assert study.best()["number"] == 0
     assert study.trials()["epochs"].tolist()[1] == 3
-    assert "rungs" not in study.trials().columns  # a list is no figure
+    assert "rungs" not in study.trials().columns  # a list is not a column
 
 
 def test_best_is_the_best_so_far_and_later_the_winner(tmp_path):
@@ -110,38 +104,6 @@ def test_a_winner_on_a_device_elsewhere_was_not_measured(tmp_path):
     study = nb.open_study(make_study(tmp_path / "one", SEARCH))
     add_summary(study.path, [row("search 2", 14.2, 0.8, winner=True, digest=study.trials()["digest"][2], measured=False)])
     assert math.isnan(study.best()["measured_ms"])
-
-
-def test_the_hypervolume_is_the_area_below_the_limit(path):
-    study = nb.open_study(path)
-    found = study.hypervolume()
-    assert (found.latency_ms, found.accuracy) == (20.0, 0.0)
-    assert float(found) == pytest.approx(2 * 0.70 + 8 * 0.80)  # 0.7 from 10 to 12 ms, 0.8 from there to 20 ms
-    assert found.mean_accuracy == pytest.approx(float(found) / 20)
-    assert "reference 20 ms, accuracy 0%" in str(found)
-    assert study.hypervolume((13, 0.5)).ms == pytest.approx(2 * 0.2 + 1 * 0.3)
-    assert study.hypervolume((9, 0)).ms == 0
-
-
-def test_without_a_limit_the_reference_is_the_slowest_network(tmp_path):
-    study = nb.open_study(make_study(tmp_path / "one", SEARCH, latency_ms=None))
-    assert study.reference() == (14.0, 0.0)
-    assert study.hypervolume().ms == pytest.approx(2 * 0.70 + 2 * 0.80)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_hypervolume_against_optunas_and_against_chance(tmp_path, seed):
-    """Optuna's exact one, and the share of random points of the box that some network covers."""
-    draw = random.Random(seed)
-    points = [(draw.uniform(1, 18), draw.uniform(0.1, 0.9)) for _ in range(12)]
-    study = nb.open_study(make_study(tmp_path / "one", [told(a, ms, constraints={}) for ms, a in points]))
-    found = study.hypervolume().ms
-    loss = np.array([(ms, -a) for ms, a in points])
-    assert found == pytest.approx(compute_hypervolume(loss, np.array([20.0, 0.0])))
-    rng = np.random.default_rng(seed)
-    x, y = rng.uniform(0, 20, 40_000), rng.uniform(0, 1, 40_000)
-    covered = np.any([(x >= ms) & (y <= a) for ms, a in points], axis=0)
-    assert found == pytest.approx(20 * covered.mean(), abs=20 * 4 * 0.5 / 200)  # four standard deviations
 
 
 class TestYoung:
@@ -202,7 +164,7 @@ def test_reading_while_the_driver_writes(tmp_path):
     """Each look sees whole trials; nothing of the reader's is left behind, and the driver is not held up."""
     with StudyDirectory.create(tmp_path / "one", dict(COMMAND)) as folder, Ledger.open(folder) as ledger:
         for count in range(1, 5):
-            add_trials(ledger, "search", [told(0.5 + count / 100, 10 + count)])
+            add_trials(ledger, "search", [result(0.5 + count / 100, 10 + count)])
             df = nb.open_study(tmp_path / "one").trials()
             assert len(df) == count
             assert set(df["status"]) == {"ok"}

@@ -1,4 +1,4 @@
-"""How a search came on: the best network and the front over what the trials cost, beside random search at equal cost."""
+"""Progress of a search: the best network and the front over the cost of the trials, beside random search at equal cost."""
 
 from __future__ import annotations
 
@@ -8,41 +8,46 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from nasbench import pareto
+from nasbench.analysis.fronts.front import front_points, points
 from nasbench.analysis.fronts.hypervolume import usable
-from nasbench.analysis.metrics import axes, metric
+from nasbench.analysis.plots.figure import axes
+from nasbench.analysis.plots.metrics import metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ARMS = ("search", "random")
+PHASES = ("search", "random")
 
 
 def progress_frame(trials: pd.DataFrame, reference: tuple[float, float]) -> pd.DataFrame:
-    """One row per trial of the two arms of a `Study.trials`, in the order in which they ended.
+    """The trials of the phases `search` and `random`, one a row, in the order in which they ended.
 
-    Columns: phase, number; trials, trained in full so far; cost_s, seconds of training so far, of one worker, failed and stopped trials
-    among them; best_accuracy of a network within every limit (NaN before the first); hypervolume_ms of the front so far against
-    `reference`, (latency in ms, accuracy as a share).
+    Args:
+        trials: the frame of `Study.trials`.
+        reference: the reference point of the hypervolume, (latency in ms, accuracy as a share).
+
+    Columns: phase, number; trials (those trained in full so far); cost_s (seconds of training so far, summed over workers, with failed
+    and stopped trials); best_accuracy (of the networks within every limit; NaN before the first); hypervolume_ms (of the front so far).
     """
     rows = []
-    for phase in ARMS:
+    for phase in PHASES:
         df = trials[(trials["phase"] == phase) & ~trials["status"].isin(["running", "duplicate", "skipped"])]
         order = df.sort_values(["finished", "number"], na_position="last") if "finished" in df.columns else df
         cost, count, best = 0.0, 0, math.nan
-        points: list[tuple[float, float]] = []
+        losses: list[tuple[float, float]] = []
         for row in order.to_dict("records"):
             cost += 0.0 if pd.isna(row["seconds"]) else row["seconds"]
             if row["status"] == "ok" and pd.notna(row["accuracy"]) and pd.notna(row["latency_ms"]):
                 count += 1
-                points.append((row["latency_ms"], -row["accuracy"]))
+                losses.append((row["latency_ms"], -row["accuracy"]))
                 best = row["accuracy"] if math.isnan(best) else max(best, row["accuracy"])
-            volume = pareto.hypervolume(points, (reference[0], -reference[1]))
+            volume = pareto.hypervolume(losses, (reference[0], -reference[1]))
             rows.append((phase, row["number"], count, cost, best, volume))
     return pd.DataFrame(rows, columns=["phase", "number", "trials", "cost_s", "best_accuracy", "hypervolume_ms"])
 
 
 def plot_progress(progress: pd.DataFrame, column: str = "best_accuracy", ax: Axes | None = None) -> Axes:
-    """`best_accuracy` or `hypervolume_ms` of a `progress_frame` over the cost; a mark where a trial changed it.
+    """`best_accuracy` or `hypervolume_ms` of a `progress_frame` over the cost, with a mark at each trial that improved it.
 
     Raises:
         NasbenchError: a column without a label.
@@ -52,7 +57,7 @@ def plot_progress(progress: pd.DataFrame, column: str = "best_accuracy", ax: Axe
     ax = axes(ax)
     x, y = metric("cost_s"), metric(column)
     end = float(progress["cost_s"].max()) if len(progress) else 0.0
-    for phase, color, style in zip(ARMS, sns.color_palette("colorblind", 2), ("-", "--"), strict=True):
+    for phase, color, style in zip(PHASES, sns.color_palette("colorblind", 2), ("-", "--"), strict=True):
         df = progress[(progress["phase"] == phase) & progress[column].notna()]
         if df.empty:
             continue
@@ -69,17 +74,17 @@ def plot_progress(progress: pd.DataFrame, column: str = "best_accuracy", ax: Axe
 
 
 def plot_front_over_time(trials: pd.DataFrame, reference: tuple[float, float], ax: Axes | None = None) -> Axes:
-    """The search's front after a quarter, a half, three quarters and all of its cost. The data are `fronts_over_time`."""
+    """The front of the search after a quarter, a half, three quarters and all of its cost. The data come from `fronts_over_time`."""
     import seaborn as sns
 
     ax = axes(ax)
     x, y = metric("latency_ms"), metric("accuracy")
     fronts = fronts_over_time(trials)
-    widths = [1.4 + 1.2 * i for i in reversed(range(len(fronts)))]  # an earlier front shows on both sides of a later one that is the same
-    for (share, points), color, width in zip(fronts.items(), sns.color_palette("flare", len(fronts)), widths, strict=True):
-        if points:
-            ms, accuracy = zip(*points, strict=True)
-            # To the right end, since whatever is found holds for every larger limit too.
+    widths = [1.4 + 1.2 * i for i in reversed(range(len(fronts)))]  # so that an earlier front stays visible under an equal later one
+    for (share, front), color, width in zip(fronts.items(), sns.color_palette("flare", len(fronts)), widths, strict=True):
+        if front:
+            ms, accuracy = zip(*front, strict=True)
+            # The line goes to the right end, since a network within one limit is within every larger limit too.
             ax.step(
                 [*ms, max(reference[0], ms[-1])], [y.factor * v for v in (*accuracy, accuracy[-1])], where="post", color=color, lw=width,
                 label=f"after {share:.0%} of the cost",
@@ -93,15 +98,14 @@ def plot_front_over_time(trials: pd.DataFrame, reference: tuple[float, float], a
 
 
 def fronts_over_time(trials: pd.DataFrame, shares: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)) -> dict[float, list[tuple[float, float]]]:
-    """The search's front once some shares of its cost were spent: (latency_ms, accuracy) by latency."""
+    """The front of the search after each of the `shares` of its cost: points (latency_ms, accuracy), sorted by latency."""
     progress = progress_frame(trials, (math.inf, 0.0))
-    mine = progress[progress["phase"] == "search"]
-    cost = dict(zip(mine["number"], mine["cost_s"], strict=True))
+    search = progress[progress["phase"] == "search"]
+    cost = dict(zip(search["number"], search["cost_s"], strict=True))
     whole = max(cost.values(), default=0.0)
     df = usable(trials[trials["phase"] == "search"])
-    found = {}
+    fronts = {}
     for share in shares:
         done = df[[cost[n] <= share * whole + 1e-9 for n in df["number"]]]
-        points = [(float(a), float(b)) for a, b in zip(done["latency_ms"], done["accuracy"], strict=True)]
-        found[share] = [points[i] for i in pareto.front(pareto.signed(points, [False, True]))]
-    return found
+        fronts[share] = front_points(points(done))
+    return fronts

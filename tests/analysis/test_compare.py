@@ -6,16 +6,15 @@ import json
 import math
 
 import pytest
-from made_study import COMMAND, add_profile, add_summary, make_study, row, told
+from made_study import COMMAND, add_profile, add_summary, make_study, result, row
 
 import nasbench as nb
 from nasbench.analysis.compare import Comparison
-from nasbench.analysis.plots.compare import fronts_picture, plot_fronts
 from nasbench.errors import StudyError
 from nasbench.latency.predicting.profile import MEASURED_ALIKE
 
-A = [told(0.70, 10), told(0.80, 12), told(0.75, 14)]
-B = [told(0.65, 6), told(0.72, 9)]
+A = [result(0.70, 10), result(0.80, 12), result(0.75, 14)]
+B = [result(0.65, 6), result(0.72, 9)]
 
 
 @pytest.fixture(scope="module")
@@ -24,24 +23,24 @@ def paths(tmp_path_factory):
     return [
         make_study(base / "a", A),
         make_study(base / "b", B, latency_ms=10.0),
-        make_study(base / "c", [told(0.85, 17, constraints={})], latency_ms=None, macs=200_000_000),
+        make_study(base / "c", [result(0.85, 17, constraints={})], latency_ms=None, macs=200_000_000),
     ]
 
 
 @pytest.fixture(scope="module")
-def found(paths) -> Comparison:
+def comparison(paths) -> Comparison:
     return nb.compare_studies(paths)
 
 
-def test_one_frame_with_the_study_first(found):
-    df = found.trials("search")
+def test_one_frame_with_the_study_first(comparison):
+    df = comparison.trials("search")
     assert df.columns[0] == "study"
     assert df.columns[-1] == "genotype"
     assert df.groupby("study").size().to_dict() == {"a": 3, "b": 2, "c": 1}
 
 
-def test_fronts_are_each_studys_own(found, paths):
-    df = found.front()
+def test_fronts_are_each_studys_own(comparison, paths):
+    df = comparison.front()
     for path in paths:
         mine = df[df["study"] == path.name]
         assert list(mine["number"]) == list(nb.open_study(path).front()["number"])
@@ -49,24 +48,24 @@ def test_fronts_are_each_studys_own(found, paths):
     assert list(together["latency_ms"]) == [6, 9, 12, 17]
 
 
-def test_hypervolumes_have_one_reference(found):
-    assert found.reference == (20.0, 0.0)  # the largest limit
-    volumes = found.hypervolumes()
+def test_hypervolumes_have_one_reference(comparison):
+    assert comparison.reference == (20.0, 0.0)  # the largest limit
+    volumes = comparison.hypervolumes()
     assert volumes["a"].ms == pytest.approx(2 * 0.70 + 8 * 0.80)
     assert volumes["b"].ms == pytest.approx(3 * 0.65 + 11 * 0.72)  # beyond its own limit its networks still count
     assert volumes["c"].ms == pytest.approx(3 * 0.85)
-    assert {(v.latency_ms, v.accuracy) for v in volumes.values()} == {found.reference}
+    assert {(v.latency_ms, v.accuracy) for v in volumes.values()} == {comparison.reference}
 
 
-def test_the_table(found):
-    df = found.table()
+def test_the_table(comparison):
+    df = comparison.table()
     assert list(df.index) == ["a", "b", "c"]
     assert df["trials"].tolist() == [3, 2, 1]
     assert df["cost_s"].tolist() == [90, 60, 30]
     assert df["accuracy"].tolist() == [0.80, 0.72, 0.85]
     assert df["limit_ms"].tolist()[:2] == [20.0, 10.0]
     assert math.isnan(df["limit_ms"]["c"])
-    assert df["hypervolume_ms"].tolist() == [v.ms for v in found.hypervolumes().values()]
+    assert df["hypervolume_ms"].tolist() == [v.ms for v in comparison.hypervolumes().values()]
 
 
 def test_without_limits_the_slowest_of_all_is_the_reference(tmp_path):
@@ -132,20 +131,6 @@ def test_young_studies_are_compared_as_empty(tmp_path):
     assert neither.trials().empty
     assert neither.front().empty
     assert neither.front().columns[0] == "study"
-
-
-def test_the_pictures_data_and_the_picture(found):
-    from matplotlib.figure import Figure
-
-    picture = fronts_picture(found)
-    assert picture["a"].points == [(10.0, 0.70), (12.0, 0.80), (14.0, 0.75)]
-    assert picture["a"].front == [(10.0, 0.70), (12.0, 0.80)]
-    assert (picture["b"].limit_ms, picture["c"].limit_ms) == (10.0, None)
-    ax = plot_fronts(picture, Figure().subplots())
-    assert ax.get_ylabel().endswith("(%)")
-    assert ax.get_xlabel().startswith("latency (ms)")
-    said = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert said == [f"{name}, {picture[name].hypervolume_ms:.2f} ms x accuracy" for name in "abc"]
 
 
 def test_the_command_is_what_is_compared():

@@ -7,7 +7,7 @@ import math
 import pytest
 
 import nasbench as nb
-from nasbench.analysis.steps import step_frame, steps_frame
+from nasbench.analysis.network_steps import step_frame, steps_frame
 
 
 def test_a_step_shows_exact_and_printed_figures() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import nasbench as nb
-from nasbench.analysis.rows import RowChange
+from nasbench.analysis.genotype_diff import RowChange
 
 
 def test_a_network_does_not_differ_from_itself() -> None:

@@ -8,23 +8,23 @@ import sys
 
 import pandas as pd
 import pytest
-from made_study import COMMAND, add_profile, add_summary, add_trials, make_study, row, told
+from made_study import COMMAND, add_profile, add_summary, add_trials, make_study, result, row
 
 import nasbench as nb
 from nasbench.errors import StudyError
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.ledger import Ledger
 
-SEARCH = [told(0.70, 10), told(0.80, 12), told(None, 30)]
+SEARCH = [result(0.70, 10), result(0.80, 12), result(None, 30)]
 
 
 @pytest.fixture
 def runs(nasbench):
     """Two studies in the program's folder."""
     base = nasbench.folder / "runs"
-    make_study(base / "a", SEARCH, [told(0.6, 11)])
+    make_study(base / "a", SEARCH, [result(0.6, 11)])
     add_profile(base / "a")
-    make_study(base / "b", [told(0.72, 9)], latency_ms=10.0)
+    make_study(base / "b", [result(0.72, 9)], latency_ms=10.0)
     return base
 
 
@@ -36,10 +36,10 @@ class TestStatus:
             assert part in ran.stdout, part
 
     def test_json_is_printed_once_even_when_watched(self, call, runs):
-        said = json.loads(call("status", "runs/a", "--watch", "--json").stdout)
-        assert said["trials"]["search"] == {"ok": 2, "over_budget": 1}
-        assert said["best"]["search"] == {"number": 1, "accuracy": 0.8, "latency_ms": 12}
-        assert (said["driver"], said["finished"], said["summary"]) == (None, False, [])
+        data = json.loads(call("status", "runs/a", "--watch", "--json").stdout)
+        assert data["trials"]["search"] == {"ok": 2, "over_budget": 1}
+        assert data["best"]["search"] == {"number": 1, "accuracy": 0.8, "latency_ms": 12}
+        assert (data["driver"], data["finished"], data["summary"]) == (None, False, [])
 
     def test_watching_a_study_that_nobody_drives_ends_at_once(self, call, runs):
         assert "no driver works on it" in call("status", "runs/a", "--watch").stdout
@@ -51,7 +51,7 @@ class TestStatus:
             watching = nasbench.start("status", "runs/live", "--watch", "--every", "0.2")
             assert watching.stdout.readline().startswith("no trial yet")
             for count in range(1, 3):
-                add_trials(ledger, "search", [told(0.5 + count / 10, 10)])
+                add_trials(ledger, "search", [result(0.5 + count / 10, 10)])
                 while f"{count} ok" not in (line := watching.stdout.readline()):  # it may look while a trial still runs
                     assert line, watching.stderr.read()
             assert watching.poll() is None
@@ -80,10 +80,10 @@ class TestFront:
         assert [line.split()[:2] for line in lines if line.startswith(("a ", "b "))][:3] == [["a", "0"], ["a", "1"], ["b", "0"]]
         assert "below 20 ms" in ran.stdout
         assert "note: a is not finished" in ran.stdout
-        said = json.loads(call("front", "runs/a", "runs/b", "--json").stdout)
-        assert [s["hypervolume_ms"] for s in said["studies"]] == pytest.approx([7.8, 11 * 0.72])
-        assert said["reference"] == {"latency_ms": 20.0, "accuracy": 0.0}
-        assert len(said["front"]) == 3
+        data = json.loads(call("front", "runs/a", "runs/b", "--json").stdout)
+        assert [s["hypervolume_ms"] for s in data["studies"]] == pytest.approx([7.8, 11 * 0.72])
+        assert data["reference"] == {"latency_ms": 20.0, "accuracy": 0.0}
+        assert len(data["front"]) == 3
 
     def test_what_cannot_be_compared(self, call, runs):
         make_study(runs / "c", SEARCH, device="there")
@@ -133,9 +133,9 @@ class TestCopy:
     def test_of_a_running_study_holds_one_moment(self, call, nasbench):
         path = nasbench.folder / "runs" / "live"
         with StudyDirectory.create(path, dict(COMMAND)) as folder, Ledger.open(folder) as ledger:
-            add_trials(ledger, "search", [told(0.5, 10), None])
+            add_trials(ledger, "search", [result(0.5, 10), None])
             assert call("copy", "runs/live", "small").returncode == 0
-            add_trials(ledger, "search", [told(0.6, 10)])
+            add_trials(ledger, "search", [result(0.6, 10)])
         assert list(nb.open_study(nasbench.folder / "small").trials()["status"]) == ["ok", "running"]
 
     def test_it_is_to_look_at(self, call, nasbench, runs):

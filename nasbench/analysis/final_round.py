@@ -1,0 +1,84 @@
+"""The final round of a study: its networks, and in words whether the search was worth it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+
+class FinalNetwork(NamedTuple):
+    """A network of the final round.
+
+    Attributes:
+        source: `search` or `random` for a network that this phase found, `known` for a known network.
+        label: The number of the trial that found it, or the name of the known network.
+        winner: Whether it is the winner of the study.
+        latency_ms: Its latency, measured where the device is here, with the interval from `low_ms` to `high_ms`.
+        accuracy: The mean over the fresh seeds on validation images (a share), with the `worst` and the `best` seed.
+    """
+
+    source: str
+    label: str
+    winner: bool
+    latency_ms: float
+    low_ms: float
+    high_ms: float
+    accuracy: float
+    worst: float
+    best: float
+
+    @property
+    def name(self) -> str:
+        """`search 12`, `random 3` or `known mobilenet_v2`."""
+        return f"{self.source} {self.label}"
+
+
+def final_network(row: Mapping[str, Any]) -> FinalNetwork:
+    """A network of the final round from a row of `Study.summary`."""
+    source, _, label = str(row["network"]).partition(" ")
+    ms, accuracy = float(row["latency_ms"]), float(row["accuracy"])
+    low, high = (float(row.get(f"latency_{end}_ms", ms)) for end in ("low", "high"))
+    seeds = row.get("accuracy_seeds") or [accuracy]
+    return FinalNetwork(source, label, bool(row["winner"]), ms, low, high, accuracy, float(min(seeds)), float(max(seeds)))
+
+
+def verdicts(rows: Sequence[Mapping[str, Any]], limit_ms: float | None) -> list[str]:
+    """Two lines: the best network of the search against random search at equal cost, and the winner against the best known network.
+
+    Only networks within the latency limit are compared. The winner may come from random search. A difference is called beyond the spread of
+    the seeds if the accuracies of the two networks' seeds do not overlap.
+
+    Args:
+        rows: the rows of `Study.summary`.
+        limit_ms: the latency limit, or None.
+
+    Returns:
+        The lines; none where the study has no winner.
+    """
+    networks = [final_network(row) for row in rows]
+    winner = next((n for n in networks if n.winner), None)
+    if winner is None:
+        return []
+    inside = [n for n in networks if limit_ms is None or n.latency_ms <= limit_ms]
+    searched, random, known = (
+        max((n for n in inside if n.source == source), key=lambda n: n.accuracy, default=None) for source in ("search", "random", "known")
+    )
+    equal_cost = "random search at equal cost"
+    if winner.source == "search":
+        first = _against(winner, random, equal_cost, "random search found no network within the limit")
+    elif searched is None:
+        first = f"was it worth it? the search found no network within the limit; {equal_cost} found {winner.name}"
+    else:
+        first = f"{_against(searched, winner, equal_cost, '')}: the winner comes from random search, not {searched.name}"
+    return [
+        first,
+        _against(winner, known, "the best known network within the limit", "no known network of the comparison is within the limit"),
+    ]
+
+
+def _against(best: FinalNetwork, other: FinalNetwork | None, name: str, absent: str) -> str:
+    if other is None:
+        return f"was it worth it? {absent}"
+    points = 100 * (best.accuracy - other.accuracy)
+    spread = "beyond the spread of the seeds" if best.worst > other.best or best.best < other.worst else "within the spread of the seeds"
+    return f"was it worth it? {points:+.1f} points against {name} ({other.name}, {other.latency_ms:.1f} ms), {spread}"

@@ -1,0 +1,108 @@
+"""optuna-dashboard on a copy of a study: what it shows, and that the study stays unharmed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from made_study import COMMAND, add_trials, make_study, result
+
+import nasbench as nb
+from nasbench.analysis.dashboard import Dashboard
+from nasbench.study.directory import StudyDirectory
+from nasbench.study.ledger import Ledger
+
+SEARCH = [result(0.70, 10), result(None, 30), result(0.80, 12), result(0.90, 19, status="infeasible")]
+
+pytest.importorskip("optuna_dashboard")
+
+
+@pytest.fixture
+def served(tmp_path):
+    path = make_study(tmp_path / "a", SEARCH)
+    with Dashboard(StudyDirectory.open(path), port=0, refresh_s=0.1) as dashboard:
+        yield dashboard, path
+
+
+def get(served, place, method="GET", host=None):
+    base = served.url.removesuffix("/dashboard")
+    request = urllib.request.Request(base + place, method=method, headers={"Host": host} if host else {})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return answer.status, answer.read()
+
+
+def studies(served):
+    return {s["study_name"]: s["study_id"] for s in json.loads(get(served, "/api/studies")[1])["study_summaries"]}
+
+
+def test_the_trials_with_their_constraints(served):
+    dashboard, path = served
+    assert get(dashboard, "/dashboard")[0] == 200
+    numbers = studies(dashboard)
+    assert set(numbers) == {"search", "random"}
+    trials = json.loads(get(dashboard, f"/api/studies/{numbers['search']}?after=0")[1])["trials"]
+    assert len(trials) == 4
+    infeasible = [any(c > 0 for c in t["constraints"]) for t in trials]
+    assert infeasible == [False, True, False, True]
+    assert [len(t["constraints"]) for t in trials] == [1, 1, 1, 1]
+    assert nb.open_study(path).records("search")[1].constraints == {"latency": pytest.approx(0.65)}
+
+
+def test_what_is_deleted_there_is_not_deleted_here(served):
+    dashboard, path = served
+    before = hashlib.sha256((path / "ledger.db").read_bytes()).hexdigest()
+    number = studies(dashboard)["search"]
+    assert get(dashboard, f"/api/studies/{number}", method="DELETE")[0] == 204
+    assert "search" not in studies(dashboard)  # the control: it can delete
+    assert hashlib.sha256((path / "ledger.db").read_bytes()).hexdigest() == before
+    assert len(nb.open_study(path).trials("search")) == 4
+
+
+def test_it_follows_a_running_study(tmp_path):
+    with StudyDirectory.create(tmp_path / "live", dict(COMMAND)) as folder, Ledger.open(folder) as ledger:
+        add_trials(ledger, "search", [result(0.5, 10)])
+        with Dashboard(StudyDirectory.open(tmp_path / "live"), port=0, refresh_s=0.1) as dashboard:
+            number = studies(dashboard)["search"]
+            add_trials(ledger, "search", [result(0.6, 11)])
+            deadline = time.monotonic() + 60
+            while (count := len(json.loads(get(dashboard, f"/api/studies/{number}?after=0")[1])["trials"])) < 2:
+                assert time.monotonic() < deadline, count
+                time.sleep(0.1)
+
+
+def test_only_this_machine_is_answered(served):
+    dashboard, _ = served
+    port = int(dashboard.url.split(":")[2].split("/")[0])
+    mine = listening(os.getpid())
+    assert (port, "0100007F") in mine
+    assert {address for p, address in mine if p == port} == {"0100007F"}
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        get(dashboard, "/api/studies", host="evil.example")
+    assert caught.value.code == 403
+    assert get(dashboard, "/api/studies", host=f"localhost:{port}")[0] == 200
+
+
+def listening(pid: int) -> set[tuple[int, str]]:
+    """(port, address in hex) of the TCP sockets on which a process listens, of either family."""
+    inodes = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            target = os.readlink(entry)
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            inodes.add(target[8:-1])
+    sockets = set()
+    for family in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{family}").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A" and words[9] in inodes:
+                address, port = words[1].split(":")
+                sockets.add((int(port, 16), address))
+    return sockets

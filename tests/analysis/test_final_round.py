@@ -1,0 +1,59 @@
+"""The networks of the final round, and the verdicts."""
+
+from __future__ import annotations
+
+import pytest
+from made_study import row
+
+from nasbench.analysis.final_round import FinalNetwork, final_network, verdicts
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "label"),
+    [("search 12", "search", "12"), ("random 3", "random", "3"), ("known mobilenet_v2", "known", "mobilenet_v2")],
+)
+def test_a_network_from_its_row(name, source, label):
+    network = final_network(row(name, 12.5, 0.78, 0.82, winner=True))
+    assert network == FinalNetwork(source, label, True, 12.5, 12.0, 13.5, 0.8, 0.78, 0.82)
+    assert network.name == name
+
+
+def test_a_row_without_intervals_and_seeds():
+    network = final_network({"network": "search 1", "winner": False, "accuracy": 0.8, "latency_ms": 9})
+    assert network == FinalNetwork("search", "1", False, 9.0, 9.0, 9.0, 0.8, 0.8, 0.8)
+
+
+def test_verdicts_compare_within_the_limit_only():
+    rows = [
+        row("known big", 40.0, 0.95, 0.96),
+        row("search 3", 15.0, 0.90, 0.91, winner=True),
+        row("random 1", 14.0, 0.85, 0.86),
+        row("known small", 9.0, 0.90, 0.93),
+    ]
+    random, known = verdicts(rows, 20.0)
+    assert "+5.0 points against random search" in random
+    assert "beyond the spread" in random
+    assert "-1.0 points" in known
+    assert "known small" in known
+    assert "within the spread" in known
+    assert "known big" in verdicts(rows, None)[1]
+
+
+def test_verdicts_where_random_search_found_the_winner():
+    rows = [
+        row("random 1", 14.0, 0.90, 0.91, winner=True),
+        row("search 3", 15.0, 0.85, 0.86),
+        row("search 4", 25.0, 0.95),
+        row("known a", 9.0, 0.8),
+    ]
+    random, known = verdicts(rows, 20.0)
+    assert "-5.0 points against random search at equal cost (random 1, 14.0 ms)" in random
+    assert random.endswith("the winner comes from random search, not search 3")
+    assert "+10.5 points" in known
+    alone = verdicts([rows[0], rows[2]], 20.0)[0]
+    assert alone.endswith("the search found no network within the limit; random search at equal cost found random 1")
+
+
+def test_verdicts_say_when_there_is_nothing_to_compare():
+    assert verdicts([row("search 1", 15.0, 0.9, winner=True)], 20.0)[0].endswith("no network within the limit")
+    assert verdicts([row("known a", 15.0, 0.9)], 20.0) == []
