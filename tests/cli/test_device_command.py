@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from messages import one_line
 
+from nasbench.api import stored_profile_of
 from nasbench.cli.main import program
-from nasbench.cli.search import _kept_profile
 from nasbench.genotype import digest
 from nasbench.latency import DeviceConfig, Predictor, Profile, load_profile, local_device, profile_path, save_profile
 from nasbench.latency.measurement import Round, judge
@@ -199,12 +199,12 @@ def test_check_measures_what_was_not_profiled(call, profile: Profile, monkeypatc
 def test_a_study_goes_on_with_the_profile_that_it_kept(profile: Profile, tmp_path: Path) -> None:
     """The file that its device came from is gone."""
     gone = SearchConfig(space="tiny", limits=Limits(latency_ms=20.0), device=DeviceConfig(str(tmp_path / "gone.json")))
-    assert _kept_profile(gone, tmp_path) is None
+    assert stored_profile_of(gone, tmp_path) is None
     save_profile(replace(profile, device=replace(profile.device, name="Abacus 9")), tmp_path / "profile.json")
-    kept = _kept_profile(gone, tmp_path)
+    kept = stored_profile_of(gone, tmp_path)
     assert kept is not None
     assert kept.device.name == "Abacus 9"
-    assert _kept_profile(replace(gone, device=DeviceConfig()), tmp_path) is None  # this machine is what it is now
+    assert stored_profile_of(replace(gone, device=DeviceConfig()), tmp_path) is None  # this machine is what it is now
 
 
 @pytest.mark.slow
