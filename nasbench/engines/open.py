@@ -1,4 +1,4 @@
-"""The engine that a request names, and whether there is room for its trials."""
+"""Opens the engine that the user chose, and checks whether this machine has room for its trials."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Training(Protocol):
 
 
 def room_for(choice: EngineConfig) -> int:
-    """How many trials at a time this machine has room for; a cluster says so itself, and lowers this number."""
+    """How many trials can run at a time on this machine. With `address`, the engine lowers this number to what the cluster has."""
     if choice.address is not None:
         return MAX_WORKERS
     jobs = max(1, int(len(os.sched_getaffinity(0)) / choice.cpus))
@@ -42,10 +42,10 @@ def room_for(choice: EngineConfig) -> int:
 
 
 def check_room(choice: EngineConfig, workers: int) -> None:
-    """See, before anything takes time, that this machine has what trials ask for; a cluster says so when it is joined.
+    """Check that this machine has what trials need, before anything takes time. A cluster is checked when the engine connects to it.
 
     Raises:
-        StudyError: it has not.
+        StudyError: this machine has too few CPUs or GPUs.
     """
     cores = len(os.sched_getaffinity(0))
     if choice.address is None and choice.cpus > cores:
