@@ -101,7 +101,7 @@ def _published(name: str) -> None:
             difference = "more than its rounding" if key in f.differs else "its rounding" if exact != printed.value else "equal"
             say(f"paper: {printed.text} {unit}, exact {exact:,} ({exact / printed.value - 1:+.1%}, {difference})")
     test = f"{f.top1_test} of {f.top1_side} pixels" if f.top1_test != "dense" else f"dense, shorter edge {f.top1_side} pixels"
-    for label, text in (
+    for title, text in (
         ("why", f.why),
         ("source", f.source),
         ("top-1", f"{_top1(f)} % on ImageNet, {test} ({f.accuracy_source})" if f.top1 is not None else ""),
@@ -111,7 +111,7 @@ def _published(name: str) -> None:
         ("same weights", "; ".join(f"{call} {what}" for call, what in f.near.items())),
     ):
         if text:
-            say(f"{label}: {text}")
+            say(f"{title}: {text}")
 
 
 def compare(
