@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, checksums, and the cache folder."""
+"""Files are written whole or not at all."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import torch
 
-from nasbench.errors import DeviceError, NasbenchError, first_line
+from nasbench.errors import DeviceError, NasbenchError
 from nasbench.genotype import Genotype
 from nasbench.latency.device import Device
 from nasbench.latency.measurement import Visit
@@ -130,7 +130,8 @@ def _serve(pipe: Connection, parent: int, name: str, g: Genotype, device: Device
     except NasbenchError as error:
         pipe.send(error)
     except (RuntimeError, MemoryError) as error:
-        pipe.send(DeviceError(f"{name} cannot be run on {device}: {first_line(error)}; leave it out or use a smaller batch"))
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        pipe.send(DeviceError(f"{name} cannot be run on {device}: {said}; leave it out or use a smaller batch"))
 
 
 class _Guest:
