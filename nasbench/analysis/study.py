@@ -17,7 +17,8 @@ from nasbench.analysis.fronts.hypervolume import Hypervolume, hypervolume, usabl
 from nasbench.analysis.rungs import Spent, spent
 from nasbench.errors import StudyError
 from nasbench.files import write_atomic
-from nasbench.latency import Device, Predictor, Profile, load_profile
+from nasbench.latency import Predictor, Profile, load_profile
+from nasbench.latency.device import device_words
 from nasbench.latency.predicting.profile import MEASURED_ALIKE
 from nasbench.study.directory import PROFILE_FILE, StudyDirectory
 from nasbench.study.snapshot import stored_trials
@@ -145,7 +146,7 @@ class Study:
     def device(self) -> str:
         """What latencies were predicted for and measured on, in words; empty before."""
         found = self._json(PROFILE_FILE)
-        return str(Device.from_json(found["device"])) if found else ""
+        return device_words(found["device"]) if found else ""
 
     @property
     def measured_by(self) -> int | None:
