@@ -25,7 +25,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from naps import nap
+from sleeping_trial import sleeping_trial
 
 from nasbench.engines.base import Engine
 from nasbench.engines.local.engine import LocalEngine
@@ -58,7 +58,7 @@ def ours(make: Callable[[], Engine], trials: int, seconds: float, folder: Path) 
                 asked = phase.ask(chain)
                 if asked is None:
                     raise RuntimeError("the space is exhausted")
-                engine.submit(asked.number, nap, (seconds, asked.genotype.to_yaml()))
+                engine.submit(asked.number, sleeping_trial, (seconds, asked.genotype.to_yaml()))
                 begun += 1
             for finished in engine.wait():
                 if finished.end != "result":
@@ -88,7 +88,7 @@ def optuna_alone(trials: int, seconds: float, folder: Path) -> list[float]:
 
     def objective(trial: Any) -> float:
         words = [trial.suggest_categorical(f"{i}.width", [4, 8, 12, 16]) for i in range(OPTIONS)]
-        return nap((seconds, str(words)))
+        return sleeping_trial((seconds, str(words)))
 
     study.optimize(objective, n_trials=trials, n_jobs=WORKERS, callbacks=[lambda *_: ends.append(time.perf_counter() - start)])
     return ends
@@ -112,7 +112,7 @@ def optuna_search(trials: int, seconds: float, folder: Path, *, reuse: bool = Fa
                 ends.append(time.perf_counter() - start)
 
         def work(drawn: dict[str, Any]) -> None:
-            time.sleep(seconds)  # Tune does not take the module of `nap` along
+            time.sleep(seconds)  # Tune does not take the module of `sleeping_trial` along
             tune.report({"accuracy": len(str(drawn)) / 1000})
 
         space = {f"{i}.width": optuna.distributions.CategoricalDistribution([4, 8, 12, 16]) for i in range(OPTIONS)}
