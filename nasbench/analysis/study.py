@@ -19,7 +19,8 @@ from nasbench.analysis.halving_cost import Spent, spent
 from nasbench.analysis.status import StudyState, study_state
 from nasbench.errors import StudyError
 from nasbench.files import write_atomic
-from nasbench.latency import Device, Predictor, Profile, load_profile
+from nasbench.latency import Predictor, Profile, load_profile
+from nasbench.latency.device import device_words
 from nasbench.latency.predicting.profile import MEASURED_ALIKE
 from nasbench.study.directory import FIT_FILE, PROFILE_FILE, StudyDirectory
 from nasbench.study.snapshot import stored_trials
@@ -169,7 +170,7 @@ class Study:
     def device(self) -> str:
         """The device of all latencies, in words; empty before it was profiled."""
         profile = self._json(PROFILE_FILE)
-        return str(Device.from_json(profile["device"])) if profile else ""
+        return device_words(profile["device"]) if profile else ""
 
     @property
     def measured_by(self) -> int | None:
