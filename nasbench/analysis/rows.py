@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from nasbench.genotype import Block, Genotype
-from nasbench.genotype.genotype import plain
+from nasbench.genotype.block import plain
 
 
 class RowChange(NamedTuple):

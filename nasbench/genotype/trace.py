@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from nasbench.errors import GenotypeError
-from nasbench.genotype.genotype import Block, Genotype, classifier
+from nasbench.genotype.genotype import Genotype
 from nasbench.genotype.layer import Layer
 from nasbench.genotype.tracer import Tracer
 
@@ -98,35 +98,3 @@ def inference(layers: Trace) -> Trace:
 
 def _size(x: Layer) -> str:
     return f"{x.shape[0]} numbers" if x.flat else f"a map of {'x'.join(map(str, x.shape))}"
-
-
-def adapt(g: Genotype, input: tuple[int, int, int] | None = None, classes: int | None = None) -> Genotype:
-    """The same network for another input shape or another number of classes.
-
-    The classifier is the last row that makes channels: a `linear` or, in fully convolutional networks, a `conv`. Auxiliary
-    heads get as many classes.
-
-    Raises:
-        GenotypeError: `classes` is asked for and the head has no such row.
-    """
-    g = g if input is None else replace(g, input=input)
-    if classes is None:
-        return g
-
-    def classed(rows: tuple[Block, ...]) -> tuple[Block, ...]:
-        i = classifier(rows)
-        if i < 0:
-            raise GenotypeError(
-                f"{g.name}: to set the number of classes the head needs a linear or conv row; it has {[b.op for b in rows]}"
-            )
-        return (*rows[:i], rows[i].but(width=classes), *rows[i + 1 :])
-
-    def aside(row: Block) -> Block:
-        return row.but(rows=classed(row.fields["rows"])) if row.op == "auxiliary" else row.change_inside(aside)
-
-    return replace(
-        g,
-        stem=tuple(map(aside, g.stem)),
-        stages=tuple(tuple(map(aside, stage)) for stage in g.stages),
-        head=tuple(map(aside, classed(g.head))),
-    )

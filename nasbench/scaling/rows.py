@@ -16,8 +16,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from nasbench.genotype import Block
+from nasbench.genotype.block import find_block_type
 from nasbench.genotype.fields import relative
-from nasbench.genotype.genotype import classifier, find_word
+from nasbench.genotype.genotype import classifier
 
 Rounding = Literal["up", "nearest", "total"]
 SINGLE = ("linear", "auxiliary")
@@ -32,7 +33,7 @@ def repeats(row: Block) -> bool:
 
 
 def _computes(row: Block) -> bool:
-    return bool(find_word(row.op).widths) or any(_computes(inner) for inner in row.inside)
+    return bool(find_block_type(row.op).widths) or any(_computes(inner) for inner in row.inside)
 
 
 def _keeps_size(row: Block, outer: bool = False) -> bool:
@@ -102,7 +103,7 @@ def wider(row: Block, change: Callable[[int, int], int], need: int = 1) -> Block
     if row.op == "auxiliary":
         return row.but(rows=wider_head(row.fields["rows"], change))
     changes: dict[str, Any] = {}
-    for field in find_word(row.op).widths:
+    for field in find_block_type(row.op).widths:
         value = row.fields[field]
         if type(value) is int:
             changes[field] = change(value, math.lcm(need, grouped(row)) if field == "width" else 1)

@@ -9,8 +9,7 @@ from typing import Any
 
 from nasbench.errors import GenotypeError, SpaceError, short
 from nasbench.genotype import Block
-from nasbench.genotype.block_type import BlockType
-from nasbench.genotype.genotype import find_word
+from nasbench.genotype.block import BlockType, find_block_type
 from nasbench.spaces.fields import Mismatch, OpenField, ReadRows, Scalar, read_field
 from nasbench.spaces.options import Choose, Options, ParameterValues, ask, first, read_options, same, show
 
@@ -54,7 +53,7 @@ class OpenRow:
         if not isinstance(op, str):
             raise SpaceError(f"{where}: a row has an op, such as {{op: conv, width: [16, 32]}}; got {short(dict(row))}")
         try:
-            word = find_word(op)
+            word = find_block_type(op)
         except GenotypeError as error:
             raise SpaceError(f"{where}: {error}") from None
         written = {**defaults.get(op, {}), **row}
@@ -70,7 +69,8 @@ class OpenRow:
         del written["op"]
         names = [n for n in word.names if n in written] + [n for n in written if n not in word.names]
         fields = {
-            n: read_field(written[n], word.lists.get(n, 0), read_rows if n in word.rows else None, defaults, f"{where}, {n}") for n in names
+            n: read_field(written[n], word.lists.get(n, 0), read_rows if n in word.block_fields else None, defaults, f"{where}, {n}")
+            for n in names
         }
         found = cls(op, fields, repeat, tuple(vary), tuple(tie.items()))
         found.check(where)
@@ -178,7 +178,7 @@ _ONE = Scalar((1,))
 
 def _made(op: str, fields: tuple[tuple[str, Any], ...], repeat: int = 1) -> Block:
     """A block, from memory where it was made before: its check takes longer than all the rest of a sample."""
-    return _remembered(find_word(op), fields, repeat)
+    return _remembered(find_block_type(op), fields, repeat)
 
 
 @lru_cache(maxsize=16_384)

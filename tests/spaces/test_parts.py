@@ -34,7 +34,7 @@ def test_a_mapping_of_names_is_a_choice_among_sequences_of_rows() -> None:
     wanted = {"stem": "none", "stages.0": "fire", "stages.0.fire.1.repeat": 2, "stages.0.fire.1.expand": 16}
     g, answers = asked(space, lambda label, options: wanted[label])
     assert answers == wanted
-    assert [row.op for row in g.rows] == ["pool", "fire", "gap", "linear"]
+    assert [row.op for row in g.blocks] == ["pool", "fire", "gap", "linear"]
     assert space.encode(g) == wanted
     assert [place for place, _, _ in space.describe()] == [
         "resolution", "style", "stem none", "stem conv", "stage 1 fire", "stage 1 mbconv", "stage 1 none", "head", "head",
@@ -59,7 +59,7 @@ def test_where_a_stage_begins_is_no_property_of_a_network() -> None:
     assert answers["stages.0"] == "fire"
     again = space.decode(lambda label, options: answers[label])
     assert digest(again) == digest(g)
-    assert again.rows == g.rows
+    assert again.blocks == g.blocks
     assert again.stages != g.stages
 
 
@@ -154,7 +154,7 @@ def test_a_tied_field_is_asked_once_and_the_same_everywhere() -> None:
 
     g = space.decode(choose)
     assert labels == ["w", "stages.0.0.kernel", "stages.1.0.repeat"]
-    assert {row.fields["width"] for row in g.rows} == {16}
+    assert {row.fields["width"] for row in g.blocks} == {16}
     assert space.encode(g) == {"w": 16, "stages.0.0.kernel": 3, "stages.1.0.repeat": 2}
     uneven = Genotype.from_yaml(g.to_yaml().replace("width: 16", "width: 8", 1))
     assert uneven not in space

@@ -10,7 +10,7 @@ import pandas as pd
 from nasbench.analysis.metrics import axes
 from nasbench.analysis.networks import stage_frame
 from nasbench.genotype import Block, Genotype
-from nasbench.genotype.genotype import plain
+from nasbench.genotype.block import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
