@@ -120,7 +120,7 @@ class Block:
 
     def __repr__(self) -> str:
         """`Block('conv', {'width': 8}, 2)`: the fields that are not at their default."""
-        written = {k: v for k, v in self.fields.items() if k in self._written}
+        written = {name: self.fields[name] for name in self._written}
         return f"Block({self.op!r}, {written!r}{f', {self.repeat}' if self.repeat != 1 else ''})"
 
     def __hash__(self) -> int:
@@ -160,8 +160,9 @@ class Block:
         rest = first.but(stride=1) if self.fields.get("stride", 1) != 1 else first
         return (first,) + (rest,) * (self.repeat - 1)
 
-    @cached_property
+    @property
     def _written(self) -> tuple[str, ...]:
+        """Names of the required fields, and of those that are not at their default."""
         block_type = find_block_type(self.op)
         return tuple([k for k, v in self.fields.items() if k in block_type.required or v != block_type.defaults[k]])
 

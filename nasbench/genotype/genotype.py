@@ -118,7 +118,7 @@ class Genotype:
         return dump_yaml(document)
 
     def __repr__(self) -> str:
-        lines = [f"{part:<{2 + max(8, len(part))}}{text}".rstrip() for part, text in self._lines()]
+        lines = [f"{part:<8} {text}" for part, text in self._lines()]
         return "\n".join([self._title(), *(f"  {line if len(line) <= WIDEST else line[: WIDEST - 3] + '...'}" for line in lines)])
 
     def _repr_html_(self) -> str:

@@ -104,7 +104,7 @@ def test_a_head_that_does_not_fit_is_left_out() -> None:
     ("g", "said"),
     [
         (net(auxiliary((*SIDE[:2], linear(6)))), "n: an auxiliary head ends in the classes of its network; stem.1.auxiliary ends in 6"),
-        (net(auxiliary((conv(5),))), "stem.1.auxiliary ends in a map of 5x16x16, the network in 5 numbers; change its last row"),
+        (net(auxiliary((conv(5),))), "stem.1.auxiliary ends in a map of 5x16x16, the network in 5 numbers; change its last block"),
         (net(auxiliary((auxiliary(SIDE), linear(5)))), "stem, block 2 (stem.1): the blocks of an auxiliary head end in their last layer"),
         (net(auxiliary((linear(5), auxiliary((linear(5),))))), "the blocks of an auxiliary head end in their last layer"),
         (replace(net(), head=(gap(), linear(5), auxiliary((linear(5),)))), "a network ends in its last layer; head.2.auxiliary comes"),
