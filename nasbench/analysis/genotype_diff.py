@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from nasbench.analysis.networks import part_names
 from nasbench.genotype import Block, Genotype
-from nasbench.genotype.genotype import plain
+from nasbench.genotype.block import plain
 
 
 class RowChange(NamedTuple):

@@ -13,7 +13,7 @@ from nasbench.cli.shared import INPUT, JSON, at_input, console, genotype_of, say
 from nasbench.drawing import draw
 from nasbench.errors import NasbenchError
 from nasbench.genotype import BLOCK_TYPES, Genotype, Layer, Trace, cost_of, digest_of, trace
-from nasbench.genotype.text import show_row, show_shape
+from nasbench.genotype.text import show_block, show_shape
 from nasbench.genotype.units import show_count, show_memory
 
 
@@ -149,7 +149,7 @@ def _groups(g: Genotype, traced: Trace) -> list[tuple[str, list[_Line]]]:
             i += block.repeat
             params, macs = (sum(totals.get(p, (0, 0))[k] for p in places) for k in (0, 1))
             shape = next((shapes[p] for p in reversed(places) if p in shapes), shape)
-            lines.append(_Line(block.op, show_row(block.written()), block.repeat, shape, params, macs))
+            lines.append(_Line(block.op, show_block(block.written()), block.repeat, shape, params, macs))
         if lines:
             groups.append((group, lines))
     return groups

@@ -10,7 +10,7 @@ import pandas as pd
 from nasbench.analysis.networks import part_names, stage_frame
 from nasbench.analysis.plots.figure import axes
 from nasbench.genotype import Block, Genotype
-from nasbench.genotype.genotype import plain
+from nasbench.genotype.block import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
