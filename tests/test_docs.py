@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import timm
 import torch
+from paper_search import Stopwatch, problem, run
 from references import error, images, scramble
 from torch.fx.experimental.optimization import fuse
 
 import nasbench as nb
 from nasbench.cli.main import program
 from nasbench.errors import GenotypeError
+from nasbench.evaluate import EvaluationContext, make_evaluator
+from nasbench.evaluate.table import read_table
 from nasbench.genotype import BLOCK_TYPES
 from nasbench.latency import local_device, measure
 from nasbench.latency.runtimes import RUNTIMES, Runtime
 from nasbench.latency.runtimes.torch_network import torch_network
+from nasbench.plugins import load_plugin
+from nasbench.search.limits import Limits
 from nasbench.spaces import load_space, read_space
+from nasbench.strategies import STRATEGIES
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -153,3 +160,41 @@ def test_the_commands_of_the_runtime_page_can_be_given(line: str, tmp_path: Path
 def test_the_page_has_every_option_of_a_runtime() -> None:
     options = re.findall(r"^\| `(\w+)` \|", RUNTIME, re.MULTILINE)
     assert options == [field.name for field in fields(Runtime) if field.name != "load"]
+
+
+@pytest.mark.parametrize(
+    ("page", "plugin", "registered"),
+    [
+        ("evaluators", "my_evaluators.py", ("by_size", "by-depth")),
+        ("new_strategy", "my_strategies.py", ("copy_the_best", "nsga2")),
+    ],
+)
+def test_the_plugin_of_a_page_searches(tmp_path: Path, page: str, plugin: str, registered: tuple[str, ...]) -> None:
+    """It is what the page says, and a whole search runs on each thing that it registers."""
+    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / f"{page}.md").read_text(), re.DOTALL)
+    (tmp_path / plugin).write_text(code)
+    loaded = load_plugin(tmp_path / plugin)
+    assert sorted(loaded.registered) == sorted(registered)
+    for name in registered:
+        more: dict[str, Any] = {"strategy": name} if page == "new_strategy" else {}
+        made = problem(Stopwatch(), trials=6, limits=Limits(latency_ms=2.0), **more)
+        if page == "evaluators":
+            made = replace(made, evaluator=make_evaluator(name, EvaluationContext(plugins=(loaded,)), {}))
+        outcome = run(tmp_path / name, made)
+        assert outcome.winner is not None
+        assert len(outcome.results) > 2
+
+
+def test_the_table_of_the_page_is_read(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```json\n(.*?)```", (DOCS / "evaluators.md").read_text(), re.DOTALL)
+    (tmp_path / "table.json").write_text(text)
+    table = read_table(str(tmp_path / "table.json"))
+    assert (table.name, table.key, table.metric, table.scale, table.seconds()) == ("my benchmark", "options", "test_acc", 100.0, 812.5)
+
+
+def test_the_options_of_strategies_are_those_of_the_page() -> None:
+    page = (DOCS / "new_strategy.md").read_text()
+    for name in ("evolution", "tpe", "random"):
+        (row,) = re.findall(rf"^\| `{name}` \| (.*?) \|", page, re.MULTILINE)
+        defaults = {p.name: p.default for p in inspect.signature(STRATEGIES[name]).parameters.values() if p.name != "seed"}
+        assert dict(re.findall(r"`(\w+)` \((\d+)\)", row)) == {option: str(value) for option, value in defaults.items()}
