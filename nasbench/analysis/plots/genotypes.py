@@ -46,7 +46,7 @@ def rows_frame(networks: Mapping[str, Genotype]) -> pd.DataFrame:
     """
     columns = {}
     for name, g in networks.items():
-        style = _lines([f"{k} {v}" for k, v in g.style.written().items()]) or ["as usual"]
+        style = _lines([f"{k} {v}" for k, v in g.style.written().items()]) or ["default"]
         cells = {"input": "x".join(map(str, g.input)), "style": "\n".join(style)}
         parts = zip(part_names([g]), (g.stem, *g.stages, g.head), strict=True)
         columns[name] = cells | {part: "\n".join(_words(blocks)) for part, blocks in parts if blocks}
