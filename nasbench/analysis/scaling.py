@@ -10,9 +10,8 @@ import pandas as pd
 
 from nasbench.analysis.study import Study, open_study
 from nasbench.errors import StudyError
-from nasbench.scaling_fit.config import KIND
+from nasbench.scaling_fit.config import CURVES, KIND
 from nasbench.scaling_fit.curves import curve_points
-from nasbench.scaling_fit.run import CURVES
 from nasbench.scaling_fit.surface import Fit, Interval
 from nasbench.study.directory import FIT_FILE, StudyDirectory
 
