@@ -1,4 +1,4 @@
-"""Metrics: what is known of a network before any training. Limits: what it may cost, and whether it surely keeps them."""
+"""Metrics: the cost and latency of a network, which need no training. Limits: what a network may cost, and whether it surely does."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ Predict = Callable[[Trace], Prediction]
 
 @dataclass(frozen=True)
 class Metrics:
-    """The cost of one network: numbers that need no training.
+    """The cost and latency of one network.
 
     Attributes:
-        params, macs: counts; peak_bytes: peak memory of inference; size_bytes: size of the model at the device's precision.
-        predicted: latency with its interval.
-        measured: latency at the machine's speed when it was profiled; it counts instead of the prediction.
+        params, macs: numbers of parameters and multiply-adds.
+        peak_bytes: peak memory of inference in float32.
+        size_bytes: size of parameters and buffers at the precision of the device.
+        predicted: predicted latency with its interval.
+        measured: measured latency, at the speed that the machine had when it was profiled. It is used instead of the prediction.
     """
 
     params: int
@@ -33,7 +35,7 @@ class Metrics:
 
     @property
     def latency_ms(self) -> float:
-        """Measured where that was done, else predicted."""
+        """The measured latency in milliseconds; without a measurement, the predicted one."""
         return self.predicted.ms if self.measured is None else self.measured.median_ms
 
     @property
@@ -46,7 +48,7 @@ class Metrics:
 
     @property
     def reliable(self) -> bool:
-        """Whether the interval can be relied on; that of an extrapolated prediction cannot."""
+        """Whether the interval can be relied on. The interval of an extrapolated prediction cannot."""
         return self.measured is not None or not self.predicted.extrapolated
 
 
@@ -54,7 +56,7 @@ def estimate(g: Genotype, predict: Predict, precision: str = "fp32") -> Metrics:
     """The metrics of a network, all from one trace.
 
     Raises:
-        GenotypeError: shapes that do not meet.
+        GenotypeError: the shapes do not fit together.
     """
     layers = trace(g)
     cost = cost_of(layers)
@@ -66,10 +68,13 @@ class Limits:
     """What a network may cost at most; None means that there is no limit.
 
     Attributes:
-        latency_ms: latency on the device; macs, params: counts; memory_bytes: peak memory of inference; size_bytes: size of the model.
+        latency_ms: latency on the device, in milliseconds.
+        macs, params: numbers of multiply-adds and parameters.
+        memory_bytes: peak memory of inference.
+        size_bytes: size of the model.
 
     Raises:
-        LimitError: a limit that is not above zero.
+        LimitError: a limit is not above zero.
     """
 
     latency_ms: float | None = None
@@ -89,9 +94,9 @@ class Limits:
         return any(value is not None for value in asdict(self).values())
 
     def judge(self, metrics: Metrics) -> Side:
-        """`inside` when a network surely meets every limit, `outside` when it surely breaks one, else `unsure`.
+        """`inside` if a network surely keeps every limit, `outside` if it surely breaks one, else `unsure`.
 
-        The whole interval of the latency has to be on one side of the limit. All other metrics are exact.
+        The whole interval of the latency has to be on one side of its limit. All other metrics are exact.
         """
         if any(excess > 0 for name, excess in self.excess(metrics).items() if name != "latency"):
             return "outside"
@@ -100,7 +105,12 @@ class Limits:
         return side(metrics.low_ms, metrics.high_ms, self.latency_ms, reliable=metrics.reliable)
 
     def excess(self, metrics: Metrics) -> dict[str, float]:
-        """The excess over each limit, as a share of it; zero or less is inside. For latency the upper end of the interval counts."""
+        """The excess over each limit, as a share of the limit; zero or less is inside. For latency the upper end of the interval counts.
+
+        Example:
+            >>> Limits(macs=100).excess(metrics)  # of a network with 150 multiply-adds
+            {'macs': 0.5}
+        """
         pairs = {
             "latency": (metrics.high_ms, self.latency_ms),
             "macs": (metrics.macs, self.macs),
@@ -127,6 +137,7 @@ class Limits:
         return "; ".join(shown[name] for name in broken)
 
     def describe(self) -> str:
+        """The limits in words, such as `latency 20 ms, 300M MACs`."""
         parts = []
         if self.latency_ms is not None:
             parts.append(f"latency {self.latency_ms:g} ms")
