@@ -98,6 +98,13 @@ def open_fit(path: str | Path) -> ScalingFit:
 
     Raises:
         StudyError: there is no study in the folder, or it is a study of another kind.
+
+    >>> fit = open_fit("studies/data/scaling-macs")
+    >>> fit.coefficients()[["axis", "coefficient", "value", "share"]].round(3)
+             axis coefficient  value  share
+    0       depth       alpha  1.028   0.04
+    1       width        beta  1.366   0.90
+    2  resolution       gamma  1.021   0.06
     """
     study = open_study(path)
     if study.command.get("kind") != KIND:

@@ -6,7 +6,7 @@ from nasbench.drawing.graph import BlockGraph, Box
 from nasbench.drawing.layers import PAD, SIZE, SMALL, place_layers
 from nasbench.drawing.picture import Card, Rect, Text
 from nasbench.drawing.text import cut, width_of, wrap
-from nasbench.genotype.text import show_layer, show_row, show_shape
+from nasbench.genotype.text import show_block, show_layer, show_shape
 from nasbench.genotype.units import show_count
 
 CARD = 400.0  # width, where no layers need more
@@ -25,7 +25,7 @@ def block_card(box: Box, graph: BlockGraph, macs: int) -> Card:
     if box.row:
         texts.append(Text(CARD - PAD, 18, where, SMALL, faint=True, right=True))
     y = 18.0
-    written = show_row(box.row.written()) if box.row else ""
+    written = show_block(box.row.written()) if box.row else ""
     for line in wrap(written, room, SIZE, 3):
         y += LINE
         texts.append(Text(PAD, y, line, SIZE))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from nasbench.errors import GenotypeError, nearest, short
-from nasbench.genotype.genotype import Block, Genotype
+from nasbench.genotype.block import Block
+from nasbench.genotype.genotype import Genotype
 from nasbench.genotype.layer import Layer, Shape
 from nasbench.genotype.trace import Trace
 

@@ -25,7 +25,7 @@ def check_room(config: EngineConfig, workers: int) -> None:
     """See, before anything takes time, that this machine has what trials ask for; a cluster says so when it is joined.
 
     Raises:
-        StudyError: it has not.
+        StudyError: this machine has too few CPUs or GPUs.
     """
     cores = len(os.sched_getaffinity(0))
     if config.address is None and config.cpus > cores:

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
 
-from nasbench.errors import GenotypeError, NasbenchError, nearest, short
-from nasbench.genotype.genotype import Block, Genotype, Style, read_row
+from nasbench.errors import NasbenchError, short
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
 MAX_NODES = 20_000
-
-_KEYS = ("name", "input", "style", "stem", "stages", "head")
-
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where it is there: ten times faster
 
@@ -131,69 +126,19 @@ def _bound(document: Any, error: type[NasbenchError], where: str) -> None:
             stack.extend((v, depth + 1) for v in value)
 
 
-def read_genotype(text_or_path: str | Path) -> Genotype:
-    """See `Genotype.from_yaml`.
-
-    Raises:
-        GenotypeError: with the stage and row, the rule and the value.
-    """
-    document, where = load_yaml(text_or_path, GenotypeError)
-    if not isinstance(document, Mapping):
-        raise GenotypeError(f"a genotype is a mapping of {', '.join(_KEYS)}; {where} holds {type(document).__name__}")
-    for key in document:
-        if key not in _KEYS:
-            raise GenotypeError(f"a genotype has no {short(key)}; it reads {', '.join(_KEYS)}{nearest(key, _KEYS)}")
-    stages = document.get("stages") or []
-    style = document.get("style") or {}
-    if not isinstance(stages, list) or not isinstance(style, Mapping):
-        raise GenotypeError(
-            f"stages is a list of lists of rows and style a mapping; got {type(stages).__name__} and {type(style).__name__}"
-        )
-    return Genotype(
-        name=document.get("name", "unnamed"),
-        input=document.get("input", (3, 224, 224)),
-        stem=_read_rows(document.get("stem"), "stem"),
-        stages=tuple(_read_rows(stage, f"stage {i + 1}") for i, stage in enumerate(stages)),
-        head=_read_rows(document.get("head"), "head"),
-        style=Style.of(style),
-    )
+class OneLine(dict[str, Any]):
+    """A mapping that `dump_yaml` writes on one line."""
 
 
-def _read_rows(rows: Any, where: str) -> tuple[Block, ...]:
-    if rows is None:
-        return ()
-    if not isinstance(rows, list):
-        raise GenotypeError(f"{where}: rows are a list; got {type(rows).__name__}")
-    found = []
-    for i, row in enumerate(rows):
-        try:
-            found.append(read_row(row))
-        except GenotypeError as error:
-            raise GenotypeError(f"{where}, row {i + 1}: {error}") from None
-    return tuple(found)
+class OneLineList(list[Any]):
+    """A list that `dump_yaml` writes on one line."""
 
 
-class _Row(dict[str, Any]):
-    pass
+_Dumper.add_representer(OneLine, lambda d, value: d.represent_mapping("tag:yaml.org,2002:map", value.items(), flow_style=True))
+_Dumper.add_representer(OneLineList, lambda d, value: d.represent_sequence("tag:yaml.org,2002:seq", list(value), flow_style=True))
 
 
-_Dumper.add_representer(_Row, lambda d, row: d.represent_mapping("tag:yaml.org,2002:map", row.items(), flow_style=True))
-
-
-def write_genotype(g: Genotype) -> str:
-    """See `Genotype.to_yaml`."""
-
-    def rows(blocks: tuple[Block, ...]) -> list[_Row]:
-        return [_Row(b.written()) for b in blocks]
-
-    document: dict[str, Any] = {"name": g.name, "input": _Flow(g.input)}
-    document |= {"style": g.style.written()} if g.style != Style() else {}
-    document |= {"stem": rows(g.stem), "stages": [rows(s) for s in g.stages], "head": rows(g.head)}
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=140, allow_unicode=True)
-
-
-class _Flow(list[Any]):
-    pass
-
-
-_Dumper.add_representer(_Flow, lambda d, values: d.represent_sequence("tag:yaml.org,2002:seq", list(values), flow_style=True))
+def dump_yaml(document: Any) -> str:
+    """The document as YAML text that both YAML 1.1 and 1.2 read alike."""
+    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=140, allow_unicode=True)
+    return text

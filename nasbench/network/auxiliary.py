@@ -35,7 +35,12 @@ class Outputs(nn.Module):
 
 
 def loss_weights(net: nn.Module) -> tuple[float, ...]:
-    """How much the loss at each output counts in training: 1 for the network's own, then those of its auxiliary heads."""
+    """How much the loss at each output counts in training: 1 for the network's own, then the weights of its auxiliary heads.
+
+    >>> import nasbench as nb
+    >>> loss_weights(nb.build(nb.known("googlenet"), device="meta"))
+    (1.0, 0.3, 0.3)
+    """
     return (1.0, *next((module.weights for module in net.modules() if isinstance(module, Outputs)), ()))
 
 

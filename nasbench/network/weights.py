@@ -40,7 +40,15 @@ def load_weights(net: nn.Module, state_dict: Mapping[str, Tensor], like: str | N
             that of the reference with the same names; its library must be installed.
 
     Raises:
-        WeightsError: names the first tensor that differs, with both shapes, or the counts.
+        WeightsError: a tensor does not fit (the message names the first, with both shapes), or the numbers of tensors differ.
+
+    >>> import nasbench as nb, torchvision
+    >>> theirs = torchvision.models.resnet18(weights=None).eval()
+    >>> net = nb.build(nb.known("resnet18")).eval()
+    >>> load_weights(net, theirs.state_dict())
+    >>> image = torch.randn(1, 3, 224, 224)
+    >>> torch.allclose(net(image), theirs(image), atol=1e-5)
+    True
     """
     own, theirs = _tensors(net.state_dict()), _tensors(_unwrapped(state_dict))
     body, heads = _apart(own)

@@ -50,7 +50,7 @@ class Measurements:
     """
 
     def __init__(self, path: Path, reference_ms: float) -> None:
-        self._file, self._reference_ms = JsonLines(path), reference_ms
+        self._path, self._file, self._reference_ms = path, JsonLines(path), reference_ms
         self._kept: list[Measured] = []
         try:
             self._kept = [Measured.from_json(line) for line in self._file.read()]
@@ -81,7 +81,7 @@ class Measurements:
         try:
             self._file.append(row.to_json() for row in rows)
         except OSError as error:
-            raise StudyError(f"cannot write {self._file.path}: {error.strerror}; free some space and run the same command again") from error
+            raise StudyError(f"cannot write {self._path}: {error.strerror}; free some space and run the same command again") from error
         self._kept += rows
 
     def correction(self, where: str) -> float:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nasbench.genotype.block_type import block
+from nasbench.genotype.block import block
 from nasbench.genotype.fields import MAX_WIDTH, Act, Groups, Kernel, Order, Padding, Probability, Size, Stride, Width
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from nasbench.genotype.block_type import block
+from nasbench.genotype.block import block
 from nasbench.genotype.blocks.attention import se as squeeze_excite
 from nasbench.genotype.fields import Act, Kernel, Order, Probability, Size, Stride, Width
 from nasbench.genotype.layer import Value
