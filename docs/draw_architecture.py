@@ -19,10 +19,10 @@ from test_layering import ORDER, folder_of, imported, modules  # noqa: E402 - fo
 
 PICTURE = ROOT / "docs" / "architecture.svg"
 
-TOOLS = "small tools"  # one box for the modules at the top, which every package may import
-MODULES = ("_renamed", "errors", "files", "registry", "plugins", "processes", "pareto")
+TOOLS = "small tools"  # one box for the modules before `genotype`, which every package may import
+MODULES = ORDER[: ORDER.index("genotype")]
 CAPTIONS = {
-    TOOLS: "errors, files, registry, plugins, processes, pareto",
+    TOOLS: ", ".join(name for name in MODULES if not name.startswith("_")),
     "genotype": "what a network is",
     "drawing": "a genotype as SVG",
     "scaling": "bigger and smaller",
@@ -50,7 +50,7 @@ GROUNDS = (
 )
 LEGEND = ("networks, without torch", "torch, latency, accuracy", "the search", "what users see")
 
-WIDTH, WIDE, HEIGHT = 190, 330, 46  # of a box; the small tools have a wide one
+WIDTH, WIDE, HEIGHT = 190, 390, 46  # of a box; the small tools have a wide one
 ROW, GAP, LANE = 82, 34, 22  # distance of rows; space between boxes; space around an arrow that passes a row
 MARGIN, TOP = 24, 66
 INK, FAINT, WIRE = "#1f2430", "#5b6270", "#8a909c"
@@ -179,8 +179,15 @@ def _distance(left: Node, right: Node) -> float:
 
 
 def draw() -> str:
-    """The picture as SVG."""
+    """The picture as SVG.
+
+    Raises:
+        SystemExit: a new package has no caption or colour here.
+    """
     imports = package_imports()
+    coloured = {name for _, _, names in GROUNDS for name in names}
+    if missing := [name for name in imports if name not in CAPTIONS or name not in coloured]:
+        raise SystemExit(f"each package has a line in CAPTIONS and GROUNDS of docs/draw_architecture.py; {', '.join(missing)} has none")
     shown = shortened(imports)
     rows = rows_of(shown)
     cells, arrows = grid(shown, rows)
