@@ -22,7 +22,7 @@ def agreement_frame(study: Study) -> pd.DataFrame:
 
     Columns: where (the phase that asked, `finalists` or `winner`), digest, predicted_ms with predicted_low_ms and predicted_high_ms,
     extrapolated (the network lies outside the profile: its interval is no promise), measured_ms with measured_low_ms and
-    measured_high_ms, n (visits), noisy. Networks whose rows the study does not keep are left out.
+    measured_high_ms, n (rounds), noisy. Networks whose rows the study does not keep are left out.
 
     Raises:
         StudyError: the study has no profile yet, or its measurements are damaged.

@@ -11,7 +11,7 @@ from nasbench.genotype import Genotype
 from nasbench.latency import Device, Measurement, is_local, measure
 from nasbench.latency.contract import leaves_room, requirement
 
-SECONDS_EACH, LEAST_S, MOST_S = 6.0, 12.0, 40.0  # for the visits of one session
+SECONDS_EACH, LEAST_S, MOST_S = 6.0, 12.0, 40.0  # for the rounds of one session
 REPEATS = 1  # of what is noisy
 WAITS_S = (10.0, 30.0, 60.0, 120.0, 240.0)  # before what other work disturbed is measured again
 
