@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from nasbench import _renamed
 from nasbench.notebook import PICTURES
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Block": "genotype",

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
+
+from nasbench.errors import NasbenchError
 
 
 def start_ticks(pid: int) -> int | None:
@@ -35,6 +40,27 @@ def try_lock(file: int | IO[Any], *, shared: bool = False) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+@contextmanager
+def locked_directory(path: Path) -> Iterator[None]:
+    """Hold the lock of a directory; waits while another process holds it.
+
+    The kernel releases the lock when the process ends. Some network file systems cannot lock directories; then nothing is held.
+
+    Raises:
+        NasbenchError: there is no such directory.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise NasbenchError(f"cannot write to {path}: {error.strerror}; was it deleted while it was used?") from error
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def cause_of_death(exit_code: int | None) -> str:

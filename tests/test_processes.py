@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from nasbench.processes import cause_of_death, start_ticks, try_lock
+from nasbench.errors import NasbenchError
+from nasbench.processes import cause_of_death, locked_directory, start_ticks, try_lock
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,28 @@ def test_a_killed_process_holds_no_lock(tmp_path: Path) -> None:
             child.kill()
             child.wait()
             assert try_lock(file)
+
+
+def test_a_directory_is_held_until_its_process_ends(tmp_path: Path) -> None:
+    """The second process writes only after the first was killed."""
+    code = (
+        "import sys, time; from pathlib import Path; from nasbench.processes import locked_directory\n"
+        f"with locked_directory(Path({str(tmp_path)!r})): print('held', flush=True); time.sleep(float(sys.argv[1]))"
+    )
+    first = subprocess.Popen([sys.executable, "-c", code, "60"], stdout=subprocess.PIPE)
+    assert first.stdout is not None
+    assert first.stdout.readline() == b"held\n"
+    second = subprocess.Popen([sys.executable, "-c", code, "0"], stdout=subprocess.PIPE)
+    with pytest.raises(subprocess.TimeoutExpired):
+        second.wait(2)
+    first.kill()
+    first.communicate()
+    assert second.communicate(timeout=60)[0] == b"held\n"
+
+
+def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
+    with (
+        pytest.raises(NasbenchError, match=r"cannot write to .*/none: No such file or directory; was it deleted"),
+        locked_directory(tmp_path / "none"),
+    ):
+        pass

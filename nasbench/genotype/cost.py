@@ -167,8 +167,8 @@ def cost_of(layers: Sequence[Layer]) -> Cost:
         size.append(opened)
         home.append(at)
         end.append(index)
-    aside = [_aside(head.attrs["rows"]) for head in heads]
-    more, stored, largest = sum([a[0] for a in aside]), sum([a[1] for a in aside]), max([max(size), *[a[2] for a in aside]])
+    added = [_head_cost(head.attrs["rows"]) for head in heads]
+    more, stored, largest = sum([a[0] for a in added]), sum([a[1] for a in added]), max([max(size), *[a[2] for a in added]])
     return Cost(
         params=params,
         macs=macs,
@@ -182,8 +182,8 @@ def cost_of(layers: Sequence[Layer]) -> Cost:
     )
 
 
-def _aside(rows: Sequence[Layer]) -> tuple[int, int, int]:
-    """What an auxiliary head adds to a training step: parameters, stored values with running statistics, its largest value."""
+def _head_cost(rows: Sequence[Layer]) -> tuple[int, int, int]:
+    """The cost that an auxiliary head adds to a training step: parameters, stored values with running statistics, its largest value."""
     read_by = readers(rows)
     sizes = [x.elements for x in rows[1:] if not KINDS[x.kind].view and not in_place(rows, read_by, x)]
     running = sum([KINDS[x.kind].buffers * x.channels for x in rows])

@@ -77,7 +77,7 @@ class Schema:
         return [(n, self.annotations[n], "required" if n in self.required else _default(self.defaults[n])) for n in self.names]
 
     def _check_defaults(self) -> None:
-        """Each default is a value that a row could say; a wrong one would be found much later, and blamed on the row."""
+        """Check that each default is a value that a block may have; a wrong one would be noticed much later, and blamed on the block."""
         for name, value in self.defaults.items():
             try:
                 hash(value)
@@ -98,8 +98,8 @@ class Schema:
                 ) from None
 
     def _explain(self, error: ValidationError) -> str:
-        found = error.errors(include_url=False)
-        first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])  # a misspelt field is missing too: name the spelling
+        errors = error.errors(include_url=False)
+        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])  # a misspelt field is missing too: name the spelling
         name = str(first["loc"][0]) if first["loc"] else ""
         reads = f"it reads {', '.join(self.names) or 'no fields'}"
         if first["type"] == "extra_forbidden":
@@ -122,23 +122,23 @@ def _depth(hint: Any) -> tuple[int, Any]:
 
 
 def _parameters(function: Callable[..., Value]) -> tuple[list[inspect.Parameter], list[inspect.Parameter]]:
-    """The values and the fields of a block's signature."""
+    """The values and the fields in the signature of a block type."""
     special = inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function)
     if not inspect.isfunction(function) or special or not function.__name__.isidentifier():
         raise GenotypeError(f"{_SHAPE} with a name, and returns a value; got {short(function)}; write def NAME(t, x, *, ...) under @block")
     parameters = list(inspect.signature(function).parameters.values())
     values = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
-    said = f"{_SHAPE}; {function.__name__} takes {inspect.signature(function)}"
+    rule = f"{_SHAPE}; {function.__name__} takes {inspect.signature(function)}"
     plain = [p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in values]
     if not all(plain) or len(values) < 2:
-        raise GenotypeError(f"{said}; name each field, after a *")
+        raise GenotypeError(f"{rule}; name each field, after a *")
     if len(values) > 3 or (len(values) == 3 and values[2].name != "before"):
-        raise GenotypeError(f"{said}; write a * before {values[3 if values[2].name == 'before' else 2].name!r}")
+        raise GenotypeError(f"{rule}; write a * before {values[3 if values[2].name == 'before' else 2].name!r}")
     return values, parameters[len(values) :]
 
 
 def _hints(function: Callable[..., Value], fields: list[inspect.Parameter]) -> dict[str, Any]:
-    """The types of a block's fields: all there, known, and of values that never change."""
+    """The types of the fields. Each field has a known type, of values that never change."""
     name = function.__name__
     try:
         hints = get_type_hints(function, include_extras=True)
@@ -146,7 +146,7 @@ def _hints(function: Callable[..., Value], fields: list[inspect.Parameter]) -> d
         raise GenotypeError(f"{name}: its types cannot be read: {one_line(error)}; import them at the top of the file") from error
     for p in fields:
         if p.name in ("op", "repeat"):
-            raise GenotypeError(f"{name}: every row has op and repeat already; call field {p.name!r} something else")
+            raise GenotypeError(f"{name}: every block has op and repeat already; call field {p.name!r} something else")
         if p.name not in hints:
             raise GenotypeError(f"{name}: field {p.name!r} needs a type, such as {p.name}: Width (see nasbench.genotype.fields)")
         if changeable := _changeable(hints[p.name]):

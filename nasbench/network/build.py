@@ -141,5 +141,5 @@ def _put(root: nn.Module, where: str, module: nn.Module) -> None:
 
 def _identifier(name: str) -> str:
     """A class name that Python accepts."""
-    word = re.sub(r"\W", "_", name)
-    return f"_{word}" if not word.isidentifier() or keyword.iskeyword(word) else word
+    identifier = re.sub(r"\W", "_", name)
+    return f"_{identifier}" if not identifier.isidentifier() or keyword.iskeyword(identifier) else identifier

@@ -1,4 +1,4 @@
-"""The configuration of a search: the command as data."""
+"""The configuration of a search: its command as data."""
 
 from __future__ import annotations
 
@@ -13,41 +13,43 @@ from nasbench.evaluate.base import EvaluationContext
 from nasbench.genotype.units import show_count, show_memory
 from nasbench.latency import DeviceConfig
 from nasbench.plugins import Plugin
-from nasbench.search.limits import Limits
-from nasbench.search.reward import Mode, check_mode
+from nasbench.search.limits import Limits, Mode, check_mode
 from nasbench.search.rungs import ALL_AT_ONCE, ETA, Rungs
 from nasbench.spaces import Space
 from nasbench.training.recipe import PROXY, Recipe
 
 KNOWN = ("mobilenet_v3_small", "mobilenet_v2", "mnasnet_a1")
 
-# They change how long a study takes and how much of it is done, not the result of any trial.
+# These keys change how long a study takes and how many trials it has, but not the result of any trial.
 MAY_CHANGE = ("workers", "time_s", "engine")
-DEFAULTS = {"evaluator": "train"}  # of studies that were begun before other evaluators existed
+DEFAULTS = {"evaluator": "train"}  # of studies that began before there were other evaluators
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchConfig:
-    """A search, complete: the same configuration gives the same study.
+    """Everything that decides a search: the same configuration gives the same study.
 
     Attributes:
-        space: name or path, as given; limits: what a network may cost.
-        evaluator, evaluator_options: what evaluates networks, and its own options.
-        data, data_root: as `load_images` takes them.
-        strategy, options: what proposes networks, and its own options.
-        mode: of the reward.
-        trials: of each phase; None lets the plan choose from `time_s`.
+        space: name or path of the space, as the user gave it.
+        limits: what a network may cost.
+        data, data_root: the images, as `load_images` takes them.
+        evaluator, evaluator_options: name and options of the evaluator.
+        strategy, options: name and options of the strategy.
+        mode: how accuracy and latency become a reward.
+        seed: decides all random choices of the study.
+        trials: number of trials of each phase; None lets the plan choose it from `time_s`.
         time_s: seconds that the whole search may take.
-        final_seeds: fresh seeds on which the finalists are compared.
-        known: known networks to compare with.
-        workers: trials at a time.
+        final_seeds: number of fresh seeds with which each finalist is trained.
+        known: known networks with which the finalists are compared.
+        workers: number of trials at a time.
         device: the device that the latency limit is meant for.
-        engine: what runs the trials, and what each trial is given.
-        rungs: epochs of the recipe after which successive halving chooses which trials continue; none trains every trial to the end.
+        engine: where trials run, and which resources each of them has.
+        recipe: how a network is trained.
+        rungs: epochs after which successive halving chooses the trials that continue; by default every trial is trained to the end.
 
     Raises:
-        LimitError: a reward without the limit that it needs.
-        StudyError: a number out of its range, or rungs that do not end where the recipe does.
+        LimitError: the reward needs a limit that is not given.
+        StudyError: a number is out of its range, or the last rung is not the last epoch of the recipe.
     """
 
     space: str
@@ -94,7 +96,7 @@ class SearchConfig:
             )
 
     def context(self, plugins: tuple[Plugin, ...] = ()) -> EvaluationContext:
-        """What the evaluator has to know."""
+        """What the evaluator needs to know of the study."""
         return EvaluationContext(
             space=self.space,
             data=self.data,
@@ -107,10 +109,12 @@ class SearchConfig:
         )
 
     def command(self, space: Space, device: str, data: str, plugins: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """As `study.yaml` stores it; two configurations with the same command are the same study.
+        """The command as `study.yaml` stores it. Configurations with the same command are the same study.
 
         Args:
-            device: its key; data: the fingerprint of what networks are evaluated on; plugins: sha256 by file name.
+            device: key of the device.
+            data: fingerprint of the data on which networks are evaluated.
+            plugins: sha256 of each plugin, by file name.
         """
         return (
             ({"plugins": dict(plugins)} if plugins else {})
@@ -147,31 +151,31 @@ class SearchConfig:
 
     @classmethod
     def from_command(cls, command: Mapping[str, Any]) -> SearchConfig:
-        """The configuration that a stored command stands for."""
+        """The configuration that a stored command describes."""
         limits = Limits(**{f.name: command.get(f.name) for f in fields(Limits)})
-        same = ("space", "data", "data_root", "strategy", "options", "seed", "trials", "final_seeds", "workers", "time_s")
+        same_names = ("space", "data", "data_root", "strategy", "options", "seed", "trials", "final_seeds", "workers", "time_s")
         return cls(
             limits=limits,
             mode=command["reward"],
             known=tuple(command["known"]),
             evaluator=command.get("evaluator", DEFAULTS["evaluator"]),
             evaluator_options=command.get("evaluator_options", {}),
-            device=DeviceConfig.from_json(command.get("device_choice", {})),  # older studies have none, and are refused later
+            device=DeviceConfig.from_json(command.get("device_choice", {})),  # older studies have none and are refused later
             engine=EngineConfig.from_json(command.get("engine", {})),
             recipe=Recipe.from_dict(command["recipe"]),
             rungs=Rungs(tuple(command.get("rungs", ())), command.get("eta", ETA)),
-            **{k: command[k] for k in same},
+            **{k: command[k] for k in same_names},
         )
 
     def name(self) -> str:
-        """The default name of the study: `mbconv-20ms`, and what differs from the default of device, data and strategy."""
+        """The default name of the study, such as `mbconv-20ms`, followed by all options that differ from their default."""
         parts = [short_name(self.space)]
         if self.limits.latency_ms is not None:
             parts.append(f"{self.limits.latency_ms:g}ms")
         parts += [f"{show_count(n)}{unit}" for n, unit in ((self.limits.macs, "macs"), (self.limits.params, "params")) if n]
         sizes = ((self.limits.memory_bytes, "memory"), (self.limits.size_bytes, "size"))
         parts += [f"{show_memory(n)}-{unit}" for n, unit in sizes if n]
-        parts += _device_words(self.device)
+        parts += _device_parts(self.device)
         parts += [short_name(self.data)] if self.data != "embedded" else []
         parts += [self.evaluator] if self.evaluator != DEFAULTS["evaluator"] else []
         parts += [self.strategy] if self.strategy != "evolution" else []
@@ -181,24 +185,28 @@ class SearchConfig:
         return "-".join(parts)[:100]
 
 
-def _device_words(choice: DeviceConfig) -> list[str]:
-    """What differs from the default device: `cuda`, `onnxruntime`, `1t`, `b8`, `bf16`, or a file's name."""
+def _device_parts(device: DeviceConfig) -> list[str]:
+    """The parts of a study's name for what differs from the default device: `cuda`, `onnxruntime`, `1t`, `b8`, `bf16`."""
     default = DeviceConfig()
-    words = [short_name(choice.device.removesuffix(".json"))] if choice.device != default.device else []
-    words += [choice.runtime] if choice.runtime not in (None, default.runtime) else []
-    words += [f"{choice.threads}t"] if choice.threads is not None else []
-    words += [f"b{choice.batch}"] if choice.batch not in (None, default.batch) else []
-    words += [choice.precision] if choice.precision not in (None, default.precision) else []
-    return words + (["channels_last"] if choice.memory_format not in (None, default.memory_format) else [])
+    parts = [short_name(device.device.removesuffix(".json"))] if device.device != default.device else []
+    parts += [device.runtime] if device.runtime not in (None, default.runtime) else []
+    parts += [f"{device.threads}t"] if device.threads is not None else []
+    parts += [f"b{device.batch}"] if device.batch not in (None, default.batch) else []
+    parts += [device.precision] if device.precision not in (None, default.precision) else []
+    return parts + (["channels_last"] if device.memory_format not in (None, default.memory_format) else [])
 
 
 def space_digest(space: Space) -> str:
-    """Changes with everything that can be sampled, so that a study is never continued in another space."""
+    """A hash of everything that can be sampled from a space, so that a study is never continued in another space."""
     content = repr((list(space.channels), list(space.resolution), space.styles, space.stem, space.stages, space.head, space.bounds))
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def short_name(path: str) -> str:
-    """A path, or any text, as a part of a study's name."""
+    """A path, or any other text, as a part of a study's name.
+
+    >>> short_name("spaces/my space.yaml")
+    'my_space'
+    """
     stem = path.rstrip("/").rsplit("/", 1)[-1].removesuffix(".yaml").removesuffix(".yml")
     return "".join(c if c.isalnum() or c in "._-" else "_" for c in stem).lstrip("._-") or "study"

@@ -1,11 +1,12 @@
-"""Metrics: what is known of a network before any training. Limits: what it may cost, and whether it surely keeps them."""
+"""Metrics: the cost and latency of a network, which need no training. Limits: what a network may cost, and whether it surely does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Literal, get_args
 
-from nasbench.errors import LimitError
+from nasbench.errors import LimitError, nearest
 from nasbench.genotype import Genotype, Trace, cost_of, trace
 from nasbench.genotype.units import show_count, show_memory
 from nasbench.latency import Measurement, Prediction
@@ -16,12 +17,14 @@ Predict = Callable[[Trace], Prediction]
 
 @dataclass(frozen=True)
 class Metrics:
-    """The cost of one network: numbers that need no training.
+    """The cost and latency of one network.
 
     Attributes:
-        params, macs: counts; peak_bytes: peak memory of inference; size_bytes: size of the model at the device's precision.
-        predicted: latency with its interval.
-        measured: latency at the machine's speed when it was profiled; it counts instead of the prediction.
+        params, macs: numbers of parameters and multiply-adds.
+        peak_bytes: peak memory of inference in float32.
+        size_bytes: size of parameters and buffers at the precision of the device.
+        predicted: predicted latency with its interval.
+        measured: measured latency, at the speed that the machine had when it was profiled. It is used instead of the prediction.
     """
 
     params: int
@@ -33,7 +36,7 @@ class Metrics:
 
     @property
     def latency_ms(self) -> float:
-        """Measured where that was done, else predicted."""
+        """The measured latency in milliseconds; without a measurement, the predicted one."""
         return self.predicted.ms if self.measured is None else self.measured.median_ms
 
     @property
@@ -46,7 +49,7 @@ class Metrics:
 
     @property
     def reliable(self) -> bool:
-        """Whether the interval can be relied on; that of an extrapolated prediction cannot."""
+        """Whether the interval can be relied on. The interval of an extrapolated prediction cannot."""
         return self.measured is not None or not self.predicted.extrapolated
 
 
@@ -54,7 +57,7 @@ def estimate(g: Genotype, predict: Predict, precision: str = "fp32") -> Metrics:
     """The metrics of a network, all from one trace.
 
     Raises:
-        GenotypeError: shapes that do not meet.
+        GenotypeError: the shapes do not fit together.
     """
     layers = trace(g)
     cost = cost_of(layers)
@@ -66,10 +69,13 @@ class Limits:
     """What a network may cost at most; None means that there is no limit.
 
     Attributes:
-        latency_ms: latency on the device; macs, params: counts; memory_bytes: peak memory of inference; size_bytes: size of the model.
+        latency_ms: latency on the device, in milliseconds.
+        macs, params: numbers of multiply-adds and parameters.
+        memory_bytes: peak memory of inference.
+        size_bytes: size of the model.
 
     Raises:
-        LimitError: a limit that is not above zero.
+        LimitError: a limit is not above zero.
     """
 
     latency_ms: float | None = None
@@ -89,9 +95,9 @@ class Limits:
         return any(value is not None for value in asdict(self).values())
 
     def judge(self, metrics: Metrics) -> Side:
-        """`inside` when a network surely meets every limit, `outside` when it surely breaks one, else `unsure`.
+        """`inside` if a network surely keeps every limit, `outside` if it surely breaks one, else `unsure`.
 
-        The whole interval of the latency has to be on one side of the limit. All other metrics are exact.
+        The whole interval of the latency has to be on one side of its limit. All other metrics are exact.
         """
         if any(excess > 0 for name, excess in self.excess(metrics).items() if name != "latency"):
             return "outside"
@@ -100,7 +106,12 @@ class Limits:
         return side(metrics.low_ms, metrics.high_ms, self.latency_ms, reliable=metrics.reliable)
 
     def excess(self, metrics: Metrics) -> dict[str, float]:
-        """The excess over each limit, as a share of it; zero or less is inside. For latency the upper end of the interval counts."""
+        """The excess over each limit, as a share of the limit; zero or less is inside. For latency the upper end of the interval counts.
+
+        Example:
+            >>> Limits(macs=100).excess(metrics)  # of a network with 150 multiply-adds
+            {'macs': 0.5}
+        """
         pairs = {
             "latency": (metrics.high_ms, self.latency_ms),
             "macs": (metrics.macs, self.macs),
@@ -127,6 +138,7 @@ class Limits:
         return "; ".join(shown[name] for name in broken)
 
     def describe(self) -> str:
+        """The limits in words, such as `latency 20 ms, 300M MACs`."""
         parts = []
         if self.latency_ms is not None:
             parts.append(f"latency {self.latency_ms:g} ms")
@@ -139,3 +151,50 @@ class Limits:
         if self.size_bytes is not None:
             parts.append(f"a model of {show_memory(self.size_bytes)}")
         return ", ".join(parts) or "no limit"
+
+
+# MnasNet's reward ACC * (LAT / T)^w (Tan et al. 2018, section 3.1), and the Pareto mode.
+
+Mode = Literal["hard", "soft", "pareto"]
+
+SOFT = (-0.07, -0.07)  # the exponents w inside and outside the limit
+HARD = (0.0, -1.0)
+
+
+def check_mode(mode: str) -> None:
+    """Check the name of a reward.
+
+    Raises:
+        LimitError: the name is unknown.
+    """
+    if mode not in get_args(Mode):
+        raise LimitError(f"a reward is one of {', '.join(get_args(Mode))}; got {mode!r}{nearest(mode, get_args(Mode))}")
+
+
+def reward(accuracy: float, latency_ms: float, limit_ms: float, mode: Mode) -> float:
+    """The reward of a network.
+
+    The `hard` reward is the accuracy inside the limit. In the `soft` reward half of the latency is worth 5 % of the accuracy.
+
+    Args:
+        mode: `hard` or `soft`; in `pareto` mode there is no reward.
+
+    Example:
+        >>> reward(0.8, 10, 20, "hard"), reward(0.8, 40, 20, "hard")
+        (0.8, 0.4)
+    """
+    inside, outside = SOFT if mode == "soft" else HARD
+    exponent = inside if latency_ms <= limit_ms else outside
+    return float(accuracy * (latency_ms / limit_ms) ** exponent)
+
+
+def directions(mode: Mode) -> tuple[Literal["maximize", "minimize"], ...]:
+    """The direction in which each of the values of `values` is optimised."""
+    return ("maximize", "minimize") if mode == "pareto" else ("maximize",)
+
+
+def values(accuracy: float, latency_ms: float, limit_ms: float | None, mode: Mode) -> list[float]:
+    """The values that a strategy optimises: accuracy and latency in `pareto` mode, else the reward; without a limit, the accuracy."""
+    if mode == "pareto":
+        return [accuracy, latency_ms]
+    return [accuracy if limit_ms is None else reward(accuracy, latency_ms, limit_ms, mode)]

@@ -1,4 +1,4 @@
-"""Rungs: the epochs after which successive halving looks at a trial, and what they save."""
+"""Rungs: the epochs after which successive halving decides which trials continue, and what that saves."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ ETA = 3
 
 @dataclass(frozen=True)
 class Rungs:
-    """The rungs of a search; without `epochs` every trial is trained at once.
+    """The rungs of a search.
 
     Attributes:
-        epochs: ascending; the last is the whole training.
-        eta: the reduction factor: one in so many goes on.
+        epochs: the rungs in ascending order, of which the last is the whole training. By default there are none, and every trial is
+            trained to the end at once.
+        eta: the reduction factor: of `eta` trials at a rung one continues.
 
     Raises:
-        StudyError: epochs that do not ascend from 1, a single one, or a factor below 2.
+        StudyError: the epochs are fewer than two or do not ascend, or the factor is below 2.
     """
 
     epochs: tuple[int, ...] = ()
@@ -34,20 +35,26 @@ class Rungs:
                 "give for example --rungs 1,3,9"
             )
         if isinstance(self.eta, bool) or not isinstance(self.eta, int) or not 2 <= self.eta <= 100:
-            raise StudyError(f"the reduction factor --eta is a whole number from 2 to 100, one trial in so many goes on; got {self.eta!r}")
+            raise StudyError(
+                f"the reduction factor --eta is a whole number from 2 to 100, of so many trials at a rung one continues; got {self.eta!r}"
+            )
 
     def __bool__(self) -> bool:
         return bool(self.epochs)
 
     @classmethod
     def geometric(cls, epochs: int, eta: int = ETA) -> Rungs:
-        """Each rung an eta-th of the next, rounded down, from `epochs` down to 1.
+        """Rungs of which each is an eta-th of the next, rounded down.
 
-        >>> Rungs.geometric(9).epochs, Rungs.geometric(20).epochs, Rungs.geometric(8, eta=2).epochs
-        ((1, 3, 9), (2, 6, 20), (1, 2, 4, 8))
+        Args:
+            epochs: the last rung, which is the whole training.
+
+        Example:
+            >>> Rungs.geometric(9).epochs, Rungs.geometric(20).epochs, Rungs.geometric(8, eta=2).epochs
+            ((1, 3, 9), (2, 6, 20), (1, 2, 4, 8))
 
         Raises:
-            StudyError: fewer epochs than `eta`, which leave no rung below the last.
+            StudyError: there are fewer epochs than `eta`, so that there is no rung before the last.
         """
         cls((1, 2), eta)  # refuses an impossible factor
         if epochs < eta:
@@ -55,41 +62,41 @@ class Rungs:
                 f"--eta {eta} needs a training of {eta} or more epochs, so that there is a rung before its end; the recipe has {epochs}; "
                 f"give --epochs, such as --epochs {eta**2}"
             )
-        found = [epochs]
-        while found[0] >= eta:
-            found.insert(0, found[0] // eta)
-        return cls(tuple(found), eta)
+        rungs = [epochs]
+        while rungs[0] >= eta:
+            rungs.insert(0, rungs[0] // eta)
+        return cls(tuple(rungs), eta)
 
     @property
     def share(self) -> float:
-        """Of a whole training's epochs, what a trial costs on average when one in eta goes on from each rung."""
+        """The mean cost of a trial, as a share of the epochs of a whole training, when one in eta continues from each rung."""
         return sum(self.steps[i] / self.eta**i for i in range(len(self.epochs))) / self.epochs[-1] if self else 1.0
 
     @property
     def calls(self) -> float:
-        """Trainings, of a rung each, that a trial has on average."""
+        """The mean number of trainings of a trial, where each training goes up to the next rung."""
         return sum(self.eta**-i for i in range(len(self.epochs))) if self else 1.0
 
     @property
     def steps(self) -> tuple[int, ...]:
-        """Epochs from each rung's predecessor to it."""
+        """The epochs of each training: from the rung before, or from the beginning, up to the rung."""
         return tuple(b - a for a, b in itertools.pairwise((0, *self.epochs)))
 
     def after(self, passed: int) -> int:
-        """The next rung of a trial that has passed so many epochs."""
+        """The next rung of a trial that was trained for `passed` epochs."""
         return next(epoch for epoch in self.epochs if epoch > passed)
 
     def places(self, trials: int) -> int:
-        """How many of so many at a rung go on: one in eta, rounded up."""
+        """How many of the trials at a rung continue: one in eta, rounded up."""
         return math.ceil(trials / self.eta)
 
-    def kept(self, trials: int) -> int:
-        """Checkpoints of waiting trials that lie on the disk at most, with so many trials in all."""
-        kept = 0
+    def checkpoints(self, trials: int) -> int:
+        """The largest number of checkpoints of paused trials on disk, when there are `trials` in all."""
+        count = 0
         for _ in self.epochs[1:]:
             trials = self.places(trials)
-            kept += trials
-        return kept
+            count += trials
+        return count
 
 
 ALL_AT_ONCE = Rungs()

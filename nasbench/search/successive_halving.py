@@ -1,10 +1,10 @@
-"""Successive halving of one phase: which of its trials wait at which rung, which continues next, and what that has cost.
+"""Successive halving of one phase: which trials wait at which rung, which trial continues next, and what that has cost.
 
-A trial trains up to a rung and pauses with its checkpoint; of the trials that reached a rung the best 1/eta continue to the next.
+A trial is trained up to a rung and pauses there with its checkpoint. Of the trials that came to a rung, the best 1/eta continue.
 This is asynchronous successive halving by promotion (ASHA: Li et al. 2020, "A System for Massively Parallel Hyperparameter
-Tuning", algorithm 2), delayed as in Hyper-Tune (Li et al. 2022). With several objectives the best are chosen by nondominated
-rank, then crowding (Deb et al. 2002; multi-objective ASHA: Schmucker et al. 2021). Everything is decided here from what the ledger
-holds; engines only train.
+Tuning", algorithm 2), delayed as in Hyper-Tune (Li et al. 2022). With several objectives the best trials are those of the first
+nondominated rank, and of one rank those with the largest crowding distance (Deb et al. 2002; multi-objective ASHA: Schmucker et al.
+2021). All decisions are made here, from the ledger. Engines only train.
 """
 
 from __future__ import annotations
@@ -23,20 +23,33 @@ from nasbench.study.trial import PAUSED, Trial
 
 
 def best(results: Mapping[int, Sequence[float]], maximize: Sequence[bool]) -> list[int]:
-    """Trials of one rung, best first; `results` are values by trial number, and equal ones go by number."""
+    """The trials of one rung, best first. Equal trials are ordered by their number.
+
+    Args:
+        results: the values of each trial, by its number.
+        maximize: for each value, whether a larger one is better.
+
+    Example:
+        >>> best({0: [0.5], 1: [0.7], 2: [0.5]}, [True])
+        [1, 0, 2]
+    """
     return ranked({n: [-v if up else v for v, up in zip(values, maximize, strict=True)] for n, values in results.items()})
 
 
 class SuccessiveHalving(Schedule):
     """Asynchronous successive halving over the trials of a phase.
 
-    It is a pure function of what the ledger holds, so that a driver that resumes after a kill decides as the killed one would
-    have done: a trial that was being trained beyond a rung is trained again first, from its checkpoint.
+    Its decisions are a pure function of the ledger. A driver that resumes after a kill therefore decides as the killed one would
+    have done. Trials that were being trained beyond a rung come first; they continue from their checkpoints.
 
     Args:
-        wanted: the expected number of trials; it bounds how many checkpoints are kept.
-        directory: of a trial's files.
-        interrupted: trials beyond a rung that a killed driver left running.
+        wanted: the expected number of trials, which bounds the number of checkpoints on disk.
+        directory: the directory of a trial's files, by phase and number.
+        interrupted: trials that a killed driver left running beyond a rung.
+
+    Attributes:
+        promoted: finished trainings beyond the first rung.
+        epochs: epochs of all trainings that were begun.
     """
 
     def __init__(
@@ -49,9 +62,9 @@ class SuccessiveHalving(Schedule):
         self._waiting: list[set[int]] = [set() for _ in self._results]
         self._ranked: list[list[int] | None] = [None for _ in self._results]
         self._interrupted = list(interrupted)
-        self._whole = 0
-        self.promoted = 0  # trainings beyond the first rung that are finished
-        self.epochs = 0  # for which trainings were begun
+        self._completed = 0  # trials that were trained to the end
+        self.promoted = 0
+        self.epochs = 0
         for trial in phase.records():
             self._restore(trial)
 
@@ -69,18 +82,18 @@ class SuccessiveHalving(Schedule):
         return until
 
     def end(self, trial: Trial, record: Mapping[str, Any]) -> Trial:
-        """Store the result of a training: the trial waits at the rung, or is finished."""
+        """Store the result of a training. The trial then waits at its rung, or is finished."""
         until = self.until(trial)
         record = {"epochs": until} | dict(record)
         self.promoted += trial.passed > 0
         last = until == self.whole
         stored = self._phase.tell(trial.number, record) if last else self._phase.pause(trial.number, record, until)
         if stored.status == PAUSED:
-            self._wait(stored)
-            self._forget(len(stored.rungs) - 1)
+            self._add_waiting(stored)
+            self._delete_surplus_checkpoints(len(stored.rungs) - 1)
         else:
-            self._whole += stored.status == "ok"
-            self._checkpoint(stored.number).unlink(missing_ok=True)  # a process that was killed leaves one
+            self._completed += stored.status == "ok"
+            self._checkpoint(stored.number).unlink(missing_ok=True)  # a killed process leaves one
         return stored
 
     def used(self, begun: int) -> float:
@@ -90,25 +103,24 @@ class SuccessiveHalving(Schedule):
         return done + self.promoted
 
     def trainings_left(self, done: int, left: int) -> int:
-        return left + self._promotions_ahead(done + left)
+        return left + self._expected_promotions(done + left)
 
     def ready(self, settled: bool) -> bool:
-        return bool(self._interrupted) or self._choose(settled) is not None
+        return bool(self._interrupted) or self._next_promotion(settled) is not None
 
     def take(self, settled: bool) -> Trial | None:
         if self._interrupted:
             return self._interrupted.pop(0)
-        choice = self._choose(settled)
-        if choice is None:
+        promotion = self._next_promotion(settled)
+        if promotion is None:
             return None
-        rung, number = choice
+        rung, number = promotion
         self._waiting[rung].remove(number)
         return self._phase.promote(number)
 
     def stop(self) -> str:
-        """Finish all that wait, and delete their checkpoints; what was done, in words, empty if nothing."""
+        """Finish all trials that wait, and delete their checkpoints; returns a line about it, empty if there were none."""
         counts: Counter[int] = Counter()
-        whole = self.whole
         for trial in self._interrupted:  # a resumed study may have no time left for them
             self._waiting[self.rungs.epochs.index(trial.passed)].add(trial.number)
         self._interrupted = []
@@ -117,70 +129,72 @@ class SuccessiveHalving(Schedule):
             for number in sorted(waiting):
                 self._checkpoint(number).unlink(missing_ok=True)
                 place = f"{order.index(number) + 1} of {len(order)}"
-                self._phase.stop(number, f"stopped after {epoch} of {whole} epochs, in place {place}")
+                self._phase.stop(number, f"stopped after {epoch} of {self.whole} epochs, in place {place}")
                 counts[epoch] += 1
             waiting.clear()
         stopped = ", ".join(f"{count} after {epoch}" for epoch, count in sorted(counts.items()))
-        return f"{self._phase.name}: stopped {stopped} of {whole} epochs" if stopped else ""
+        return f"{self._phase.name}: stopped {stopped} of {self.whole} epochs" if stopped else ""
 
-    def _promotions_ahead(self, trials: int) -> int:
-        """Promotions that are still to come, if there will be so many trials at the first rung."""
+    def _expected_promotions(self, trials: int) -> int:
+        """The number of promotions that are still to come, if `trials` come to the first rung in all."""
         left = 0
         for rung in range(len(self._results)):
             trials = self.rungs.places(trials)
-            left += max(0, trials - self._gone(rung))
+            left += max(0, trials - self._promoted_from(rung))
         return left
 
-    def _choose(self, settled: bool) -> tuple[int, int] | None:
-        """The rung from which a trial is to be promoted now, and its number.
+    def _next_promotion(self, settled: bool) -> tuple[int, int] | None:
+        """The rung from which a trial is to be promoted now, and the trial's number; None if there is none.
 
-        One in eta of the trials that came to a rung may be promoted from it, so that a strategy whose networks become better
-        and better cannot spend more than that (delayed ASHA: Li et al. 2022, "Hyper-Tune"). At the end the places are
-        rounded up, from below, so that the last trials have their chance.
+        Of the trials that came to a rung at most one in eta is promoted, rounded down. A strategy whose networks become better and
+        better cannot use more epochs than that (delayed ASHA: Li et al. 2022, "Hyper-Tune"). At the end the number is rounded up,
+        from the lowest rung on, so that the last trials have a chance too.
         """
         rungs = range(len(self._results))
         for rung in rungs if settled else reversed(rungs):
-            came = len(self._results[rung])
-            places = self.rungs.places(came) if settled else came // self.rungs.eta
-            if self._waiting[rung] and self._gone(rung) < places:
-                return rung, self._first(rung)
+            trials = len(self._results[rung])
+            places = self.rungs.places(trials) if settled else trials // self.rungs.eta
+            if self._waiting[rung] and self._promoted_from(rung) < places:
+                return rung, self._best_waiting(rung)
         top = max((rung for rung in rungs if self._waiting[rung]), default=None)
-        # Where all promoted trials failed, the next best continues.
-        return (top, self._first(top)) if settled and top is not None and not self._whole else None
+        # If all promoted trials failed, the next best trial continues.
+        return (top, self._best_waiting(top)) if settled and top is not None and not self._completed else None
 
-    def _gone(self, rung: int) -> int:
-        """How many were promoted from a rung."""
+    def _promoted_from(self, rung: int) -> int:
+        """How many trials were promoted from a rung."""
         return len(self._results[rung]) - len(self._waiting[rung])
 
-    def _first(self, rung: int) -> int:
+    def _best_waiting(self, rung: int) -> int:
         """The best trial that waits at a rung."""
         return next(number for number in self._order(rung) if number in self._waiting[rung])
 
     def _order(self, rung: int) -> list[int]:
+        """All trials that came to a rung, best first."""
         order = self._ranked[rung]
         if order is None:
             order = self._ranked[rung] = best(self._results[rung], self._maximize)
         return order
 
-    def _wait(self, trial: Trial) -> None:
+    def _add_waiting(self, trial: Trial) -> None:
         rung = len(trial.rungs) - 1
         self._results[rung][trial.number] = trial.rungs[-1]["values"]
         self._ranked[rung] = None
         self._waiting[rung].add(trial.number)
 
-    def _forget(self, rung: int) -> None:
-        """Delete checkpoints of trials for which there will be no place; one that continues after all is trained anew."""
+    def _delete_surplus_checkpoints(self, rung: int) -> None:
+        """Delete the checkpoints of trials that cannot be promoted any more. One that continues after all is trained from its start."""
         trials = max(self._wanted, len(self._results[0]))
         for _ in range(rung + 1):
             trials = self.rungs.places(trials)
         waiting = [number for number in self._order(rung) if number in self._waiting[rung]]
-        for number in waiting[max(1, trials - self._gone(rung)) :]:
+        for number in waiting[max(1, trials - self._promoted_from(rung)) :]:
             self._checkpoint(number).unlink(missing_ok=True)
 
     def _checkpoint(self, number: int) -> Path:
         return self._directory(self._phase.name, number) / CHECKPOINT
 
     def _restore(self, trial: Trial) -> None:
+        """Take a stored trial into account."""
         if trial.status == "duplicate":
             return
         passed = 0
@@ -189,10 +203,10 @@ class SuccessiveHalving(Schedule):
             passed = result["epoch"]
         if trial.status == PAUSED:
             self._waiting[len(trial.rungs) - 1].add(trial.number)
-        self._whole += trial.status == "ok"
+        self._completed += trial.status == "ok"
         if trial.status in ("ok", "infeasible", "diverged", "failed") and trial.seconds:
             passed = self.rungs.after(passed)
         self.promoted += max(0, sum(epoch <= passed for epoch in self.rungs.epochs) - 1)
         self.epochs += passed
-        if trial.status == "stopped":  # by a driver that was killed before it deleted the file
+        if trial.status == "stopped":  # its driver may have been killed before it deleted the file
             self._checkpoint(trial.number).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What to try next: random search, aging evolution, TPE, and the strategies of plugins."""
+"""Strategies, which propose the next network: random search, aging evolution, TPE, and those of plugins."""
 
 from nasbench.strategies.base import STRATEGIES, Strategy, make_strategy, strategy
 from nasbench.strategies.evolution import evolution

@@ -1,7 +1,7 @@
-"""Strategies by name. Each is an Optuna sampler, so that one ledger, one dashboard and one resume serve all.
+"""Strategies by name. Each makes Optuna samplers, so that the ledger, the dashboard and resuming work for all of them.
 
-A strategy keeps nothing between trials: `sampler(seed)` makes the sampler of one trial, which reads what it needs to know
-from the stored trials. A kill between any two trials therefore changes nothing.
+A strategy stores nothing between trials. Each trial has a sampler of its own, which reads the stored trials. A kill between two
+trials therefore changes nothing.
 """
 
 from __future__ import annotations
@@ -23,12 +23,18 @@ STRATEGIES: Registry[SamplerFactory] = Registry("strategy", StudyError)
 
 
 def strategy(factory: Factory) -> Factory:
-    """Register a strategy under the name of a function: `(seed, *, option=default, ...) -> optuna sampler`.
+    """Register a function as a strategy, under the name of the function. Its options are given as `--option NAME=VALUE`.
 
-    The sampler proposes one trial, from the stored trials of the phase. Its options can be given as `--option NAME=VALUE`.
+    Args:
+        factory: `(seed, *, option=default, ...) -> optuna sampler`. The sampler proposes one trial, from the stored trials of the phase.
 
     Raises:
-        StudyError: the name is taken.
+        StudyError: there is another strategy with this name.
+
+    Example:
+        >>> @strategy
+        ... def quasi_random(seed, *, scramble=True):
+        ...     return optuna.samplers.QMCSampler(seed=seed, scramble=scramble)
     """
     STRATEGIES.register(factory.__name__, factory, factory)
     return factory
@@ -36,26 +42,26 @@ def strategy(factory: Factory) -> Factory:
 
 @dataclass(frozen=True)
 class Strategy:
-    """A strategy with its options; see `make_strategy`."""
+    """A strategy with its options. `make_strategy` checks them."""
 
     name: str
     seed: int
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def sampler(self, seed: int) -> BaseSampler:
-        """The sampler of one trial; `seed` is derived from the strategy's own and the trial's number."""
+        """The sampler of one trial, whose seed is derived from the strategy's seed and the trial's number."""
         return STRATEGIES[self.name](seed, **self.options)
 
     def to_json(self) -> dict[str, Any]:
-        """As the ledger stores it."""
+        """The strategy as the ledger stores it."""
         return {"name": self.name, "seed": self.seed, "options": dict(self.options)}
 
 
 def make_strategy(name: str, seed: int, **options: Any) -> Strategy:
-    """`make_strategy("evolution", 7, population=50)`.
+    """A strategy by its name, such as `make_strategy("evolution", 7, population=50)`.
 
     Raises:
-        StudyError: an unknown name or option (with the nearest), or a value that the strategy refuses.
+        StudyError: an unknown strategy or option, with the nearest name; or a value that the strategy refuses.
     """
     if name not in STRATEGIES:
         raise StudyError(f"a strategy is one of {', '.join(STRATEGIES)}; got {name!r}{nearest(name, STRATEGIES)}")
@@ -64,6 +70,17 @@ def make_strategy(name: str, seed: int, **options: Any) -> Strategy:
         if option not in known:
             has = f"its options are {', '.join(known)}" if known else "it has no options"
             raise StudyError(f"the strategy {name} has no option {option!r}; {has}{nearest(option, known)}")
-    made = Strategy(name, seed, options)
-    made.sampler(0)  # refuses impossible values now, not at the first trial
-    return made
+    chosen = Strategy(name, seed, options)
+    chosen.sampler(0)  # refuses impossible values now, and not at the first trial
+    return chosen
+
+
+def check_counts(strategy_name: str, **options: Any) -> None:
+    """Check that options of a strategy are whole numbers from 1.
+
+    Raises:
+        StudyError: one of them is not.
+    """
+    for name, value in options.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise StudyError(f"strategy {strategy_name}: {name} is a whole number from 1; got {value!r}")

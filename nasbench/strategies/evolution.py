@@ -12,22 +12,25 @@ from optuna.trial import FrozenTrial, TrialState
 
 from nasbench.errors import StudyError
 from nasbench.spaces.choosers import mutation, random_chooser
-from nasbench.strategies.base import strategy
+from nasbench.strategies.base import check_counts, strategy
 from nasbench.strategies.ranking import merits, reached, violation
 
 
 @strategy
 def evolution(seed: int, *, population: int = 24, sample: int = 6, startup: int = 12) -> BaseSampler:
-    """One answer of a parent changed; the parent is the best of `sample` drawn from the youngest `population`.
+    """Each trial is a parent with one value changed. The parent is the best of a sample of the youngest trials.
 
-    The paper has 100 and 25, for 20,000 networks; the defaults here are for tens to hundreds.
+    The paper uses a population of 100 and a sample of 25 for 20,000 networks. The defaults here are meant for tens to hundreds.
+
+    Args:
+        population: how many of the youngest trials may be parents.
+        sample: how many of them are drawn, of which the best is the parent.
+        startup: random trials at the beginning.
 
     Raises:
-        StudyError: a count below 1, or a sample larger than the population.
+        StudyError: a number below 1, or a sample that is larger than the population.
     """
-    for name, value in (("population", population), ("sample", sample), ("startup", startup)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise StudyError(f"strategy evolution: {name} is a whole number from 1; got {value!r}")
+    check_counts("evolution", population=population, sample=sample, startup=startup)
     if sample > population:
         raise StudyError(f"strategy evolution: a sample is drawn from the population; got sample {sample} of {population}")
     return AgingEvolution(seed, population, sample, startup)
@@ -36,9 +39,9 @@ def evolution(seed: int, *, population: int = 24, sample: int = 6, startup: int 
 class AgingEvolution(BaseSampler):
     """The sampler of one trial.
 
-    The population is the last `population` feasible trials by number, so that the old die whatever their merit. The first
-    `startup` trials with any verdict are random. While fewer than `sample` feasible ones exist, the least violating others
-    stand in for them, which leads a search into a budget that random draws would seldom meet.
+    The population is the last `population` feasible trials by number, so that old trials leave it however good they are. The first
+    `startup` trials with a result are random. While there are fewer than `sample` feasible trials, those that violate the limits
+    least join them. They lead the search into limits that random draws would seldom meet.
     """
 
     def __init__(self, seed: int, population: int, sample: int, startup: int) -> None:
@@ -53,7 +56,7 @@ class AgingEvolution(BaseSampler):
         return {}
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Choose the parent and which of its values changes."""
+        """Choose the parent and the parameter that changes."""
         parent = self._choose_parent(study)
         if parent is not None:
             self._choose = mutation(parent.params, [name for name, d in parent.distributions.items() if not d.single()], self._rng)
@@ -69,19 +72,20 @@ class AgingEvolution(BaseSampler):
         return self._choose(param_name, _options(param_distribution))
 
     def _choose_parent(self, study: Study) -> FrozenTrial | None:
-        told = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-        if len(told) < self._startup:
+        """The parent of the next trial; None for a random trial."""
+        trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        if len(trials) < self._startup:
             return None
-        told = [t for t in told if t.params]  # a network that was entered without its answers cannot be a parent
-        alive = [t for t in told if reached(t) and violation(t) == 0][-self._population :]
-        if len(alive) < self._sample:
-            others = sorted((t for t in told if violation(t) > 0), key=lambda t: (violation(t), -t.number))
-            alive += others[: self._sample - len(alive)]
-        if not alive:
+        trials = [t for t in trials if t.params]  # a network that was entered without its values cannot be a parent
+        population = [t for t in trials if reached(t) and violation(t) == 0][-self._population :]
+        if len(population) < self._sample:
+            others = sorted((t for t in trials if violation(t) > 0), key=lambda t: (violation(t), -t.number))
+            population += others[: self._sample - len(population)]
+        if not population:
             return None
-        merit = merits(alive, study.directions)
-        drawn = self._rng.sample(range(len(alive)), min(self._sample, len(alive)))
-        return alive[min(drawn, key=lambda i: (merit[i], -alive[i].number))]
+        merit = merits(population, study.directions)
+        sample = self._rng.sample(range(len(population)), min(self._sample, len(population)))
+        return population[min(sample, key=lambda i: (merit[i], -population[i].number))]
 
 
 def _options(distribution: BaseDistribution) -> range | tuple[Any, ...]:
@@ -89,4 +93,4 @@ def _options(distribution: BaseDistribution) -> range | tuple[Any, ...]:
         return range(distribution.low, distribution.high + 1, distribution.step)
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices
-    raise NotImplementedError(f"spaces have lists and ranges; got {distribution}")
+    raise NotImplementedError(f"a space has lists and ranges of options; got {distribution}")

@@ -1,4 +1,4 @@
-"""Random search: every value uniform among its options."""
+"""Random search: each parameter is drawn uniformly from its options."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from nasbench.strategies.base import strategy
 
 @strategy
 def random(seed: int) -> BaseSampler:
-    """What every other strategy has to beat at equal cost."""
+    """The baseline that every other strategy has to beat at equal cost."""
     return RandomSampler(seed=seed)

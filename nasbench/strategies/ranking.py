@@ -1,4 +1,4 @@
-"""Which trials are better, with any number of objectives, when some break a limit."""
+"""Which trials are better, with any number of objectives, when some violate a limit."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from nasbench.pareto import dominates
 
 
 def violation(trial: FrozenTrial) -> float:
-    """By how much a trial breaks its limits, summed; 0 when it is feasible."""
+    """The sum of a trial's excesses over its limits; 0 when it is feasible."""
     return sum(v for v in trial.constraints.values() if v > 0)
 
 
 def reached(trial: FrozenTrial) -> tuple[float, list[float]] | None:
-    """How far a trial was trained, in epochs (infinite: to the end), and its values there; None without any.
+    """The epochs that a trial was trained (infinite: to the end) and its values there; None for a trial without values.
 
-    A trial that stopped at a rung stands in the ledger as pruned, with what it came to there.
+    A trial that stopped at a rung is pruned, and its attribute `rungs` holds the values that it had there.
     """
     if trial.state == TrialState.COMPLETE:
         return math.inf, list(trial.values)
@@ -28,7 +28,7 @@ def reached(trial: FrozenTrial) -> tuple[float, list[float]] | None:
 
 
 def ranked(losses: dict[int, list[float]]) -> list[int]:
-    """Keys from the best to the worst: by nondominated rank, then crowding, then key; values are to be minimised."""
+    """The keys from best to worst: by nondominated rank, then crowding distance, then key. Losses are to be minimised."""
     order: list[int] = []
     for front in _fronts(losses):
         crowding = _crowding({i: losses[i] for i in front})
@@ -37,17 +37,18 @@ def ranked(losses: dict[int, list[float]]) -> list[int]:
 
 
 def merits(trials: Sequence[FrozenTrial], directions: Sequence[StudyDirection]) -> list[tuple[float, float, float]]:
-    """A key per trial, smaller is better: (violation, nondominated rank, minus crowding distance).
+    """A key for each trial, of which a smaller one is better: (violation, nondominated rank, minus crowding distance).
 
-    Feasible trials come before all others, whose violation alone decides (Deb et al. 2002, NSGA-II, section VI).
-    With one objective the rank is the order of values. Values after different numbers of epochs do not compare: those that
-    were trained further come first, since they were chosen to go on.
+    Feasible trials come before all others, which are ordered by their violation alone (Deb et al. 2002, NSGA-II, section VI).
+    With one objective the rank is the order of values. Values after different numbers of epochs cannot be compared: trials that
+    were trained longer come first, because they were promoted.
     """
     signs = [-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in directions]
     losses: dict[float, dict[int, list[float]]] = {}
     for i, trial in enumerate(trials):
-        if (found := reached(trial)) and violation(trial) == 0:
-            losses.setdefault(found[0], {})[i] = [s * v for s, v in zip(signs, found[1], strict=True)]
+        if (result := reached(trial)) and violation(trial) == 0:
+            epochs, values = result
+            losses.setdefault(epochs, {})[i] = [sign * value for sign, value in zip(signs, values, strict=True)]
     keys = [(violation(t) or math.inf, 0.0, 0.0) for t in trials]
     fronts = [(front, losses[epochs]) for epochs in sorted(losses, reverse=True) for front in _fronts(losses[epochs])]
     for rank, (front, points) in enumerate(fronts):
@@ -58,22 +59,24 @@ def merits(trials: Sequence[FrozenTrial], directions: Sequence[StudyDirection]) 
 
 
 def _fronts(losses: dict[int, list[float]]) -> list[list[int]]:
-    """Indices by nondominated rank, best first; equal points share a front."""
+    """Indices by nondominated rank, best first. Equal points are in the same front."""
     fronts = []
-    left = sorted(losses, key=lambda i: losses[i])
-    while left:
-        # In lexicographic order a point can be dominated only by an earlier one, and then by one of the front so far.
+    remaining = sorted(losses, key=lambda i: losses[i])
+    while remaining:
+        # In lexicographic order only an earlier point can dominate a point, and then a point of the front so far does.
         front: list[int] = []
-        rest: list[int] = []
-        for i in left:
-            (rest if any(dominates(losses[j], losses[i]) for j in front) else front).append(i)
+        dominated: list[int] = []
+        for i in remaining:
+            (dominated if any(dominates(losses[j], losses[i]) for j in front) else front).append(i)
         fronts.append(front)
-        left = rest
+        remaining = dominated
     return fronts
 
 
 def _crowding(losses: dict[int, list[float]]) -> dict[int, float]:
-    """Side lengths of the box that a point has to itself within its front, in units of the front's extent; ends are infinite."""
+    """The crowding distance of each point of a front (Deb et al. 2002): the distance between its two neighbours on each axis, as a
+    share of the front's extent, summed over the axes. It is infinite for the ends of a front.
+    """
     distance = dict.fromkeys(losses, 0.0)
     for axis in range(len(next(iter(losses.values())))):
         order = sorted(losses, key=lambda i: losses[i][axis])

@@ -1,4 +1,4 @@
-"""Tree-structured Parzen estimator (Bergstra et al. 2011), Optuna's own, told what architecture spaces need."""
+"""Optuna's tree-structured Parzen estimator (Bergstra et al. 2011), with the settings that architecture spaces need."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ import warnings
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, TPESampler
 
-from nasbench.errors import StudyError
-from nasbench.strategies.base import strategy
+from nasbench.strategies.base import check_counts, strategy
 
 
 @strategy
 def tpe(seed: int, *, startup: int = 10, candidates: int = 24) -> BaseSampler:
-    """`startup` trials are random; then each answer set is the best of `candidates` by the ratio of densities.
+    """The first trials are random; each later trial is the best of several candidates by the ratio of two densities.
 
-    Answers are drawn jointly (`multivariate`, also with two objectives, where Optuna's default is one by one), in groups of
-    labels that exist together, since a space is conditional. Violated constraints count as worse than any value.
+    Values are drawn jointly (`multivariate`), also with two objectives, for which Optuna's default is one parameter after the other.
+    Parameters that exist together form a group, because spaces are conditional. A trial that violates a constraint is worse than
+    any trial that does not.
+
+    Args:
+        startup: random trials at the beginning.
+        candidates: candidates that are compared for each trial.
 
     Raises:
-        StudyError: a count below 1.
+        StudyError: a number below 1.
     """
-    for name, value in (("startup", startup), ("candidates", candidates)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise StudyError(f"strategy tpe: {name} is a whole number from 1; got {value!r}")
+    check_counts("tpe", startup=startup, candidates=candidates)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # `group`, experimental by name since Optuna 2.8
+        warnings.simplefilter("ignore", ExperimentalWarning)  # Optuna has called `group` experimental since release 2.8
         return TPESampler(
             n_startup_trials=startup, n_ei_candidates=candidates, seed=seed, multivariate=True, group=True, constant_liar=True
         )

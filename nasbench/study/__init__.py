@@ -1,1 +1,1 @@
-"""What lies on disk: the study directory, its lock, the ledger of trials, and the measurements."""
+"""A study on disk: its directory, its lock, the ledger of trials, and the measurements."""

@@ -1,4 +1,4 @@
-"""The study directory: what was asked, and where each trial's files lie. It is the database; nothing else is kept."""
+"""The study directory: the command of the study and the files of each trial. It is the whole database of a study."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ STUDY_FILE = "study.yaml"
 LOCK_FILE = "driver.lock"
 TRIALS_FILE = "trials.jsonl"
 PROFILE_FILE = "profile.json"
-FIT_FILE, CANDIDATES_FILE, CURVES_FILE = "fit.json", "candidates.json", "curves.csv"  # of a scaling fit
-NAMED_PACKAGES = ("nasbench", "torch", "torchvision", "optuna", "ray", "numpy")
+FIT_FILE, CANDIDATES_FILE, CURVES_FILE = "fit.json", "candidates.json", "curves.csv"  # files of a scaling fit
+RECORDED_PACKAGES = ("nasbench", "torch", "torchvision", "optuna", "ray", "numpy")
 
 
 def study_path(runs: str | Path, name: str) -> Path:
-    """`runs/name`, for a name that cannot leave `runs`.
+    """The directory `runs/name`. The name cannot lead out of `runs`.
 
     Raises:
-        StudyError: a name that is empty, longer than 100 characters, or holds anything but letters, digits, `.`, `_`, `-`.
+        StudyError: the name is empty, longer than 100 characters, or holds anything but letters, digits, `.`, `_` and `-`.
     """
     if not 0 < len(name) <= 100 or not all(c.isalnum() or c in "._-" for c in name) or not name[0].isalnum():
         raise StudyError(
@@ -43,7 +43,7 @@ def study_path(runs: str | Path, name: str) -> Path:
 
 
 class StudyDirectory:
-    """A study directory: `study.yaml`, `ledger.db`, `trials/PHASE-NUMBER/`; `create` for its driver, `open` for readers."""
+    """A study directory with `study.yaml`, `ledger.db` and `trials/PHASE-NUMBER/`. A driver uses `create`, readers use `open`."""
 
     def __init__(self, path: Path, study: dict[str, Any], lock: DriverLock | None = None) -> None:
         self.path = path
@@ -60,16 +60,17 @@ class StudyDirectory:
         defaults: Mapping[str, Any] | None = None,
         more: Mapping[str, Any] | None = None,
     ) -> StudyDirectory:
-        """Begin a study, or continue the one that the same command began, and hold its lock until `close`.
+        """Begin a study, or continue the study that the same command began, and hold its lock until `close`.
 
         Args:
-            command: what decides the study's results, as plain YAML data.
-            may_change: keys that may differ from the stored ones, which are then rewritten, such as the number of workers.
-            defaults: what a key means where it is missing, since the study was begun before the key existed.
-            more: noted when a study begins.
+            command: everything that decides the results of the study, as plain YAML data.
+            may_change: keys whose values may differ from the stored ones, such as the number of workers. The new values are stored.
+            defaults: values of keys that did not exist yet when an older study began.
+            more: further entries of `study.yaml`, which are written when the study begins.
 
         Raises:
-            StudyError: another driver is at work; the folder holds another command's study, or something else; no permission.
+            StudyError: another driver is running; the directory holds the study of another command, or something else; or it cannot
+                be written.
         """
         path, wanted = Path(path), _plain(command)
         _prepare(path)
@@ -83,7 +84,7 @@ class StudyDirectory:
                     return cls(path, study, lock)
                 study["command"] = wanted
             else:
-                study = {"format": 1, "command": wanted} | _circumstances() | _plain(more or {})
+                study = {"format": 1, "command": wanted} | _environment() | _plain(more or {})
             _write(path / STUDY_FILE, yaml.safe_dump(study, sort_keys=False, allow_unicode=True))
         except BaseException:
             lock.release()
@@ -92,43 +93,43 @@ class StudyDirectory:
 
     @classmethod
     def open(cls, path: str | Path) -> StudyDirectory:
-        """A study to read, whether or not its driver is at work.
+        """A study to read, whether or not its driver is running.
 
         Raises:
             StudyError: there is no study, or its `study.yaml` cannot be read.
         """
         path = Path(path)
         if not (path / STUDY_FILE).is_file():
-            raise StudyError(f"a study is a folder with {STUDY_FILE}; {path} has none; name a folder that `search` made")
+            raise StudyError(f"a study is a directory with {STUDY_FILE}; {path} has none; name a directory that `search` made")
         return cls(path, _read_study(path))
 
     @property
     def command(self) -> dict[str, Any]:
-        """What was asked."""
+        """The command that began the study, as plain data."""
         command: dict[str, Any] = self.study["command"]
         return command
 
     @property
     def ledger(self) -> Path:
-        """The Optuna database."""
+        """The path of the Optuna database."""
         return self.path / "ledger.db"
 
     @property
     def is_copy(self) -> bool:
-        """Whether it was copied to be looked at: its trials are lines of text, and it has no ledger."""
+        """Whether this is a copy of a study, with its trials as lines of text and without a ledger."""
         return (self.path / TRIALS_FILE).is_file() and not self.ledger.exists()
 
     @property
     def driver(self) -> dict[str, object] | None:
-        """The living driver (pid, host, start), or None."""
+        """The driver that is running (pid, host, start), or None."""
         return holder(self.path / LOCK_FILE)
 
     def trial_path(self, phase: str, number: int) -> Path:
-        """`trials/search-0007`; not made."""
+        """The path of a trial's files, such as `trials/search-0007`, which may not exist yet."""
         return self.path / "trials" / f"{phase}-{number:04d}"
 
     def trial_directory(self, trial: Trial) -> Path:
-        """The directory of a trial's files, made when missing.
+        """The directory of a trial's files. It is made when it does not exist yet.
 
         Raises:
             StudyError: it cannot be made.
@@ -141,20 +142,20 @@ class StudyDirectory:
         return directory
 
     def has_trials(self) -> bool:
-        """Whether a trial was ever begun here."""
+        """Whether a trial of this study has ever begun."""
         return any((self.path / "trials").glob("*"))
 
     def discard(self) -> None:
-        """Leave nothing behind of a study that ended before its first trial; one with trials stays."""
+        """Remove a study that ended before its first trial. A study with trials stays."""
         if self.ledger.exists() or self.has_trials():
             return
         for name in (STUDY_FILE, LOCK_FILE):
             (self.path / name).unlink(missing_ok=True)
-        with suppress(OSError):  # something else lies there
+        with suppress(OSError):  # the directory holds other files
             self.path.rmdir()
 
     def close(self) -> None:
-        """Let the next driver in."""
+        """Release the lock, so that another driver may continue the study."""
         if self._lock is not None:
             self._lock.release()
 
@@ -166,23 +167,23 @@ class StudyDirectory:
 
 
 def _prepare(path: Path) -> None:
-    """Make the folder, or see that it is empty or a study."""
+    """Make the directory, or check that it is empty or holds a study."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         names = {entry.name for entry in os.scandir(path)}
     except FileExistsError:
-        raise StudyError(f"a study is a folder; {path} is a file; choose another --name") from None
+        raise StudyError(f"a study is a directory; {path} is a file; choose another --name") from None
     except OSError as error:
-        raise StudyError(f"a study needs a folder it may write to; {path}: {error.strerror}; choose another with --runs") from error
+        raise StudyError(f"a study needs a directory that it may write to; {path}: {error.strerror}; choose another with --runs") from error
     if TRIALS_FILE in names and "ledger.db" not in names:
         raise StudyError(
-            f"a copy of a study is to look at, and has no ledger to go on with; {path} is one; resume the study that it was copied from, "
-            "or begin anew with another --name"
+            f"a copy of a study has no ledger, so a search cannot continue it; {path} is a copy; "
+            "resume the study that it was copied from, or begin a new one with another --name"
         )
-    # A driver killed in its first moments leaves its lock and perhaps an unfinished study.yaml.
+    # A driver that was killed in its first moments leaves its lock and perhaps an unfinished study.yaml.
     foreign = {n for n in names if n != LOCK_FILE and not n.startswith(f".{STUDY_FILE}.")}
     if foreign and STUDY_FILE not in names:
-        raise StudyError(f"a new study needs an empty folder; {path} holds {', '.join(sorted(foreign)[:3])}; choose another --name")
+        raise StudyError(f"a new study needs an empty directory; {path} holds {', '.join(sorted(foreign)[:3])}; choose another --name")
 
 
 def _read_study(path: Path) -> dict[str, Any]:
@@ -192,7 +193,7 @@ def _read_study(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise StudyError(f"{file} cannot be read ({first_line(error)}); restore it from a copy, or choose another --name") from error
     if not isinstance(study, dict) or study.get("format") != 1 or not isinstance(study.get("command"), dict):
-        raise StudyError(f"{file} is no study of this program (format 1); restore it from a copy, or choose another --name")
+        raise StudyError(f"{file} does not describe a study (format 1); restore it from a copy, or choose another --name")
     return study
 
 
@@ -208,7 +209,7 @@ def _refuse_other(path: Path, stored: Mapping[str, Any], wanted: Mapping[str, An
 
 
 def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, keys joined by dots, so that a difference is named where it is."""
+    """Nested mappings as one mapping, whose keys are joined by dots, such as `recipe.epochs`."""
     flat: dict[str, Any] = {}
     for key, value in data.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) and value else {f"{prefix}{key}": value}
@@ -216,7 +217,7 @@ def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _plain(command: Mapping[str, Any]) -> dict[str, Any]:
-    """The command as it comes back from YAML, so that comparing it with a stored one compares like with like."""
+    """The command as YAML gives it back, so that it can be compared with a stored one."""
     try:
         plain: dict[str, Any] = yaml.safe_load(yaml.safe_dump(dict(command)))
     except yaml.YAMLError as error:
@@ -224,9 +225,10 @@ def _plain(command: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _circumstances() -> dict[str, Any]:
+def _environment() -> dict[str, Any]:
+    """When and where a study begins, and the versions of Python and the packages."""
     versions = {"python": platform.python_version()}
-    for package in NAMED_PACKAGES:
+    for package in RECORDED_PACKAGES:
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
@@ -241,16 +243,16 @@ def _circumstances() -> dict[str, Any]:
 
 
 def _revision() -> str | None:
-    """The commit of this program, with `+` for uncommitted changes; None when it is not run from its repository."""
+    """The git commit of nasbench, with `+` for uncommitted changes; None when it does not run from its repository."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None
     command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
+        result = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip()
+    return result.stdout.strip()
 
 
 def _write(path: Path, content: str) -> None:

@@ -1,4 +1,4 @@
-"""One driver at a time: a lock file that says who holds it, and that a dead process cannot hold."""
+"""One driver at a time: a lock file that names the process which holds it, and that a dead process cannot hold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nasbench.processes import start_ticks, try_lock
 
 
 class DriverLock:
-    """`flock` on a file that holds the driver's pid, host and start; the kernel lets go of it when the process dies."""
+    """`flock` on a file with the driver's pid, host and start. The kernel releases the lock when the process ends."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -30,30 +30,30 @@ class DriverLock:
                 fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             except OSError as error:
                 raise StudyError(
-                    f"a study needs a folder it may write to; {self.path.parent}: {error.strerror}; choose another with --runs"
+                    f"a study needs a directory that it may write to; {self.path.parent}: {error.strerror}; choose another with --runs"
                 ) from error
             try:
-                self._claim(fd)
+                self._lock_and_sign(fd)
             finally:
                 if self._fd is None:
                     os.close(fd)
 
-    def _claim(self, fd: int) -> None:
-        """Lock `fd` and sign it, or leave `_fd` as None when the file has to be opened once more."""
+    def _lock_and_sign(self, fd: int) -> None:
+        """Lock the open file and write who holds it. `_fd` stays None when the file has to be opened again."""
         if not try_lock(fd):
-            found = _read(fd)
-            if _alive(found):
-                who = f"pid {found['pid']} on {found['host']} since {found['start']}" if found else "a process just started"
+            driver = _read(fd)
+            if _alive(driver):
+                who = f"pid {driver['pid']} on {driver['host']} since {driver['start']}" if driver else "a process that has just started"
                 raise StudyError(
                     f"a study has one driver at a time; {self.path.parent} is held by {who}; wait for it, stop it, or choose another --name"
                 ) from None
-            # The driver is dead, but a process that it forked still has its file open: leave it the old file.
+            # The driver is dead, but a process that it forked still has the file open: the next attempt makes a new file.
             if _same_file(fd, self.path):
                 self.path.unlink(missing_ok=True)
             return
         if not _same_file(fd, self.path):
-            return  # another driver put a new file in its place between our open and our lock
-        signature = {
+            return  # another driver replaced the file after we opened it and before we locked it
+        content = {
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "start": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -61,13 +61,13 @@ class DriverLock:
         }
         try:
             os.ftruncate(fd, 0)
-            os.pwrite(fd, (json.dumps(signature) + "\n").encode(), 0)
+            os.pwrite(fd, (json.dumps(content) + "\n").encode(), 0)
         except OSError as error:
             raise StudyError(f"cannot write {self.path}: {error.strerror}; free some space or choose another --runs") from error
         self._fd = fd
 
     def release(self) -> None:
-        """Let go; the file stays, empty, because removing it would let two drivers lock two different files."""
+        """Release the lock. The empty file stays: if it were removed, two drivers could lock two different files."""
         if self._fd is not None:
             os.ftruncate(self._fd, 0)
             os.close(self._fd)
@@ -75,16 +75,16 @@ class DriverLock:
 
 
 def holder(path: Path) -> dict[str, object] | None:
-    """Who drives the study of this lock file now (pid, host, start), or None; takes no lock."""
+    """The living driver that holds this lock file (pid, host, start), or None. The lock is not touched."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:
-        found = _read(fd)
+        driver = _read(fd)
     finally:
         os.close(fd)
-    return found if found and _alive(found) else None
+    return driver if driver and _alive(driver) else None
 
 
 def _read(fd: int) -> dict[str, object]:
@@ -95,10 +95,10 @@ def _read(fd: int) -> dict[str, object]:
     return content if isinstance(content, dict) else {}
 
 
-def _alive(found: dict[str, object]) -> bool:
-    """Whether the signed process still runs; on another host, or before it has signed, it must be assumed to."""
-    pid = found.get("pid")
-    if found.get("host") != socket.gethostname() or not isinstance(pid, int):
+def _alive(driver: dict[str, object]) -> bool:
+    """Whether a driver still runs. One on another host, or one that has not written its pid yet, is taken to run."""
+    pid = driver.get("pid")
+    if driver.get("host") != socket.gethostname() or not isinstance(pid, int):
         return True
     try:
         os.kill(pid, 0)
@@ -106,8 +106,8 @@ def _alive(found: dict[str, object]) -> bool:
         return False
     except PermissionError:
         pass
-    # A pid may have been given to another process since; the start time tells them apart.
-    return found.get("ticks") in (None, start_ticks(pid))
+    # The pid may belong to another process by now; the start time tells them apart.
+    return driver.get("ticks") in (None, start_ticks(pid))
 
 
 def _same_file(fd: int, path: Path) -> bool:

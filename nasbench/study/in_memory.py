@@ -1,4 +1,4 @@
-"""A copy in memory of one Optuna study of the ledger, for samplers to work on."""
+"""A copy in memory of one Optuna study of the ledger, on which samplers work."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from nasbench.errors import NasbenchError, StudyError
 from nasbench.spaces.options import Options
-from nasbench.study.sampling import Decode, Proposal, draw
+from nasbench.study.sampling import Decode, Proposal, propose
 from nasbench.study.trial import Verdict
 
 Direction = Literal["maximize", "minimize"]
 
 
 class InMemoryStudy:
-    """Trials by number, as in the ledger. Asking Optuna's SQLite storage instead would take a transaction per parameter."""
+    """The trials of a phase by number, as in the ledger. Optuna's SQLite storage would need a transaction for each parameter."""
 
     def __init__(self, name: str, directions: Sequence[Direction], stored: Sequence[FrozenTrial]) -> None:
         self._storage = optuna.storages.InMemoryStorage()
@@ -30,85 +30,88 @@ class InMemoryStudy:
             self.study = optuna.create_study(storage=self._storage, study_name=name, directions=list(directions))
         self._study_id = self._storage.get_study_id_from_name(name)
         for trial in stored:
-            self._storage.create_new_trial(self._study_id, template_trial=self._seen(trial))
+            self._storage.create_new_trial(self._study_id, template_trial=self._as_samplers_see(trial))
 
     def sample(self, sampler: BaseSampler, decode: Decode) -> Proposal | NasbenchError:
-        """A new running trial whose answers the sampler gives; an error instead of a draw where they lead to no network.
+        """Add a running trial whose values the sampler chooses.
+
+        Returns:
+            The proposal, or the error that says why the values lead to no network.
 
         Raises:
-            StudyError: a label has other options than it had in an earlier trial.
+            StudyError: a parameter had other options in an earlier trial.
         """
         self.study.sampler = sampler
         trial = self.study.ask()
 
-        def choose(label: str, options: Options) -> Any:
+        def choose(name: str, options: Options) -> Any:
             try:
                 if isinstance(options, range):
-                    return trial.suggest_int(label, min(options), max(options), step=abs(options.step))
-                return trial.suggest_categorical(label, options)
+                    return trial.suggest_int(name, min(options), max(options), step=abs(options.step))
+                return trial.suggest_categorical(name, options)
             except ValueError as error:
                 raise StudyError(
-                    f"a space keeps its options during a study; {label} had others before ({error}); choose another --name"
+                    f"a space keeps its options during a study; {name} had others before ({error}); choose another --name"
                 ) from error
 
         try:
-            return draw(decode, choose)
+            return propose(decode, choose)
         except StudyError:
             raise
         except NasbenchError as error:
             return error
 
     def add(self, params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]) -> None:
-        """A new running trial with given answers."""
+        """Add a running trial with given values."""
         running = create_trial(state=TrialState.RUNNING, params=dict(params), distributions=dict(distributions))
         self._storage.create_new_trial(self._study_id, template_trial=running)
 
-    def attach(self, number: int, attrs: Mapping[str, Any]) -> None:
+    def set_attributes(self, number: int, attrs: Mapping[str, Any]) -> None:
         """Set user attributes (JSON data) of a running trial."""
         for key, value in attrs.items():
             self._storage.set_trial_user_attr(self._id(number), key, value)
 
-    def mark(self, number: int, attrs: Mapping[str, Any], constraints: Mapping[str, float] | None = None) -> None:
-        """Set attributes of a trial that is not finished in the ledger, though it may be so here, see `_seen`."""
+    def update(self, number: int, attrs: Mapping[str, Any], constraints: Mapping[str, float] | None = None) -> None:
+        """Set attributes of a trial that runs or pauses in the ledger. Here it may count as pruned, see `_as_samplers_see`."""
         trial = copy.copy(self.trial(number))
         trial.user_attrs = {**trial.user_attrs, **attrs}
         if constraints is not None:
             trial.system_attrs = {**trial.system_attrs, **create_trial(state=TrialState.FAIL, constraints=dict(constraints)).system_attrs}
-        self._storage._set_trial(self._id(number), self._seen(trial))
+        self._storage._set_trial(self._id(number), self._as_samplers_see(trial))
 
-    def settle(self, number: int, verdict: Verdict) -> None:
+    def finish(self, number: int, verdict: Verdict) -> None:
         """Finish a running trial."""
         if self.trial(number).user_attrs.get("rungs"):
             running = copy.copy(self.trial(number))
             running.state, running.datetime_complete, running.intermediate_values = TrialState.RUNNING, None, {}
             self._storage._set_trial(self._id(number), running)
-        self.attach(number, verdict.attrs)
-        # A trial with values and no constraints counts as feasible, so constraints come first.
+        self.set_attributes(number, verdict.attrs)
+        # A trial with values and without constraints counts as feasible, so the constraints come first.
         for key, value in create_trial(state=TrialState.FAIL, constraints=verdict.constraints).system_attrs.items():
             self._storage.set_trial_system_attr(self._id(number), key, value)
         self._storage.set_trial_state_values(self._id(number), verdict.state, verdict.values)
-        self._storage._set_trial(self._id(number), self._seen(self.trial(number)))
+        self._storage._set_trial(self._id(number), self._as_samplers_see(self.trial(number)))
 
     def trial(self, number: int) -> FrozenTrial:
         return self._storage.get_trial(self._id(number))
 
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
-        """By number; all of them without `states`."""
+        """Trials by number; by default those of every state."""
         return self.study.get_trials(deepcopy=False, states=states or None)
 
-    def _seen(self, trial: FrozenTrial) -> FrozenTrial:
-        """A trial as samplers are to see it: one that has passed a rung is pruned, so that they learn from it before it ends.
+    def _as_samplers_see(self, trial: FrozenTrial) -> FrozenTrial:
+        """A trial that has passed a rung as a pruned one, so that samplers learn from it before it ends; any other as it is.
 
-        Optuna's own pruners report intermediate values and refuse several objectives; with one, TPE reads them.
+        Optuna's own pruners report intermediate values and refuse several objectives. With one objective TPE reads them.
         """
         rungs = trial.user_attrs.get("rungs")
         if not rungs or trial.state not in (TrialState.RUNNING, TrialState.PRUNED):
             return trial
-        seen = copy.copy(trial)
-        seen.state, seen.datetime_complete = TrialState.PRUNED, trial.datetime_complete or datetime.now()
+        pruned = copy.copy(trial)
+        pruned.state, pruned.datetime_complete = TrialState.PRUNED, trial.datetime_complete or datetime.now()
         if len(self.study.directions) == 1:
-            seen.intermediate_values = {rung["epoch"]: rung["values"][0] for rung in rungs}
-        return seen
+            pruned.intermediate_values = {rung["epoch"]: rung["values"][0] for rung in rungs}
+        return pruned
 
     def _id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
@@ -116,10 +119,10 @@ class InMemoryStudy:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Optuna without its notices about new studies."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(max(before, optuna.logging.WARNING))
+    """Keep Optuna from logging that it makes a study."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(max(verbosity, optuna.logging.WARNING))
     try:
         yield
     finally:
-        optuna.logging.set_verbosity(before)
+        optuna.logging.set_verbosity(verbosity)

@@ -1,4 +1,4 @@
-"""The ledger: one SQLite file with an Optuna study per phase. It is the truth about a study, and only the driver writes it.
+"""The ledger: one SQLite file with an Optuna study for each phase. It is the truth about a study, and only the driver writes it.
 
 The file is an ordinary Optuna storage: `optuna-dashboard sqlite:///runs/NAME/ledger.db` opens it.
 """
@@ -23,64 +23,70 @@ from nasbench.study.trial import Trial, read_trial
 
 
 class Ledger:
-    """The trials of a study directory; `open` it, then take its phases."""
+    """The trials of a study directory. `open` it, then take its phases."""
 
-    def __init__(self, folder: StudyDirectory, store: TrialDatabase) -> None:
-        self._folder = folder
-        self._store = store
+    def __init__(self, directory: StudyDirectory, database: TrialDatabase) -> None:
+        self._directory, self._database = directory, database
 
     @classmethod
-    def open(cls, folder: StudyDirectory, *, write: bool = True) -> Ledger:
-        """Open `ledger.db`; with `write` (for the driver, which holds the lock) it is made when missing.
+    def open(cls, directory: StudyDirectory, *, write: bool = True) -> Ledger:
+        """Open `ledger.db`.
+
+        Args:
+            write: whether trials will be added; only the driver, which holds the study's lock, may do so. A missing file is then made.
 
         Raises:
-            StudyError: the file is damaged, missing though trials were run, of another Optuna, locked, or cannot be written.
+            StudyError: the file is damaged, locked, of another version of Optuna, or cannot be written; or it is missing although
+                trials were run.
         """
-        empty = not folder.ledger.exists() or folder.ledger.stat().st_size == 0
-        if empty and folder.has_trials():
+        empty = not directory.ledger.exists() or directory.ledger.stat().st_size == 0
+        if empty and directory.has_trials():
             raise StudyError(
-                f"a study keeps its trials in ledger.db; {folder.ledger} is gone or empty, but {folder.path / 'trials'} is not; "
+                f"a study keeps its trials in ledger.db; {directory.ledger} is gone or empty, but {directory.path / 'trials'} is not; "
                 "restore the file from a copy, or choose another --name"
             )
-        return cls(folder, TrialDatabase(folder.ledger, write=write))
+        return cls(directory, TrialDatabase(directory.ledger, write=write))
 
     def phase(self, name: str, directions: Sequence[Direction], strategy: Strategy | None = None, seed: int = 0) -> Phase:
-        """A phase to ask and tell, made when missing; `directions` are `maximize` or `minimize`, one per objective.
+        """A phase, which is made when it does not exist yet. Phases do not see the trials of each other.
 
-        `seed` is the study's; the seed of each trial is derived from it. Phases do not see each other's trials.
+        Args:
+            directions: `maximize` or `minimize`, one for each objective.
+            strategy: proposes networks; None for a phase whose networks are entered.
+            seed: of the study; the seed of each trial is derived from it.
 
         Raises:
-            StudyError: the stored phase has other directions, strategy or seed.
+            StudyError: the stored phase has other directions, another strategy or another seed.
         """
         identity = {"strategy": strategy.to_json() if strategy else None, "seed": seed}
-        storage = self._store.optuna
+        storage = self._database.optuna
         with quiet():
             study = optuna.create_study(storage=storage, study_name=name, directions=list(directions), load_if_exists=True)
-        stored = {"directions": [_word(d) for d in study.directions], **study.user_attrs.get("nasbench", identity)}
+        stored = {"directions": [_name(d) for d in study.directions], **study.user_attrs.get("nasbench", identity)}
         wanted = {"directions": list(directions), **identity}
-        # Compared as JSON, which is how it is stored: a tuple comes back as a list.
+        # Both are compared as JSON, in which they are stored: a tuple comes back as a list.
         if json.dumps(stored, sort_keys=True) != json.dumps(wanted, sort_keys=True):
             changed = "; ".join(f"{k}: {stored[k]} there, {wanted[k]} now" for k in wanted if stored.get(k) != wanted[k])
-            raise StudyError(f"phase {name} of {self._folder.path} began otherwise ({changed}); choose another --name")
+            raise StudyError(f"phase {name} of {self._directory.path} began otherwise ({changed}); choose another --name")
         if "nasbench" not in study.user_attrs:
             study.set_user_attr("nasbench", identity)
-        return Phase(self._store, name, directions, strategy, seed)
+        return Phase(self._database, name, directions, strategy, seed)
 
     def phases(self) -> dict[str, tuple[str, ...]]:
         """The directions of each stored phase, by name."""
-        return {s.study_name: tuple(map(_word, s.directions)) for s in self._store.optuna.get_all_studies()}
+        return {s.study_name: tuple(map(_name, s.directions)) for s in self._database.optuna.get_all_studies()}
 
     def records(self, phase: str | None = None) -> list[Trial]:
         """The stored trials of one phase, or of all, by phase and number."""
         return [
             read_trial(study.study_name, trial)
-            for study in self._store.optuna.get_all_studies()
+            for study in self._database.optuna.get_all_studies()
             if phase in (None, study.study_name)
-            for trial in self._store.trials(self._store.optuna.get_study_id_from_name(study.study_name))
+            for trial in self._database.trials(self._database.optuna.get_study_id_from_name(study.study_name))
         ]
 
     def close(self) -> None:
-        self._store.close()
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -89,5 +95,5 @@ class Ledger:
         self.close()
 
 
-def _word(direction: StudyDirection) -> str:
+def _name(direction: StudyDirection) -> str:
     return direction.name.lower()

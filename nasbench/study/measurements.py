@@ -1,4 +1,4 @@
-"""`measurements.jsonl` of a study: what was measured, by digest, brought to the profile's speed."""
+"""`measurements.jsonl` of a study: the measured latencies of networks, by digest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nasbench.files import JsonLines
 from nasbench.latency import Measurement
 
 MEASUREMENTS_FILE = "measurements.jsonl"
-PRIOR = 2  # measurements that say the predictor is right, before any was made
+PRIOR = 2  # the correction of predictions starts as if so many measurements had agreed with them
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,9 @@ class Measured:
     """A stored measurement.
 
     Attributes:
-        where: the phase that asked for it, `finalists`, or `winner`.
-        predicted_ms: before; raw: at the machine's speed of its session.
+        where: the phase whose candidate was measured, `finalists`, or `winner`.
+        predicted_ms: the prediction for the same network.
+        raw: the measurement at the speed that the machine had in its session.
     """
 
     where: str
@@ -35,66 +36,66 @@ class Measured:
         return {"where": self.where, "digest": self.digest, "predicted_ms": self.predicted_ms, "measured": self.raw.to_json()}
 
     @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Measured:
-        return cls(str(row["where"]), str(row["digest"]), float(row["predicted_ms"]), Measurement.from_json(row["measured"]))
+    def from_json(cls, line: Mapping[str, Any]) -> Measured:
+        return cls(str(line["where"]), str(line["digest"]), float(line["predicted_ms"]), Measurement.from_json(line["measured"]))
 
 
 class Measurements:
-    """`measurements.jsonl` of a study: a line each, only ever appended to. A last line that a kill cut off is ignored.
+    """The measurements of a study, one a line in its file. Lines are only added; a last line that a kill cut off is ignored.
 
     Args:
-        reference_ms: of the profile; what is found holds for that speed of the machine.
+        reference_ms: time of the reference network when the device was profiled. `find` converts measurements to that speed.
 
     Raises:
-        StudyError: the file cannot be read, or is damaged.
+        StudyError: the file is damaged or cannot be read.
     """
 
     def __init__(self, path: Path, reference_ms: float) -> None:
-        self._path, self._file, self._reference_ms = path, JsonLines(path), reference_ms
-        self._kept: list[Measured] = []
+        self._file, self._reference_ms = JsonLines(path), reference_ms
+        self._all: list[Measured] = []
         try:
-            self._kept = [Measured.from_json(line) for line in self._file.read()]
+            self._all = [Measured.from_json(line) for line in self._file.read()]
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise StudyError(
                 f"a study keeps its measurements in {path}; it cannot be read ({error}); delete it to measure them again"
             ) from None
 
     def find(self, digest: str, where: str | None = None) -> Measurement | None:
-        """The latest measurement of a network, asked for by `where` or by anyone."""
-        found = [m for m in self._kept if m.digest == digest and where in (None, m.where)]
-        return self.at_speed(found[-1].raw) if found else None
+        """The latest measurement of a network, at the speed of the profile; with `where`, the latest of that phase."""
+        measured = [m for m in self._all if m.digest == digest and where in (None, m.where)]
+        return self.at_speed(measured[-1].raw) if measured else None
 
     def all(self) -> list[Measured]:
-        """In the order in which they were made."""
-        return list(self._kept)
+        """All measurements, in the order in which they were made."""
+        return list(self._all)
 
     def raw(self, digest: str) -> Measurement | None:
-        """The latest by anyone, at the speed of its session."""
-        return next((m.raw for m in reversed(self._kept) if m.digest == digest), None)
+        """The latest measurement of a network, at the speed of its session."""
+        return next((m.raw for m in reversed(self._all) if m.digest == digest), None)
 
-    def add(self, rows: list[Measured]) -> None:
+    def add(self, measured: list[Measured]) -> None:
         """Append measurements with one write.
 
         Raises:
             StudyError: the file cannot be written.
         """
         try:
-            self._file.append(row.to_json() for row in rows)
+            self._file.append(m.to_json() for m in measured)
         except OSError as error:
-            raise StudyError(f"cannot write {self._path}: {error.strerror}; free some space and run the same command again") from error
-        self._kept += rows
+            raise StudyError(f"cannot write {self._file.path}: {error.strerror}; free some space and run the same command again") from error
+        self._all += measured
 
     def correction(self, where: str) -> float:
-        """The factor by which predictions have been wrong where `where` measured: the median, held back while they are few.
+        """The factor by which measurements of a phase differ from their predictions: the median, nearer to 1 while they are few.
 
-        Only unsure networks are measured, chosen by their prediction alone, so they tell whether the predictor leans to one side.
+        It tells whether the predictor is biased, because networks are chosen for a measurement by their prediction alone.
         """
-        good = [m for m in self._kept if m.where == where and not m.raw.noisy]
-        if not good:
+        quiet = [m for m in self._all if m.where == where and not m.raw.noisy]
+        if not quiet:
             return 1.0
-        lean = median(math.log(self.at_speed(m.raw).median_ms / m.predicted_ms) for m in good)
-        return math.exp(lean * len(good) / (len(good) + PRIOR))
+        bias = median(math.log(self.at_speed(m.raw).median_ms / m.predicted_ms) for m in quiet)
+        return math.exp(bias * len(quiet) / (len(quiet) + PRIOR))
 
     def at_speed(self, raw: Measurement) -> Measurement:
-        """A measurement as it would have been when the device was profiled."""
+        """The measurement as it would have been when the device was profiled."""
         return raw.at_speed(self._reference_ms)

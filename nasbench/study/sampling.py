@@ -1,4 +1,4 @@
-"""A draw is a genotype with the answers that led to it and the options they had; and how to find one that is new."""
+"""Proposals: genotypes with the parameter values that led to them, and how to find one that is new."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from nasbench.errors import NasbenchError, SpaceError, nearest
 from nasbench.genotype import Genotype, digest
 from nasbench.spaces import choosers
-from nasbench.spaces.choosers import random_chooser, replay
+from nasbench.spaces.choosers import random_chooser, record, record_options, replay
 from nasbench.spaces.options import Choose, Options, same, show
 
 Decode = Callable[[Choose], Genotype]
 
+# How `unseen` looks for a new network: by so many mutations, then random draws, then networks of the enumeration.
 MUTANTS = 32
 RANDOM_DRAWS = 64
 ENUMERATED = 10_000
@@ -25,7 +26,12 @@ ENUMERATED = 10_000
 
 @dataclass(frozen=True)
 class Proposal:
-    """A genotype, its digest, and the answers by label in the order they were asked, with Optuna's word for their options."""
+    """A genotype with the values that led to it.
+
+    Attributes:
+        params: the value of each parameter, in the order in which the space chose them.
+        distributions: the options of each parameter, as Optuna stores them.
+    """
 
     genotype: Genotype
     digest: str
@@ -33,83 +39,89 @@ class Proposal:
     distributions: dict[str, BaseDistribution]
 
 
-def draw(decode: Decode, choose: Choose) -> Proposal:
-    """Walk through a space by `choose`; `decode` is the space's.
+def propose(decode: Decode, choose: Choose) -> Proposal:
+    """The proposal that a chooser leads to.
+
+    Args:
+        decode: the method of a space.
 
     Raises:
-        NasbenchError: the answers lead to no network (shapes that do not meet).
+        NasbenchError: the values lead to no network, because shapes do not fit together.
     """
     params: dict[str, Any] = {}
-    distributions: dict[str, BaseDistribution] = {}
-
-    def remember(label: str, options: Options) -> Any:
-        params[label] = choose(label, options)
-        distributions[label] = distribution(options)
-        return params[label]
-
-    genotype = decode(remember)
-    return Proposal(genotype, digest(genotype), params, distributions)
+    options: dict[str, Options] = {}
+    genotype = decode(record_options(record(choose, params), options))
+    return Proposal(genotype, digest(genotype), params, {name: distribution(values) for name, values in options.items()})
 
 
 def distribution(options: Options) -> BaseDistribution:
-    """Optuna's word for a list of options or a `range`."""
+    """The options of a parameter as Optuna stores them.
+
+    >>> distribution(range(8, 65, 8))
+    IntDistribution(high=64, log=False, low=8, step=8)
+    """
     if isinstance(options, range):
         return IntDistribution(min(options), max(options), step=abs(options.step))
     return CategoricalDistribution(options)
 
 
-def retrace(decode: Decode, answers: Mapping[str, Any]) -> Proposal:
-    """The draw that given answers lead to, as `space.encode` gives them.
+def retrace(decode: Decode, values: Mapping[str, Any]) -> Proposal:
+    """The proposal that given values lead to, such as those of `space.encode`.
 
     Raises:
-        SpaceError: an answer that is missing, not among the options, or never asked for.
+        SpaceError: a value is missing or is not an option, or the network has no such parameter.
     """
 
-    def choose(label: str, options: Options) -> Any:
-        if label not in answers:
-            raise SpaceError(f"a network of this space answers {label}; the answer is missing; give one of {show(options)}")
-        if not any(same(answers[label], option) for option in options):
-            raise SpaceError(f"{label} is one of {show(options)}; got {answers[label]!r}")
-        return answers[label]
+    def choose(name: str, options: Options) -> Any:
+        if name not in values:
+            raise SpaceError(f"a network of this space has a value for {name}; it is missing; give one of {show(options)}")
+        if not any(same(values[name], option) for option in options):
+            raise SpaceError(f"{name} is one of {show(options)}; got {values[name]!r}")
+        return values[name]
 
-    found = draw(decode, choose)
-    for label in answers:
-        if label not in found.params:
-            raise SpaceError(f"the network of these answers has no open field {label!r}{nearest(label, found.params)}")
-    return found
+    proposal = propose(decode, choose)
+    for name in values:
+        if name not in proposal.params:
+            raise SpaceError(f"the network of these values has no parameter {name!r}{nearest(name, proposal.params)}")
+    return proposal
 
 
 def mutation(parent: Proposal, rng: random.Random) -> Choose:
-    """One value of `parent` changed to another option; parameters that only the mutant has are drawn at random."""
+    """A chooser that changes one value of `parent` to another option. Parameters that the parent does not have get random values."""
     return choosers.mutation(parent.params, [name for name, d in parent.distributions.items() if not d.single()], rng)
 
 
 def every(decode: Decode) -> Iterator[Proposal]:
-    """All draws of a space, the last parameters changing fastest; values that lead to no network are left out."""
-    return choosers.every(lambda choose: draw(decode, choose))
+    """All proposals of a space, where the last parameters change fastest. Values that lead to no network are left out."""
+    return choosers.every(lambda choose: propose(decode, choose))
 
 
 def unseen(decode: Decode, seen: Container[str], start: Mapping[str, Any], rng: random.Random) -> Proposal | None:
-    """A network whose digest is not in `seen`: a walk of mutations from the answers `start`, then random, then one by one.
+    """A proposal that is new: first by a series of mutations that begins at the values `start`, then at random, then by enumeration.
 
-    None when the space holds nothing else (or when nothing else could be found, in spaces above 10,000 networks).
+    Args:
+        seen: digests of the networks that are not new.
+
+    Returns:
+        None when the space holds no new network, or none was found in a space of more than 10,000 combinations.
     """
-    at = _valid(decode, replay(start, random_chooser(rng)))
+    mutant = _valid(decode, replay(start, random_chooser(rng)))
     for _ in range(MUTANTS):
-        if at is None:
+        if mutant is None:
             break
-        if at.digest not in seen:
-            return at
-        at = _valid(decode, mutation(at, rng)) or at
+        if mutant.digest not in seen:
+            return mutant
+        mutant = _valid(decode, mutation(mutant, rng)) or mutant
     for _ in range(RANDOM_DRAWS):
-        found = _valid(decode, random_chooser(rng))
-        if found is not None and found.digest not in seen:
-            return found
-    return next((d for d in islice(every(decode), ENUMERATED) if d.digest not in seen), None)
+        proposal = _valid(decode, random_chooser(rng))
+        if proposal is not None and proposal.digest not in seen:
+            return proposal
+    return next((proposal for proposal in islice(every(decode), ENUMERATED) if proposal.digest not in seen), None)
 
 
 def _valid(decode: Decode, choose: Choose) -> Proposal | None:
+    """The proposal, or None if the values lead to no network."""
     try:
-        return draw(decode, choose)
+        return propose(decode, choose)
     except NasbenchError:
         return None

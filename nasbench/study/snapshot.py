@@ -1,6 +1,6 @@
-"""Copies of a study and of its ledger, taken while the driver may be writing.
+"""Copies of a study and of its ledger, which can be made while the driver writes.
 
-A copied study has its trials as lines of text, `trials.jsonl`, in place of a ledger: to look at, not to go on with.
+A copied study has its trials as lines of text, `trials.jsonl`, and no ledger. It can be looked at, but a search cannot continue it.
 """
 
 from __future__ import annotations
@@ -19,25 +19,24 @@ from nasbench.files import write_atomic
 from nasbench.study.directory import CANDIDATES_FILE, CURVES_FILE, FIT_FILE, PROFILE_FILE, STUDY_FILE, TRIALS_FILE, StudyDirectory
 from nasbench.study.ledger import Ledger
 from nasbench.study.measurements import MEASUREMENTS_FILE
-from nasbench.study.sqlite import check, uri
+from nasbench.study.sqlite import check_file, uri
 from nasbench.study.trial import Trial
 
-# What tables and pictures are made from; not the weights, checkpoints and lines of each epoch, nor the user's own code.
-LIGHT = (
+# The files from which tables and pictures are made. Weights, checkpoints, histories of epochs and the user's own code are not copied.
+COPIED = (
     "plan.json", PROFILE_FILE, MEASUREMENTS_FILE, "finalists.json", "summary.json", "best/card.json", "best/genotype.yaml",
     FIT_FILE, CANDIDATES_FILE, CURVES_FILE,
 )  # fmt: skip
 
 
-def has_tables(folder: StudyDirectory) -> bool:
-    """Whether the ledger was made: a driver that has just begun, or died in its first moment, leaves none or an unfinished one.
+def has_tables(directory: StudyDirectory) -> bool:
+    """Whether the ledger can be opened, or its damage reported.
 
-    Raises:
-        StudyError: see `Ledger.open`; a file that is no database is damaged, not young.
+    A driver that has just begun, or was killed in its first moment, has made no ledger yet or an unfinished one.
     """
-    path = folder.ledger
+    path = directory.ledger
     if not path.exists() or path.stat().st_size == 0:
-        return folder.has_trials()  # then opening it says what is wrong
+        return directory.has_trials()  # `Ledger.open` then says what is wrong
     try:
         with closing(sqlite3.connect(uri(path, write=False), uri=True, timeout=60)) as connection:
             return bool(connection.execute("SELECT count(*) FROM alembic_version").fetchone()[0])
@@ -47,17 +46,17 @@ def has_tables(folder: StudyDirectory) -> bool:
         return True
 
 
-def stored_trials(folder: StudyDirectory, phase: str | None = None) -> list[Trial]:
-    """The trials of a study or of a copy, by phase and number; none before the first.
+def stored_trials(directory: StudyDirectory, phase: str | None = None) -> list[Trial]:
+    """The trials of a study or of a copy, by phase and number; an empty list before the first trial.
 
     Raises:
-        StudyError: see `Ledger.open`; or a copy that is damaged.
+        StudyError: see `Ledger.open`; or the copy is damaged.
     """
-    if folder.is_copy:
-        return [t for t in _read_lines(folder.path / TRIALS_FILE) if phase in (None, t.phase)]
-    if not has_tables(folder):
+    if directory.is_copy:
+        return [t for t in _read_lines(directory.path / TRIALS_FILE) if phase in (None, t.phase)]
+    if not has_tables(directory):
         return []
-    with Ledger.open(folder, write=False) as ledger:
+    with Ledger.open(directory, write=False) as ledger:
         return ledger.records(phase)
 
 
@@ -69,31 +68,31 @@ def _read_lines(path: Path) -> list[Trial]:
 
 
 def _to_json(trial: Trial) -> dict[str, Any]:
-    """Without fields that are as usual, so that a line is short."""
-    row = {name: value for name, value in asdict(trial).items() if value not in (None, {}, "", ())}
-    return row | {name: value.isoformat() for name, value in row.items() if isinstance(value, datetime)}
+    """A trial as JSON data. Empty fields are left out, so that its line is short."""
+    line = {name: value for name, value in asdict(trial).items() if value not in (None, {}, "", ())}
+    return line | {name: value.isoformat() for name, value in line.items() if isinstance(value, datetime)}
 
 
-def _from_json(row: dict[str, Any]) -> Trial:
-    unknown = row.keys() - {f.name for f in fields(Trial)}
+def _from_json(line: dict[str, Any]) -> Trial:
+    unknown = line.keys() - {f.name for f in fields(Trial)}
     if unknown:
         raise ValueError(f"unknown field {min(unknown)}")
-    told = dict(row)
+    values = dict(line)
     for name in ("started", "finished"):
-        if name in told:
-            told[name] = datetime.fromisoformat(told[name])
-    if "values" in told:
-        told["values"] = tuple(told["values"])
-    return Trial(**told)
+        if name in values:
+            values[name] = datetime.fromisoformat(values[name])
+    if "values" in values:
+        values["values"] = tuple(values["values"])
+    return Trial(**values)
 
 
 def copy_ledger(ledger: Path, to: Path) -> Path:
-    """One moment of a ledger as a file of its own, in a single file without a log beside it.
+    """Copy the present state of a ledger to a single file, without a log beside it.
 
     Raises:
-        StudyError: it is damaged, or the copy cannot be written.
+        StudyError: the ledger is damaged, or the copy cannot be written.
     """
-    check(ledger)
+    check_file(ledger)
     to.unlink(missing_ok=True)
     try:
         with closing(sqlite3.connect(uri(ledger, write=False), uri=True, timeout=60)) as connection:
@@ -103,26 +102,26 @@ def copy_ledger(ledger: Path, to: Path) -> Path:
     return to
 
 
-def copy_study(folder: StudyDirectory, to: Path) -> Path:
-    """A small copy: all that tables and pictures need. It is read like any study, but the winner's weights stay where they are.
+def copy_study(directory: StudyDirectory, to: Path) -> Path:
+    """A small copy of a study with all that tables and pictures need. It is read like any study, but has no weights.
 
     Raises:
         StudyError: `to` exists, or cannot be written.
     """
     if to.exists():
-        raise StudyError(f"a copy goes into a new folder; {to} exists; choose another")
+        raise StudyError(f"a copy goes into a new directory; {to} exists; choose another")
     temporary = to.with_name(f".{to.name}.unfinished")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         (temporary / "best").mkdir(parents=True)
-        for name in LIGHT:
-            if (folder.path / name).exists():
-                write_atomic(temporary / name, (folder.path / name).read_bytes())
+        for name in COPIED:
+            if (directory.path / name).exists():
+                write_atomic(temporary / name, (directory.path / name).read_bytes())
         if not any((temporary / "best").iterdir()):
             (temporary / "best").rmdir()
-        lines = (json.dumps(_to_json(trial)) + "\n" for trial in stored_trials(folder))
+        lines = (json.dumps(_to_json(trial)) + "\n" for trial in stored_trials(directory))
         write_atomic(temporary / TRIALS_FILE, "".join(lines))
-        write_atomic(temporary / STUDY_FILE, (folder.path / STUDY_FILE).read_bytes())
+        write_atomic(temporary / STUDY_FILE, (directory.path / STUDY_FILE).read_bytes())
         temporary.rename(to)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The ledger's file: SQLite in WAL mode, checked before it is used, written a whole trial at a time."""
+"""The file of the ledger: SQLite in WAL mode. It is checked before it is used, and each transaction writes a whole trial."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from nasbench.study.optuna_tables import TABLES_VERSION, OptunaTables
 
 
 class TrialDatabase:
-    """A SQLite file of Optuna studies, to be written by this process alone, or only read.
+    """A SQLite file of Optuna studies, which this process alone writes, or only reads.
 
     Attributes:
-        optuna: the same file as Optuna's storage.
+        optuna: Optuna's storage on the same file.
 
     Raises:
-        StudyError: the file is damaged, missing though only to be read, of another Optuna, locked, or cannot be opened.
+        StudyError: the file is damaged, locked, of another version of Optuna, or cannot be opened; or it is missing and only to be read.
     """
 
     def __init__(self, path: Path, *, write: bool, wait_s: float = 60.0) -> None:
@@ -32,17 +32,17 @@ class TrialDatabase:
         self._wait_s = wait_s
         if not write and not path.exists():
             raise StudyError(f"a study keeps its trials in ledger.db; {path} is missing; start the search, or restore the file")
-        check(path)
+        check_file(path)
 
         def connect() -> sqlite3.Connection:
             connection = sqlite3.connect(uri(path, write), uri=True, timeout=wait_s, check_same_thread=False)
             if write:
                 connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("PRAGMA synchronous=NORMAL")  # safe against kills; a power cut may cost the last trials
+                connection.execute("PRAGMA synchronous=NORMAL")  # safe against kills; a power failure may lose the last trials
             return connection
 
         with self._explained():
-            # The address is only for show: `creator` opens the file, so that no character of its path can be misread.
+            # `creator` opens the file, because Optuna would misread some characters of its path in the address.
             self.optuna = optuna.storages.RDBStorage(
                 "sqlite:///ledger.db",
                 engine_kwargs={"creator": connect},
@@ -50,9 +50,9 @@ class TrialDatabase:
                 skip_table_creation=not write,
             )
             self._engine: sa.Engine = self.optuna.engine
-            self._rows = OptunaTables(self._engine)
+            self._tables = OptunaTables(self._engine)
             with self._engine.connect() as connection:
-                version = self._rows.version(connection)
+                version = self._tables.version(connection)
         if version != TABLES_VERSION:
             raise StudyError(
                 f"a ledger has Optuna's tables of version {TABLES_VERSION}; {path} has version {version}; "
@@ -61,29 +61,33 @@ class TrialDatabase:
         self._inode = os.stat(path).st_ino
 
     def insert(self, study_id: int, trial: FrozenTrial) -> int:
-        """Store a new trial in one transaction and return its id; `trial.number` is the study's next."""
+        """Store a new trial in one transaction; returns its id.
+
+        Raises:
+            StudyError: `trial.number` is not the next number of the study.
+        """
         with self._transaction() as connection:
-            trial_id, before = self._rows.insert(connection, study_id, trial)
-            if before != trial.number:
+            trial_id, trials_before = self._tables.insert(connection, study_id, trial)
+            if trials_before != trial.number:
                 raise StudyError(f"only its driver writes a ledger; another program added trials to {self.path}; run it again")
         return trial_id
 
     def finish(self, trial_id: int, trial: FrozenTrial) -> None:
         """Store state, values and attributes of a running trial in one transaction."""
         with self._transaction() as connection:
-            if not self._rows.finish(connection, trial_id, trial):
-                raise StudyError(f"a trial is told once; another program finished trial {trial.number} of {self.path}")
+            if not self._tables.finish(connection, trial_id, trial):
+                raise StudyError(f"only its driver writes a ledger; another program finished trial {trial.number} of {self.path}")
 
-    def note(self, trial_id: int, trial: FrozenTrial) -> None:
-        """Store attributes of a running trial in one transaction; it goes on running."""
+    def update(self, trial_id: int, trial: FrozenTrial) -> None:
+        """Store attributes of a running trial in one transaction; it stays running."""
         with self._transaction() as connection:
-            if not self._rows.note(connection, trial_id, trial):
+            if not self._tables.update(connection, trial_id, trial):
                 raise StudyError(f"only its driver writes a ledger; another program finished trial {trial.number} of {self.path}")
 
     def trials(self, study_id: int) -> list[FrozenTrial]:
         """All trials of a study by number."""
         with self._explained(), self._engine.connect() as connection:
-            return self._rows.read(connection, study_id)
+            return self._tables.read(connection, study_id)
 
     def close(self) -> None:
         """Close the file; SQLite then folds its log into it."""
@@ -92,7 +96,7 @@ class TrialDatabase:
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
-        # SQLite would go on writing to a file that was removed or replaced, and lose everything silently.
+        # SQLite would continue to write to a file that was removed or replaced, and all of it would be lost without an error.
         try:
             replaced = os.stat(self.path).st_ino != self._inode
         except FileNotFoundError:
@@ -107,7 +111,7 @@ class TrialDatabase:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Errors of the database as errors that say what to do."""
+        """Turn errors of the database into errors that say what to do."""
         try:
             yield
         except (sa.exc.DBAPIError, sqlite3.Error, optuna.exceptions.StorageInternalError) as error:
@@ -121,30 +125,30 @@ class TrialDatabase:
             raise StudyError(f"cannot use {self.path} ({cause}); {advice}") from error
 
 
-def check(path: Path) -> None:
-    """Read a ledger through before anything is written to it; a missing one is fine.
+def check_file(path: Path) -> None:
+    """Let SQLite check a whole file before anything is written to it. A missing file passes.
 
     Raises:
-        StudyError: it is damaged.
+        StudyError: it is damaged or cannot be read.
     """
     if not path.exists():
         return
     try:
         connection = sqlite3.connect(uri(path, write=False), uri=True, timeout=60)
         try:
-            found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+            result = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
         finally:
             connection.close()
     except sqlite3.DatabaseError as error:
-        found = str(error)
-    if found != "ok":
+        result = str(error)
+    if result != "ok":
         raise StudyError(
-            f"{path} is damaged or cannot be read ({' '.join(found.split())[:200]}); nothing was changed; restore it from a copy, "
+            f"{path} is damaged or cannot be read ({' '.join(result.split())[:200]}); nothing was changed; restore it from a copy, "
             f"try `sqlite3 {path.name} .recover | sqlite3 new.db`, or start again with another --name"
         )
 
 
 def uri(path: Path, write: bool) -> str:
-    """SQLite's address of the file; in a folder that may not be written, reading has to do without the log beside it."""
+    """The file's address for SQLite. In a directory that cannot be written, the file is read without the log beside it."""
     query = "" if write else "?mode=ro" if os.access(path.parent, os.W_OK) else "?mode=ro&immutable=1"
     return f"file:{quote(str(path.absolute()))}{query}"

@@ -1,4 +1,4 @@
-"""One trial: its record, the words for its status, and the rules that turn an evaluator's result into an Optuna state."""
+"""One trial: what is stored of it, its status, and the rules that turn an evaluator's result into an Optuna state."""
 
 from __future__ import annotations
 
@@ -13,15 +13,20 @@ from optuna.trial import FrozenTrial, TrialState
 
 from nasbench.genotype import Genotype
 
-# `ok` was evaluated and is inside every limit; `infeasible` breaks a limit that shows only when the network is built or trained;
-# `over_budget` was refused by the limits before any evaluation; `diverged` lost its loss; `failed` died or had an impossible result;
-# `duplicate` repeats the network of an earlier trial and has its result; `skipped` still waited when the search ended;
-# `stopped` was trained up to a rung of successive halving and not promoted.
+# The status of a trial that has ended.
+#   ok           It was evaluated and is within every limit.
+#   infeasible   It breaks a limit that shows only when the network is built or trained.
+#   over_budget  The limits refused it before any evaluation.
+#   diverged     Its loss became infinite or NaN.
+#   failed       Its process died, or its result was impossible.
+#   duplicate    Its network is that of an earlier trial, whose result it has.
+#   skipped      It was still waiting for its evaluation when the search ended.
+#   stopped      It was trained up to a rung of successive halving and was not promoted.
 STATUSES = ("ok", "infeasible", "over_budget", "diverged", "failed", "duplicate", "skipped", "stopped")
 RUNNING = "running"
-PAUSED = "paused"  # waits at a rung; it may still be promoted
+PAUSED = "paused"  # the trial waits at a rung and may be promoted
 
-# User attributes with a field of their own in `Trial`; every other one goes to `Trial.more`.
+# User attributes that have a field in `Trial`. All others are in `Trial.more`.
 _FIELDS = (
     "accuracy", "latency_ms", "macs", "params_count", "reward", "seconds", "reason", "duplicate_of", "parent", "seed", "digest", "genotype",
     "epochs", "rungs",
@@ -31,20 +36,22 @@ _RESERVED = frozenset({"status", "values", "constraints", "digest", "genotype", 
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial as stored, in plain data.
+    """One trial as it is stored, in plain data.
 
     Attributes:
         status: `running`, `paused` or one of `STATUSES`.
-        genotype: YAML; empty for a trial that another program added.
-        params: the values that the strategy chose, by parameter.
-        values: what the strategy optimises, in the order of the phase's directions; None without a result.
-        constraints: by name; above zero is violated, and by how much.
-        accuracy: after `epochs` passes over the training images.
-        latency_ms: milliseconds; seconds: what the trial cost.
-        rungs: the rungs of successive halving at which it paused: epoch, accuracy, values and seconds of each.
-        duplicate_of, parent: trial numbers of the same phase.
-        seed: its own, the same after any restart.
-        started, finished: local time; they may jump with the clock, `seconds` does not.
+        genotype: the network as YAML; empty for a trial that another program added.
+        params: the value of each parameter, chosen by the strategy.
+        values: the objectives, in the order of the phase's directions; None without a result.
+        constraints: the excess over each limit by name; a limit is violated when it is above zero.
+        accuracy: share of the validation images that are classified correctly, after `epochs` passes over the training images.
+        latency_ms: latency in milliseconds.
+        seconds: time that the evaluation took.
+        rungs: the rungs of successive halving at which the trial paused, each with epoch, accuracy, values and seconds.
+        duplicate_of, parent: numbers of other trials of the phase.
+        seed: the trial's own seed, which is the same after any restart.
+        started, finished: local time of the clock, which may jump; `seconds` does not.
+        more: all other results.
     """
 
     phase: str
@@ -73,22 +80,22 @@ class Trial:
 
     @cached_property
     def network(self) -> Genotype:
-        """The genotype, read from its YAML once."""
+        """The genotype, which is read from its YAML once."""
         return Genotype.from_yaml(self.genotype)
 
     @property
     def passed(self) -> int:
-        """The epoch of the last rung that it has passed; 0 before the first, and without rungs."""
+        """The epoch of the last rung that the trial has passed; 0 before the first one and without rungs."""
         return int(self.rungs[-1]["epoch"]) if self.rungs else 0
 
     @property
     def feasible(self) -> bool:
-        """Whether it has values and breaks no limit; fronts and winners are chosen from such trials."""
+        """Whether the trial has values and violates no limit. Fronts and winners are chosen from such trials."""
         return self.values is not None and all(v <= 0 for v in self.constraints.values())
 
     @property
     def reached(self) -> tuple[float, tuple[float, ...]] | None:
-        """How far it was trained within every limit, in epochs (infinite: to the end), and its values there; None if it was not."""
+        """The epochs that a trial within every limit was trained (infinite: to the end) and its values there; None for others."""
         if self.feasible and self.values is not None and self.status == "ok":
             return math.inf, self.values
         if self.status in (PAUSED, "stopped") and self.rungs:
@@ -97,10 +104,10 @@ class Trial:
 
 
 def read_trial(phase: str, frozen: FrozenTrial) -> Trial:
-    """An Optuna trial as a record; also one that another program added to the study."""
+    """The trial that Optuna stored. It may also be one that another program added to the study."""
     attrs = frozen.user_attrs
-    foreign = {TrialState.COMPLETE: "ok", TrialState.PRUNED: "infeasible", TrialState.FAIL: "failed"}
-    status = attrs.get("status") or foreign.get(frozen.state, RUNNING)
+    by_state = {TrialState.COMPLETE: "ok", TrialState.PRUNED: "infeasible", TrialState.FAIL: "failed"}
+    status = attrs.get("status") or by_state.get(frozen.state, RUNNING)
     return Trial(
         phase=phase,
         number=frozen.number,
@@ -116,7 +123,7 @@ def read_trial(phase: str, frozen: FrozenTrial) -> Trial:
 
 
 class Verdict(NamedTuple):
-    """An evaluation's result in Optuna's terms; `attrs` holds `status`, `reason` and everything else that is stored, as JSON data."""
+    """The result of an evaluation in Optuna's terms. `attrs` is JSON data: `status`, `reason` and everything else that is stored."""
 
     state: TrialState
     values: list[float] | None
@@ -125,11 +132,19 @@ class Verdict(NamedTuple):
 
 
 def judge(record: object, objectives: int) -> Verdict:
-    """The verdict on a trial's record; any record gets one, so that no trial is left running.
+    """The verdict on the record of a trial. Every record gets one, so that no trial stays running.
 
-    `record` has `status`, and `values` (one finite number per objective) where there is a result; `constraints` by
-    name, above zero where violated; anything else is stored beside them. NaN, infinity, None, a missing or a wrong
-    number of values make a failure with the reason; values with a violated constraint make an infeasible trial.
+    A record whose values are missing, too many, too few or not finite becomes a failure with a reason. An `ok` trial that violates
+    a constraint becomes infeasible.
+
+    Args:
+        record: a mapping with `status`; `values`, one finite number for each objective, if there is a result; `constraints` by
+            name, which are violated above zero; and any other results.
+        objectives: how many values a result has.
+
+    Example:
+        >>> judge({"status": "ok", "values": [0.9], "constraints": {"latency": 0.1}}, 1).attrs
+        {'status': 'infeasible'}
     """
     if not isinstance(record, Mapping):
         return _failure({}, f"the result of a trial is a mapping; got {record!r}")
@@ -143,17 +158,17 @@ def judge(record: object, objectives: int) -> Verdict:
     constraints = _numbers(limits, infinite=True) if isinstance(limits, Mapping) else f"got {limits!r}"
     if isinstance(constraints, str):
         return _failure(attrs, f"a constraint is a number; {constraints}")
-    stated = record.get("values")
-    if stated is None and status != "ok":
-        # A sampler learns to stay away from a violated constraint, so there must be one.
+    objective_values = record.get("values")
+    if objective_values is None and status != "ok":
+        # Samplers avoid violated constraints, so there must be one.
         if not any(v > 0 for v in constraints.values()):
             constraints[status] = 1.0
         return Verdict(TrialState.PRUNED, None, constraints, attrs | {"status": status})
-    if not isinstance(stated, Sequence) or isinstance(stated, str):
-        return _failure(attrs, f"a finished trial has {objectives} finite values; got {stated!r}")
-    values = _numbers(dict(enumerate(stated)), infinite=False)
+    if not isinstance(objective_values, Sequence) or isinstance(objective_values, str):
+        return _failure(attrs, f"a finished trial has {objectives} finite values; got {objective_values!r}")
+    values = _numbers(dict(enumerate(objective_values)), infinite=False)
     if isinstance(values, str) or len(values) != objectives:
-        return _failure(attrs, f"a finished trial has {objectives} finite values; got {list(stated)!r}")
+        return _failure(attrs, f"a finished trial has {objectives} finite values; got {list(objective_values)!r}")
     violated = any(v > 0 for v in constraints.values())
     if status in ("infeasible", "over_budget") and not violated:
         constraints[status] = 1.0
@@ -168,7 +183,7 @@ def _failure(attrs: dict[str, Any], reason: str) -> Verdict:
 
 
 def _numbers(items: Mapping[Any, Any], *, infinite: bool) -> dict[Any, float] | str:
-    """The items as floats, or what is wrong with the first that is none."""
+    """The items as floats, or a text about the first one that is not a number."""
     numbers = {}
     for key, item in items.items():
         value = plain_number(item)
@@ -179,7 +194,7 @@ def _numbers(items: Mapping[Any, Any], *, infinite: bool) -> dict[Any, float] | 
 
 
 def plain_number(value: Any) -> float | None:
-    """A float from a Python or numpy number, or a tensor of one element; None from anything else."""
+    """A Python or numpy number, or a tensor of one element, as a float; None for anything else."""
     if isinstance(value, str | bytes | bool) or value is None:
         return None
     try:
@@ -189,7 +204,7 @@ def plain_number(value: Any) -> float | None:
 
 
 def plain(value: Any) -> Any:
-    """JSON data from whatever a worker told: numpy numbers become Python's, NaN and infinity None, the unknown its text."""
+    """Any value as JSON data: numpy numbers become Python's, NaN and infinity become None, unknown objects become their text."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, Mapping):

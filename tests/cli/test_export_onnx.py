@@ -138,7 +138,7 @@ def test_a_study_whose_weights_are_cut(nasbench, call, study: Path, cut: int) ->
 
 
 def test_another_number_of_classes_than_the_weights(nasbench, call, study: Path) -> None:
-    one_line(call("export", "runs/mine", "--onnx", "m.onnx", "--classes", "9"), "they tell 5 classes apart and the network 9")
+    one_line(call("export", "runs/mine", "--onnx", "m.onnx", "--classes", "9"), "they have 5 classes and the network has 9")
     assert not (nasbench.folder / "m.onnx").exists()
 
 

@@ -17,19 +17,16 @@ from nasbench.errors import NasbenchError, StudyError
 from nasbench.evaluate.base import (
     EVALUATORS,
     Evaluation,
-    EvaluationCall,
     EvaluationContext,
     EvaluationData,
     Evaluator,
     ExpectedSeconds,
     Fidelity,
     FunctionEvaluator,
-    call_directory,
-    evaluate_call,
     evaluator,
-    in_directory,
-    make_evaluator,
 )
+from nasbench.evaluate.call import EvaluationCall, call_directory, evaluate_call, in_directory
+from nasbench.evaluate.make import make_evaluator
 from nasbench.files import write_atomic
 from nasbench.genotype import cost
 from nasbench.plugins import load_plugin

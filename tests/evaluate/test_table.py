@@ -12,7 +12,8 @@ from paper_search import Stopwatch, problem, run
 
 from nasbench.analysis.study import open_study
 from nasbench.errors import StudyError
-from nasbench.evaluate.base import EvaluationContext, Fidelity, make_evaluator
+from nasbench.evaluate.base import EvaluationContext, Fidelity
+from nasbench.evaluate.make import make_evaluator
 from nasbench.evaluate.table import TableEvaluator, options_key, read_table
 from nasbench.genotype import digest
 from nasbench.search.limits import Limits

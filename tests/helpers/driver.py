@@ -1,4 +1,4 @@
-"""A serial driver for the tests to kill, as a function, and as a script: `driver.py FOLDER TRIALS`, which has an engine."""
+"""A serial driver for the tests to kill, as a function, and as a script with an engine: `driver.py DIRECTORY TRIALS`."""
 
 from __future__ import annotations
 
@@ -14,40 +14,42 @@ from nasbench.study.optuna_tables import OptunaTables
 
 
 def drive(path, trials, kill=("never", -1), engine=None, ready=lambda: None):
-    """Search until `trials` have a result; `kill` is (where, trial number) of a SIGKILL to itself.
+    """Search until `trials` have a result.
 
-    Where: after `ask`, after the worker's `result`, after `tell`, or `inside ask` or `inside tell`, in their transactions.
+    Args:
+        kill: (where, trial number) of a SIGKILL to this process. Where: after `ask`, after the worker's `result`, after `tell`, or
+            `inside ask` and `inside tell`, which are in their transactions.
     """
 
-    def here(place, at):
-        if (place, at) == tuple(kill):
+    def at(place, number):
+        if (place, number) == tuple(kill):
             os.kill(os.getpid(), signal.SIGKILL)
 
     if kill[0].startswith("inside"):
-        write = OptunaTables._result
+        write = OptunaTables._write_result
 
-        def written(self, connection, trial_id, trial):
+        def write_and_die(self, connection, trial_id, trial):
             write(self, connection, trial_id, trial)
-            here("inside ask" if trial.state.name == "RUNNING" else "inside tell", trial.number)
+            at("inside ask" if trial.state.name == "RUNNING" else "inside tell", trial.number)
 
-        OptunaTables._result = written
+        OptunaTables._write_result = write_and_die
 
-    folder, ledger, phase = open_phase(path, "evolution", startup=4, sample=3, population=6)
-    with folder, ledger:
+    directory, ledger, phase = open_phase(path, "evolution", startup=4, sample=3, population=6)
+    with directory, ledger:
         waiting = phase.unfinished()
         ready()
         while sum(t.status == "ok" for t in phase.records()) < trials:
-            asked = waiting.pop() if waiting else phase.ask(chain)
-            here("ask", asked.number)
-            task = (folder.trial_directory(asked), asked.genotype)
+            trial = waiting.pop() if waiting else phase.ask(chain)
+            at("ask", trial.number)
+            task = (directory.trial_directory(trial), trial.genotype)
             if engine is None:
-                told = evaluate(task)
+                result = evaluate(task)
             else:
-                engine.submit(asked.number, evaluate, task)
-                told = engine.wait()[0].result
-            here("result", asked.number)
-            phase.tell(asked.number, told)
-            here("tell", asked.number)
+                engine.submit(trial.number, evaluate, task)
+                result = engine.wait()[0].result
+            at("result", trial.number)
+            phase.tell(trial.number, result)
+            at("tell", trial.number)
 
 
 if __name__ == "__main__":

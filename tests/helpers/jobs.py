@@ -119,7 +119,7 @@ def not_json(_):
 
 def train(task):
     """Train for a moment. Returns the result without its times, so that two runs are equal."""
-    from nasbench.evaluate.train import evaluate_training
+    from nasbench.evaluate.train_task import evaluate_training
 
     result = evaluate_training(task)
     return {k: v for k, v in result.items() if "second" not in k}

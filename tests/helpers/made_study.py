@@ -18,7 +18,7 @@ from nasbench.spaces.choosers import random_chooser
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.ledger import Ledger
 from nasbench.study.measurements import MEASUREMENTS_FILE, Measured, Measurements
-from nasbench.study.sampling import draw
+from nasbench.study.sampling import propose
 
 COMMAND: Mapping[str, Any] = {
     "space": "tiny", "latency_ms": 20.0, "data": "embedded", "images": "embedded, abc", "strategy": "evolution", "seed": 0,
@@ -54,7 +54,7 @@ def add_trials(ledger: Ledger, name: str, records: Sequence[Mapping[str, Any] | 
     """Add trials to a phase, each with another network."""
     phase, space = ledger.phase(name, ["maximize"]), load_space("tiny")
     rng = random.Random(7)
-    drawn = {d.digest: d for d in (draw(space.decode, random_chooser(rng)) for _ in range(200))}
+    drawn = {d.digest: d for d in (propose(space.decode, random_chooser(rng)) for _ in range(200))}
     for sample, record in zip(list(drawn.values())[len(phase) :], records, strict=False):
         trial = phase.enter(sample.genotype, sample)
         if record is not None:

@@ -1,4 +1,4 @@
-"""Whole searches without training and without a clock: a device on paper, an evaluator that is a formula."""
+"""Whole searches without training and without a clock: a paper device, and an evaluator that is a formula."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAPER = Device("cpu", "Paper", versions={"torch": "2", "python": "3", "nasbench"
 
 
 class Silent:
-    """A listener that keeps what is said."""
+    """A listener that stores all messages."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -52,12 +52,12 @@ def times(g: Genotype) -> list[float]:
 
 
 def true_ms(g: Genotype) -> float:
-    """What the paper device takes."""
+    """The latency on the paper device in milliseconds."""
     return sum(times(g))
 
 
 def profile(space="tiny", lean=1.0, error=0.0, networks=20) -> Profile:
-    """A profile that takes networks for `lean` times as slow as they are, give or take `error`."""
+    """A profile in which networks are `lean` times as slow as they are, with a relative error of `error`."""
     draw = np.random.default_rng(0)
     timed = []
     genotypes = [load_space(space).sample(i) for i in range(networks)] + [known(name) for name in KNOWN]
@@ -73,11 +73,13 @@ class Stopwatch:
     """Measures on paper.
 
     Args:
-        width: half of the intervals, relative; speed: how much slower the machine is than when it was profiled.
-        noisy: what it says of each measurement; drift: factor of each further session.
+        width: half of each interval, as a share of the latency.
+        speed: how many times slower the machine is than when it was profiled.
+        noisy: whether measurements are noisy.
+        drift: a factor for each session, from the list of sessions.
 
     Attributes:
-        sessions: the names measured in each.
+        sessions: the names of the networks that were measured in each session.
     """
 
     def __init__(self, width=0.01, speed=1.0, noisy=False, drift=lambda session: 1.0) -> None:
@@ -106,7 +108,7 @@ def problem(measure=None, predicted=None, space="tiny", trials=6, workers=2, **m
 
 
 class Inline:
-    """An engine that works in this process: a fork server that other tests started would load torch for every trial."""
+    """An engine that runs in this process, because the fork server of other tests would load torch for every trial."""
 
     def __init__(self, config, workers, evaluator, say) -> None:
         self.workers, self.time_limit_s, self._waiting = workers, None, []
@@ -128,6 +130,6 @@ class Inline:
         pass
 
 
-def run(path, made: Problem, listener=None, engine=Inline):
+def run(path, problem: Problem, listener=None, engine=Inline):
     with patch("nasbench.search.plan.open_engine", engine):
-        return run_search(made, path, listener or Silent(), lambda problem, plan: None)
+        return run_search(problem, path, listener or Silent(), lambda problem, plan: None)

@@ -13,29 +13,29 @@ from nasbench.study.phase import Phase
 
 
 def chain(choose, layers=8):
-    """A chain of convolutions: 3 kernels and 4 widths a layer, and a kernel of a second branch only where there is one."""
-    rows = []
+    """A chain of convolutions with 3 kernels and 4 widths each; the kernel of a second convolution exists only where there is one."""
+    blocks = []
     for i in range(layers):
-        rows.append(Block("conv", {"width": choose(f"{i}.width", range(4, 20, 4)), "kernel": choose(f"{i}.kernel", [1, 3, 5])}))
+        blocks.append(Block("conv", {"width": choose(f"{i}.width", range(4, 20, 4)), "kernel": choose(f"{i}.kernel", [1, 3, 5])}))
         if choose(f"{i}.more", [False, True]):
-            rows.append(Block("conv", {"width": 4, "kernel": choose(f"{i}.more.kernel", [1, 3])}))
-    return toy(rows)
+            blocks.append(Block("conv", {"width": 4, "kernel": choose(f"{i}.more.kernel", [1, 3])}))
+    return toy(blocks)
 
 
 def pairs(choose):
-    """2 networks, from 4 answers."""
+    """2 networks from 4 combinations of values."""
     choose("nothing", ["a", "b"])
     return toy([Block("conv", {"width": 8, "kernel": choose("kernel", [1, 3])})])
 
 
-def toy(rows):
-    return Genotype("toy", (3, 16, 16), stages=(tuple(rows),), head=(Block("gap"), Block("linear", {"width": 10})))
+def toy(blocks):
+    return Genotype("toy", (3, 16, 16), stages=(tuple(blocks),), head=(Block("gap"), Block("linear", {"width": 10})))
 
 
 def accuracy(genotype):
-    """Separable, with one best answer per label: each layer wants kernel 3 and width 12."""
-    rows = genotype.stages[0]
-    return sum((b.fields["kernel"] == 3) - abs(b.fields["width"] - 12) / 16 for b in rows) / 8
+    """A separable function with one best value for each parameter: each layer wants kernel 3 and width 12."""
+    blocks = genotype.stages[0]
+    return sum((b.fields["kernel"] == 3) - abs(b.fields["width"] - 12) / 16 for b in blocks) / 8
 
 
 def latency(genotype):
@@ -48,34 +48,34 @@ def record(genotype, objectives=1):
 
 
 def evaluate(task):
-    """What a trial's process does: return a result that is there, or measure and save one."""
-    folder, genotype = task
-    result = folder / "result.json"
+    """The work of a trial's process: return a result that is there already, or make and save one."""
+    directory, genotype = task
+    result = directory / "result.json"
     if result.exists():
         return json.loads(result.read_text())
-    with (folder / "started").open("a") as file:  # counts how often the trial was evaluated
+    with (directory / "started").open("a") as file:  # counts how often the trial was evaluated
         file.write("x")
-    told = record(Genotype.from_yaml(genotype))
-    write_atomic(result, json.dumps(told))
-    return told
+    new = record(Genotype.from_yaml(genotype))
+    write_atomic(result, json.dumps(new))
+    return new
 
 
 def open_phase(path, name="random", seed=3, directions=("maximize",), phase="search", **options) -> tuple[StudyDirectory, Ledger, Phase]:
-    folder = StudyDirectory.create(path, {"space": "toy"})
-    ledger = Ledger.open(folder)
-    return folder, ledger, ledger.phase(phase, directions, make_strategy(name, seed, **options), seed)
+    directory = StudyDirectory.create(path, {"space": "toy"})
+    ledger = Ledger.open(directory)
+    return directory, ledger, ledger.phase(phase, directions, make_strategy(name, seed, **options), seed)
 
 
 def run(phase, count, decode=chain):
-    """Serial search until `count` trials have values of their own; the records."""
+    """Search serially until `count` trials have values of their own; returns all trials."""
     while sum(t.status == "ok" for t in phase.records()) < count:
-        asked = phase.ask(decode)
-        if asked is None:
+        trial = phase.ask(decode)
+        if trial is None:
             break
-        phase.tell(asked.number, record(asked.network, len(phase.directions)))
+        phase.tell(trial.number, record(trial.network, len(phase.directions)))
     return phase.records()
 
 
 def outcome(trials):
-    """What must be equal after a restart: everything but the clock."""
+    """Everything that must be equal after a restart: all but the clock."""
     return [(t.number, t.status, t.digest, t.params, t.values, t.duplicate_of, t.seed, t.parent, t.reason) for t in trials]

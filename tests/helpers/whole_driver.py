@@ -1,4 +1,4 @@
-"""A whole search to be killed, its trials in processes of an engine: `whole_driver.py FOLDER ENGINE JOBS TRIALS [ADDRESS]`."""
+"""A whole search for the tests to kill, with an engine: `whole_driver.py DIRECTORY ENGINE JOBS TRIALS [ADDRESS]`."""
 
 from __future__ import annotations
 
@@ -13,23 +13,21 @@ from nasbench.engines.open import open_engine
 from nasbench.search.limits import Limits
 
 
-class Loud(Silent):
-    """Says a line for every trial."""
+class Printing(Silent):
+    """Prints a line for every trial."""
 
     def step(self, message=None):
         if message:
             print(message, flush=True)
 
 
-def whole(folder, engine, jobs, trials, address=None):
-    """Some are surely within the limit, some unsure, and the predictor errs."""
-    choice = EngineConfig(name=engine, address=address)
-    limits = Limits(latency_ms=2.0)
-    made = problem(
-        Stopwatch(speed=1.4), profile(error=0.1), trials=trials, limits=limits, workers=jobs, engine=choice, evaluate=slowly, final_seeds=2
-    )
-    return run(folder, made, Loud(), engine=open_engine)
+def search(path, engine, jobs, trials, address=None):
+    """A search in which some networks are surely within the limit, some are unsure, and the predictor has errors."""
+    settings = {"trials": trials, "limits": Limits(latency_ms=2.0), "workers": jobs, "evaluate": slowly, "final_seeds": 2}
+    engine_config = EngineConfig(name=engine, address=address)
+    whole = problem(Stopwatch(speed=1.4), profile(error=0.1), engine=engine_config, **settings)
+    return run(path, whole, Printing(), engine=open_engine)
 
 
 if __name__ == "__main__":
-    whole(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), *sys.argv[5:])
+    search(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), *sys.argv[5:])

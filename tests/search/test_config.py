@@ -1,3 +1,5 @@
+"""Configurations and the commands that `study.yaml` stores: each leads back to the other."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -12,11 +14,11 @@ from nasbench.search.limits import Limits
 from nasbench.spaces import load_space
 
 
-def request_for(device: DeviceConfig) -> SearchConfig:
+def config_for(device: DeviceConfig) -> SearchConfig:
     return SearchConfig(space="tiny", limits=Limits(latency_ms=20.0), device=device)
 
 
-CHOICES = [
+DEVICES = [
     (DeviceConfig(), "tiny-20ms"),
     (DeviceConfig(runtime="eager", batch=1), "tiny-20ms"),
     (DeviceConfig(runtime="onnxruntime", threads=1), "tiny-20ms-onnxruntime-1t"),
@@ -26,44 +28,44 @@ CHOICES = [
 ]
 
 
-@pytest.mark.parametrize(("device", "name"), CHOICES)
+@pytest.mark.parametrize(("device", "name"), DEVICES)
 def test_the_device_is_part_of_a_studys_name(device: DeviceConfig, name: str) -> None:
-    assert request_for(device).name() == name
+    assert config_for(device).name() == name
 
 
-@pytest.mark.parametrize("device", [device for device, _ in CHOICES])
-def test_a_command_asks_for_the_same_device_again(device: DeviceConfig) -> None:
-    command = request_for(device).command(load_space("tiny"), "key", "images")
-    assert SearchConfig.from_command(command) == request_for(device)
+@pytest.mark.parametrize("device", [device for device, _ in DEVICES])
+def test_a_command_names_the_device(device: DeviceConfig) -> None:
+    command = config_for(device).command(load_space("tiny"), "key", "images")
+    assert SearchConfig.from_command(command) == config_for(device)
 
 
 def test_another_device_is_another_command() -> None:
     space = load_space("tiny")
-    commands = [request_for(device).command(space, "key", "images") for device, _ in CHOICES]
+    commands = [config_for(device).command(space, "key", "images") for device, _ in DEVICES]
     assert commands[0] == commands[1]
-    assert all(one != commands[0] for one in commands[2:])
+    assert all(command != commands[0] for command in commands[2:])
 
 
 def test_the_engine_may_change_but_not_what_trials_train_on() -> None:
     def command(**engine: Any) -> dict[str, Any]:
-        request = SearchConfig(space="tiny", limits=Limits(latency_ms=20.0), engine=EngineConfig(**engine))
-        found = request.command(load_space("tiny"), "key", "images")
-        assert SearchConfig.from_command(found) == request
-        return {name: value for name, value in found.items() if name not in MAY_CHANGE}
+        config = SearchConfig(space="tiny", limits=Limits(latency_ms=20.0), engine=EngineConfig(**engine))
+        stored = config.command(load_space("tiny"), "key", "images")
+        assert SearchConfig.from_command(stored) == config
+        return {name: value for name, value in stored.items() if name not in MAY_CHANGE}
 
-    usual = command()
-    assert command(name="ray", address="auto") == command(cpus=0.5) == usual
-    assert command(gpus=0.25) == command(gpus=2, name="ray") != usual
-    assert command(cpus=2) not in (usual, command(cpus=4))
-
-
-def test_a_study_of_before_there_were_engines_goes_on() -> None:
-    found = request_for(DeviceConfig()).command(load_space("tiny"), "key", "images")
-    del found["engine"]
-    assert SearchConfig.from_command(found) == request_for(DeviceConfig())
+    default = command()
+    assert command(name="ray", address="auto") == command(cpus=0.5) == default
+    assert command(gpus=0.25) == command(gpus=2, name="ray") != default
+    assert command(cpus=2) not in (default, command(cpus=4))
 
 
-def test_measuring_elsewhere_needs_a_profile_of_there() -> None:
-    choice = EngineConfig(name="ray", address="auto", measure_on="phone")
+def test_a_study_from_before_there_were_engines_continues() -> None:
+    stored = config_for(DeviceConfig()).command(load_space("tiny"), "key", "images")
+    del stored["engine"]
+    assert SearchConfig.from_command(stored) == config_for(DeviceConfig())
+
+
+def test_measuring_elsewhere_needs_a_profile_of_that_device() -> None:
+    engine = EngineConfig(name="ray", address="auto", measure_on="phone")
     with pytest.raises(StudyError, match=r"--measure-on is for a device elsewhere, .*; got --device cpu"):
-        SearchConfig(space="tiny", limits=Limits(latency_ms=20.0), engine=choice)
+        SearchConfig(space="tiny", limits=Limits(latency_ms=20.0), engine=engine)

@@ -1,4 +1,4 @@
-"""Whole searches with successive halving on a device on paper: the two arms, the last round, and kill -9."""
+"""Whole searches with successive halving on a paper device: the two phases, the final round, and kill -9."""
 
 from __future__ import annotations
 
@@ -27,10 +27,16 @@ TRIALS, RUNGS = 12, Rungs((1, 3, 9), 3)
 FORK = multiprocessing.get_context("fork")  # starts at once, where a fresh interpreter takes seconds
 
 
-def made(mode="hard", workers=1, trials=TRIALS, rungs=RUNGS, **more):
-    recipe = Recipe(epochs=9)
-    more = {"trials": trials, "workers": workers, "mode": mode, "rungs": rungs, "recipe": recipe, "evaluate": by_size_and_epochs, **more}
-    return problem(Stopwatch(), limits=Limits(latency_ms=0.6), **more)
+def halving_problem(mode="hard", workers=1, trials=TRIALS, rungs=RUNGS, **more):
+    options = {
+        "trials": trials,
+        "workers": workers,
+        "mode": mode,
+        "rungs": rungs,
+        "recipe": Recipe(epochs=9),
+        "evaluate": by_size_and_epochs,
+    }
+    return problem(Stopwatch(), limits=Limits(latency_ms=0.6), **options | more)
 
 
 def stored(path, *phases):
@@ -39,8 +45,8 @@ def stored(path, *phases):
     return [t for t in open_study(path).records() if not phases or t.phase in phases]
 
 
-def told(trials):
-    """What must be equal after a restart: everything but the clock."""
+def results(trials):
+    """Everything that must be equal after a restart: all but the clock."""
     return [
         (t.phase, t.number, t.status, t.digest, t.params, t.values, t.accuracy, t.latency_ms, t.rungs, t.seed, t.reason) for t in trials
     ]
@@ -51,11 +57,11 @@ def undisturbed(request, tmp_path_factory):
     path = tmp_path_factory.mktemp(request.param) / "study"
     listener = Silent()
     listener.step = lambda message=None: listener.said.append(message)
-    outcome = run(path, made(request.param), listener)
+    outcome = run(path, halving_problem(request.param), listener)
     return request.param, path, outcome, listener.said
 
 
-def test_both_arms_have_the_same_trials_and_cost(undisturbed):
+def test_both_phases_have_the_same_trials_and_cost(undisturbed):
     _, path, outcome, _ = undisturbed
     spent = open_study(path).spent()
     for phase in ("search", "random"):
@@ -72,20 +78,20 @@ def test_both_arms_have_the_same_trials_and_cost(undisturbed):
 
 
 def test_every_promotion_is_of_one_of_the_best(undisturbed):
-    """By the final results: who went on was not dominated by a third of the others at its rung, or more, who stayed."""
+    """By the final results, the promoted trials of each rung are better than those that stayed."""
     mode, path, *_ = undisturbed
     trials = [t for t in stored(path, "search") if t.status in ("ok", "stopped")]
     for rung in (0, 1):
-        here = [t for t in trials if len(t.rungs) > rung]
-        on = [t for t in here if len(t.rungs) > rung + 1 or t.status == "ok"]
-        assert len(on) >= max(1, len(here) // 3)
+        at_rung = [t for t in trials if len(t.rungs) > rung]
+        promoted = [t for t in at_rung if len(t.rungs) > rung + 1 or t.status == "ok"]
+        assert len(promoted) >= max(1, len(at_rung) // 3)
         if mode == "hard":
-            stayed = [t for t in here if t not in on]
-            assert max(t.rungs[rung]["values"][0] for t in on) >= max((t.rungs[rung]["values"][0] for t in stayed), default=0)
-            assert mean(t.rungs[rung]["values"][0] for t in on) > mean(t.rungs[rung]["values"][0] for t in stayed)
+            stayed = [t for t in at_rung if t not in promoted]
+            assert max(t.rungs[rung]["values"][0] for t in promoted) >= max((t.rungs[rung]["values"][0] for t in stayed), default=0)
+            assert mean(t.rungs[rung]["values"][0] for t in promoted) > mean(t.rungs[rung]["values"][0] for t in stayed)
 
 
-def test_the_front_and_the_finalists_are_of_whole_trainings(undisturbed):
+def test_front_and_finalists_were_trained_to_the_end(undisturbed):
     _, path, _, _ = undisturbed
     study = open_study(path)
     front = study.front()
@@ -97,34 +103,34 @@ def test_the_front_and_the_finalists_are_of_whole_trainings(undisturbed):
 
 
 def test_progress_says_how_far_each_trial_was_trained(undisturbed):
-    *_, said = undisturbed
-    assert any(line and line.startswith("search 0: ") and line.endswith(" after 1 of 9 epochs, paused") for line in said)
-    assert any(line and line.startswith("search ") and line.endswith(" after 9 of 9 epochs") for line in said)
-    assert any(line and line.startswith("search: stopped ") for line in said)
+    *_, messages = undisturbed
+    assert any(line and line.startswith("search 0: ") and line.endswith(" after 1 of 9 epochs, paused") for line in messages)
+    assert any(line and line.startswith("search ") and line.endswith(" after 9 of 9 epochs") for line in messages)
+    assert any(line and line.startswith("search: stopped ") for line in messages)
 
 
 def drive(path, mode, kill):
-    """Search, and be killed: `kill` is (where, count): after the count-th call of a Phase's method, or of a write inside it."""
+    """Search until a SIGKILL to this process. `kill` is (where, n): after the n-th call of a method of `Phase`, or the n-th `write`."""
     where, at = kill
-    seen = Counter()
+    calls = Counter()
 
-    def here(place):
-        seen[place] += 1
-        if place == where and seen[place] == at:
+    def count(place):
+        calls[place] += 1
+        if place == where and calls[place] == at:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def wrapped(name, method):
         def call(self, *args):
-            found = method(self, *args)
-            here(name)
-            return found
+            result = method(self, *args)
+            count(name)
+            return result
 
         return call
 
     for name in ("pause", "promote", "stop", "tell"):
         setattr(Phase, name, wrapped(name, getattr(Phase, name)))
-    OptunaTables._result = wrapped("write", OptunaTables._result)
-    run(path, made(mode))
+    OptunaTables._write_result = wrapped("write", OptunaTables._write_result)
+    run(path, halving_problem(mode))
 
 
 def driver(path, mode, kill=("never", 0)):
@@ -148,9 +154,9 @@ def test_kill_at(undisturbed, tmp_path, kill):
     again = driver(path, mode)
     again.join(600)
     assert again.exitcode == 0
-    now = {(t.phase, t.number): list(t.rungs) for t in stored(path)}
-    assert all(now[key][: len(rungs)] == rungs for key, rungs in passed.items()), "a rung was lost or changed"
-    assert told(stored(path)) == told(stored(whole))
+    after = {(t.phase, t.number): list(t.rungs) for t in stored(path)}
+    assert all(after[key][: len(rungs)] == rungs for key, rungs in passed.items()), "a rung was lost or changed"
+    assert results(stored(path)) == results(stored(whole))
     assert not list(path.glob("trials/*/checkpoint.bin"))
 
 
@@ -169,10 +175,10 @@ def test_kill_at_random_moments(undisturbed, tmp_path):
     last = driver(path, mode)
     last.join(600)
     assert last.exitcode == 0
-    assert told(stored(path)) == told(stored(whole))
+    assert results(stored(path)) == results(stored(whole))
 
 
-def test_a_training_goes_on_from_its_checkpoint(undisturbed):
+def test_a_training_continues_from_its_checkpoint(undisturbed):
     _, path, *_ = undisturbed
     for t in stored(path, "search", "random"):
         if t.status == "ok":
@@ -185,7 +191,7 @@ def test_a_training_goes_on_from_its_checkpoint(undisturbed):
 @pytest.mark.parametrize("strategy", ["tpe", "random"])
 def test_other_strategies_and_workers(tmp_path, strategy):
     path = tmp_path / "study"
-    outcome = run(path, made("pareto", workers=4, trials=7, strategy=strategy, rungs=Rungs((2, 9), 2)))
+    outcome = run(path, halving_problem("pareto", workers=4, trials=7, strategy=strategy, rungs=Rungs((2, 9), 2)))
     assert outcome.winner is not None
     assert Counter(t.status in ("ok", "stopped") for t in stored(path, "search") if t.epochs and t.status != "duplicate")[True] == 7
     assert not [t for t in stored(path) if t.status in ("running", "paused")]
@@ -193,9 +199,9 @@ def test_other_strategies_and_workers(tmp_path, strategy):
 
 def test_rungs_are_part_of_the_command(tmp_path):
     path = tmp_path / "study"
-    run(path, made(trials=4))
+    run(path, halving_problem(trials=4))
     with pytest.raises(StudyError, match=r"holds the study of another command \(.*eta: 3 there, 2 now"):
-        run(path, made(trials=4, rungs=Rungs((1, 3, 9), 2)))
+        run(path, halving_problem(trials=4, rungs=Rungs((1, 3, 9), 2)))
     command = open_study(path).command
     assert command["rungs"] == [1, 3, 9]
     assert SearchConfig.from_command(command).rungs == RUNGS
@@ -205,13 +211,13 @@ def test_rungs_are_part_of_the_command(tmp_path):
 
 def test_the_last_rung_is_the_whole_training():
     with pytest.raises(StudyError, match="the rungs end after 4 epochs, the recipe has 9"):
-        made(rungs=Rungs((1, 4)))
+        halving_problem(rungs=Rungs((1, 4)))
 
 
 def test_without_rungs_nothing_is_paused(tmp_path):
     """The control."""
     path = tmp_path / "study"
-    run(path, made(rungs=Rungs(), trials=4))
+    run(path, halving_problem(rungs=Rungs(), trials=4))
     assert {t.epochs for t in stored(path, "search") if t.status == "ok"} == {9}
     assert not [t for t in stored(path) if t.rungs or t.status == "stopped"]
     assert open_study(path).spent() == {}

@@ -1,4 +1,4 @@
-"""Kill -9 of the driver: nothing is lost or repeated, and what follows is what would have followed."""
+"""Kill -9 of the driver: no trial is lost or repeated, and the study ends as it would have ended without the kill."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ FORK = multiprocessing.get_context("fork")  # starts at once, where a fresh inte
 HELPERS = Path(__file__).parents[1] / "helpers"
 
 
-def driver(folder, kill=("never", -1)):
-    process = FORK.Process(target=drive, args=(folder, TRIALS, kill))
+def driver(path, kill=("never", -1)):
+    process = FORK.Process(target=drive, args=(path, TRIALS, kill))
     process.start()
     return process
 
 
-def finish(folder):
-    process = driver(folder)
+def finish(path):
+    process = driver(path)
     process.join(60)
     assert process.exitcode == 0
-    return stored(folder)
+    return stored(path)
 
 
-def stored(folder):
-    if not (folder / "ledger.db").exists():
+def stored(path):
+    if not (path / "ledger.db").exists():
         return []
-    with Ledger.open(StudyDirectory.open(folder)) as ledger:
+    with Ledger.open(StudyDirectory.open(path)) as ledger:
         return ledger.records()
 
 
@@ -50,35 +50,35 @@ def undisturbed(tmp_path_factory):
 
 @pytest.mark.parametrize("where", ["ask", "result", "tell", "inside ask", "inside tell"])
 def test_kill_at(where, tmp_path, undisturbed):
-    folder = tmp_path / "study"
-    process = driver(folder, (where, 9))
+    path = tmp_path / "study"
+    process = driver(path, (where, 9))
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
-    assert [t.status for t in stored(folder)].count("running") == (0 if where in ("tell", "inside ask") else 1)
-    assert outcome(finish(folder)) == outcome(undisturbed)
-    starts = [len((folder / f"trials/search-{t.number:04d}/started").read_text()) for t in undisturbed if t.status == "ok"]
+    assert [t.status for t in stored(path)].count("running") == (0 if where in ("tell", "inside ask") else 1)
+    assert outcome(finish(path)) == outcome(undisturbed)
+    starts = [len((path / f"trials/search-{t.number:04d}/started").read_text()) for t in undisturbed if t.status == "ok"]
     assert set(starts) == {1}, "a trial was evaluated twice, though its result was there"
 
 
 def test_kill_at_random_moments(tmp_path, undisturbed):
     rng = random.Random(5)
-    folder, finished = tmp_path / "study", {}
+    path, finished = tmp_path / "study", {}
     for _ in range(10):
-        process = driver(folder)
+        process = driver(path)
         time.sleep(rng.uniform(0, 0.4))
         process.kill()
         process.join(60)
-        now = {t.number: t for t in stored(folder) if t.status != "running"}
+        now = {t.number: t for t in stored(path) if t.status != "running"}
         assert finished.items() <= now.items(), "a finished trial was lost or changed"
         finished = now
-    last = finish(folder)
+    last = finish(path)
     assert outcome(last) == outcome(undisturbed)
     assert not [t for t in last if t.status == "running"]
 
 
-def test_kill_with_an_engine_at_work(tmp_path, undisturbed):
+def test_kill_while_an_engine_runs(tmp_path, undisturbed):
     """The same through processes, each driver a fresh interpreter."""
-    folder, command = tmp_path / "study", [sys.executable, str(HELPERS / "driver.py"), str(tmp_path / "study"), "12"]
+    path, command = tmp_path / "study", [sys.executable, str(HELPERS / "driver.py"), str(tmp_path / "study"), "12"]
     for wait in (0.1, 0.4, None):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert process.stdout.readline() == "ready\n", process.stderr.read()
@@ -87,13 +87,13 @@ def test_kill_with_an_engine_at_work(tmp_path, undisturbed):
             process.kill()
         _, errors = process.communicate(timeout=60)
         assert process.returncode == (0 if wait is None else -signal.SIGKILL), errors
-    last = outcome(stored(folder))
+    last = outcome(stored(path))
     assert sum(t[1] == "ok" for t in last) == 12
     assert last == outcome(undisturbed)[: len(last)]
 
 
-def test_another_seed_draws_otherwise(tmp_path, undisturbed):
+def test_another_seed_proposes_other_networks(tmp_path, undisturbed):
     """The control: the comparisons above can fail."""
-    folder, ledger, phase = open_phase(tmp_path / "study", "evolution", seed=4, startup=4, sample=3, population=6)
-    with folder, ledger:
+    directory, ledger, phase = open_phase(tmp_path / "study", "evolution", seed=4, startup=4, sample=3, population=6)
+    with directory, ledger:
         assert outcome(run(phase, 5))[:5] != outcome(undisturbed)[:5]

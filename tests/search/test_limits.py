@@ -22,13 +22,13 @@ ALL = [d.genotype for d in every(TINY.decode)]
 COSTS = [cost(g) for g in ALL]
 
 
-def figures(low=9.0, ms=10.0, high=11.0, extrapolated=(), measured=None):
+def metrics(low=9.0, ms=10.0, high=11.0, extrapolated=(), measured=None):
     return Metrics(1000, 2000, 3000, 4000, Prediction(ms, low, high, extrapolated), measured)
 
 
 @cache
 def exact(g):
-    """What a predictor without any error says."""
+    """The metrics from a predictor without error."""
     c, ms = cost(g), true_ms(g)
     return Metrics(c.params, c.macs, c.peak_bytes, c.size_bytes(), Prediction(ms, ms * 0.9, ms * 1.1))
 
@@ -38,27 +38,27 @@ def exact(g):
     [(11.0, "inside"), (12.0, "inside"), (10.99, "unsure"), (10.0, "unsure"), (9.0, "unsure"), (8.99, "outside"), (1.0, "outside")],
 )
 def test_the_whole_interval_is_on_one_side(limit_ms, side):
-    assert Limits(latency_ms=limit_ms).judge(figures()) == side
-    # a measurement counts instead of the prediction, by its own interval
-    wrong = figures(1.0, 1.0, 1.0, measured=measurement(10.0, 0.1))
+    assert Limits(latency_ms=limit_ms).judge(metrics()) == side
+    # the interval of a measurement is used instead of that of the prediction
+    wrong = metrics(1.0, 1.0, 1.0, measured=measurement(10.0, 0.1))
     assert Limits(latency_ms=limit_ms).judge(wrong) == side
 
 
 @pytest.mark.parametrize("limit_ms", [1.0, 10.0, 100.0])
 def test_an_extrapolated_interval_says_nothing(limit_ms):
-    f = figures(extrapolated=("conv9 was never timed",))
-    assert Limits(latency_ms=limit_ms).judge(f) == "unsure"
-    assert "conv9 was never timed" in Limits(latency_ms=limit_ms).broken(f)
-    assert Limits(latency_ms=limit_ms, macs=1).judge(f) == "outside", "it is outside whatever its latency"
-    assert Limits(macs=10_000).judge(f) == "inside", "nobody asks for its latency"
+    far = metrics(extrapolated=("conv9 was never timed",))
+    assert Limits(latency_ms=limit_ms).judge(far) == "unsure"
+    assert "conv9 was never timed" in Limits(latency_ms=limit_ms).broken(far)
+    assert Limits(latency_ms=limit_ms, macs=1).judge(far) == "outside", "it is outside whatever its latency"
+    assert Limits(macs=10_000).judge(far) == "inside", "its latency is not limited"
 
 
 @pytest.mark.parametrize(("name", "value"), [("params", 1000), ("macs", 2000), ("memory_bytes", 3000), ("size_bytes", 4000)])
-def test_other_figures_are_exact(name, value):
-    assert Limits(**{name: value}).judge(figures()) == "inside"
+def test_other_metrics_are_exact(name, value):
+    assert Limits(**{name: value}).judge(metrics()) == "inside"
     over = Limits(**{name: value - 1})
-    assert over.judge(figures()) == "outside"
-    assert "the limit is" in over.broken(figures())
+    assert over.judge(metrics()) == "outside"
+    assert "the limit is" in over.broken(metrics())
     with pytest.raises(LimitError, match=f"above zero; {name} is 0"):
         Limits(**{name: 0})
 
@@ -84,9 +84,9 @@ def between(values):
     between([c.size_bytes() for c in COSTS]),
 )
 def test_shares_are_those_of_brute_force(ms, macs, params, memory, size):
-    """Any combination, in a space that can be counted through; the rule is written anew here."""
+    """Any combination of limits, in a space that can be enumerated. The rule is written a second time here."""
     limits = Limits(ms, macs, params, memory, size)
-    figured = [exact(g) for g in ALL]
+    all_metrics = [exact(g) for g in ALL]
     wanted = {"inside": 0, "unsure": 0, "outside": 0}
     for g, c in zip(ALL, COSTS, strict=True):
         fits = (
@@ -98,14 +98,13 @@ def test_shares_are_those_of_brute_force(ms, macs, params, memory, size):
         t = exact(g).latency_ms
         side = "outside" if not fits or (ms is not None and t * 0.9 > ms) else "inside" if ms is None or t * 1.1 <= ms else "unsure"
         wanted[side] += 1
-    known = dict(zip(map(id, ALL), figured, strict=True))
     if wanted["outside"] == len(ALL):
         with pytest.raises(LimitError, match="cannot be met in tiny: the"):
             sample_space(TINY, TINY.decode, limits, exact)
         return
-    found = sample_space(TINY, TINY.decode, limits, exact)
-    space = found.summary
+    sample = sample_space(TINY, TINY.decode, limits, exact)
+    space = sample.summary
     assert (space.inside, space.unsure, space.outside) == tuple(n / len(ALL) for n in wanted.values())
-    assert len(found.examples) == wanted["inside"] + wanted["unsure"]
-    assert all(limits.judge(exact(g)) != "outside" for g in found.examples)
-    assert (space.fastest_ms, space.slowest_ms) == (min(f.latency_ms for f in known.values()), max(f.latency_ms for f in known.values()))
+    assert len(sample.examples) == wanted["inside"] + wanted["unsure"]
+    assert all(limits.judge(exact(g)) != "outside" for g in sample.examples)
+    assert (space.fastest_ms, space.slowest_ms) == (min(m.latency_ms for m in all_metrics), max(m.latency_ms for m in all_metrics))

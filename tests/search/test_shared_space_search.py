@@ -26,11 +26,11 @@ def test_trials_are_networks_and_cross_families(name: str) -> None:
     for number in range(60):
         found = mirror.sample(chosen.sampler(derive(0, number)), space.decode)
         if isinstance(found, NasbenchError):
-            mirror.settle(number, judge({"status": "infeasible", "reason": str(found)}, 1))
+            mirror.finish(number, judge({"status": "infeasible", "reason": str(found)}, 1))
             continue
         assert found.genotype in space
         scores.append(-abs(math.log(cost(found.genotype).macs / WANTED)))
-        mirror.settle(number, judge({"status": "ok", "values": [scores[-1]]}, 1))
+        mirror.finish(number, judge({"status": "ok", "values": [scores[-1]]}, 1))
     assert len(scores) > 30, "most draws are networks"
     if name == "evolution":
         by_number = {trial.number: trial for trial in mirror.trials()}

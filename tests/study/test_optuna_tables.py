@@ -1,4 +1,4 @@
-"""What is written here is what Optuna would have written, and is read as Optuna reads it."""
+"""Rows are written as Optuna writes them, and read as Optuna reads them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from optuna.trial import TrialState, create_trial
 from nasbench.study.in_memory import quiet
 from nasbench.study.sqlite import TrialDatabase
 
-ANSWERS = {"op": "fire", "kernel": 5, "se": None, "skip": True, "width": 24, "ratio": 0.25}
+VALUES = {"op": "fire", "kernel": 5, "se": None, "skip": True, "width": 24, "ratio": 0.25}
 OPTIONS = {
     "op": CategoricalDistribution(["mbconv", "fire"]),
     "kernel": CategoricalDistribution([3, 5]),
@@ -27,16 +27,16 @@ MORE = {"user_attrs": {"accuracy": 0.1 + 0.2, "reason": None, "rows": [1, "é"]}
 TABLES = ("trials", "trial_params", "trial_values", "trial_user_attributes", "trial_system_attributes")
 
 TRIALS = [
-    create_trial(values=[0.1 + 0.2, -3], params=ANSWERS, distributions=OPTIONS, **MORE),
-    create_trial(state=TrialState.PRUNED, params=ANSWERS, distributions=OPTIONS, **MORE),
+    create_trial(values=[0.1 + 0.2, -3], params=VALUES, distributions=OPTIONS, **MORE),
+    create_trial(state=TrialState.PRUNED, params=VALUES, distributions=OPTIONS, **MORE),
     create_trial(state=TrialState.FAIL, user_attrs={"reason": "it died"}),
-    create_trial(state=TrialState.RUNNING, params=ANSWERS, distributions=OPTIONS),
+    create_trial(state=TrialState.RUNNING, params=VALUES, distributions=OPTIONS),
 ]
 
 
 @pytest.fixture(autouse=True)
 def far_from_greenwich(monkeypatch):
-    """Where local time is not UTC, which is what is stored."""
+    """Local time that differs from UTC, which is stored."""
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     yield
@@ -45,20 +45,20 @@ def far_from_greenwich(monkeypatch):
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = TrialDatabase(tmp_path / "ledger.db", write=True)
+def database(tmp_path):
+    database = TrialDatabase(tmp_path / "ledger.db", write=True)
     with quiet():
-        optuna.create_study(storage=store.optuna, study_name="other")  # so that study ids and numbers differ
-        optuna.create_study(storage=store.optuna, study_name="study", directions=["maximize", "minimize"])
-    yield store
-    store.close()
+        optuna.create_study(storage=database.optuna, study_name="other")  # so that study ids and numbers differ
+        optuna.create_study(storage=database.optuna, study_name="study", directions=["maximize", "minimize"])
+    yield database
+    database.close()
 
 
 def dump(path):
     connection = sqlite3.connect(path)
-    found = {t: connection.execute(f"SELECT * FROM {t}").fetchall() for t in TABLES}
+    rows = {t: connection.execute(f"SELECT * FROM {t}").fetchall() for t in TABLES}
     connection.close()
-    return found
+    return rows
 
 
 def with_number(trial, number):
@@ -67,54 +67,54 @@ def with_number(trial, number):
     return trial
 
 
-def test_rows_equal_optunas(store, tmp_path):
+def test_rows_equal_optunas(database, tmp_path):
     twin = f"sqlite:///{tmp_path / 'twin.db'}"
     with quiet():
         optuna.create_study(storage=twin, study_name="other")
         study = optuna.create_study(storage=twin, study_name="study", directions=["maximize", "minimize"])
     study.add_trials(TRIALS)
     for number, trial in enumerate(TRIALS):
-        store.insert(2, with_number(trial, number))
-    store.close()
+        database.insert(2, with_number(trial, number))
+    database.close()
     ours, theirs = dump(tmp_path / "ledger.db"), dump(tmp_path / "twin.db")
     for table in TABLES:
         assert ours[table] == theirs[table], table
-    assert all(ours.values()), "the comparison must not be of nothing"
+    assert all(ours.values()), "the comparison must not be of empty tables"
 
 
-def test_read_as_optuna_reads(store):
+def test_read_as_optuna_reads(database):
     for number, trial in enumerate(TRIALS):
-        store.insert(2, with_number(trial, number))
-    study = optuna.load_study(storage=store.optuna, study_name="study")
-    assert store.trials(2) == study.trials
-    assert store.trials(1) == []
+        database.insert(2, with_number(trial, number))
+    study = optuna.load_study(storage=database.optuna, study_name="study")
+    assert database.trials(2) == study.trials
+    assert database.trials(1) == []
     assert [t.params for t in study.trials] == [t.params for t in TRIALS]
     assert [t.constraints for t in study.trials] == [t.constraints for t in TRIALS]
 
 
-def test_finish_equals_optunas_tell(store, tmp_path):
-    study = optuna.load_study(storage=store.optuna, study_name="study")
+def test_finish_equals_optunas_tell(database, tmp_path):
+    study = optuna.load_study(storage=database.optuna, study_name="study")
     trial = study.ask()
     trial.set_user_attr("reason", None)
     trial.set_constraint("latency", -0.5)
     study.tell(trial, [0.5, 2])
     start = datetime.datetime.now()
     running = create_trial(state=TrialState.RUNNING, user_attrs={"reason": "old", "kept": 1})
-    trial_id = store.insert(2, with_number(running, 1))
+    trial_id = database.insert(2, with_number(running, 1))
     done = create_trial(values=[0.5, 2], user_attrs={"reason": None}, constraints={"latency": -0.5})
-    store.finish(trial_id, with_number(done, 1))
-    told, ours = store.optuna.get_all_trials(2)
-    assert (ours.state, ours.values, ours.constraints) == (told.state, told.values, told.constraints)
-    assert ours.user_attrs == told.user_attrs | {"kept": 1}
+    database.finish(trial_id, with_number(done, 1))
+    theirs, ours = database.optuna.get_all_trials(2)
+    assert (ours.state, ours.values, ours.constraints) == (theirs.state, theirs.values, theirs.constraints)
+    assert ours.user_attrs == theirs.user_attrs | {"kept": 1}
     assert start <= ours.datetime_complete <= datetime.datetime.now()
 
 
-def test_infinite_values_of_other_programs(store):
-    study = optuna.load_study(storage=store.optuna, study_name="study")
+def test_infinite_values_of_other_programs(database):
+    study = optuna.load_study(storage=database.optuna, study_name="study")
     study.tell(study.ask(), [float("inf"), float("-inf")])
-    assert store.trials(2) == study.trials
+    assert database.trials(2) == study.trials
 
 
-def test_a_samplers_scratch_stays_out(store):
-    store.insert(2, with_number(create_trial(state=TrialState.RUNNING, system_attrs={"tpe:relative_params:0": "{}"}), 0))
-    assert store.trials(2)[0].system_attrs == {}
+def test_a_samplers_notes_are_not_stored(database):
+    database.insert(2, with_number(create_trial(state=TrialState.RUNNING, system_attrs={"tpe:relative_params:0": "{}"}), 0))
+    assert database.trials(2)[0].system_attrs == {}

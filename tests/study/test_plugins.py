@@ -1,4 +1,4 @@
-"""A study keeps the user's own words, goes on with those it began with, and runs no code that is not its user's."""
+"""A study holds copies of its plugins, continues with those it began with, and runs only code that its user has run."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import pytest
 import yaml
 
 from nasbench.errors import StudyError
-from nasbench.evaluate.train import TrainTask
 from nasbench.genotype import BLOCK_TYPES
 from nasbench.plugins import Plugin, forget_plugin, load_plugin, loaded_plugins
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.plugins import load_stored_plugins, plugins_of_study, store_plugins
-from nasbench.training.recipe import Recipe
 
 TEXT = "from nasbench.genotype import block\n\n\n@block\ndef same(t, x):\n    return x\n"
 
@@ -27,15 +25,15 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def begun(path: str, *plugins: Plugin) -> Path:
     """A study that began with these plugins."""
-    found = plugins_of_study(Path(path), plugins)
-    with StudyDirectory.create(path, {"seed": 0, "plugins": {n: p.sha256 for n, p in found.items()}}) as folder:
-        store_plugins(folder.path, found)
+    by_name = plugins_of_study(Path(path), plugins)
+    with StudyDirectory.create(path, {"seed": 0, "plugins": {n: p.sha256 for n, p in by_name.items()}}) as directory:
+        store_plugins(directory.path, by_name)
     return Path(path)
 
 
 @pytest.fixture
 def study() -> Path:
-    """One whose user's file is gone, in a process that has not loaded it."""
+    """A study whose plugin file is gone, in a process that has not loaded it."""
     plugin = load_plugin("mine.py")
     path = begun("runs/a", plugin)
     forget_plugin(plugin)
@@ -43,7 +41,7 @@ def study() -> Path:
     return path
 
 
-def test_a_study_goes_on_with_its_copy(study: Path) -> None:
+def test_a_study_continues_with_its_copy(study: Path) -> None:
     assert (study / "plugins" / "mine.py").read_text() == TEXT
     assert "same" not in BLOCK_TYPES
     load_stored_plugins(study)
@@ -58,25 +56,25 @@ def test_a_study_without_plugins_loads_nothing() -> None:
     assert not (path / "plugins").exists()
 
 
-def test_what_the_user_names_comes_before_the_copy(study: Path) -> None:
+def test_a_file_that_the_user_names_comes_before_the_copy(study: Path) -> None:
     (study / "plugins" / "mine.py").write_text("raise SystemExit")
     Path("renamed.py").write_text(TEXT)
     plugin = load_plugin("renamed.py")
     load_stored_plugins(study)
     assert loaded_plugins() == (plugin,)
-    found = plugins_of_study(study, loaded_plugins())
-    assert found == {"mine.py": plugin}  # under the name that the study has for it
-    store_plugins(study, found)
-    assert (study / "plugins" / "mine.py").read_text() == TEXT  # and the copy is mended
+    by_name = plugins_of_study(study, loaded_plugins())
+    assert by_name == {"mine.py": plugin}  # under the name that the study has for it
+    store_plugins(study, by_name)
+    assert (study / "plugins" / "mine.py").read_text() == TEXT  # and the copy is restored
 
 
 def test_a_changed_plugin_is_refused(study: Path) -> None:
     Path("mine.py").write_text(TEXT + "\n# changed\n")
     plugin = load_plugin("mine.py")
-    said = r"runs/a began with another mine\.py \(sha256 \w{12} then, \w{12} now\).*another --name.*--plugin runs/a/plugins/mine\.py$"
-    with pytest.raises(StudyError, match=said):
+    message = r"runs/a began with another mine\.py \(sha256 \w{12} then, \w{12} now\).*another --name.*--plugin runs/a/plugins/mine\.py$"
+    with pytest.raises(StudyError, match=message):
         load_stored_plugins(study)
-    with pytest.raises(StudyError, match=said):
+    with pytest.raises(StudyError, match=message):
         plugins_of_study(study, [plugin])
 
 
@@ -93,30 +91,30 @@ def test_a_copy_that_was_changed_is_not_run(study: Path) -> None:
         load_stored_plugins(study)
 
 
-def test_a_copy_that_is_gone_is_asked_for(study: Path) -> None:
+def test_a_copy_that_is_gone_is_requested(study: Path) -> None:
     (study / "plugins" / "mine.py").unlink()
     with pytest.raises(StudyError, match=r"its copy is missing; give the file it began with: --plugin mine\.py"):
         load_stored_plugins(study)
 
 
 def test_a_study_from_elsewhere_runs_nothing_until_its_user_says_so(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its text and its digest agree, as whoever mailed it saw to; but no search here ever ran it."""
+    """Its text and its digest agree, but no search of this user ever ran it."""
     monkeypatch.setenv("NASBENCH_CACHE", str(tmp_path / "another user's"))
     with pytest.raises(StudyError, match=r"holds Python that no search of yours has run here.*--plugin runs/a/plugins/mine\.py$"):
         load_stored_plugins(study)
     assert loaded_plugins() == ()
     load_plugin("runs/a/plugins/mine.py")
     load_stored_plugins(study)
-    store_plugins(study, plugins_of_study(study, loaded_plugins()))  # as the search that goes on does
+    store_plugins(study, plugins_of_study(study, loaded_plugins()))  # as the search does when it continues
     forget_plugin(loaded_plugins()[0])
     load_stored_plugins(study)
 
 
 @pytest.mark.parametrize("plugins", [{"../mine.py": "0"}, {"/etc/mine.py": "0"}, {"mine.py": 3}, ["mine.py"], "mine.py"])
 def test_a_study_names_no_file_outside_itself(study: Path, plugins: object) -> None:
-    written = yaml.safe_load((study / "study.yaml").read_text())
-    written["command"]["plugins"] = plugins
-    (study / "study.yaml").write_text(yaml.safe_dump(written))
+    content = yaml.safe_load((study / "study.yaml").read_text())
+    content["command"]["plugins"] = plugins
+    (study / "study.yaml").write_text(yaml.safe_dump(content))
     with pytest.raises(StudyError, match="a study's plugins are file names and their sha256"):
         load_stored_plugins(study)
 
@@ -124,15 +122,3 @@ def test_a_study_names_no_file_outside_itself(study: Path, plugins: object) -> N
 def test_two_files_of_one_name_are_refused() -> None:
     with pytest.raises(StudyError, match=r"under their file names; a/mine\.py and b/mine\.py have the same; rename one"):
         plugins_of_study(Path("runs/new"), [Plugin("a/mine.py", "1", "m"), Plugin("b/mine.py", "2", "m")])
-
-
-def test_a_trials_result_is_another_with_another_text() -> None:
-    """And not with another place; nor is it for those who use no plugin, whose stored results stay theirs."""
-    task = {"genotype": "", "folder": "", "recipe": Recipe().to_dict()}
-    without, here, there, changed = (
-        TrainTask(**task, plugins=plugins).identity()
-        for plugins in ((), (Plugin("a.py", "1", "m"),), (Plugin("b.py", "1", "m"),), (Plugin("a.py", "2", "m"),))
-    )
-    assert without == TrainTask(**task).identity()
-    assert here == there
-    assert len({without, here, changed}) == 3

@@ -1,4 +1,4 @@
-"""The verdict on whatever a worker tells."""
+"""Every result that a worker may send has a verdict."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
         ({"status": "over_budget", "constraints": {"params": -1}}, PRUNED, "over_budget", None, {"params": -1.0, "over_budget": 1.0}),
         ({"status": "over_budget", "constraints": {"latency": INF}}, PRUNED, "over_budget", None, {"latency": INF}),
         ({"status": "diverged", "reason": "loss is nan in epoch 3"}, FAIL, "diverged", None, {}),
-        ({"status": "failed", "values": [0.5]}, FAIL, "failed", None, {}),  # a failure has no values, whatever it tells
+        ({"status": "failed", "values": [0.5]}, FAIL, "failed", None, {}),  # a failure has no values, whatever its record says
     ],
 )
 def test_verdicts(record, state, status, values, constraints):
@@ -77,8 +77,8 @@ def test_nonsense_is_a_failure_with_a_reason(record, objectives, reason):
     assert (verdict.attrs["status"], verdict.attrs["reason"]) == ("failed", reason)
 
 
-def test_what_else_was_measured_is_kept_as_json():
-    told = {
+def test_all_other_results_are_stored_as_json():
+    record = {
         "status": "ok",
         "values": [0.5],
         "macs": np.int64(7),
@@ -87,14 +87,14 @@ def test_what_else_was_measured_is_kept_as_json():
         "on": np.bool_(True),
         "odd": {1},
     }
-    attrs = judge(told, 1).attrs
+    attrs = judge(record, 1).attrs
     assert attrs == {"status": "ok", "macs": 7, "loss": None, "curve": [0.5, None], "on": True, "odd": [1]}
     json.dumps(attrs, allow_nan=False)
 
 
 def test_a_record_cannot_rewrite_the_trial():
-    told = {"status": "ok", "values": [1], "digest": "x", "genotype": "y", "seed": 1, "number": 9, "duplicate_of": 3}
-    assert judge(told, 1).attrs == {"status": "ok"}
+    record = {"status": "ok", "values": [1], "digest": "x", "genotype": "y", "seed": 1, "number": 9, "duplicate_of": 3}
+    assert judge(record, 1).attrs == {"status": "ok"}
 
 
 class Strange:

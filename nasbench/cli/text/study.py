@@ -58,7 +58,7 @@ def _rungs(config: SearchConfig, plan: Plan) -> list[tuple[str, str]]:
     if not rungs:
         return []
     after = f"{', '.join(map(str, rungs.epochs[:-1]))} and {rungs.epochs[-1]} epochs"
-    checkpoints = 2 * rungs.kept(plan.trials) + plan.workers
+    checkpoints = 2 * rungs.checkpoints(plan.trials) + plan.workers
     size = checkpoints * plan.largest_params * 4 * (2 if config.recipe.optimizer == "sgd" else 3)
     return [
         ("rungs", f"after {after}; one in {rungs.eta} continues: {rungs.share:.0%} of a whole training on average"),

@@ -18,7 +18,7 @@ from nasbench.engines.file_transfer import FileTransfer, FolderArgument
 from nasbench.engines.local.engine import LocalEngine
 from nasbench.engines.ray.engine import RayEngine
 from nasbench.errors import StudyError
-from nasbench.evaluate.train import TrainTask
+from nasbench.evaluate.train_task import TrainTask
 from nasbench.training.data import load_images
 from nasbench.training.shared_images import give_images, pack
 from nasbench.zoo import known
@@ -112,7 +112,7 @@ def test_trainings_give_the_same_bits_as_with_the_local_engine(engine, tmp_path)
         (tmp_path / name).mkdir()
         recipe = {"epochs": 1, "batch_size": 32, "train_size": 16, "images": 512, "calibration": 32}
         genotype = known("mobilenet_v3_small").to_yaml()
-        return TrainTask(genotype=genotype, folder=str(tmp_path / name), recipe=recipe, seed=5)
+        return TrainTask(genotype=genotype, directory=str(tmp_path / name), recipe=recipe, seed=5)
 
     with LocalEngine(preload=("torch",)) as local:
         expected = call(local, jobs.train, task("local")).result

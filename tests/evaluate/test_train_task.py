@@ -15,12 +15,12 @@ from safetensors.torch import load_file
 
 from nasbench.engines.local.engine import LocalEngine
 from nasbench.errors import DataError, NasbenchError
-from nasbench.evaluate import train as module
-from nasbench.evaluate.train import TrainTask, evaluate_training
+from nasbench.evaluate import train_task as module
+from nasbench.evaluate.train_task import TrainTask, evaluate_training
 from nasbench.files import write_atomic
 from nasbench.genotype import BLOCK_TYPES, Genotype, adapt
 from nasbench.network import build
-from nasbench.plugins import read_plugin
+from nasbench.plugins import Plugin, read_plugin
 from nasbench.training import evaluate, load_images, split
 from nasbench.training.batches import Statistics
 from nasbench.training.recipe import Recipe
@@ -44,7 +44,7 @@ def same_threads_afterwards() -> Iterator[None]:
 
 def task(folder: Path, **changes: Any) -> TrainTask:
     folder.mkdir(exist_ok=True)
-    return TrainTask(**{"genotype": NET, "folder": str(folder), "recipe": RECIPE} | changes)
+    return TrainTask(**{"genotype": NET, "directory": str(folder), "recipe": RECIPE} | changes)
 
 
 def test_a_trial_leaves_its_record_its_history_and_its_weights(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_errors_of_the_whole_study_are_raised(tmp_path: Path) -> None:
     with pytest.raises(NasbenchError, match="no field 'epoch'"):
         evaluate_training(task(tmp_path, recipe={"epoch": 1}))
     with pytest.raises(NasbenchError, match="cannot write"):
-        evaluate_training(TrainTask(genotype=NET, folder=str(tmp_path / "none"), recipe=RECIPE | {"epochs": 1}))
+        evaluate_training(TrainTask(genotype=NET, directory=str(tmp_path / "none"), recipe=RECIPE | {"epochs": 1}))
 
 
 def test_a_folder_of_colour_images_decides_the_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,3 +257,15 @@ def test_a_trial_loads_the_users_own_words_first(tmp_path: Path) -> None:
     assert without.result["status"] == "infeasible"
     assert "there is no block 'same'" in without.result["reason"]
     assert "same" not in BLOCK_TYPES
+
+
+def test_another_text_of_a_plugin_makes_another_task() -> None:
+    """The path of a plugin does not matter, and results without plugins stay valid."""
+    task = {"genotype": "", "directory": "", "recipe": Recipe().to_dict()}
+    without, here, there, changed = (
+        TrainTask(**task, plugins=plugins).identity()
+        for plugins in ((), (Plugin("a.py", "1", "m"),), (Plugin("b.py", "1", "m"),), (Plugin("a.py", "2", "m"),))
+    )
+    assert without == TrainTask(**task).identity()
+    assert here == there
+    assert len({without, here, changed}) == 3

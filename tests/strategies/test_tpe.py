@@ -1,0 +1,37 @@
+"""TPE finds more than random search does, and repeats with its seed."""
+
+from __future__ import annotations
+
+import pytest
+from learning import (
+    BOTH,
+    UP,
+    check_better_than_random,
+    check_learns_from_paused_trials,
+    check_learns_where_the_limit_is,
+    check_two_objectives,
+    search,
+)
+
+
+def test_better_than_random():
+    check_better_than_random("tpe")
+
+
+def test_learns_where_the_limit_is():
+    check_learns_where_the_limit_is("tpe")
+
+
+def test_two_objectives():
+    check_two_objectives("tpe")
+
+
+@pytest.mark.parametrize("directions", [UP, BOTH])
+def test_learns_from_trials_that_wait_at_a_rung(directions):
+    check_learns_from_paused_trials("tpe", directions)
+
+
+def test_one_seed_one_search():
+    first, again, other = (search("tpe", seed, 15) for seed in (1, 1, 2))
+    assert [t.params for t in first] == [t.params for t in again]
+    assert [t.params for t in first] != [t.params for t in other]
