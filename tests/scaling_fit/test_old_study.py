@@ -88,7 +88,7 @@ def test_it_is_resumed_to_its_end(path):
     before = ended(path)
     resumed = nasbench(path, "resume")
     assert resumed.returncode == 0, resumed.stderr
-    assert "95% intervals" in resumed.stdout
+    assert "95 % intervals" in resumed.stdout
     after = ended(path)
     assert {key: after[key] for key in before} == before
     assert {t.status for t in after.values()} == {"ok"}
