@@ -28,7 +28,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from naps import nap
+from sleeping_trial import sleeping_trial
 
 from nasbench.engines.base import Engine
 from nasbench.engines.local.engine import LocalEngine
@@ -61,7 +61,7 @@ def ours(open_engine: Callable[[], Engine], trials: int, seconds: float, folder:
                 trial = phase.ask(chain)
                 if trial is None:
                     raise RuntimeError("the space is exhausted")
-                engine.submit(trial.number, nap, (seconds, trial.genotype))
+                engine.submit(trial.number, sleeping_trial, (seconds, trial.genotype))
                 submitted += 1
             for finished in engine.wait():
                 if finished.end != "result":
@@ -91,7 +91,7 @@ def optuna_alone(trials: int, seconds: float, folder: Path) -> list[float]:
 
     def objective(trial: Any) -> float:
         widths = [trial.suggest_categorical(f"{i}.width", [4, 8, 12, 16]) for i in range(PARAMETERS)]
-        return nap((seconds, str(widths)))
+        return sleeping_trial((seconds, str(widths)))
 
     study.optimize(objective, n_trials=trials, n_jobs=WORKERS, callbacks=[lambda *_: ends.append(time.perf_counter() - start)])
     return ends
@@ -115,7 +115,7 @@ def optuna_search(trials: int, seconds: float, folder: Path, *, reuse: bool = Fa
                 ends.append(time.perf_counter() - start)
 
         def work(values: dict[str, Any]) -> None:
-            time.sleep(seconds)  # Tune does not send the module of `nap` to its workers
+            time.sleep(seconds)  # Tune does not send the module of `sleeping_trial` to its workers
             tune.report({"accuracy": len(str(values)) / 1000})
 
         space = {f"{i}.width": optuna.distributions.CategoricalDistribution([4, 8, 12, 16]) for i in range(PARAMETERS)}

@@ -1,10 +1,10 @@
 """Latency: predicted and measured, side by side in one run. `python benchmarks/latency.py [--help]`.
 
-For a runtime of this machine: a profile for the space mbconv is made anew, as `nasbench device profile` makes it, and timed.
-Then networks that it has not seen are measured twice, in two sessions of their own, at the profile's speed of the machine: random
-ones of the space at 224 pixels, and known ones. The second session against the first is the noise floor. Beside our prediction
-stand others, on the same networks: a line through multiply-adds, one through activations (both fitted to the profile's
-networks), and the sum of all layers timed alone. With `--from` the profile is adapted from another's with few measurements.
+A new profile for the space mbconv is made on this machine, as `nasbench device profile` makes it, and the time for it is taken. Then
+networks that were not profiled are measured twice, in two sessions, at the speed that the machine had for the profile: random networks
+of the space at 224 pixels, and known networks. The second session against the first is the noise floor. Our prediction is compared with
+others for the same networks: a straight line through multiply-adds, one through activations (both are fitted to the profiled networks),
+and the sum of all layers timed alone. With `--from` the profile is adapted from that of another device with few measurements.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from nasbench.search.device_profile import FAMILIAR, obtain_profile, samples
 from nasbench.spaces import load_space
 from nasbench.zoo import known
 
-# Known networks of the space's kind and range that no profile of ours holds.
+# Known networks that resemble those of the space, and that are never profiled.
 KNOWN = (
     "mobilenet_v1", "mobilenet_v1_075", "mobilenet_v1_050", "mobilenet_v2_140", "mobilenet_v2_075", "mobilenet_v2_050", "mnasnet1_0",
     "mnasnet1_3", "mnasnet0_75", "mnasnet0_5", "mnasnet_a1_140", "mnasnet_a1_075", "mnasnet_a1_050", "mnasnet_small", "efficientnet_b1",
 )  # fmt: skip
-SEED = 20_000  # not the profile's
+SEED = 20_000  # another than that of the profile
 MANY = 10_000
 
 
@@ -42,43 +42,42 @@ def main() -> None:
     parser.add_argument("--runtime", default="eager")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--kind", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--networks", type=int, default=40, help="random ones to measure")
+    parser.add_argument("--networks", type=int, default=40, help="number of random networks to measure")
     parser.add_argument("--from", dest="base", type=Path, metavar="PROFILE", help="adapt from this device profile")
-    parser.add_argument("--profiled", type=int, help="networks of the profile")
+    parser.add_argument("--profiled", type=int, help="number of networks to profile")
     parser.add_argument("--keep", type=Path, metavar="PROFILE", help="copy the device profile here")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
-    parser.add_argument("--quick", action="store_true", help="without the sum of lone layers and the screening of many")
-    asked = parser.parse_args()
-    device = local_device(asked.threads, runtime=asked.runtime, kind=asked.kind)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here too")
+    parser.add_argument("--quick", action="store_true", help="leave out the sum of lone layers and the prediction of many networks")
+    options = parser.parse_args()
+    device = local_device(options.threads, runtime=options.runtime, kind=options.kind)
     with tempfile.TemporaryDirectory(prefix="nasbench-bench-") as folder:
         os.environ["NASBENCH_CACHE"] = folder
-        figures = run(device, asked)
-        if asked.keep:
-            asked.keep.write_bytes(profile_path(device).read_bytes())
-    show(figures)
-    if asked.json:
-        asked.json.write_text(json.dumps(figures, indent=1) + "\n")
+        results = run(device, options)
+        if options.keep:
+            options.keep.write_bytes(profile_path(device).read_bytes())
+    show(results)
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def run(device: Device, asked: argparse.Namespace) -> dict[str, Any]:
+def run(device: Device, options: argparse.Namespace) -> dict[str, Any]:
     space = load_space("mbconv")
-    base = load_profile(asked.base) if asked.base else None
+    base = load_profile(options.base) if options.base else None
     start = time.monotonic()
-    profile = obtain_profile(device, space, Quiet(), again=True, base=base, networks=asked.profiled)
+    profile = obtain_profile(device, space, Quiet(), again=True, base=base, networks=options.profiled)
     took = time.monotonic() - start
     predictor = Predictor(profile)
 
-    random = {name: adapt(g, input=(3, 224, 224)) for name, g in samples(space, asked.networks, SEED).items()}
+    random = {name: adapt(g, input=(3, 224, 224)) for name, g in samples(space, options.networks, SEED).items()}
     networks = random | {name: known(name) for name in KNOWN}
-    sessions = [at_speed(networks, device, profile) for _ in range(2)]
-    first, again = sessions
+    first, again = (at_speed(networks, device, profile) for _ in range(2))
     ms = np.array([first[name].median_ms for name in networks])
     predictions = predictor.predict_many(networks.values())
     predicted = np.array([p.ms for p in predictions])
     rows = {"ours": compared(predicted, ms), "measured again": compared(np.array([again[name].median_ms for name in networks]), ms)}
     for what in ("macs", "activations"):
         rows[f"a line through {what}"] = compared(line(what, profile, list(networks.values())), ms)
-    if not asked.quick:
+    if not options.quick:
         alone = np.array(sums(networks.values(), device))
         rows["sum of lone layers"] = compared(alone, ms)
         rows["sum of lone layers, times one factor"] = compared(alone * float(np.median(ms / alone)), ms)
@@ -102,7 +101,7 @@ def run(device: Device, asked: argparse.Namespace) -> dict[str, Any]:
         "extrapolated": sum(bool(p.extrapolated) for p in predictions),
         "noisy": sum(m.noisy for m in first.values()),
         "noise_floor": rows["measured again"]["median_error"],
-        "screening_ms": None if asked.quick else screening(predictor),
+        "screening_ms": None if options.quick else many(predictor),
         "rows": rows,
         "networks": {
             name: {"ms": m, "again_ms": again[name].median_ms, "predicted_ms": p.ms, "low_ms": p.low_ms, "high_ms": p.high_ms}
@@ -113,8 +112,8 @@ def run(device: Device, asked: argparse.Namespace) -> dict[str, Any]:
 
 def at_speed(networks: dict[str, Genotype], device: Device, profile: Profile) -> dict[str, Measurement]:
     print(f"# measuring {len(networks)} networks", flush=True)
-    found = measure(networks, device, max_seconds=4.0 * len(networks), say=print)
-    return {name: m.at_speed(profile.reference_ms) for name, m in found.items()}
+    measured = measure(networks, device, max_seconds=4.0 * len(networks), say=print)
+    return {name: m.at_speed(profile.reference_ms) for name, m in measured.items()}
 
 
 def compared(predicted: np.ndarray, ms: np.ndarray) -> dict[str, float]:
@@ -131,18 +130,18 @@ def compared(predicted: np.ndarray, ms: np.ndarray) -> dict[str, float]:
 
 
 def line(what: str, profile: Profile, networks: list[Genotype]) -> np.ndarray:
-    """Milliseconds by a straight line through one count, fitted to the profile's networks by relative error."""
-    space = {n.name: n.ms for n in profile.networks}
+    """Milliseconds by a straight line through one count, fitted to the profiled networks by relative error."""
+    profiled = {n.name: n.ms for n in profile.networks}
     drawn = samples(load_space("mbconv"), 200) | {name: known(name) for name in FAMILIAR}
-    x = np.array([[getattr(cost(drawn[name]), what), 1.0] for name in space if name in drawn])
-    y = np.array([ms for name, ms in space.items() if name in drawn])
+    x = np.array([[getattr(cost(drawn[name]), what), 1.0] for name in profiled if name in drawn])
+    y = np.array([ms for name, ms in profiled.items() if name in drawn])
     slope = np.linalg.lstsq(x / y[:, None], np.ones(len(y)), rcond=None)[0]
-    found: np.ndarray = np.array([[getattr(cost(g), what), 1.0] for g in networks]) @ slope
-    return found
+    predicted: np.ndarray = np.array([[getattr(cost(g), what), 1.0] for g in networks]) @ slope
+    return predicted
 
 
-def screening(predictor: Predictor) -> dict[str, float]:
-    """Milliseconds a network: to draw and trace it, and to predict it after that, for many together."""
+def many(predictor: Predictor) -> dict[str, float]:
+    """Milliseconds for each of many networks: to sample and trace it, and then to predict it with the others."""
     space, start = load_space("mbconv"), time.perf_counter()
     traces = [trace(space.sample(SEED + i)) for i in range(MANY)]
     drawn = time.perf_counter() - start

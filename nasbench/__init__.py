@@ -14,8 +14,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from nasbench import _renamed
+from nasbench.notebook import PICTURES
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Block": "genotype",
@@ -78,6 +79,14 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(f"nasbench.{_HOMES[name]}"), "load_space" if name == "space" else name)
     globals()[name] = value  # so that the next look-up is direct
     return value
+
+
+def _drawn(g: Any) -> str:
+    svg: str = import_module("nasbench.drawing").draw(g).svg
+    return svg
+
+
+PICTURES["Genotype"] = _drawn  # here, since this file alone may reach every package
 
 
 def __dir__() -> list[str]:

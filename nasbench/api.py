@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype
-from nasbench.latency import DeviceConfig, Measurement, Prediction, Predictor, is_local
+from nasbench.latency import DeviceConfig, Measurement, Prediction, Predictor, Profile, is_local
 from nasbench.latency import measure as measure_networks
 
 if TYPE_CHECKING:
@@ -74,16 +74,13 @@ def run_study(config: SearchConfig, path: Path, listener: Listener, show_plan: S
     """Run the search of a configuration at `path`, or resume it, and write its front and picture."""
     from nasbench.analysis.plots.study import save_front
     from nasbench.analysis.study import open_study
-    from nasbench.search.device_profile import studied_profile
     from nasbench.search.problem import open_problem
     from nasbench.search.run import run_search
-    from nasbench.study.directory import PROFILE_FILE
 
     began = time.monotonic()
-    if config.device.is_file and (path / PROFILE_FILE).exists():
-        # The file that the device came from may be gone, or hold another device by now: the study has its own copy.
-        stored = studied_profile(path)
-        problem = open_problem(config, stored.device).predicting(stored)
+    profile = stored_profile_of(config, path)
+    if profile is not None:
+        problem = open_problem(config, profile.device).predicting(profile)
     else:
         device, profile = config.device.resolve()
         problem = open_problem(config, device)
@@ -94,6 +91,17 @@ def run_study(config: SearchConfig, path: Path, listener: Listener, show_plan: S
         study.write_front()
         save_front(study)
     return outcome, study
+
+
+def stored_profile_of(config: SearchConfig, path: Path) -> Profile | None:
+    """The profile in the study at `path`, if its device came from a file.
+
+    The file may be gone by now, or hold another device; the study keeps the device that it began with.
+    """
+    from nasbench.search.device_profile import studied_profile
+    from nasbench.study.directory import PROFILE_FILE
+
+    return studied_profile(path) if config.device.is_file and (path / PROFILE_FILE).exists() else None
 
 
 def measure(

@@ -14,10 +14,13 @@ Point = tuple[float, ...]
 
 
 def signed(points: Sequence[Sequence[float]], maximize: Sequence[bool]) -> list[Point]:
-    """Points as they are to be minimised: columns to maximise are negated.
+    """The points with the objectives to be maximised negated, so that all are to be minimised.
+
+    >>> signed([(0.9, 20)], [True, False])
+    [(-0.9, 20)]
 
     Raises:
-        NasbenchError: a point with another number of objectives.
+        NasbenchError: a point has another number of objectives than `maximize`.
     """
     for p in points:
         if len(p) != len(maximize):
@@ -26,28 +29,37 @@ def signed(points: Sequence[Sequence[float]], maximize: Sequence[bool]) -> list[
 
 
 def dominates(a: Sequence[float], b: Sequence[float]) -> bool:
-    """Whether `a` is nowhere worse than `b` and somewhere better."""
+    """Whether `a` is not worse than `b` in any objective and better in at least one."""
     return all(x <= y for x, y in zip(a, b, strict=True)) and any(x < y for x, y in zip(a, b, strict=True))
 
 
 def front(points: Sequence[Sequence[float]]) -> list[int]:
-    """Indices of the points that no other dominates, by the first objective; points that are not finite are left out.
+    """The positions of the points that no other point dominates, sorted by the first objective.
 
-    Equal points stand or fall together.
+    Points with infinite or NaN values are left out. Equal points are either all on the front or all not.
+
+    >>> front([(3, 1), (1, 3), (3, 3), (2, 2)])
+    [1, 3, 0]
     """
     finite = [i for i, p in enumerate(points) if all(math.isfinite(v) for v in p)]
     order = sorted(finite, key=lambda i: tuple(points[i]))
     if points and len(points[0]) == 2:
-        found: list[int] = []
+        indices: list[int] = []
         for i in order:
-            if not found or points[i][1] < points[found[-1]][1] or tuple(points[i]) == tuple(points[found[-1]]):
-                found.append(i)
-        return found
+            if not indices or points[i][1] < points[indices[-1]][1] or tuple(points[i]) == tuple(points[indices[-1]]):
+                indices.append(i)
+        return indices
     return [i for i in order if not any(dominates(points[j], points[i]) for j in finite)]
 
 
 def hypervolume(points: Sequence[Sequence[float]], reference: Sequence[float]) -> float:
-    """Volume between the front and `reference`, by slicing along the last objective (exact; for a handful of objectives)."""
+    """The volume that the points dominate below `reference`, exact, for a handful of objectives.
+
+    It is computed by slicing along the last objective.
+
+    >>> hypervolume([(0, 1), (1, 0)], reference=(2, 2))
+    3.0
+    """
     inside = [tuple(p) for p in points if all(math.isfinite(v) and v < r for v, r in zip(p, reference, strict=True))]
     return _volume(inside, tuple(reference))
 

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import timm
 import torch
+from paper_search import Stopwatch, problem, run
 from references import error, images, scramble
+from torch.fx.experimental.optimization import fuse
 
 import nasbench as nb
+from nasbench.cli.main import program
 from nasbench.errors import GenotypeError
+from nasbench.evaluate import EvaluationContext, make_evaluator
+from nasbench.evaluate.table import read_table
 from nasbench.genotype import BLOCK_TYPES
+from nasbench.latency import local_device, measure
+from nasbench.latency.runtimes import RUNTIMES, Runtime
+from nasbench.latency.runtimes.torch_network import torch_network
+from nasbench.plugins import load_plugin
+from nasbench.search.limits import Limits
 from nasbench.spaces import load_space, read_space
+from nasbench.strategies import STRATEGIES
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -84,3 +99,102 @@ def test_the_python_of_the_spaces_page_runs() -> None:
 def test_the_page_counts_the_shared_space_right() -> None:
     inside = sum(nb.known(name) in load_space("shared") for name in nb.known())
     assert f"{inside} known networks are points of it" in SPACES
+
+
+RUNTIME = (DOCS / "new_runtime.md").read_text()
+FOLDED, INFERENCE_MODE = re.findall(r"```python\n(.*?)```", RUNTIME, re.DOTALL)
+
+
+@pytest.fixture
+def torch_settings() -> Iterator[None]:
+    """A runtime of torch changes settings of its process; here that process also runs other tests."""
+    threads = torch.get_num_threads()
+    yield
+    torch.set_flush_denormal(False)
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("torch_settings")
+@pytest.mark.parametrize("code", [FOLDED, INFERENCE_MODE], ids=["folded", "inference_mode"])
+def test_the_runtimes_of_the_page_measure_a_network(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NASBENCH_CACHE", str(tmp_path))
+    (tmp_path / "my_runtime.py").write_text(code)
+    (name,) = nb.load_plugin(tmp_path / "my_runtime.py").registered
+    g = nb.adapt(nb.known("mobilenet_v3_small"), (3, 32, 32), 10)
+    device = local_device(1, runtime=name)
+    loaded = RUNTIMES[name].load(g, device)
+    assert (loaded.record is not None) == RUNTIMES[name].layers
+    if loaded.record:
+        recorder = loaded.record()
+        recorder.run()
+        (times,) = recorder.finish()
+        assert len(times) == len(nb.trace(g)) == len(recorder.calls)
+        assert sum(times) > 0
+    assert measure({"small": g}, device, min_rounds=1, max_seconds=1)["small"].median_ms > 0
+
+
+@pytest.mark.usefixtures("torch_settings")
+def test_the_folded_runtime_computes_the_same_without_norms() -> None:
+    """What the page says about it: each norm is folded into the convolution before it."""
+    g = nb.adapt(nb.known("mobilenet_v3_small"), (3, 32, 32), 10)
+    network = torch_network(g, local_device(1))
+    folded = fuse(network.net)
+    assert sum(isinstance(m, torch.nn.BatchNorm2d) for m in network.net.modules()) > 0
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
+    with torch.no_grad():
+        assert torch.allclose(folded(network.image), network.net(network.image), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("line", re.findall(r"^nasbench (.+)$", RUNTIME, re.MULTILINE))
+def test_the_commands_of_the_runtime_page_can_be_given(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_runtime.py").write_text(FOLDED)
+    words = shlex.split(line)
+    command = program()
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    command.make_context("nasbench", words)
+    assert ("folded" in RUNTIMES) == ("--plugin" in line)
+
+
+def test_the_page_has_every_option_of_a_runtime() -> None:
+    options = re.findall(r"^\| `(\w+)` \|", RUNTIME, re.MULTILINE)
+    assert options == [field.name for field in fields(Runtime) if field.name != "load"]
+
+
+@pytest.mark.parametrize(
+    ("page", "plugin", "registered"),
+    [
+        ("evaluators", "my_evaluators.py", ("by_size", "by-depth")),
+        ("new_strategy", "my_strategies.py", ("copy_the_best", "nsga2")),
+    ],
+)
+def test_the_plugin_of_a_page_searches(tmp_path: Path, page: str, plugin: str, registered: tuple[str, ...]) -> None:
+    """It is what the page says, and a whole search runs on each thing that it registers."""
+    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / f"{page}.md").read_text(), re.DOTALL)
+    (tmp_path / plugin).write_text(code)
+    loaded = load_plugin(tmp_path / plugin)
+    assert sorted(loaded.registered) == sorted(registered)
+    for name in registered:
+        more: dict[str, Any] = {"strategy": name} if page == "new_strategy" else {}
+        made = problem(Stopwatch(), trials=6, limits=Limits(latency_ms=2.0), **more)
+        if page == "evaluators":
+            made = replace(made, evaluator=make_evaluator(name, EvaluationContext(plugins=(loaded,)), {}))
+        outcome = run(tmp_path / name, made)
+        assert outcome.winner is not None
+        assert len(outcome.results) > 2
+
+
+def test_the_table_of_the_page_is_read(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```json\n(.*?)```", (DOCS / "evaluators.md").read_text(), re.DOTALL)
+    (tmp_path / "table.json").write_text(text)
+    table = read_table(str(tmp_path / "table.json"))
+    assert (table.name, table.key, table.metric, table.scale, table.seconds()) == ("my benchmark", "options", "test_acc", 100.0, 812.5)
+
+
+def test_the_options_of_strategies_are_those_of_the_page() -> None:
+    page = (DOCS / "new_strategy.md").read_text()
+    for name in ("evolution", "tpe", "random"):
+        (row,) = re.findall(rf"^\| `{name}` \| (.*?) \|", page, re.MULTILINE)
+        defaults = {p.name: p.default for p in inspect.signature(STRATEGIES[name]).parameters.values() if p.name != "seed"}
+        assert dict(re.findall(r"`(\w+)` \((\d+)\)", row)) == {option: str(value) for option, value in defaults.items()}

@@ -249,7 +249,7 @@ def test_a_block_that_fails_in_a_network_says_where_in_both(file: Path, body: st
         with pytest.raises(GenotypeError) as caught:
             trace(g)
         message = str(caught.value)
-        assert message.startswith("stage 1, layer 2 (stages.0.1): ")
+        assert message.startswith("stage 1, block 2 (stages.0.1): ")
         assert said.replace("FILE", str(file)) in message
         assert "\n" not in message
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nasbench.errors import NasbenchError
-from nasbench.processes import cause_of_death, locked_directory, start_ticks
+from nasbench.processes import cause_of_death, locked_directory, start_ticks, try_lock
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,31 @@ def test_pid_and_start_name_one_process() -> None:
         assert started == start_ticks(child.pid)
         child.communicate(b"\n")
     assert start_ticks(child.pid) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "both"), [(False, False, False), (False, True, False), (True, False, False), (True, True, True)]
+)
+def test_a_lock_is_held_alone_or_shared(tmp_path: Path, first: bool, second: bool, both: bool) -> None:
+    path = tmp_path / "lock"
+    with open(path, "w") as one:
+        assert try_lock(one, shared=first)
+        with open(path) as other:  # another open file counts as another process
+            assert try_lock(other.fileno(), shared=second) == both
+    with open(path) as later:
+        assert try_lock(later)
+
+
+def test_a_killed_process_holds_no_lock(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    code = f"from nasbench.processes import try_lock; f = open({str(path)!r}, 'w'); print(try_lock(f), flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "True\n"
+        with open(path) as file:
+            assert not try_lock(file)
+            child.kill()
+            child.wait()
+            assert try_lock(file)
 
 
 def test_a_directory_is_held_until_its_process_ends(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from nasbench.analysis.display import to_html
 from nasbench.analysis.fronts.hypervolume import Hypervolume, hypervolume, usable
 from nasbench.analysis.study import Study, open_study
 from nasbench.errors import StudyError
@@ -35,6 +36,23 @@ class Comparison:
         self._trials = {name: study.trials() for name, study in studies.items()}
         slowest = [float(usable(df)["latency_ms"].max()) for df in self._trials.values()]
         self.reference = (max(limits) if limits else max((ms for ms in slowest if math.isfinite(ms)), default=math.nan), 0.0)
+
+    def __repr__(self) -> str:
+        columns = ["space", "limit_ms", "trials", "accuracy", "latency_ms", "hypervolume_ms"]
+        table = self.table()[columns].round(3).to_string(na_rep="").splitlines()
+        return "\n  ".join([self._title, *table, *self._remarks])
+
+    def _repr_html_(self) -> str:
+        return to_html(self._title, [*self._remarks, "`front()`, `trials()` and `table()` are DataFrames"], self.table().round(3))
+
+    @property
+    def _title(self) -> str:
+        latency_ms, accuracy = self.reference
+        return f"Comparison of {', '.join(self.studies)}; hypervolumes from {latency_ms:g} ms and accuracy {accuracy:.0%}"
+
+    @property
+    def _remarks(self) -> list[str]:
+        return [*(f"not comparable: {text}" for text in self.differences), *(f"note: {text}" for text in self.notes)]
 
     def trials(self, phase: str | None = None) -> pd.DataFrame:
         """One frame of all trials: the column `study`, then the columns of `Study.trials`."""
@@ -97,6 +115,12 @@ def compare_studies(studies: Sequence[str | Path | Study], *, anyway: bool = Fal
 
     Raises:
         StudyError: no study is named, one is named twice, one cannot be read, or they cannot be compared.
+
+    >>> comparison = compare_studies(["studies/data/mbconv-20ms", "studies/data/mbconv-10ms"])
+    >>> comparison.table()[["limit_ms", "trials", "accuracy", "hypervolume_ms"]].round(3).rename_axis(None)
+                 limit_ms  trials  accuracy  hypervolume_ms
+    mbconv-20ms      20.0      18     0.796          11.525
+    mbconv-10ms      10.0      21     0.804          12.556
     """
     opened = [s if isinstance(s, Study) else open_study(s) for s in studies]
     if not opened:

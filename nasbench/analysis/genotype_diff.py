@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from nasbench.analysis.networks import part_names
 from nasbench.genotype import Block, Genotype
-from nasbench.genotype.genotype import plain
+from nasbench.genotype.block import plain
 
 
 class RowChange(NamedTuple):
@@ -56,7 +56,16 @@ class RowDiff:
 
 
 def row_diff(before: Genotype, after: Genotype) -> RowDiff:
-    """The difference of two genotypes, block by block; the style and the input belong to it. Equal networks have no changes."""
+    """The difference of two genotypes, block by block; the style and the input belong to it. Equal networks have no changes.
+
+    >>> from nasbench import known
+    >>> print(row_diff(known("plain18"), known("resnet18_a")))
+    plain18 -> resnet18_a: 5 lines stay
+    ~ stage 1  residual  width 64, shortcut none -> A, repeat 2
+    ~ stage 2  residual  width 128, stride 2, shortcut none -> A, repeat 2
+    ~ stage 3  residual  width 256, stride 2, shortcut none -> A, repeat 2
+    ~ stage 4  residual  width 512, stride 2, shortcut none -> A, repeat 2
+    """
     a, b = list(_lines(before)), list(_lines(after))
     # Places are not compared: a stage that moved by one place is not a change of its blocks.
     matcher = difflib.SequenceMatcher(None, [x.text for x in a], [x.text for x in b], autojunk=False)

@@ -24,6 +24,11 @@ def known_frame(names: Iterable[str] | None = None, family: str | None = None) -
 
     Raises:
         GenotypeError: there is no network, or no family, of that name.
+
+    >>> known_frame(["resnet50", "efficientnet_b0"])[["year", "params_count", "macs", "top1_percent"]].rename_axis(None)
+                     year  params_count        macs  top1_percent
+    resnet50         2015      25557032  4089184256         75.99
+    efficientnet_b0  2019       5288548   385814752         77.10
     """
     chosen = list(known() if names is None else names)
     if family is not None:

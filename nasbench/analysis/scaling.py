@@ -10,9 +10,8 @@ import pandas as pd
 
 from nasbench.analysis.study import Study, open_study
 from nasbench.errors import StudyError
-from nasbench.scaling_fit.config import KIND
+from nasbench.scaling_fit.config import CURVES, KIND
 from nasbench.scaling_fit.curves import curve_points
-from nasbench.scaling_fit.run import CURVES
 from nasbench.scaling_fit.surface import Fit, Interval
 from nasbench.study.directory import FIT_FILE, StudyDirectory
 
@@ -98,6 +97,13 @@ def open_fit(path: str | Path) -> ScalingFit:
 
     Raises:
         StudyError: there is no study in the folder, or it is a study of another kind.
+
+    >>> fit = open_fit("studies/data/scaling-macs")
+    >>> fit.coefficients()[["axis", "coefficient", "value", "share"]].round(3)
+             axis coefficient  value  share
+    0       depth       alpha  1.028   0.04
+    1       width        beta  1.366   0.90
+    2  resolution       gamma  1.021   0.06
     """
     study = open_study(path)
     if study.command.get("kind") != KIND:

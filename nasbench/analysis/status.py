@@ -53,6 +53,25 @@ class StudyState:
     left_s: float | None
     last: str
 
+    @property
+    def progress(self) -> str:
+        """Whether the study is finished, in words."""
+        if self.finished:
+            return "finished"
+        return "in progress" if self.driver else "not finished: `nasbench resume` continues it"
+
+    def counts_text(self, phase: str) -> str:
+        """The trials of a phase: `18 ok, 1 skipped`."""
+        return ", ".join(f"{n} {status}" for status, n in sorted(self.counts[phase].items()))
+
+    def best_text(self, phase: str) -> str:
+        """The best trial of a phase: `79.6% at 13.1 ms (search 13)`; empty without one."""
+        best = self.best.get(phase)
+        if best is None:
+            return ""
+        at = f" at {best.latency_ms:.1f} ms" if best.latency_ms is not None else ""
+        return f"{best.accuracy:.1%}{at} ({phase} {best.number})"
+
     def to_json(self) -> dict[str, Any]:
         driver = {k: str(v) for k, v in self.driver.items()} if self.driver else None
         return asdict(self) | {"driver": driver}

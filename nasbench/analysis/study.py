@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from nasbench.analysis.display import command_text, final_table, phase_lines, to_html
 from nasbench.analysis.final_round import final_network
 from nasbench.analysis.fronts.front import pareto_front
 from nasbench.analysis.fronts.hypervolume import Hypervolume, hypervolume, usable
@@ -19,7 +20,8 @@ from nasbench.analysis.halving_cost import Spent, spent
 from nasbench.analysis.status import StudyState, study_state
 from nasbench.errors import StudyError
 from nasbench.files import write_atomic
-from nasbench.latency import Device, Predictor, Profile, load_profile
+from nasbench.latency import Predictor, Profile, load_profile
+from nasbench.latency.device import device_words
 from nasbench.latency.predicting.profile import MEASURED_ALIKE
 from nasbench.study.directory import FIT_FILE, PROFILE_FILE, StudyDirectory
 from nasbench.study.snapshot import stored_trials
@@ -49,6 +51,33 @@ class Study:
         self.command = folder.command
         self.about = folder.study
         self.name = folder.path.resolve().name
+
+    def __repr__(self) -> str:
+        try:
+            title, lines = self._shown()
+        except StudyError as error:
+            return f"Study {self.path}: {error}"
+        winner = next((n for n in map(final_network, self.summary()) if n.winner), None)
+        lines += [f"winner: {winner.name}, {winner.accuracy:.1%} at {winner.latency_ms:.1f} ms"] if winner else []
+        return "\n  ".join([title, *lines])
+
+    def _repr_html_(self) -> str:
+        try:
+            title, lines = self._shown()
+        except StudyError as error:
+            return to_html(f"Study {self.path}", [str(error)])
+        picture = self.path / "front.png"
+        if picture.exists():
+            lines.append(f"picture of the front: {picture}")
+        elif "space" in self.command:  # a scaling fit has no front
+            lines.append(f"`nasbench front {self.path}` draws the front")
+        return to_html(title, lines, final_table(self.summary()))
+
+    def _shown(self) -> tuple[str, list[str]]:
+        """The title and the lines that a console and a notebook show."""
+        state = self.state()
+        device = [f"device: {self.device}"] if self.device else []
+        return f"Study {self.path}: {state.progress}", [command_text(self.command), *device, *phase_lines(state)]
 
     @property
     def driver(self) -> dict[str, object] | None:
@@ -169,7 +198,7 @@ class Study:
     def device(self) -> str:
         """The device of all latencies, in words; empty before it was profiled."""
         profile = self._json(PROFILE_FILE)
-        return str(Device.from_json(profile["device"])) if profile else ""
+        return device_words(profile["device"]) if profile else ""
 
     @property
     def measured_by(self) -> int | None:
@@ -231,5 +260,19 @@ def open_study(path: str | Path) -> Study:
 
     Raises:
         StudyError: there is no study in the folder, or it is damaged.
+
+    >>> study = open_study("studies/data/mbconv-20ms")
+    >>> study
+    Study studies/data/mbconv-20ms: finished
+      mbconv on embedded, limit: latency 20 ms, evolution, seed 0
+      device: Intel(R) Xeon(R) Processor, eager, 2 threads, batch 1, fp32
+      search: 18 ok, 1 skipped; best 79.6% at 13.1 ms (search 13)
+      random: 21 ok, 2 over_budget, 1 skipped; best 80.4% at 9.4 ms (random 22)
+      final: 12 ok
+      winner: search 13, 79.7% at 13.3 ms
+    >>> study.front()[["number", "accuracy", "latency_ms"]].round(3).tail(2)
+        number  accuracy  latency_ms
+    18      18     0.787      13.034
+    13      13     0.796      13.097
     """
     return Study(StudyDirectory.open(path))

@@ -1,4 +1,4 @@
-"""known, compare: the networks that come with nasbench, what was published about them, and any networks side by side."""
+"""The commands `known` and `compare`: the known networks with their published facts, and several networks in one table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nasbench.genotype import Cost, Genotype, cost
 from nasbench.genotype.units import show_count, show_memory
 from nasbench.zoo import Facts, facts, known, members
 
-FAMILY = typer.Option(None, help="Only this family; the beginning that several share, such as mobilenet, stands for them all.")
+FAMILY = typer.Option(None, help="Only this family. The beginning of several names, such as mobilenet, selects all of them.")
 
 SORT: Mapping[str, Callable[[str, Facts], Any]] = {
     "name": lambda name, _: name,
@@ -33,12 +33,12 @@ def register(app: typer.Typer) -> None:
 
 
 def known_command(
-    name: Annotated[str | None, typer.Argument(help="One network, with what is published about it.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Show this network with the facts that are published about it.")] = None,
     family: str | None = FAMILY,
-    sort: Annotated[str | None, typer.Option(help=f"One of {', '.join(SORT)}; the best top-1 comes first.")] = None,
+    sort: Annotated[str | None, typer.Option(help=f"Sort by one of {', '.join(SORT)}; the best top-1 comes first.")] = None,
     as_json: bool = JSON,
 ) -> None:
-    """List the known networks, or say all about one: how its exact counts and the published figures differ, and why.
+    """List the known networks, or show one: its exact counts, the published ones, and why they differ.
 
     Example: nasbench known --family mobilenet --sort macs
     """
@@ -51,7 +51,7 @@ def known_command(
             raise NasbenchError(f"--sort is one of {', '.join(SORT)}; got {sort!r}{nearest(sort, SORT)}")
         names = sorted(names, key=lambda n: SORT[sort](n, facts()[n]))
     if as_json:
-        show_json([_row(n, full=name is not None) for n in names])
+        show_json([_json(n, full=name is not None) for n in names])
         return
     table(
         ("name", "family", ">year", "input", ">params", ">MACs", ">top-1", "tested"),
@@ -64,18 +64,21 @@ def known_command(
     if name is not None:
         _published(name)
     else:
-        say("", "top-1: published, ImageNet, %, one crop at the input's size unless it says otherwise; nasbench known NAME says where")
+        say(
+            "",
+            "top-1: published, ImageNet, in %, on one crop of the input's size unless noted; nasbench known NAME shows the source",
+        )
 
 
-def _row(name: str, full: bool) -> dict[str, Any]:
-    """A network for scripts; `full` with everything that is known about it."""
+def _json(name: str, full: bool) -> dict[str, Any]:
+    """A network for JSON, with all facts if `full`."""
     f = facts()[name]
-    row = {"name": name, "family": f.family, "year": f.year, "input": list(known(name).input), "params": f.params, "macs": f.macs}
-    row |= {"top1": f.top1, "top1_test": f.top1_test}
+    data = {"name": name, "family": f.family, "year": f.year, "input": list(known(name).input), "params": f.params, "macs": f.macs}
+    data |= {"top1": f.top1, "top1_test": f.top1_test}
     if not full:
-        return row
-    rest = {k: v for k, v in asdict(f).items() if k not in row and not k.startswith("printed")}
-    return {**row, "paper_params": f.paper_params, "paper_macs": f.paper_macs, "differs": list(f.differs), **rest}
+        return data
+    rest = {k: v for k, v in asdict(f).items() if k not in data and not k.startswith("printed")}
+    return {**data, "paper_params": f.paper_params, "paper_macs": f.paper_macs, "differs": list(f.differs), **rest}
 
 
 def _top1(f: Facts) -> str:
@@ -83,7 +86,7 @@ def _top1(f: Facts) -> str:
 
 
 def _tested(f: Facts, name: str) -> str:
-    """How the published top-1 was measured, where that is unusual: `10 crops`, `at 320`."""
+    """How the published top-1 was measured if that is unusual, such as `10 crops` or `at 320`."""
     unusual = [] if f.top1_test in (None, "1 crop") else [str(f.top1_test)]
     if f.top1_side not in (None, known(name).input[1]):
         unusual.append(f"at {f.top1_side}")
@@ -93,12 +96,12 @@ def _tested(f: Facts, name: str) -> str:
 def _published(name: str) -> None:
     f = facts()[name]
     say("", f"variant: {f.variant}")
-    for key, what, printed, exact in (("params", "parameters", f.printed_params, f.params), ("macs", "MACs", f.printed_macs, f.macs)):
+    for key, unit, printed, exact in (("params", "parameters", f.printed_params, f.params), ("macs", "MACs", f.printed_macs, f.macs)):
         if printed:
-            beyond = "more than its rounding" if key in f.differs else "its rounding" if exact != printed.value else "equal"
-            say(f"paper: {printed.text} {what}, exact {exact:,} ({exact / printed.value - 1:+.1%}, {beyond})")
+            difference = "more than its rounding" if key in f.differs else "its rounding" if exact != printed.value else "equal"
+            say(f"paper: {printed.text} {unit}, exact {exact:,} ({exact / printed.value - 1:+.1%}, {difference})")
     test = f"{f.top1_test} of {f.top1_side} pixels" if f.top1_test != "dense" else f"dense, shorter edge {f.top1_side} pixels"
-    for label, text in (
+    for title, text in (
         ("why", f.why),
         ("source", f.source),
         ("top-1", f"{_top1(f)} % on ImageNet, {test} ({f.accuracy_source})" if f.top1 is not None else ""),
@@ -108,27 +111,27 @@ def _published(name: str) -> None:
         ("same weights", "; ".join(f"{call} {what}" for call, what in f.near.items())),
     ):
         if text:
-            say(f"{label}: {text}")
+            say(f"{title}: {text}")
 
 
 def compare(
     names: Annotated[list[str] | None, typer.Argument(help="Known networks or .yaml files.")] = None,
     family: str | None = FAMILY,
-    draw: Annotated[Path | None, typer.Option(help="Write a picture too, such as networks.png.")] = None,
-    input: str | None = typer.Option(None, "--input", help="Another input, such as 3x160x160."),
+    draw: Annotated[Path | None, typer.Option(help="Also draw accuracy over size and work into a file such as networks.png.")] = None,
+    input: str | None = typer.Option(None, "--input", help="Use another input, such as 3x160x160."),
     as_json: bool = JSON,
 ) -> None:
-    """Compare networks: size, work, memory, published accuracy.
+    """Compare networks: parameters, MACs, memory and published accuracy.
 
     Example: nasbench compare resnet50 efficientnet_b0 mobilenet_v2 --draw networks.png
     """
-    found = _networks(names or [], family, input)
-    costs = {name: cost(g) for name, g in found.items()}
+    networks = _networks(names or [], family, input)
+    costs = {name: cost(g) for name, g in networks.items()}
     if draw is not None:
         from nasbench.analysis.plots.networks import save_networks
 
-        save_networks(found, draw)
-    published = {name: facts().get(name) for name in found}
+        save_networks(networks, draw)
+    published = {name: facts().get(name) for name in networks}
     if as_json:
         show_json([{"name": name, **asdict(c), **_accuracy(published[name])} for name, c in costs.items()])
         return
@@ -137,7 +140,7 @@ def compare(
         ("network", ">params", ">MACs", ">activations", ">depth", ">memory to run", ">top-1", "tested", ">params x", ">MACs x"),
         (_compared(name, c, published[name], costs[first]) for name, c in costs.items()),
     )
-    lines = [f"x: times {first}", "top-1: published, ImageNet, %" + (", not at the input asked for" if input else "")]
+    lines = [f"x: relative to {first}", "top-1: published accuracy on ImageNet in %" + (", not at the given input" if input else "")]
     missing = [name for name, f in published.items() if f is None or f.top1 is None]
     if draw is not None:
         lines.append(f"wrote {draw}" + (f"; in its grey strip, without a published top-1: {', '.join(missing)}" if missing else ""))
@@ -145,10 +148,10 @@ def compare(
 
 
 def _networks(names: list[str], family: str | None, input: str | None) -> dict[str, Genotype]:
-    """What was named, then the rest of the family by MACs.
+    """The named networks, then the rest of the family by MACs.
 
     Raises:
-        NasbenchError: fewer than two networks.
+        NasbenchError: there are fewer than two networks.
     """
     inside = sorted(members(family), key=lambda n: facts()[n].macs) if family is not None else []
     wanted = list(dict.fromkeys([*names, *inside]))
@@ -157,8 +160,7 @@ def _networks(names: list[str], family: str | None, input: str | None) -> dict[s
             f"{wanted[0]} alone; `nasbench cost {wanted[0]}` shows one" if wanted else "none; name some, or a --family such as mobilenet"
         )
         raise NasbenchError(f"compare takes two networks or more; got {alone}")
-    found = {name: genotype_of(name) for name in wanted}
-    return {name: at_input(g, input) for name, g in found.items()}
+    return {name: at_input(genotype_of(name), input) for name in wanted}
 
 
 def _compared(name: str, c: Cost, f: Facts | None, first: Cost) -> tuple[object, ...]:

@@ -1,21 +1,17 @@
-"""cost, export: one network counted, and taken away."""
+"""The commands `cost` and `export`: count a network, or write it to a file."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from nasbench.cli.shared import INPUT, JSON, NAME, at_input, console, genotype_of, rows_of, say, show_json, table, winner_of
+from nasbench.cli.shared import INPUT, JSON, NAME, at_input, console, genotype_of, say, show_json, table, winner_of
 from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype, adapt, cost_of, trace
 from nasbench.genotype.units import show_memory
-from nasbench.zoo import facts
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 def register(app: typer.Typer) -> None:
@@ -26,12 +22,12 @@ def register(app: typer.Typer) -> None:
 def cost(
     name: str = NAME,
     input: str | None = INPUT,
-    verify: bool = typer.Option(False, help="Compare with fvcore, operator by operator, on the built network."),
+    verify: bool = typer.Option(False, help="Compare the counts with fvcore, operator by operator, on the built network."),
     as_json: bool = JSON,
 ) -> None:
     """Count parameters, MACs, activations and memory of a network, without torch.
 
-    MACs are multiply-adds of convolutions and linear layers for one image.
+    MACs are the multiply-adds of convolutions and linear layers for one image.
 
     Example: nasbench cost resnet50 --verify
     """
@@ -46,15 +42,15 @@ def cost(
         show_json({"name": g.name, "input": list(g.input), **asdict(c), **({"fvcore": checked.to_json()} if checked else {})})
     else:
         table(
-            ("figure", ">value", "convention"),
+            ("metric", ">value", "convention"),
             (
                 ("parameters", f"{c.params:,}", "trained numbers, without running statistics"),
                 ("MACs", f"{c.macs:,}", "multiply-adds of convolutions and linear layers, one image"),
                 ("activations", f"{c.activations:,}", "numbers written by convolutions and linear layers"),
-                ("depth", f"{c.depth:,}", "convolutions and linear layers on the longest way"),
-                ("memory to run", show_memory(c.peak_bytes), "float32, batch 1: weights and the most values alive at once"),
+                ("depth", f"{c.depth:,}", "convolutions and linear layers on the longest path"),
+                ("memory to run", show_memory(c.peak_bytes), "float32, batch 1: weights and the most activations alive at once"),
                 ("memory to train", show_memory(c.train_peak_bytes), "float32, batch 1, estimated"),
-                *([("auxiliary heads", f"{c.auxiliary_params:,}", "parameters more, in training only")] if c.auxiliary_params else []),
+                *([("auxiliary heads", f"{c.auxiliary_params:,}", "more parameters, in training only")] if c.auxiliary_params else []),
             ),
         )
         if checked:
@@ -62,36 +58,36 @@ def cost(
             table(("operator", ">nasbench", ">fvcore", "equal"), checked.rows())
             console.print(f"\nfvcore also counts {', '.join(checked.also) or 'nothing else'}; MACs leave that out.")
     if checked and not checked.equal:
-        raise NasbenchError(f"{g.name}: our count and fvcore's differ; please report this network")
+        raise NasbenchError(f"the counts of nasbench and fvcore are equal; those of {g.name} differ; please report this network")
 
 
 def export(
     name: Annotated[str, typer.Argument(help="A known network, a genotype's .yaml file, or a study's folder (its winner).")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write; the screen without it.")] = None,
-    onnx: Annotated[Path | None, typer.Option("--onnx", help="Write an ONNX model to this file, compared with torch first.")] = None,
-    dynamic_batch: Annotated[bool, typer.Option("--dynamic-batch", help="The ONNX model takes any number of images at once.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file; by default the YAML is printed.")] = None,
+    onnx: Annotated[Path | None, typer.Option("--onnx", help="Write an ONNX model to this file, after a comparison with torch.")] = None,
+    dynamic_batch: Annotated[bool, typer.Option("--dynamic-batch", help="Let the ONNX model accept any batch size.")] = False,
     input: str | None = INPUT,
-    classes: Annotated[int | None, typer.Option(help="Another number of classes.")] = None,
+    classes: Annotated[int | None, typer.Option(help="Change the number of classes.")] = None,
     weights: Annotated[
         Path | None,
-        typer.Option(help="State dict of torchvision, timm, pytorchcv or ours (.pth, .safetensors), for --onnx and beside --out."),
+        typer.Option(help="State dict of torchvision, timm, pytorchcv or nasbench (.pth, .safetensors), for --onnx or beside --out."),
     ] = None,
     as_json: bool = JSON,
 ) -> None:
-    """Write a network's genotype as YAML, with weights as a .safetensors file beside it; or the network as an ONNX model.
+    """Write the genotype of a network as YAML, with its weights as a .safetensors file beside it, or the network as an ONNX model.
 
-    A study's winner goes into the model with the weights of its last round; a network without weights gets random ones.
+    The ONNX model of a study's winner has the weights of its final round. A network without weights gets random weights.
 
     Examples: nasbench export mobilenet_v2 --classes 10 -o my.yaml; nasbench export runs/mbconv-20ms --onnx my.onnx
     """
     if onnx is None and (dynamic_batch or as_json):
-        raise NasbenchError("--dynamic-batch and --json are about an ONNX model; there is none; give --onnx FILE too")
+        raise NasbenchError("--dynamic-batch and --json need an ONNX model; got no --onnx; add --onnx FILE")
     if weights is not None and out is None and onnx is None:
-        raise NasbenchError("--weights are written beside the genotype; it goes to the screen; give --out FILE.yaml too")
+        raise NasbenchError("--weights need a file beside which they are written; got neither --out nor --onnx; add --out FILE.yaml")
     study = Path(name) if Path(name).is_dir() else None
     g = winner_of(study) if study else genotype_of(name)
     g = adapt(at_input(g, input), classes=classes)
-    trace(g)  # say now what is wrong with it
+    trace(g)  # finds errors before anything is written
     if onnx is not None:
         from nasbench.cli.onnx import export_onnx
 
@@ -108,24 +104,13 @@ def export(
         say(f"wrote {out}: {g.name}, {'x'.join(map(str, g.input))}{beside}")
 
 
-def loaded(g: Genotype, source: Path) -> nn.Module:
-    """The network with the weights of a file, ours or another library's, in inference mode."""
-    from nasbench.network import build, load_weights, read_weights
-
-    net = build(g)
-    load_weights(net, read_weights(source), like=g.name if g.name in facts() else None)
-    return net.eval()
-
-
 def _write_weights(g: Genotype, source: Path, out: Path) -> Path:
-    """The weights of `source` under our names, beside `out`."""
+    """Write the weights of the file `source` under the names of nasbench, beside `out`; returns the path."""
     from safetensors.torch import save
 
+    from nasbench.cli.onnx import load_network
     from nasbench.files import write_atomic
 
     path = out.with_suffix(".safetensors")
-    write_atomic(path, save({name: value.contiguous() for name, value in loaded(g, source).state_dict().items()}))
+    write_atomic(path, save({name: value.contiguous() for name, value in load_network(g, source).state_dict().items()}))
     return path
-
-
-__all__ = ["register", "rows_of"]

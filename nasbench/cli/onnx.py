@@ -1,4 +1,4 @@
-"""export --onnx: a network as an ONNX model, written once it answers as torch does."""
+"""`export --onnx`: write a network as an ONNX model whose outputs equal those of torch."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from nasbench.errors import NasbenchError
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype
 from nasbench.genotype.units import show_memory
+from nasbench.zoo import facts
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,24 +19,23 @@ if TYPE_CHECKING:
 
 
 def export_onnx(g: Genotype, path: Path, dynamic_batch: bool, weights: Path | None, study: Path | None, as_json: bool) -> None:
-    """Write the model and say what it is; with the weights of a file, those of the study's winner, or random ones.
+    """Write the model and describe it. It has the weights of a file, those of the study's winner, or random ones.
 
     Raises:
-        NasbenchError: the extra is not installed, weights are missing or do not fit, the model does not answer as torch does,
-            or it cannot be written. The file at `path` is then as it was.
+        NasbenchError: the extra is not installed, weights are missing or do not fit, the outputs differ from those of torch, or
+            the file cannot be written. The file at `path` then stays as it was.
     """
-    from nasbench.cli.networks import loaded
     from nasbench.network.onnx import onnx_package
 
-    for package in ("onnx", "onnxruntime"):  # before the work
+    for package in ("onnx", "onnxruntime"):  # before any work
         onnx_package(package)
-    source = weights or (None if study is None else _winners(study))
+    source = weights or (None if study is None else _winner_weights(study))
     batch = None if dynamic_batch else 1
-    data, check = _random(g, batch) if source is None else _checked(g, loaded(g, source), batch)
+    data, check = _random_model(g, batch) if source is None else _checked_model(g, load_network(g, source), batch)
     write_atomic(path, data)
     if as_json:
-        found = {"file": str(path), "name": g.name, "bytes": len(data), "weights": None if source is None else str(source)}
-        show_json(found | check.to_json())
+        about = {"file": str(path), "name": g.name, "bytes": len(data), "weights": None if source is None else str(source)}
+        show_json(about | check.to_json())
         return
     say(f"wrote {path}: {g.name}, {'random weights' if source is None else f'weights of {source}'}")
     table(
@@ -46,22 +46,22 @@ def export_onnx(g: Genotype, path: Path, dynamic_batch: bool, weights: Path | No
             ("input", f"{check.input_name} {_shape(check.input_shape)}, float32"),
             ("output", f"{check.output_name} {_shape(check.output_shape)}, float32"),
             ("against torch", f"largest difference {check.error:.1e} of the largest logit, on {check.images} random images"),
-            ("", f"same first class on {check.agree} of {check.images}; {' and '.join(map(str, check.batches))} at a time"),
+            ("", f"same top-1 class on {check.agree} of {check.images}; batches of {' and '.join(map(str, check.batches))}"),
         ),
     )
     if check.blind:
-        say("note: with these weights all images get nearly the same logits, so that the comparison sees little")
+        say("note: with these weights all images have nearly the same logits, so this comparison would miss many errors")
 
 
-def _checked(g: Genotype, net: nn.Module, batch: int | None) -> tuple[bytes, OnnxCheck]:
+def _checked_model(g: Genotype, net: nn.Module, batch: int | None) -> tuple[bytes, OnnxCheck]:
     from nasbench.network.onnx import check_onnx, onnx_model
 
     data = onnx_model(g, net, batch).SerializeToString()
     return data, check_onnx(data, net, g)
 
 
-def _random(g: Genotype, batch: int | None) -> tuple[bytes, OnnxCheck]:
-    """With weights that are the same each time; where they say nothing, with norms that have seen images."""
+def _random_model(g: Genotype, batch: int | None) -> tuple[bytes, OnnxCheck]:
+    """A model with random weights, the same at each call. If all its logits are nearly equal, its norms are first set from images."""
     import torch
 
     from nasbench.network import build
@@ -73,20 +73,33 @@ def _random(g: Genotype, batch: int | None) -> tuple[bytes, OnnxCheck]:
         net = build(g).eval()
         image = torch.randn(4, *g.input)
     try:
-        return _checked(g, net, batch)
+        return _checked_model(g, net, batch)
     except UnclearError:
         settle(net, image)
-        return _checked(g, net, batch)
+        return _checked_model(g, net, batch)
 
 
-def _winners(study: Path) -> Path:
-    """The weights of a study's winner."""
+def _winner_weights(study: Path) -> Path:
+    """The file with the weights of a study's winner."""
     path = study / "best" / "weights.safetensors"
     if not path.is_file():
         raise NasbenchError(
             f"a finished study holds best/weights.safetensors; {study} does not; finish it with resume, or give --weights FILE"
         )
     return path
+
+
+def load_network(g: Genotype, source: Path) -> nn.Module:
+    """The network in inference mode with the weights of a file, of nasbench or of another library.
+
+    Raises:
+        WeightsError: the file cannot be read, or its weights do not fit.
+    """
+    from nasbench.network import build, load_weights, read_weights
+
+    net = build(g)
+    load_weights(net, read_weights(source), like=g.name if g.name in facts() else None)
+    return net.eval()
 
 
 def _shape(sizes: tuple[int | str, ...]) -> str:

@@ -14,7 +14,6 @@ from rich.table import Table
 
 from nasbench.errors import GenotypeError, NasbenchError
 from nasbench.genotype import Genotype, adapt
-from nasbench.genotype.yaml import write_genotype
 from nasbench.zoo import known
 
 MISSED = 3  # the exit code for a missed latency limit
@@ -87,7 +86,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str |
 
 def rows_of(g: Genotype) -> str:
     """The genotype as YAML, without its name."""
-    return "\n".join(line for line in write_genotype(g).splitlines() if not line.startswith("name:"))
+    return "\n".join(line for line in g.to_yaml().splitlines() if not line.startswith("name:"))
 
 
 def as_interrupt(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""show: one network as a table, as YAML or as a drawing; or the blocks that rows are made of."""
+"""The command `show`: a network as a table, as YAML or as a drawing; or the block types."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nasbench.cli.shared import INPUT, JSON, at_input, console, genotype_of, say
 from nasbench.drawing import draw
 from nasbench.errors import NasbenchError
 from nasbench.genotype import BLOCK_TYPES, Genotype, Layer, Trace, cost_of, digest_of, trace
-from nasbench.genotype.text import show_row, show_shape
+from nasbench.genotype.text import show_block, show_shape
 from nasbench.genotype.units import show_count, show_memory
 
 
@@ -22,17 +22,17 @@ def register(app: typer.Typer) -> None:
 
 
 def show(
-    name: Annotated[str | None, typer.Argument(help="A known network, a genotype's .yaml file, or a block such as mbconv.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A known network, a genotype's .yaml file, or a block type such as mbconv.")] = None,
     input: str | None = INPUT,
-    layers: Annotated[bool, typer.Option("--layers", help="Every layer, in the table or the drawing.")] = False,
-    drawing: Annotated[Path | None, typer.Option("--draw", help="Draw the network's graph by blocks, into a file such as net.svg.")] = None,
+    layers: Annotated[bool, typer.Option("--layers", help="Show all layers, in the table or in the drawing.")] = False,
+    drawing: Annotated[Path | None, typer.Option("--draw", help="Draw the graph of blocks into a file such as net.svg.")] = None,
     expand: Annotated[
-        list[str] | None, typer.Option(help="With --draw: a block to draw with its layers, such as stages.2.1; may be given again.")
+        list[str] | None, typer.Option(help="With --draw: draw the layers of this block, such as stages.2.1; may be repeated.")
     ] = None,
     as_yaml: Annotated[bool, typer.Option("--yaml", help="Print the genotype as YAML.")] = False,
     as_json: bool = JSON,
 ) -> None:
-    """Show a network: its rows with shapes, parameters and MACs. Without a name, the blocks that rows are made of; or one block.
+    """Show a network: its blocks with shapes, parameters and MACs. By default, list the block types; or show the fields of one.
 
     Example: nasbench show efficientnet_b0 --draw b0.svg --expand stages.1.0
     """
@@ -40,12 +40,12 @@ def show(
         raise NasbenchError("a network is printed as YAML or as JSON; got --yaml and --json; leave one out")
     if expand and drawing is None:
         raise NasbenchError(
-            f"--expand says which blocks a drawing shows with their layers; got {expand[0]} without --draw; add --draw net.svg"
+            f"--expand names blocks that a drawing shows with their layers; got {expand[0]} without --draw; add --draw net.svg"
         )
     if name is None or name in BLOCK_TYPES:
         if drawing is not None or as_yaml:
             raise NasbenchError(
-                f"what is drawn or written is a network; got {name or 'no name'}; name one of `nasbench known` or a .yaml file"
+                f"only a network can be drawn or written; got {name or 'no name'}; name one of `nasbench known` or a .yaml file"
             )
         _show_blocks(name, as_json)
         return
@@ -65,8 +65,8 @@ def show(
 
 def _facts(g: Genotype, traced: Trace) -> dict[str, Any]:
     stages = [
-        {"group": name, "shape": list(rows[-1].shape), "params": sum(r.params for r in rows), "macs": sum(r.macs for r in rows)}
-        for name, rows in _groups(g, traced)
+        {"group": name, "shape": list(lines[-1].shape), "params": sum(x.params for x in lines), "macs": sum(x.macs for x in lines)}
+        for name, lines in _groups(g, traced)
     ]
     c = cost_of(traced)
     return {
@@ -76,11 +76,11 @@ def _facts(g: Genotype, traced: Trace) -> dict[str, Any]:
 
 
 def _plain(layer: Layer) -> dict[str, Any]:
-    """A layer for JSON; an auxiliary head with its layers."""
-    found = {k: v for k, v in layer._asdict().items() if k != "flat"}
+    """A layer for JSON; an auxiliary head includes its layers."""
+    data = {k: v for k, v in layer._asdict().items() if k != "flat"}
     if layer.kind == "auxiliary":
-        found["attrs"] = {**layer.attrs, "rows": [_plain(x) for x in layer.attrs["rows"]]}
-    return found
+        data["attrs"] = {**layer.attrs, "rows": [_plain(x) for x in layer.attrs["rows"]]}
+    return data
 
 
 def _print(g: Genotype, traced: Trace, layers: bool) -> None:
@@ -93,29 +93,31 @@ def _print(g: Genotype, traced: Trace, layers: bool) -> None:
             ((x.where, x.kind, show_shape(x.shape), f"{x.params:,}", show_count(x.macs)) for x in traced[1:]),
         )
     else:
-        table(("row", "block", "fields", ">n", "output", ">params", ">MACs", ">% MACs"), _lines(g, traced))
+        table(("place", "block", "fields", ">n", "output", ">params", ">MACs", ">% MACs"), _lines(g, traced))
     console.print(
         f"\n{c.params:,} parameters, {c.macs:,} MACs, {show_count(c.activations)} activations, depth {c.depth}, "
         f"{show_memory(c.peak_bytes)} to run, {show_memory(c.train_peak_bytes)} to train at batch 1"
-        + (f"\n{c.auxiliary_params:,} parameters more in training, of auxiliary heads" if c.auxiliary_params else "")
+        + (f"\n{c.auxiliary_params:,} additional parameters of auxiliary heads, in training only" if c.auxiliary_params else "")
     )
 
 
 def _show_blocks(name: str | None, as_json: bool) -> None:
-    """The vocabulary, or one word of it; all of it comes from the words' signatures."""
-    words = {n: BLOCK_TYPES[n] for n in sorted(BLOCK_TYPES) if name in (None, n)}
+    """All block types, or one of them; the tables are made from their signatures."""
+    block_types = {n: BLOCK_TYPES[n] for n in sorted(BLOCK_TYPES) if name in (None, n)}
     if as_json:
         fields = ("field", "type", "default")
-        show_json({n: {"doc": w.doc, "fields": [dict(zip(fields, row, strict=True)) for row in w.describe()]} for n, w in words.items()})
+        show_json(
+            {n: {"doc": b.doc, "fields": [dict(zip(fields, field, strict=True)) for field in b.describe()]} for n, b in block_types.items()}
+        )
     elif name is None:
-        table(("block", "what it is", "fields"), ((n, w.doc.splitlines()[0], ", ".join(w.names)) for n, w in words.items()))
+        table(("block", "what it is", "fields"), ((n, b.doc.splitlines()[0], ", ".join(b.names)) for n, b in block_types.items()))
     else:
-        console.print(f"{name}: {words[name].doc}\n")
-        table(("field", "type", "default"), words[name].describe())
+        console.print(f"{name}: {block_types[name].doc}\n")
+        table(("field", "type", "default"), block_types[name].describe())
 
 
-class _Row(NamedTuple):
-    """A row of the genotype and what its layers came to."""
+class _Line(NamedTuple):
+    """A block of the genotype with the output shape, parameters and MACs of its layers."""
 
     op: str
     fields: str
@@ -125,8 +127,8 @@ class _Row(NamedTuple):
     macs: int
 
 
-def _groups(g: Genotype, traced: Trace) -> list[tuple[str, list[_Row]]]:
-    """Stem, stages and head, those that have rows; each with its rows."""
+def _groups(g: Genotype, traced: Trace) -> list[tuple[str, list[_Line]]]:
+    """The stem, the stages and the head with their blocks; those without blocks are left out."""
     totals: dict[str, list[int]] = {}
     shapes: dict[str, tuple[int, ...]] = {}
     for x in traced[1:]:
@@ -135,39 +137,39 @@ def _groups(g: Genotype, traced: Trace) -> list[tuple[str, list[_Row]]]:
         entry = totals.setdefault(place, [0, 0])
         entry[0] += x.params
         entry[1] += x.macs
-        if x.kind != "auxiliary":  # it passes its input on
+        if x.kind != "auxiliary":  # its output is not an input of the next block
             shapes[place] = x.shape
-    found: list[tuple[str, list[_Row]]] = []
+    groups: list[tuple[str, list[_Line]]] = []
     shape: tuple[int, ...] = g.input
     stages = [(f"stage {i + 1}", f"stages.{i}", s) for i, s in enumerate(g.stages)]
-    for group, prefix, rows in [("stem", "stem", g.stem), *stages, ("head", "head", g.head)]:
+    for group, prefix, blocks in [("stem", "stem", g.stem), *stages, ("head", "head", g.head)]:
         i, lines = 0, []
-        for row in rows:
-            places = [f"{prefix}.{i + j}" for j in range(row.repeat)]
-            i += row.repeat
+        for block in blocks:
+            places = [f"{prefix}.{i + j}" for j in range(block.repeat)]
+            i += block.repeat
             params, macs = (sum(totals.get(p, (0, 0))[k] for p in places) for k in (0, 1))
             shape = next((shapes[p] for p in reversed(places) if p in shapes), shape)
-            lines.append(_Row(row.op, show_row(row.written()), row.repeat, shape, params, macs))
+            lines.append(_Line(block.op, show_block(block.written()), block.repeat, shape, params, macs))
         if lines:
-            found.append((group, lines))
-    return found
+            groups.append((group, lines))
+    return groups
 
 
 def _lines(g: Genotype, traced: Trace) -> list[Sequence[object]]:
-    """A line per row, and below the rows of a stage of several what they come to."""
+    """A line for each block, and a sum below each stage of several blocks."""
     total = sum(x.macs for x in traced)
-    found: list[Sequence[object]] = []
-    for group, rows in _groups(g, traced):
-        label = group
-        for r in rows:
-            found.append((label, r.op, r.fields, r.repeat, show_shape(r.shape), f"{r.params:,}", show_count(r.macs), _share(r.macs, total)))
-            label = ""
-        if len(rows) > 1:
-            n, params, macs = (sum(each) for each in zip(*((r.repeat, r.params, r.macs) for r in rows), strict=True))
-            found.append((f"= {group}", "", "", n, show_shape(rows[-1].shape), f"{params:,}", show_count(macs), _share(macs, total)))
-    return found
+    table_lines: list[Sequence[object]] = []
+    for group, lines in _groups(g, traced):
+        for i, x in enumerate(lines):
+            place, shape = "" if i else group, show_shape(x.shape)
+            table_lines.append((place, x.op, x.fields, x.repeat, shape, f"{x.params:,}", show_count(x.macs), _share(x.macs, total)))
+        if len(lines) > 1:
+            n, params, macs = (sum(column) for column in zip(*((x.repeat, x.params, x.macs) for x in lines), strict=True))
+            shape = show_shape(lines[-1].shape)
+            table_lines.append((f"= {group}", "", "", n, shape, f"{params:,}", show_count(macs), _share(macs, total)))
+    return table_lines
 
 
 def _share(part: int, total: int) -> str:
-    """In percent of all."""
+    """The share in percent."""
     return f"{100 * part / total:.1f}" if total else ""

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from nasbench.cli.shared import JSON, as_interrupt, say, show_json, table
-from nasbench.genotype.units import show_count, show_duration
-
-if TYPE_CHECKING:
-    from nasbench.analysis.compare import Comparison
+from nasbench.cli.shared import JSON, as_interrupt, say, show_json
 
 Folder = Annotated[Path, typer.Argument(help="The study's folder, such as runs/mbconv-20ms.")]
 Folders = Annotated[list[Path], typer.Argument(help="Folders of studies; two or more are compared.")]
@@ -69,74 +63,23 @@ def front(paths: Folders, anyway: Anyway = False, as_json: bool = JSON) -> None:
     from nasbench.analysis.compare import compare_studies
     from nasbench.analysis.plots.study import save_front
     from nasbench.analysis.study import open_study
+    from nasbench.cli.text.front import front_json, fronts_json, show_front, show_fronts
 
     if len(paths) > 1:
-        _show_fronts(compare_studies(paths, anyway=anyway), as_json)
+        comparison = compare_studies(paths, anyway=anyway)
+        if as_json:
+            fronts_json(comparison)
+        else:
+            show_fronts(comparison)
         return
     study = open_study(paths[0])
-    df = study.front()
     if as_json:
-        show_json(json.loads(df[["number", "accuracy", "latency_ms", "macs", "params_count", "digest"]].to_json(orient="records")))
-        return
-    if df.empty:
+        front_json(study)
+    elif study.front().empty:
         say("no trial was trained in full yet; the front is empty")
-        return
-    rows = zip(df["number"], df["accuracy"], df["latency_ms"], df["macs"], df["params_count"], strict=True)
-    table(
-        (">trial", ">accuracy", ">latency", ">MACs", ">params"),
-        ((n, f"{a:.1%}", f"{ms:.1f} ms", show_count(m), show_count(p)) for n, a, ms, m, p in rows),
-    )
-    say(f"hypervolume {study.hypervolume()}")
-    say(f"wrote {study.write_front()} and {save_front(study)}")
-
-
-def _show_fronts(comparison: Comparison, as_json: bool) -> None:
-    studies, fronts = comparison.table(), comparison.front()
-    if as_json:
-        columns = ["study", "number", "accuracy", "latency_ms", "macs", "params_count", "digest"]
-        show_json(
-            {
-                "reference": {"latency_ms": comparison.reference[0], "accuracy": comparison.reference[1]},
-                "differences": comparison.differences,
-                "notes": comparison.notes,
-                "studies": json.loads(studies.reset_index().to_json(orient="records")),
-                "front": json.loads(fronts[columns].to_json(orient="records")),
-            }
-        )
-        return
-    table(
-        ("study", ">trial", ">accuracy", ">latency", ">MACs", ">params"),
-        (
-            (
-                r["study"],
-                r["number"],
-                f"{r['accuracy']:.1%}",
-                f"{r['latency_ms']:.1f} ms",
-                show_count(r["macs"]),
-                show_count(r["params_count"]),
-            )
-            for r in fronts.to_dict("records")
-        ),
-    )
-    say("")
-
-    def cell(value: Any, shown: str) -> str:
-        return "" if value is None or (isinstance(value, float) and math.isnan(value)) else format(value, shown)
-
-    table(
-        ("study", "strategy", ">limit", ">trials", ">cost", ">best", ">at", ">final round", ">hypervolume"),
-        (
-            (
-                name, r["strategy"], f"{limit} ms" if (limit := cell(r["limit_ms"], "g")) else "none", r["trials"],
-                show_duration(r["cost_s"]), cell(r["accuracy"], ".1%"), f"{cell(r['latency_ms'], '.1f')} ms" if r["trials"] else "",
-                cell(r["final_accuracy"], ".1%"), cell(r["hypervolume_ms"], ".2f"),
-            )
-            for name, r in studies.to_dict("index").items()
-        ),
-    )  # fmt: skip
-    latency_ms, accuracy = comparison.reference
-    say(f"\nhypervolume in ms x accuracy below {latency_ms:g} ms and above accuracy {accuracy:.0%}; cost is training time")
-    say(*(f"not comparable: {text}" for text in comparison.differences), *(f"note: {text}" for text in comparison.notes))
+    else:
+        show_front(study)
+        say(f"wrote {study.write_front()} and {save_front(study)}")
 
 
 def plot(

@@ -1,4 +1,4 @@
-"""A block's card: what it is, what comes out, what it costs; below that its layers, where they are wanted."""
+"""The card of a block: its type, its fields, its output shape and its cost; below them its layers, where they are wanted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from nasbench.drawing.graph import BlockGraph, Box
 from nasbench.drawing.layers import PAD, SIZE, SMALL, place_layers
 from nasbench.drawing.picture import Card, Rect, Text
 from nasbench.drawing.text import cut, width_of, wrap
-from nasbench.genotype.text import show_layer, show_row, show_shape
+from nasbench.genotype.text import show_block, show_layer, show_shape
 from nasbench.genotype.units import show_count
 
 CARD = 400.0  # width, where no layers need more
@@ -16,16 +16,16 @@ TIP = 40  # lines in a tip
 
 
 def block_card(box: Box, graph: BlockGraph, macs: int) -> Card:
-    """A block's card at (0, 0): its word and place, its fields, what comes out and what it costs; below them its layers."""
+    """A block's card at (0, 0): its block type and place, its fields, its output shape and its cost; below them its layers."""
     room = CARD - 2 * PAD
     n = len(box.places)
     where = box.place if n == 1 else f"{box.place} to {box.places[-1].rpartition('.')[2]}"
-    word = cut((box.row.op if box.row else "input") + (f" × {n}" if n > 1 else ""), room - width_of(where, SMALL) - PAD, 13, bold=True)
-    texts = [Text(PAD, 18, word, 13, bold=True)]
-    if box.row:
+    title = cut((box.block.op if box.block else "input") + (f" × {n}" if n > 1 else ""), room - width_of(where, SMALL) - PAD, 13, bold=True)
+    texts = [Text(PAD, 18, title, 13, bold=True)]
+    if box.block:
         texts.append(Text(CARD - PAD, 18, where, SMALL, faint=True, right=True))
     y = 18.0
-    written = show_row(box.row.written()) if box.row else ""
+    written = show_block(box.block.written()) if box.block else ""
     for line in wrap(written, room, SIZE, 3):
         y += LINE
         texts.append(Text(PAD, y, line, SIZE))
@@ -34,7 +34,7 @@ def block_card(box: Box, graph: BlockGraph, macs: int) -> Card:
     share = n * box.macs / macs if macs and box.macs else None
     texts.append(Text(PAD, y, shape, SIZE))
     aside = [x for head in box.layers if head.kind == "auxiliary" for x in head.attrs["rows"][1:]]
-    if box.row:
+    if box.block:
         each = f"{n} × " if n > 1 else ""
         spent = f"{each}{show_count(box.params)} params, {each}{show_count(box.macs)} MACs" + ("" if share is None else f", {share:.1%}")
         if aside and not box.params:
@@ -43,8 +43,8 @@ def block_card(box: Box, graph: BlockGraph, macs: int) -> Card:
     y += 14 if share is not None else 8
     steps = [f"{x.where.removeprefix(box.place + '.')}: {show_layer(x)}, {show_shape(x.shape, '×')}" for x in (*box.layers, *aside)]
     more = [f"... and {len(steps) - TIP} layers more"] if len(steps) > TIP else []
-    tip = "\n".join([f"{where}: {box.row.op if box.row else 'input'} {written}".rstrip(), *steps[:TIP], *more])
-    paint = box.row.op if box.row else "input"
+    tip = "\n".join([f"{where}: {box.block.op if box.block else 'input'} {written}".rstrip(), *steps[:TIP], *more])
+    paint = box.block.op if box.block else "input"
     if not (box.expanded and box.layers):
         return Card(box.place, Rect(0, 0, CARD, y), paint, tuple(texts), tip, share)
     inside = place_layers(box.place, box.layers, graph.owner)

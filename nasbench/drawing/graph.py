@@ -1,4 +1,4 @@
-"""What is drawn: a network's blocks and which of them read which, off its trace. No positions, no colours."""
+"""What is drawn: the blocks of a network and which of them read which, from its trace. No positions, no colours."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from nasbench.errors import GenotypeError, nearest, short
-from nasbench.genotype.genotype import Block, Genotype
+from nasbench.genotype.block import Block
+from nasbench.genotype.genotype import Genotype
 from nasbench.genotype.layer import Layer, Shape
 from nasbench.genotype.trace import Trace
 
@@ -21,16 +22,16 @@ class Box:
     Attributes:
         group: `input`, `stem`, `stage 1`, ... or `head`.
         places: dotted places of the blocks that it stands for, in sequence.
-        row: the block, without repeat; None for the input.
-        shape: of its output.
-        params, macs: of one of its blocks.
-        layers: of its first block.
-        expanded: whether they are drawn.
+        block: the block, without repeat; None for the input.
+        shape: output shape.
+        params, macs: cost of each of its blocks.
+        layers: layers of its first block.
+        expanded: whether the layers are drawn.
     """
 
     group: str
     places: tuple[str, ...]
-    row: Block | None
+    block: Block | None
     shape: Shape
     params: int = 0
     macs: int = 0
@@ -59,7 +60,7 @@ class BlockGraph(NamedTuple):
 class _Place(NamedTuple):
     group: str
     place: str
-    row: Block
+    block: Block
 
 
 def block_graph(g: Genotype, layers: Trace, expand: Iterable[str] = (), every: bool = False) -> BlockGraph:
@@ -68,11 +69,11 @@ def block_graph(g: Genotype, layers: Trace, expand: Iterable[str] = (), every: b
     Equal blocks in sequence are one box, unless one of them is named in `expand` or is read by other than its neighbour.
 
     Args:
-        expand: places of blocks whose layers are wanted, such as `stages.2.1`; `stages.2`, `stem` or `head` is all blocks there.
+        expand: places of blocks whose layers are wanted, such as `stages.2.1`; `stages.2`, `stem` or `head` stands for all blocks there.
         every: expand all.
 
     Raises:
-        GenotypeError: a place where no block stands; names the nearest.
+        GenotypeError: a place without a block; the message names the nearest.
     """
     blocks = list(_places(g))
     named, opened = _opened(g, [b.place for b in blocks], expand)
@@ -84,19 +85,19 @@ def block_graph(g: Genotype, layers: Trace, expand: Iterable[str] = (), every: b
     far = {end for i, j in reads if j - i > 1 for end in (i, j)}  # a run must not hide who reads whom
     boxes = [Box(INPUT, (INPUT,), None, g.input)]
     box_of, before, shape = [0], None, g.input
-    for i, (group, place, row) in enumerate(blocks, start=1):
+    for i, (group, place, block) in enumerate(blocks, start=1):
         own = inside[place]
         values = [x for x in own if x.kind != "auxiliary"]
         shape = values[-1].shape if values else shape
         alone = i in far or place in named
-        signature = None if alone else (group, row, _signature(own))
+        signature = None if alone else (group, block, _signature(own))
         if signature is not None and signature == before:
             last = boxes[-1]
-            boxes[-1] = Box(group, (*last.places, place), row, shape, last.params, last.macs, last.layers, last.expanded)
+            boxes[-1] = Box(group, (*last.places, place), block, shape, last.params, last.macs, last.layers, last.expanded)
         else:
             params, macs = sum(x.params for x in own), sum(x.macs for x in own)
             shown = shape if values or not own else own[-1].shape  # a head on the side puts out its classes
-            boxes.append(Box(group, (place,), row, shown, params, macs, tuple(own), every or place in opened))
+            boxes.append(Box(group, (place,), block, shown, params, macs, tuple(own), every or place in opened))
         before = signature
         box_of.append(len(boxes) - 1)
     edges = sorted({(box_of[i], box_of[j]) for i, j in reads if box_of[i] != box_of[j]})
@@ -105,14 +106,14 @@ def block_graph(g: Genotype, layers: Trace, expand: Iterable[str] = (), every: b
 
 def _places(g: Genotype) -> Iterable[_Place]:
     """Every block with its group and place, as the tracer counts them."""
-    stages = [(f"stage {i + 1}", f"stages.{i}", rows) for i, rows in enumerate(g.stages)]
-    for group, scope, rows in [("stem", "stem", g.stem), *stages, ("head", "head", g.head)]:
-        for i, one in enumerate(one for row in rows for one in row.unrolled):
-            yield _Place(group, f"{scope}.{i}", one)
+    stages = [(f"stage {i + 1}", f"stages.{i}", stage) for i, stage in enumerate(g.stages)]
+    for group, scope, listed in [("stem", "stem", g.stem), *stages, ("head", "head", g.head)]:
+        for i, single in enumerate(single for block in listed for single in block.unrolled):
+            yield _Place(group, f"{scope}.{i}", single)
 
 
 def _opened(g: Genotype, places: Sequence[str], expand: Iterable[str]) -> tuple[Collection[str], Collection[str]]:
-    """The blocks named one by one, and all that are to be expanded."""
+    """The blocks that are named themselves, and all that are to be expanded."""
     named, opened = set(), set()
     for name in expand:
         within = [p for p in places if p.startswith(f"{name}.")]
@@ -121,7 +122,7 @@ def _opened(g: Genotype, places: Sequence[str], expand: Iterable[str]) -> tuple[
         elif not within:
             known = list(dict.fromkeys([p.rpartition(".")[0] for p in places] + list(places)))
             raise GenotypeError(
-                f"what expands is a block by its place, such as {places[len(places) // 2] if places else 'stages.0.0'}, or all blocks of "
+                f"a block is expanded by its place, such as {places[len(places) // 2] if places else 'stages.0.0'}, or all blocks of "
                 f"stem, stages.0 or head; {g.name} has no {short(name)}{nearest(name, known)}"
             )
         opened.update([name, *within])
@@ -131,18 +132,18 @@ def _opened(g: Genotype, places: Sequence[str], expand: Iterable[str]) -> tuple[
 def _reads(blocks: Sequence[_Place], layers: Trace, inside: dict[str, list[Layer]]) -> set[tuple[int, int]]:
     """Which block reads which; 0 is the input, 1 the first block."""
     number = {0: 0}  # of the block whose value a layer is
-    value, found = 0, set()
+    value, edges = 0, set()
     for i, block in enumerate(blocks, start=1):
         own = inside[block.place]
         if not own:  # it passes its input on, and the next reads it by way of this one
-            found.add((number[value], i))
+            edges.add((number[value], i))
             number[value] = i
             continue
-        found |= {(number[j], i) for x in own for j in x.inputs if j < own[0].index}
+        edges |= {(number[j], i) for x in own for j in x.inputs if j < own[0].index}
         values = [x for x in own if x.kind != "auxiliary"]  # nothing reads those
         number |= {x.index: i for x in values}
         value = values[-1].index if values else value
-    return found
+    return edges
 
 
 def _signature(own: Sequence[Layer]) -> tuple[Any, ...]:

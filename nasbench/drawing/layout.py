@@ -1,4 +1,4 @@
-"""Where everything stands: blocks one below the other, in as many columns as make the picture about as high as wide."""
+"""Positions of everything: blocks one below the other, in as many columns as make the picture about as high as wide."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def _columns(graph: BlockGraph, cards: Sequence[Card]) -> list[list[int]]:
     """The cards in columns of about one height."""
     area = sum((c.rect.h + GAP + RIM) * (c.rect.w + 6 * RIM) for c in cards)
     limit = max(LOW, (area / RATIO) ** 0.5)
-    found = _filled(graph, cards, limit)
-    while 1 < len(found) < len(cards):  # as low as so many columns allow, so that the last is no stump
+    columns = _filled(graph, cards, limit)
+    while 1 < len(columns) < len(cards):  # as low as so many columns allow, so that the last is not much shorter
         limit -= GAP
         lower = _filled(graph, cards, limit)
-        if len(lower) > len(found):
+        if len(lower) > len(columns):
             break
-        found = lower
-    return found
+        columns = lower
+    return columns
 
 
 def _filled(graph: BlockGraph, cards: Sequence[Card], limit: float) -> list[list[int]]:
@@ -102,8 +102,8 @@ def _picture(name: str, graph: BlockGraph, cards: Sequence[Card], title: tuple[T
 
 
 def _bands(graph: BlockGraph, columns: Sequence[Sequence[int]], placed: Sequence[Card], macs: int) -> list[Band]:
-    """A ground below the blocks of each stage, with what they come to; again in each column that they reach."""
-    found, seen = [], set()
+    """A ground below the blocks of each stage, with their total cost; again in each column that they reach."""
+    bands, seen = [], set()
     for members in columns:
         for group, run in groupby(members, key=lambda i: graph.boxes[i].group):
             if group == INPUT:
@@ -125,5 +125,5 @@ def _bands(graph: BlockGraph, columns: Sequence[Sequence[int]], placed: Sequence
                     Text(x + w - RIM, y + 18, cut(about, w / 2 - RIM - PAD, SMALL), SMALL, faint=True, right=True),
                 ]
             seen.add(group)
-            found.append(Band(group, rect, tuple(texts)))
-    return found
+            bands.append(Band(group, rect, tuple(texts)))
+    return bands

@@ -58,9 +58,9 @@ def write_svg(picture: Picture) -> str:
     ET.SubElement(root, "rect", width=w, height=h, fill="#ffffff")
     _texts(root, picture.texts)
     for band in picture.bands:
-        made = ET.SubElement(root, "g")
-        _rect(made, band.rect, BAND, BAND_EDGE, 8)
-        _texts(made, band.texts)
+        element = ET.SubElement(root, "g")
+        _rect(element, band.rect, BAND, BAND_EDGE, 8)
+        _texts(element, band.texts)
     _wires(root, picture.wires)
     for card in picture.cards:
         _card(root, card)
@@ -71,36 +71,36 @@ def write_svg(picture: Picture) -> str:
 def _card(parent: ET.Element, card: Card) -> None:
     """A box with its texts; around layers it stays white, so that their colours show."""
     ground, edge = _colours(card.paint)
-    made = ET.SubElement(parent, "g")
-    made.set("data-place", _clean(card.name))
+    element = ET.SubElement(parent, "g")
+    element.set("data-place", _clean(card.name))
     if card.tip:
-        ET.SubElement(made, "title").text = _clean(card.tip)
-    _rect(made, card.rect, _COLOURS["white"][0] if card.cards else ground, edge, 5)
-    _texts(made, card.texts)
+        ET.SubElement(element, "title").text = _clean(card.tip)
+    _rect(element, card.rect, _COLOURS["white"][0] if card.cards else ground, edge, 5)
+    _texts(element, card.texts)
     if card.share is not None:
         under = max(t.y for t in card.texts) + 6
         x, room = min(t.x for t in card.texts), max(t.x for t in card.texts) - min(t.x for t in card.texts)
-        _rect(made, Rect(x, under, max(room * card.share, 1), 3), edge, "none", 1.5)
-    _wires(made, card.wires)
+        _rect(element, Rect(x, under, max(room * card.share, 1), 3), edge, "none", 1.5)
+    _wires(element, card.wires)
     for inner in card.cards:
-        _card(made, inner)
+        _card(element, inner)
 
 
 def _rect(parent: ET.Element, r: Rect, fill: str, stroke: str, radius: float) -> None:
-    made = ET.SubElement(parent, "rect", x=_number(r.x), y=_number(r.y), width=_number(r.w), height=_number(r.h), rx=_number(radius))
-    made.set("fill", fill)
-    made.set("stroke", stroke)
+    element = ET.SubElement(parent, "rect", x=_number(r.x), y=_number(r.y), width=_number(r.w), height=_number(r.h), rx=_number(radius))
+    element.set("fill", fill)
+    element.set("stroke", stroke)
 
 
 def _texts(parent: ET.Element, texts: Sequence[Text]) -> None:
     for t in texts:
-        made = ET.SubElement(parent, "text", x=_number(t.x), y=_number(t.y), fill=FAINT if t.faint else INK)
-        made.set("font-size", _number(t.size))
+        element = ET.SubElement(parent, "text", x=_number(t.x), y=_number(t.y), fill=FAINT if t.faint else INK)
+        element.set("font-size", _number(t.size))
         if t.bold:
-            made.set("font-weight", "bold")
+            element.set("font-weight", "bold")
         if t.right:
-            made.set("text-anchor", "end")
-        made.text = _clean(t.text)
+            element.set("text-anchor", "end")
+        element.text = _clean(t.text)
 
 
 def _wires(parent: ET.Element, wires: Sequence[Wire]) -> None:
@@ -110,22 +110,22 @@ def _wires(parent: ET.Element, wires: Sequence[Wire]) -> None:
     group.set("stroke-width", "1.3")
     group.set("stroke-linejoin", "round")
     for wire in wires:
-        made = ET.SubElement(group, "path", d=_path(wire.points))
-        made.set("marker-end", "url(#nasbench-arrow)")
-        made.set("data-from", _clean(wire.source))
-        made.set("data-to", _clean(wire.target))
+        element = ET.SubElement(group, "path", d=_path(wire.points))
+        element.set("marker-end", "url(#nasbench-arrow)")
+        element.set("data-from", _clean(wire.source))
+        element.set("data-to", _clean(wire.target))
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:
     """Straight along the axes, and in between a curve that leaves and arrives upright."""
-    said = [f"M{_number(points[0][0])} {_number(points[0][1])}"]
+    steps = [f"M{_number(points[0][0])} {_number(points[0][1])}"]
     for (x0, y0), (x1, y1) in pairwise(points):
         if abs(x1 - x0) < 0.5 or abs(y1 - y0) < 0.5:
-            said.append(f"L{_number(x1)} {_number(y1)}")
+            steps.append(f"L{_number(x1)} {_number(y1)}")
         else:
             half = _number((y0 + y1) / 2)
-            said.append(f"C{_number(x0)} {half} {_number(x1)} {half} {_number(x1)} {_number(y1)}")
-    return " ".join(said)
+            steps.append(f"C{_number(x0)} {half} {_number(x1)} {half} {_number(x1)} {_number(y1)}")
+    return " ".join(steps)
 
 
 def _number(value: float) -> str:

@@ -36,11 +36,11 @@ def wrap(text: str, room: float, size: float, lines: int) -> list[str]:
     """The text in at most `lines` lines of `room` pixels, broken after commas where that fits; the last is cut where there is more."""
     phrases = re.split(r"(?<=[,;|]) ", text)
     words = [w for p in phrases for w in ([p] if width_of(p, size) <= room else p.split()) if w]
-    found: list[str] = []
-    while words and len(found) < lines - 1:
+    wrapped: list[str] = []
+    while words and len(wrapped) < lines - 1:
         n = 1
         while n < len(words) and width_of(" ".join(words[: n + 1]), size) <= room:
             n += 1
-        found.append(cut(" ".join(words[:n]), room, size))
+        wrapped.append(cut(" ".join(words[:n]), room, size))
         words = words[n:]
-    return [*found, cut(" ".join(words), room, size)] if words else found
+    return [*wrapped, cut(" ".join(words), room, size)] if words else wrapped

@@ -10,7 +10,8 @@ from nasbench.engines.config import EngineConfig
 from nasbench.engines.file_transfer import FolderArgument
 from nasbench.engines.gpus import GpuSlots, visible_gpus
 from nasbench.errors import StudyError
-from nasbench.evaluate.base import Evaluator, call_directory, in_directory
+from nasbench.evaluate.base import Evaluator
+from nasbench.evaluate.call import call_directory, in_directory
 
 
 def room_for(config: EngineConfig) -> int:
@@ -25,7 +26,7 @@ def check_room(config: EngineConfig, workers: int) -> None:
     """See, before anything takes time, that this machine has what trials ask for; a cluster says so when it is joined.
 
     Raises:
-        StudyError: it has not.
+        StudyError: this machine has too few CPUs or GPUs.
     """
     cores = len(os.sched_getaffinity(0))
     if config.address is None and config.cpus > cores:
@@ -41,7 +42,7 @@ def open_engine(config: EngineConfig, workers: int, evaluator: Evaluator, say: C
         StudyError: there is no such engine here, or it lacks what a trial needs.
         DataError: the images, which a cluster is given, cannot be read.
     """
-    modules = ("nasbench.evaluate.base", *evaluator.modules)
+    modules = ("nasbench.evaluate.call", *evaluator.modules)
     if config.name == "local":
         from nasbench.engines.local.engine import LocalEngine
 

@@ -8,8 +8,8 @@ from nasbench.evaluate.base import (
     Evaluator,
     Fidelity,
     evaluator,
-    make_evaluator,
 )
+from nasbench.evaluate.make import make_evaluator
 
 __all__ = [
     "EVALUATORS",

@@ -16,16 +16,15 @@ holds plain data; what is large lies in files, or is loaded where it is needed.
 from __future__ import annotations
 
 import inspect
-import pickle
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, cast, get_args
 
-from nasbench.errors import NasbenchError, StudyError, nearest
+from nasbench.errors import StudyError
 from nasbench.genotype import Genotype
-from nasbench.plugins import Plugin, use_plugin
+from nasbench.plugins import Plugin
 from nasbench.registry import Registry
 
 CHECKPOINT = "checkpoint.bin"  # in a trial's directory: what an evaluation that stopped before its end continues from
@@ -228,28 +227,6 @@ def evaluator(definition: Any) -> Any:
     return definition
 
 
-def make_evaluator(name: str, context: EvaluationContext, options: Mapping[str, Any]) -> Evaluator:
-    """The evaluator of a study.
-
-    Raises:
-        StudyError: an unknown name or option, with the nearest; or a value that the evaluator refuses.
-    """
-    from nasbench.evaluate import table, train  # noqa: F401 - they register themselves
-
-    if name not in EVALUATORS:
-        raise StudyError(f"an evaluator is one of {', '.join(EVALUATORS)}; got {name!r}{nearest(name, EVALUATORS)}")
-    parameters = list(inspect.signature(EVALUATORS[name]).parameters.values())[1:]
-    known = [p.name for p in parameters]
-    for option in options:
-        if option not in known:
-            has = f"its options are {', '.join(known)}" if known else "it has no options"
-            raise StudyError(f"the evaluator {name} has no option {option!r}; {has}{nearest(option, known)}")
-    for p in parameters:
-        if p.default is p.empty and p.name not in options:
-            raise StudyError(f"the evaluator {name} needs the option {p.name}; give --{p.name.replace('_', '-')} VALUE")
-    return EVALUATORS[name](context, **options)
-
-
 class FunctionEvaluator(Evaluator):
     """A plain function as an evaluator."""
 
@@ -265,51 +242,3 @@ class FunctionEvaluator(Evaluator):
 
     def evaluate(self, genotype: Genotype, fidelity: Fidelity, seed: int, directory: Path) -> Evaluation:
         return self._function(genotype, fidelity, seed, directory)
-
-
-@dataclass(frozen=True)
-class EvaluationCall:
-    """One evaluation as plain data that travels to another process.
-
-    Attributes:
-        evaluator: pickled; plugins: loaded before it is read.
-        genotype: YAML.
-        directory: the trial's own; it exists.
-    """
-
-    evaluator: bytes
-    plugins: tuple[Plugin, ...]
-    genotype: str
-    fidelity: Fidelity
-    seed: int
-    directory: str
-
-    @classmethod
-    def of(cls, evaluator: Evaluator, genotype: str, fidelity: Fidelity, seed: int, directory: Path) -> EvaluationCall:
-        """A call of this evaluator."""
-        return cls(pickle.dumps(evaluator), evaluator.context.plugins, genotype, fidelity, seed, str(directory))
-
-
-def call_directory(call: EvaluationCall) -> str:
-    """Where a call leaves its files."""
-    return call.directory
-
-
-def in_directory(call: EvaluationCall, directory: str) -> EvaluationCall:
-    """The same call, to be made elsewhere."""
-    return replace(call, directory=directory)
-
-
-def evaluate_call(call: EvaluationCall) -> dict[str, Any]:
-    """Run a call in this process; what the engines' workers run.
-
-    Raises:
-        NasbenchError: see `Evaluator.evaluate`; or the evaluator returned something else than an `Evaluation`.
-    """
-    for plugin in call.plugins:
-        use_plugin(plugin)
-    evaluator: Evaluator = pickle.loads(call.evaluator)  # noqa: S301 - from our own driver
-    result = evaluator.evaluate(Genotype.from_yaml(call.genotype), call.fidelity, call.seed, Path(call.directory))
-    if not isinstance(result, Evaluation):
-        raise NasbenchError(f"an evaluator returns an Evaluation; {type(evaluator).__name__} returned {type(result).__name__}")
-    return result.to_record()

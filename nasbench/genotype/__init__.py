@@ -1,12 +1,13 @@
 """What a network is: units, genotype, blocks, trace, cost. No torch."""
 
 from nasbench.genotype import blocks
-from nasbench.genotype.block_type import BLOCK_TYPES, BlockType, block
+from nasbench.genotype.block import BLOCK_TYPES, Block, BlockType, block
 from nasbench.genotype.cost import Cost, cost, cost_of
-from nasbench.genotype.genotype import Block, Genotype, Style
+from nasbench.genotype.genotype import Genotype, adapt
 from nasbench.genotype.kind import KINDS, Kind, kind
 from nasbench.genotype.layer import Layer, Value, attributes
-from nasbench.genotype.trace import Trace, adapt, digest, digest_of, inference, trace
+from nasbench.genotype.style import Style
+from nasbench.genotype.trace import Trace, digest, digest_of, inference, trace
 from nasbench.genotype.tracer import Tracer
 
 __all__ = [

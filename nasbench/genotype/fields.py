@@ -1,4 +1,4 @@
-"""The types of fields: what a word may ask for, with the rule in words for each.
+"""The types of fields of block types, each with its rule as an error message.
 
 A relative width is read as an exact fraction (`in*6`, `out/4`, `mid*2.5`, `in*11/3`), so that scaling and mutation
 keep it true and rounding happens once, where it becomes a number of channels.
@@ -58,7 +58,7 @@ def resolve(width: int | str, divisor: int, cin: int, out: int | None = None, mi
     """Channels of `width` for a block with `cin` input, `out` output and `mid` inner channels.
 
     Raises:
-        ValueError: a name that this place does not know, or more than `MAX_WIDTH` channels.
+        ValueError: a name that has no meaning for this field, or more than `MAX_WIDTH` channels.
     """
     if isinstance(width, int):
         return width

@@ -1,4 +1,4 @@
-"""Rows and layers in words, for tables and drawings; all of it is read off the row and the trace."""
+"""Blocks and layers in words, for tables and drawings."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from nasbench.genotype.layer import show_shape as show_shape
 _PAIRS = ("kernel", "padding")
 
 
-def show_row(row: Mapping[str, Any]) -> str:
-    """The fields of a written row in words; paths as `conv 64, conv 96 kernel 3 | ...`, nodes as `sep5 0 + sep3 1; ...`."""
-    said = []
-    for name, value in row.items():
+def show_block(written: Mapping[str, Any]) -> str:
+    """The fields of a written block; paths as `conv 64, conv 96 kernel 3 | ...`, nodes as `sep5 0 + sep3 1; ...`."""
+    words = []
+    for name, value in written.items():
         if name in ("op", "repeat"):
             continue
         if name == "paths":
-            said.append(" | ".join(", ".join(map(_inner_row, path)) or "as it is" for path in value))
+            words.append(" | ".join(", ".join(map(_inner_block, path)) or "as it is" for path in value))
         elif name == "rows":
-            said.append(", ".join(map(_inner_row, value)))
+            words.append(", ".join(map(_inner_block, value)))
         elif name == "nodes":
-            said.append("; ".join(f"{a} {i} + {b} {j}" for a, i, b, j in value))
+            words.append("; ".join(f"{a} {i} + {b} {j}" for a, i, b, j in value))
         elif isinstance(value, list):
-            said.append(f"{name} {('x' if name in _PAIRS else ' ').join(map(str, value))}")
+            words.append(f"{name} {('x' if name in _PAIRS else ' ').join(map(str, value))}")
         else:
-            said.append(f"{name} {'null' if value is None else value}")
-    return ", ".join(said)
+            words.append(f"{name} {'null' if value is None else value}")
+    return ", ".join(words)
 
 
-def _inner_row(row: Mapping[str, Any]) -> str:
-    """A row inside a path: `conv 64 kernel 3`, `3 x (conv 64)`."""
-    inside = show_row({k: v for k, v in row.items() if k != "width"}).replace(", ", " ")
-    inside = f"[{inside}]" if row["op"] in ("branches", "auxiliary") else inside
-    said = " ".join(filter(None, (row["op"], str(row.get("width", "")), inside)))
-    return f"{row['repeat']} x ({said})" if "repeat" in row else said
+def _inner_block(written: Mapping[str, Any]) -> str:
+    """A block inside a path: `conv 64 kernel 3`, `3 x (conv 64)`."""
+    inside = show_block({k: v for k, v in written.items() if k != "width"}).replace(", ", " ")
+    inside = f"[{inside}]" if written["op"] in ("branches", "auxiliary") else inside
+    words = " ".join(filter(None, (written["op"], str(written.get("width", "")), inside)))
+    return f"{written['repeat']} x ({words})" if "repeat" in written else words
 
 
 def show_layer(layer: Layer) -> str:

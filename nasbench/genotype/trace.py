@@ -1,28 +1,61 @@
-"""A genotype as a flat sequence of layers, and its identity."""
+"""A genotype as a sequence of layers, and the digest that identifies it."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from nasbench.errors import GenotypeError
-from nasbench.genotype.genotype import Block, Genotype, classifier
-from nasbench.genotype.layer import Layer
+from nasbench.genotype.genotype import Genotype
+from nasbench.genotype.layer import Layer, show_shape
+from nasbench.genotype.text import show_layer
 from nasbench.genotype.tracer import Tracer
-
-Trace = tuple[Layer, ...]
+from nasbench.notebook import table
 
 MAX_MACS = 10**13
 MAX_PARAMS = 10**10
 
+SHOWN = 12, 6  # the first and the last layers that `repr` shows; a notebook shows five times as many
+_HEAD = ("place", "layer", "shape", "params", "MACs")
+
+
+class Trace(tuple[Layer, ...]):
+    """The layers of a network in the order they run, as a tuple that prints as a table. The first layer is the input."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        rows = [_HEAD, *self._rows(*SHOWN)]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
+        lines = ["  ".join(f"{c:{'<' if i < 3 else '>'}{w}}" for i, (c, w) in enumerate(zip(row, widths, strict=True))) for row in rows]
+        return "\n".join([self._title(), *(f"  {line.rstrip()}" for line in lines)])
+
+    def _repr_html_(self) -> str:
+        return table(self._title(), _HEAD, self._rows(5 * SHOWN[0], 5 * SHOWN[1]), right=(3, 4))
+
+    def _title(self) -> str:
+        return f"Trace of {len(self)} layers"
+
+    def _rows(self, first: int, last: int) -> list[tuple[str, ...]]:
+        """The cells of the first and the last layers, with a row of dots for those between."""
+        rows: list[tuple[str, ...]] = [
+            (x.where or "input", show_layer(x), show_shape(x.shape), f"{x.params:,}", f"{x.macs:,}") for x in self
+        ]
+        return rows if len(rows) <= first + last + 1 else [*rows[:first], ("...",) * len(_HEAD), *rows[-last:]]
+
 
 def trace(g: Genotype) -> Trace:
-    """The layers of `g` in the order they run; `trace(g)[layer.inputs[0]]` is what a layer reads.
+    """The layers of `g` in the order they run; `trace(g)[layer.inputs[0]]` is the first layer that a layer reads.
 
     Raises:
-        GenotypeError: shapes that do not meet (which layer, which shapes), a network above the ceilings, or an auxiliary
-            head that does not end in the network's classes.
+        GenotypeError: shapes that do not meet (the message names the layer and the shapes), a network with more than `MAX_MACS` or
+            `MAX_PARAMS`, or an auxiliary head that does not end in the classes of the network.
+
+    >>> import nasbench as nb
+    >>> trace(nb.known("lenet5"))[-1].shape
+    (84, 1, 1)
     """
     g = _with_drop_path(g) if g.style.drop_path else g
     t = Tracer(g.style, g.input)
@@ -30,7 +63,7 @@ def trace(g: Genotype) -> Trace:
     for i, stage in enumerate(g.stages):
         x = t.path(stage, x, f"stages.{i}", t.before)
     end = t.path(g.head, x, "head", t.before)
-    layers = tuple(t.layers)
+    layers = Trace(t.layers)
     if end.index != len(layers) - 1:
         after = end.where or "the input"
         raise GenotypeError(f"{g.name}: a network ends in its last layer; {layers[-1].where} comes after {after}; move it before")
@@ -39,7 +72,7 @@ def trace(g: Genotype) -> Trace:
         if (head.shape, head.flat) != (end.shape, end.flat):
             raise GenotypeError(
                 f"{g.name}: an auxiliary head ends in the classes of its network; {head.where} ends in {_size(head)}, the network in "
-                f"{_size(end)}; change its last row"
+                f"{_size(end)}; change its last block"
             )
         params += sum([x.params for x in head.attrs["rows"]])
         macs += sum([x.macs for x in head.attrs["rows"]])
@@ -52,8 +85,8 @@ def trace(g: Genotype) -> Trace:
 
 
 def _with_drop_path(g: Genotype) -> Genotype:
-    """The style's rate, grown linearly over the blocks of the stages that have one, written into them."""
-    stages = [[block for row in stage for block in row.unrolled] for stage in g.stages]
+    """The same network with a drop_path for every block of the stages that has the field: the style's, growing linearly."""
+    stages = [[single for block in stage for single in block.unrolled] for stage in g.stages]
     droppable = sum("drop_path" in block.fields for stage in stages for block in stage)
     number = 0
     for stage in stages:
@@ -66,16 +99,27 @@ def _with_drop_path(g: Genotype) -> Genotype:
 
 
 def digest(g: Genotype) -> str:
-    """Twelve hex digits that name the network, not its spelling: two genotypes of one trace have one digest."""
+    """Twelve hex digits that identify the network, not its spelling: two genotypes with one trace have one digest.
+
+    Raises:
+        GenotypeError: the network cannot be traced; see `trace`.
+
+    >>> import nasbench as nb
+    >>> g = nb.known("lenet5")
+    >>> digest(g)
+    '6623c10e5890'
+    >>> digest(replace(g, name="another name")) == digest(g)
+    True
+    """
     return digest_of(trace(g), g.style.init)
 
 
-def digest_of(layers: Trace, init: str) -> str:
+def digest_of(layers: Sequence[Layer], init: str) -> str:
     """The digest of a network that is traced already."""
     return hashlib.sha256(repr((init, _steps(layers))).encode()).hexdigest()[:12]
 
 
-def _steps(layers: Trace) -> list[tuple[Any, ...]]:
+def _steps(layers: Sequence[Layer]) -> list[tuple[Any, ...]]:
     """The layers without their places."""
     return [
         (x.kind, x.inputs, x.shape, sorted((x.attrs | {"rows": _steps(x.attrs["rows"])} if x.kind == "auxiliary" else x.attrs).items()))
@@ -83,50 +127,18 @@ def _steps(layers: Trace) -> list[tuple[Any, ...]]:
     ]
 
 
-def inference(layers: Trace) -> Trace:
-    """What inference runs: the layers without auxiliary heads, numbered anew."""
+def inference(layers: Sequence[Layer]) -> Trace:
+    """The layers that inference runs: without auxiliary heads, and numbered anew."""
     if all(x.kind != "auxiliary" for x in layers):
-        return layers
+        return layers if isinstance(layers, Trace) else Trace(layers)
     place: dict[int, int] = {}
-    found: list[Layer] = []
+    left: list[Layer] = []
     for x in layers:
         if x.kind != "auxiliary":
-            place[x.index] = len(found)
-            found.append(x._replace(inputs=tuple([place[i] for i in x.inputs]), index=len(found)))
-    return tuple(found)
+            place[x.index] = len(left)
+            left.append(x._replace(inputs=tuple([place[i] for i in x.inputs]), index=len(left)))
+    return Trace(left)
 
 
 def _size(x: Layer) -> str:
     return f"{x.shape[0]} numbers" if x.flat else f"a map of {'x'.join(map(str, x.shape))}"
-
-
-def adapt(g: Genotype, input: tuple[int, int, int] | None = None, classes: int | None = None) -> Genotype:
-    """The same network for another input shape or another number of classes.
-
-    The classifier is the last row that makes channels: a `linear` or, in fully convolutional networks, a `conv`. Auxiliary
-    heads get as many classes.
-
-    Raises:
-        GenotypeError: `classes` is asked for and the head has no such row.
-    """
-    g = g if input is None else replace(g, input=input)
-    if classes is None:
-        return g
-
-    def classed(rows: tuple[Block, ...]) -> tuple[Block, ...]:
-        i = classifier(rows)
-        if i < 0:
-            raise GenotypeError(
-                f"{g.name}: to set the number of classes the head needs a linear or conv row; it has {[b.op for b in rows]}"
-            )
-        return (*rows[:i], rows[i].but(width=classes), *rows[i + 1 :])
-
-    def aside(row: Block) -> Block:
-        return row.but(rows=classed(row.fields["rows"])) if row.op == "auxiliary" else row.change_inside(aside)
-
-    return replace(
-        g,
-        stem=tuple(map(aside, g.stem)),
-        stages=tuple(tuple(map(aside, stage)) for stage in g.stages),
-        head=tuple(map(aside, classed(g.head))),
-    )

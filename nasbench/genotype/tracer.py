@@ -1,19 +1,17 @@
-"""Tracer: what the words write on: layers, the usual groups of them, and rows of other words."""
+"""Tracer: what block types write to. It adds layers, the usual groups of layers, and other blocks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from nasbench.errors import NasbenchError, one_line, place_in, short
+from nasbench.genotype.block import BLOCK_TYPES, Block
 from nasbench.genotype.fields import resolve
 from nasbench.genotype.kinds import activation, arithmetic, channels, convolution, normalisation, pooling, training
 from nasbench.genotype.layer import Fields, Layer, Shape, Value
+from nasbench.genotype.style import Style
 from nasbench.genotype.writer import NoRoomError, Writer, new_layer, show_values
-
-if TYPE_CHECKING:
-    from nasbench.genotype.genotype import Block, Style
 
 MAX_LAYERS = 100_000
 
@@ -21,12 +19,11 @@ _Step = tuple[str, tuple[int, ...], Shape, Fields, int, int, str, bool]  # a Lay
 
 
 class Tracer(Writer):
-    """Writes a network down as layers.
+    """Writes a network as layers. It has one method per layer kind, and methods for groups of layers and for blocks.
 
     Attributes:
-        scope: dotted place of the block being written; read and set by `at`.
-        before: after `path`, the value that its last block had read; what a cell reads beside its input.
-        out: in paths that are added up, the channels that the sum will have: what a width `out` means there.
+        before: after `path`, the input of its last block, which the next cell reads beside its own input.
+        out: channels that a sum of paths will have, while its paths are written: the meaning of a width `out` there.
     """
 
     def __init__(self, style: Style, shape: Shape, flat: bool = False) -> None:
@@ -57,32 +54,30 @@ class Tracer(Writer):
     dropout = training.dropout
     drop_path = training.drop_path
 
-    # Rows
+    # Blocks
 
-    def path(self, rows: Sequence[Block], x: Value, scope: str, before: Value | None = None) -> Value:
-        """Rows in sequence; their places are `scope.0`, `scope.1`, ... or, without a scope, `0`, `1`, ...
+    def path(self, blocks: Sequence[Block], x: Value, scope: str, before: Value | None = None) -> Value:
+        """Blocks in sequence; their places are `scope.0`, `scope.1`, ... or, without a scope, `0`, `1`, ...
 
-        `before` is what the block before the first one read; words that ask for it get the value before theirs. An auxiliary
-        head, which stands aside, does not count there.
+        `before` is the value that the block before the first one read. A block type that asks for it gets the input of the block
+        before. An auxiliary head, which stands aside, does not count there.
         """
-        from nasbench.genotype.block_type import BLOCK_TYPES
-
         outer, i = self.scope, 0
         before = x if before is None else before
         dot = f"{scope}." if scope else ""
-        for row in rows:
-            word = BLOCK_TYPES[row.op]
-            for one in row.unrolled:
+        for block in blocks:
+            block_type = BLOCK_TYPES[block.op]
+            for single in block.unrolled:
                 self.scope = f"{dot}{i}"
                 if len(self.layers) > MAX_LAYERS:
                     raise self.error(f"a network has at most {MAX_LAYERS} layers; write fewer repeats")
-                if word.reads_before:
+                if block_type.reads_before:
                     self._keeps = False
-                    out = self._run(word.function, one, x, before)
+                    out = self._run(block_type.function, single, x, before)
                     before = before if self._keeps else x
                 else:
                     start = len(self.layers)
-                    out = self._block(word.function, one, x)
+                    out = self._block(block_type.function, single, x)
                     before = before if out is x and len(self.layers) > start else x
                 x = out
                 i += 1
@@ -93,16 +88,16 @@ class Tracer(Writer):
         """Let the next block read, beside its input, what this one did."""
         self._keeps = True
 
-    def _block(self, function: Callable[..., Value], row: Block, x: Value) -> Value:
-        """Write one block; where it was written before for the same style and input shape, copy what it left then.
+    def _block(self, function: Callable[..., Value], block: Block, x: Value) -> Value:
+        """Write one block; where it was written before for the same style and input shape, copy the layers of that time.
 
-        A block that does not fit leaves nothing to copy, so its error always says where it stands.
+        A block that does not fit leaves nothing to copy, so its error always names its own place.
         """
-        memory = _memory(function, row, self.style, x.shape, x.flat, self.out)
+        memory = _memory(function, block, self.style, x.shape, x.flat, self.out)
         layers, scope, read = self.layers, self.scope, (x.index,)
         start = len(layers)
         if not memory:
-            out = self._run(function, row, x)
+            out = self._run(function, block, x)
             memory.append(_Written(layers[start:], start, len(scope), out.index))
             return out
         steps, last = memory[0].steps()
@@ -116,19 +111,19 @@ class Tracer(Writer):
             index += 1
         return layers[last + start] if last >= 0 else x
 
-    def _run(self, function: Callable[..., Value], row: Block, *values: Value) -> Value:
-        """Let a word write; what is wrong with the word itself is said with its place in the network and in its file."""
+    def _run(self, function: Callable[..., Value], block: Block, *values: Value) -> Value:
+        """Call the function of a block type. An error in it is reported with its place in the network and in its file."""
         try:
-            out = function(self, *values, **row.fields)
+            out = function(self, *values, **block.fields)
         except (NasbenchError, MemoryError):
             raise
         except Exception as error:
             where = place_in(function.__code__.co_filename, error)
-            raise self.error(f"the block {row.op!r} failed at {where}: {one_line(error)}; correct it there") from error
+            raise self.error(f"the block {block.op!r} failed at {where}: {one_line(error)}; correct it there") from error
         if type(out) is not Layer:
-            rule = f"a block returns the value that it made last, as in return t.add(y, x); {row.op!r} returned {short(out)}"
+            rule = f"a block returns the value that it made last, as in return t.add(y, x); {block.op!r} returned {short(out)}"
         elif out.index >= len(self.layers) or self.layers[out.index] is not out:
-            rule = f"a block returns a value of the tracer that it was given; {row.op!r} returned another's, {show_values((out,))}"
+            rule = f"a block returns a value of the tracer that it was given; {block.op!r} returned another's, {show_values((out,))}"
         else:
             return out
         raise self.error(f"{rule}; correct it at {function.__code__.co_filename}:{function.__code__.co_firstlineno}")
@@ -163,7 +158,7 @@ class Tracer(Writer):
         name: str = "",
         dilation: int = 1,
     ) -> Value:
-        """Convolution, norm and activation in the given order; a bias where no norm follows, unless said."""
+        """Convolution, norm and activation in the given order. By default the convolution has a bias where there is no norm."""
         dot = f"{name}." if name else ""
         if bias is None:
             bias = not norm or self.style.norm == "none"
@@ -177,28 +172,28 @@ class Tracer(Writer):
         x = self.conv(self.act(x, act, f"{dot}act"), width, kernel, stride, padding, groups, bias, f"{dot}conv", dilation)
         return self.norm(x, f"{dot}norm") if norm else x
 
-    def auxiliary(self, x: Value, rows: Sequence[Block], weight: float, name: str = "auxiliary") -> None:
-        """A classifier on `x` that only training sees; nothing reads it. None where a window of its rows does not fit into the map."""
+    def auxiliary(self, x: Value, blocks: Sequence[Block], weight: float, name: str = "auxiliary") -> None:
+        """A classifier on `x` that only training sees; nothing reads it. It is left out where a window in it does not fit into the map."""
         inner = Tracer(self.style, x.shape, x.flat)
         inner.within = f"{self.within}{self.scope}.rows."
         try:
-            end = inner.path(rows, inner.layers[0], "")
+            end = inner.path(blocks, inner.layers[0], "")
         except NoRoomError:
             return
         if end.index != len(inner.layers) - 1 or any(layer.kind == "auxiliary" for layer in inner.layers):
-            raise self.error("the rows of an auxiliary head end in their last layer and hold no other head; take that out")
+            raise self.error("the blocks of an auxiliary head end in their last layer and hold no other head; take that out")
         attrs = Fields(rows=tuple(inner.layers), weight=weight)
         self.write("auxiliary", (x,), end.shape, attrs, 0, 0, name, end.flat)
 
 
 @lru_cache(maxsize=8192)
-def _memory(function: Callable[..., Value], row: Block, style: Style, shape: Shape, flat: bool, out: int | None) -> list[_Written]:
-    """Empty until the block is written."""
+def _memory(function: Callable[..., Value], block: Block, style: Style, shape: Shape, flat: bool, out: int | None) -> list[_Written]:
+    """A list that is empty until the block is written, and then holds its layers."""
     return []
 
 
 class _Written:
-    """What a block wrote; made fit for copying when it is first copied, since most networks hold blocks that no other does."""
+    """The layers of a block. They are prepared for copying at the first copy, since most networks hold blocks that no other does."""
 
     __slots__ = ("_as_written", "_steps")
 
@@ -207,7 +202,7 @@ class _Written:
         self._steps: tuple[list[_Step], int] | None = None
 
     def steps(self) -> tuple[list[_Step], int]:
-        """The steps, and which of them is the block's value; indices count from the block's first, -1 is its input."""
+        """The steps, and the index of the one that is the block's value; indices count from the block's first, -1 is its input."""
         if self._steps is None:
             layers, start, cut, last = self._as_written
             steps = [
@@ -219,7 +214,7 @@ class _Written:
 
 
 class _At:
-    """A place inside a block, for the length of a `with`."""
+    """A place inside a block, for the duration of a `with`."""
 
     __slots__ = ("name", "outer", "tracer")
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nasbench.errors import GenotypeError
 from nasbench.genotype.kind import find_kind
 from nasbench.genotype.layer import NO_ATTRIBUTES, Fields, Layer, Shape, Value, show_shape
-
-if TYPE_CHECKING:
-    from nasbench.genotype.genotype import Style
+from nasbench.genotype.style import Style
 
 
 class NoRoomError(GenotypeError):
@@ -130,14 +128,14 @@ def show_values(values: Sequence[Value]) -> str:
 
 
 def _place(scope: str) -> str:
-    """`stages.2.0` as people count: `stage 3, layer 1 (stages.2.0)`; inside branches and auxiliary heads also the layer there."""
+    """`stages.2.0` as people count: `stage 3, block 1 (stages.2.0)`; inside branches and auxiliary heads also the block there."""
     words, parts = [], scope.split(".")
     if parts[0] == "stages" and len(parts) > 2:
-        words, parts = [f"stage {int(parts[1]) + 1}", f"layer {int(parts[2]) + 1}"], parts[3:]
+        words, parts = [f"stage {int(parts[1]) + 1}", f"block {int(parts[2]) + 1}"], parts[3:]
     elif len(parts) > 1 and parts[1].isdigit():
-        words, parts = [parts[0], f"layer {int(parts[1]) + 1}"], parts[2:]
+        words, parts = [parts[0], f"block {int(parts[1]) + 1}"], parts[2:]
     while len(parts) > 1 and parts[0] in ("paths", "rows"):
         if parts[0] == "paths" and len(parts) > 2:
             words, parts = [*words, f"path {int(parts[1]) + 1}"], parts[1:]
-        words, parts = [*words, f"layer {int(parts[1]) + 1}"], parts[2:]
+        words, parts = [*words, f"block {int(parts[1]) + 1}"], parts[2:]
     return f"{', '.join(words)} ({scope})" if words else scope or "network"

@@ -1,25 +1,20 @@
-"""Genotypes and spaces as YAML: YAML 1.2's plain types, no tags, no duplicate keys, bounded in size and depth."""
+"""YAML for genotypes and spaces: YAML 1.2's plain types, no tags, no duplicate keys, bounded in size and depth."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
 
-from nasbench.errors import GenotypeError, NasbenchError, nearest, short
-from nasbench.genotype.genotype import Block, Genotype, Style, read_row
+from nasbench.errors import NasbenchError, short
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
 MAX_NODES = 20_000
 
-_KEYS = ("name", "input", "style", "stem", "stages", "head")
-
-
-_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where it is there: ten times faster
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where it is installed, which is ten times faster
 
 
 class _Loader(_Base):  # type: ignore[misc]
@@ -35,15 +30,15 @@ class _Loader(_Base):  # type: ignore[misc]
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} stands twice", key.start_mark)
             seen.add(key.value)
-        found: dict[Any, Any] = super().construct_mapping(node, deep)
-        return found
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(node.value))
 
 
 class _Dumper(yaml.SafeDumper):
-    """Rows on one line each, everything else as blocks; quotes what either of the two YAMLs would take for a number."""
+    """Writes `OneLine` and `OneLineList` on one line each; quotes texts that YAML 1.1 or 1.2 would read as numbers."""
 
 
 for _tag, _pattern, _first in (
@@ -62,7 +57,7 @@ def load_yaml(text_or_path: str | Path, error: type[NasbenchError]) -> tuple[Any
     A one-line string that ends in .yaml or .yml is a path; other strings are YAML itself.
 
     Raises:
-        error: a missing file, a folder, bytes that are no text, broken or hostile YAML.
+        error: a missing file, a folder, a file that is not text, broken or hostile YAML.
     """
     if isinstance(text_or_path, Path) or re.fullmatch(r"[^\n]*\.ya?ml", text_or_path):
         path, where = Path(text_or_path), str(text_or_path)
@@ -81,16 +76,16 @@ def load_yaml(text_or_path: str | Path, error: type[NasbenchError]) -> tuple[Any
     if len(text) > MAX_BYTES:
         raise error(f"YAML has at most {MAX_BYTES:,} bytes; {where} has {len(text):,}")
     try:
-        _survey(text, error, where)
+        _check_events(text, error, where)
         document = yaml.load(text, _Loader)  # noqa: S506 - a subclass of SafeLoader
-        _bound(document, error, where)
+        _check_size(document, error, where)
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
-        said = getattr(problem, "problem", None) or str(problem)
-        if "nesting depth" in str(said):  # newer parsers have a limit of their own
+        reason = getattr(problem, "problem", None) or str(problem)
+        if "nesting depth" in str(reason):  # newer parsers have a limit of their own
             raise error(_TOO_MUCH % where) from None
-        raise error(f"cannot read YAML:{line} of {where}: {' '.join(str(said).split())[:200]}; correct it there") from None
+        raise error(f"cannot read YAML:{line} of {where}: {' '.join(str(reason).split())[:200]}; correct it there") from None
     except (RecursionError, ValueError) as problem:
         if isinstance(problem, NasbenchError):
             raise
@@ -103,8 +98,8 @@ def load_yaml(text_or_path: str | Path, error: type[NasbenchError]) -> tuple[Any
 _TOO_MUCH = f"a YAML document has at most {MAX_NODES:,} entries, {MAX_DEPTH} levels deep; %s has more; write it plainly, without aliases"
 
 
-def _survey(text: str, error: type[NasbenchError], where: str) -> None:
-    """Refuse tags, and what is too deep or too long, before anything is made of it."""
+def _check_events(text: str, error: type[NasbenchError], where: str) -> None:
+    """Refuse tags, and documents that are too deep or too long, before any object is made."""
     count = depth = 0
     for event in yaml.parse(text, _Base):
         count += isinstance(event, yaml.NodeEvent)
@@ -117,8 +112,8 @@ def _survey(text: str, error: type[NasbenchError], where: str) -> None:
             raise error(f"plain YAML is needed, without tags; {line}{where} has {short(tag)}; take it out")
 
 
-def _bound(document: Any, error: type[NasbenchError], where: str) -> None:
-    """Refuse what is small as text and huge as data (aliases of aliases)."""
+def _check_size(document: Any, error: type[NasbenchError], where: str) -> None:
+    """Refuse documents that are small as text and huge as data, through aliases of aliases."""
     count, stack = 0, [(document, 0)]
     while stack:
         value, depth = stack.pop()
@@ -131,69 +126,19 @@ def _bound(document: Any, error: type[NasbenchError], where: str) -> None:
             stack.extend((v, depth + 1) for v in value)
 
 
-def read_genotype(text_or_path: str | Path) -> Genotype:
-    """See `Genotype.from_yaml`.
-
-    Raises:
-        GenotypeError: with the stage and row, the rule and the value.
-    """
-    document, where = load_yaml(text_or_path, GenotypeError)
-    if not isinstance(document, Mapping):
-        raise GenotypeError(f"a genotype is a mapping of {', '.join(_KEYS)}; {where} holds {type(document).__name__}")
-    for key in document:
-        if key not in _KEYS:
-            raise GenotypeError(f"a genotype has no {short(key)}; it reads {', '.join(_KEYS)}{nearest(key, _KEYS)}")
-    stages = document.get("stages") or []
-    style = document.get("style") or {}
-    if not isinstance(stages, list) or not isinstance(style, Mapping):
-        raise GenotypeError(
-            f"stages is a list of lists of rows and style a mapping; got {type(stages).__name__} and {type(style).__name__}"
-        )
-    return Genotype(
-        name=document.get("name", "unnamed"),
-        input=document.get("input", (3, 224, 224)),
-        stem=_read_rows(document.get("stem"), "stem"),
-        stages=tuple(_read_rows(stage, f"stage {i + 1}") for i, stage in enumerate(stages)),
-        head=_read_rows(document.get("head"), "head"),
-        style=Style.of(style),
-    )
+class OneLine(dict[str, Any]):
+    """A mapping that `dump_yaml` writes on one line."""
 
 
-def _read_rows(rows: Any, where: str) -> tuple[Block, ...]:
-    if rows is None:
-        return ()
-    if not isinstance(rows, list):
-        raise GenotypeError(f"{where}: rows are a list; got {type(rows).__name__}")
-    found = []
-    for i, row in enumerate(rows):
-        try:
-            found.append(read_row(row))
-        except GenotypeError as error:
-            raise GenotypeError(f"{where}, row {i + 1}: {error}") from None
-    return tuple(found)
+class OneLineList(list[Any]):
+    """A list that `dump_yaml` writes on one line."""
 
 
-class _Row(dict[str, Any]):
-    pass
+_Dumper.add_representer(OneLine, lambda d, value: d.represent_mapping("tag:yaml.org,2002:map", value.items(), flow_style=True))
+_Dumper.add_representer(OneLineList, lambda d, value: d.represent_sequence("tag:yaml.org,2002:seq", list(value), flow_style=True))
 
 
-_Dumper.add_representer(_Row, lambda d, row: d.represent_mapping("tag:yaml.org,2002:map", row.items(), flow_style=True))
-
-
-def write_genotype(g: Genotype) -> str:
-    """See `Genotype.to_yaml`."""
-
-    def rows(blocks: tuple[Block, ...]) -> list[_Row]:
-        return [_Row(b.written()) for b in blocks]
-
-    document: dict[str, Any] = {"name": g.name, "input": _Flow(g.input)}
-    document |= {"style": g.style.written()} if g.style != Style() else {}
-    document |= {"stem": rows(g.stem), "stages": [rows(s) for s in g.stages], "head": rows(g.head)}
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=140, allow_unicode=True)
-
-
-class _Flow(list[Any]):
-    pass
-
-
-_Dumper.add_representer(_Flow, lambda d, values: d.represent_sequence("tag:yaml.org,2002:seq", list(values), flow_style=True))
+def dump_yaml(document: Any) -> str:
+    """The document as YAML text that both YAML 1.1 and 1.2 read alike."""
+    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=140, allow_unicode=True)
+    return text

@@ -75,9 +75,7 @@ class Device:
         return f"{slug(' '.join(words))}-{checksum(same)[:8]}"
 
     def __str__(self) -> str:
-        threads = f", {self.threads} thread{'s' if self.threads > 1 else ''}" if self.kind == "cpu" else ""
-        layout = ", channels last" if self.memory_format == "channels_last" else ""
-        return f"{self.name}, {self.runtime}{threads}, batch {self.batch}, {self.precision}{layout}"
+        return device_words(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `json.dumps`; `from_json` reads it back."""
@@ -95,6 +93,18 @@ class Device:
             given = sorted(data) if isinstance(data, Mapping) else type(data).__name__
             raise DeviceError(f"a device is a mapping of {', '.join(sorted(known))}; got {given}; profile the device again")
         return cls(**data)
+
+
+def device_words(data: Mapping[str, Any]) -> str:
+    """A device's plain data in words, also if its runtime comes from a plugin that is not loaded.
+
+    Example:
+        >>> device_words(Device("cpu", "Xeon", threads=2).to_json())
+        'Xeon, eager, 2 threads, batch 1, fp32'
+    """
+    threads = f", {data['threads']} thread{'s' if data['threads'] > 1 else ''}" if data["kind"] == "cpu" else ""
+    layout = ", channels last" if data["memory_format"] == "channels_last" else ""
+    return f"{data['name']}, {data['runtime']}{threads}, batch {data['batch']}, {data['precision']}{layout}"
 
 
 def local_device(

@@ -6,7 +6,7 @@ import re
 
 from torch import Tensor, nn
 
-# The beginning of a tensor's name that stands for a head, in the libraries and in ours: aux1, AuxLogits, aux_head, auxiliary.
+# The beginning of a tensor's name that belongs to a head, in other libraries and in nasbench: aux1, AuxLogits, aux_head, auxiliary.
 _NAME = re.compile(r"(?:.+?\.)??aux(?:iliary)?(?:_?(?:logits|head|classifier|fc))?_?\d*(?=\.)", re.IGNORECASE)
 
 
@@ -18,7 +18,7 @@ class AuxiliaryHead(nn.Module):
         self.rows = rows
 
     def forward(self, x: Tensor) -> Tensor | None:
-        """The logits (N, classes) of the map (N, c, h, w) that it hangs on; None in inference mode, and nothing is computed."""
+        """The logits (N, classes) of the map (N, c, h, w) it is attached to; None in inference mode, and nothing is computed."""
         return self.rows(x) if self.training else None
 
 
@@ -35,7 +35,12 @@ class Outputs(nn.Module):
 
 
 def loss_weights(net: nn.Module) -> tuple[float, ...]:
-    """How much the loss at each output counts in training: 1 for the network's own, then those of its auxiliary heads."""
+    """How much the loss at each output counts in training: 1 for the network's own, then the weights of its auxiliary heads.
+
+    >>> import nasbench as nb
+    >>> loss_weights(nb.build(nb.known("googlenet"), device="meta"))
+    (1.0, 0.3, 0.3)
+    """
     return (1.0, *next((module.weights for module in net.modules() if isinstance(module, Outputs)), ()))
 
 

@@ -25,11 +25,19 @@ from nasbench.network.initialise import initialise
 def build(g: Genotype, device: torch.device | str | None = None) -> fx.GraphModule:
     """The network of `g`, freshly initialised by its style, in training mode like any new module.
 
-    Maps float tensors (N, c, h, w) to (N, classes); where it has auxiliary heads, in training mode to a tuple of the logits and
-    then those of the heads, whose losses count as `loss_weights` says. `device="meta"` makes it without memory or initialisation.
+    It maps float tensors (N, c, h, w) to logits (N, classes). A network with auxiliary heads returns, in training mode, a tuple of
+    its logits and then those of the heads; `loss_weights` says how much the loss of each counts.
+
+    Args:
+        device: where the weights are; the default is torch's default device. `meta` makes the network without memory and weights.
 
     Raises:
         GenotypeError: shapes that do not meet.
+
+    >>> import nasbench as nb, torch
+    >>> net = build(nb.adapt(nb.known("resnet20_cifar10"), classes=4))
+    >>> net(torch.randn(2, 3, 32, 32)).shape
+    torch.Size([2, 4])
     """
     net = build_trace(trace(g), g.name)
     if device is not None and torch.device(device).type == "meta":
@@ -133,5 +141,5 @@ def _put(root: nn.Module, where: str, module: nn.Module) -> None:
 
 def _identifier(name: str) -> str:
     """A class name that Python accepts."""
-    word = re.sub(r"\W", "_", name)
-    return f"_{word}" if not word.isidentifier() or keyword.iskeyword(word) else word
+    identifier = re.sub(r"\W", "_", name)
+    return f"_{identifier}" if not identifier.isidentifier() or keyword.iskeyword(identifier) else identifier

@@ -50,13 +50,13 @@ def initialise(net: nn.Module, scheme: str) -> None:
 
 @torch.no_grad()
 def settle(net: nn.Module, image: Tensor) -> None:
-    """Give the norms the statistics of these images, so that random weights neither let the signal grow beyond all numbers nor lose it."""
+    """Give the norms the statistics of these images, so that with random weights the signal neither overflows nor vanishes."""
     norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d | nn.BatchNorm1d)]
-    kept = [(m.training, m.momentum) for m in norms]
+    before = [(m.training, m.momentum) for m in norms]
     for m in norms:
         m.train()
         m.momentum = 1.0
     net(image)
-    for m, (training, momentum) in zip(norms, kept, strict=True):
+    for m, (training, momentum) in zip(norms, before, strict=True):
         m.train(training)
         m.momentum = momentum

@@ -1,4 +1,4 @@
-"""The networks of other libraries whose weights fit ours, made from what the facts say of them."""
+"""Networks of other libraries whose weights fit the known networks. The facts of the zoo name their constructors."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from nasbench.network.auxiliary import auxiliary_head
 from nasbench.zoo import facts
 
 LIBRARIES = ("torchvision", "timm", "pytorchcv")
-COUNTER = "num_batches_tracked"  # what batch norms count, and nobody needs
+COUNTER = "num_batches_tracked"  # of batch norms; nothing here needs it
 
 
 def references(name: str) -> tuple[str, ...]:
-    """Constructors whose weights fit the known network `name`: the same networks, then those that are near; none for any other name."""
-    found = facts().get(name)
-    return (*found.references, *found.near) if found else ()
+    """Constructors whose weights fit the known network `name`: the same networks, then those that are near; empty for any other name."""
+    fact = facts().get(name)
+    return (*fact.references, *fact.near) if fact else ()
 
 
 def make_reference(call: str, **changes: Any) -> nn.Module:
-    """What a constructor such as `timm.create_model('vgg11', pretrained=False)` makes, on torch's default device.
+    """The network that a constructor such as `timm.create_model('vgg11', pretrained=False)` makes, on torch's default device.
 
     The text is read, not run: it may call a function of one of `LIBRARIES` with plain values, and nothing else.
 
@@ -38,21 +38,21 @@ def make_reference(call: str, **changes: Any) -> nn.Module:
     rule = f"a reference is one call of a function of {', '.join(LIBRARIES)} with plain values"
     try:
         tree = ast.parse(call, mode="eval").body
-        if not isinstance(tree, ast.Call) or any(word.arg is None for word in tree.keywords):
+        if not isinstance(tree, ast.Call) or any(argument.arg is None for argument in tree.keywords):
             raise ValueError
         path = ast.unparse(tree.func).split(".")
         if path[0] not in LIBRARIES or not all(part.isidentifier() and not part.startswith("_") for part in path):
             raise ValueError
         values = [ast.literal_eval(value) for value in tree.args]
-        named = {str(word.arg): ast.literal_eval(word.value) for word in tree.keywords}
+        named = {str(argument.arg): ast.literal_eval(argument.value) for argument in tree.keywords}
     except (ValueError, SyntaxError):
         raise WeightsError(f"{rule}; got {call!r}; correct the facts") from None
     try:
         function = getattr(import_module(".".join(path[:-1])), path[-1])
     except ImportError:
         raise WeightsError(f"{call} needs {path[0]}, which is not installed here; pip install {path[0]}") from None
-    made: nn.Module = function(*values, **named | changes)
-    return made
+    network: nn.Module = function(*values, **named | changes)
+    return network
 
 
 def names_in_order(name: str, names: Collection[str]) -> list[str]:
@@ -63,19 +63,19 @@ def names_in_order(name: str, names: Collection[str]) -> list[str]:
     Raises:
         WeightsError: no reference has these names, or its library is not installed.
     """
-    body = {one for one in names if auxiliary_head(one) is None}
+    body = {key for key in names if auxiliary_head(key) is None}
     calls, missing = references(name), []
     for call in calls:
         try:
-            found = _names(call)
-            if body != {one for one in found if auxiliary_head(one) is None}:
+            order = _names(call)
+            if body != {key for key in order if auxiliary_head(key) is None}:
                 continue
-            if not set(names) <= set(found):
-                found = _names(call, aux_logits=True)
+            if not set(names) <= set(order):
+                order = _names(call, aux_logits=True)
         except WeightsError:
             missing.append(call.split(".")[0])
             continue
-        return [one for one in found if one in names] + [one for one in names if one not in found]
+        return [key for key in order if key in names] + [key for key in names if key not in order]
     advice = f"pip install {' '.join(dict.fromkeys(missing))}" if missing else "save them with torch.save, which keeps the order"
     raise WeightsError(
         f"safetensors files lose the order of tensors, so their names must be ours or those of a reference of {name}; "
@@ -85,4 +85,4 @@ def names_in_order(name: str, names: Collection[str]) -> list[str]:
 
 def _names(call: str, **changes: Any) -> list[str]:
     with torch.device("meta"):
-        return [one for one in make_reference(call, **changes).state_dict() if not one.endswith(COUNTER)]
+        return [key for key in make_reference(call, **changes).state_dict() if not key.endswith(COUNTER)]

@@ -1,4 +1,4 @@
-"""The second opinion on our counts: fvcore on the built network, operator by operator."""
+"""A check of the counted MACs: fvcore counts them on the built network, operator by operator."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _OPERATORS = ("conv", "linear")
 
 @dataclass(frozen=True)
 class Check:
-    """MACs by operator, ours and fvcore's.
+    """MACs by operator, counted by nasbench and by fvcore.
 
     Attributes:
         ours, theirs: MACs of `conv` and `linear`.
-        also: what fvcore counts besides, and we do not (norms, adaptive pooling).
+        also: MACs that fvcore counts in addition (norms, adaptive pooling).
     """
 
     ours: dict[str, int]
@@ -48,5 +48,5 @@ def verify_cost(g: Genotype) -> Check:
         net = build(g).eval()
         counter = FlopCountAnalysis(net, torch.zeros(1, *g.input))
         logging.getLogger("fvcore.nn.jit_analysis").disabled = True  # it lists every operator without a cost
-        found = {k: int(v) for k, v in counter.unsupported_ops_warnings(False).uncalled_modules_warnings(False).by_operator().items()}
-    return Check(ours, {k: found.get(k, 0) for k in _OPERATORS}, {k: v for k, v in found.items() if k not in _OPERATORS})
+        counted = {k: int(v) for k, v in counter.unsupported_ops_warnings(False).uncalled_modules_warnings(False).by_operator().items()}
+    return Check(ours, {k: counted.get(k, 0) for k in _OPERATORS}, {k: v for k, v in counted.items() if k not in _OPERATORS})

@@ -24,23 +24,30 @@ _PARTS = ("weight", "bias", "running_mean", "running_var")  # the last words of 
 
 @torch.no_grad()
 def load_weights(net: nn.Module, state_dict: Mapping[str, Tensor], like: str | None = None) -> None:
-    """Copy a state dict into `net`: by name where the names are ours, else in the order of the layers.
+    """Copy a state dict into `net`: by name where the names are those of `net`, else in the order of the layers.
 
-    torchvision, timm and pytorchcv define their layers in the order in which they run, or nearly; where not, names say
-    it. Each tensor must have the shape and the role (weight, bias, running mean) of its counterpart, and the tensors of
-    one layer stay together. A 1x1 convolution and a linear layer hold the same numbers; either may stand for the other,
-    and so may a convolution over the whole map. Counters of batches that batch norms keep are left alone.
+    torchvision, timm and pytorchcv define their layers in the order in which they run, with few exceptions, which are recognised
+    by their names. Each tensor must have the shape and the role (weight, bias, running mean) of its counterpart, and the tensors of
+    a layer stay together. A 1x1 convolution and a linear layer hold the same numbers; either may replace the other,
+    and so may a convolution over the whole map. The counters of batches in batch norms are ignored.
 
-    Auxiliary heads are told by their names (`aux1.`, `AuxLogits.`) wherever they stand: where the weights have none
-    those of `net` stay as they are, and where `net` has none theirs are ignored. `module.` before every name is taken
-    off. Nothing is copied unless everything fits.
+    Auxiliary heads are recognised by their names (`aux1.`, `AuxLogits.`). If the weights have none, those of `net` stay as they
+    are; if `net` has none, theirs are ignored. `module.` before every name is removed. Nothing is copied unless everything fits.
 
     Args:
         like: the known network that `net` is. Weights whose order was lost, as in safetensors files, are then put into
             that of the reference with the same names; its library must be installed.
 
     Raises:
-        WeightsError: names the first tensor that differs, with both shapes, or the counts.
+        WeightsError: a tensor does not fit (the message names the first, with both shapes), or the numbers of tensors differ.
+
+    >>> import nasbench as nb, torchvision
+    >>> theirs = torchvision.models.resnet18(weights=None).eval()
+    >>> net = nb.build(nb.known("resnet18")).eval()
+    >>> load_weights(net, theirs.state_dict())
+    >>> image = torch.randn(1, 3, 224, 224)
+    >>> torch.allclose(net(image), theirs(image), atol=1e-5)
+    True
     """
     own, theirs = _tensors(net.state_dict()), _tensors(_unwrapped(state_dict))
     body, heads = _apart(own)
@@ -64,8 +71,8 @@ def load_weights(net: nn.Module, state_dict: Mapping[str, Tensor], like: str | N
 
 
 def _unwrapped(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    while state and (found := next((w for w in _WRAPPERS if all(str(name).startswith(w) for name in state)), None)):
-        state = {str(name).removeprefix(found): value for name, value in state.items()}
+    while state and (wrapper := next((w for w in _WRAPPERS if all(str(name).startswith(w) for name in state)), None)):
+        state = {str(name).removeprefix(wrapper): value for name, value in state.items()}
     return state
 
 
@@ -91,12 +98,12 @@ def _as_run(state: State) -> State:
             early.setdefault(match[1], []).append(name)
     if not early:
         return state
-    found: dict[str, None] = {}
+    ordered: dict[str, None] = {}
     for name in state:
         unit = next((unit for unit in early if name.startswith(unit)), "")
-        found |= dict.fromkeys(early.pop(unit, []))
-        found[name] = None
-    return {name: state[name] for name in found}
+        ordered |= dict.fromkeys(early.pop(unit, []))
+        ordered[name] = None
+    return {name: state[name] for name in ordered}
 
 
 def _pairs(ours: State, theirs: State, named: bool) -> list[tuple[str, str]]:
@@ -133,7 +140,7 @@ def _advice(ours: State, theirs: State, mine: str, other: str, named: bool) -> s
     a, b = ours[mine], theirs[other]
     last = mine.rpartition(".")[0] == list(ours)[-1].rpartition(".")[0]
     if last and len(ours) == len(theirs) and b.dim() and a.numel() * b.shape[0] == b.numel() * a.shape[0]:
-        return f"they tell {b.shape[0]} classes apart and the network {a.shape[0]}; give it as many with --classes {b.shape[0]}"
+        return f"they have {b.shape[0]} classes and the network has {a.shape[0]}; give it as many with --classes {b.shape[0]}"
     return "load the weights of the same network"
 
 
@@ -143,13 +150,13 @@ def _lost_order(state: State) -> bool:
 
 
 def read_weights(path: Path) -> State:
-    """The state dict of a file that `torch.save` or safetensors wrote; what lies in it under `state_dict_ema` (averaged
-    weights, the better ones), `state_dict` or `model` is found too.
+    """The state dict in a file that `torch.save` or safetensors wrote, also where it is stored under `state_dict_ema` (averaged
+    weights, which are better), `state_dict` or `model`.
 
     No code of the file is run.
 
     Raises:
-        WeightsError: there is no such file, or it holds something else.
+        WeightsError: the file does not exist, or does not hold a state dict.
     """
     rule = "weights are a state dict in a .pth, .pt or .safetensors file"
     if not path.is_file():

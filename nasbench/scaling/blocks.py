@@ -16,8 +16,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from nasbench.genotype import Block
+from nasbench.genotype.block import find_block_type
 from nasbench.genotype.fields import relative
-from nasbench.genotype.genotype import classifier, find_word
+from nasbench.genotype.genotype import classifier
 
 Rounding = Literal["up", "nearest", "total"]
 SINGLE = ("linear", "auxiliary")
@@ -32,7 +33,7 @@ def repeats(block: Block) -> bool:
 
 
 def _computes(block: Block) -> bool:
-    return bool(find_word(block.op).widths) or any(_computes(inner) for inner in block.inside)
+    return bool(find_block_type(block.op).widths) or any(_computes(inner) for inner in block.inside)
 
 
 def _keeps_size(block: Block, outer: bool = False) -> bool:
@@ -104,7 +105,7 @@ def wider(block: Block, change: Callable[[int, int], int], need: int = 1) -> Blo
     if block.op == "auxiliary":
         return block.but(rows=wider_head(block.fields["rows"], change))
     changes: dict[str, Any] = {}
-    for field in find_word(block.op).widths:
+    for field in find_block_type(block.op).widths:
         value = block.fields[field]
         if type(value) is int:
             changes[field] = change(value, math.lcm(need, grouped(block)) if field == "width" else 1)

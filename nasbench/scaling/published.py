@@ -40,4 +40,4 @@ MNASNET = (1.4, 1.3, 1.0, 0.75, 0.5)
 MOBILENET_SIDES = (224, 192, 160, 128)
 
 # Wide ResNet (Zagoruyko & Komodakis 2016, tables 4 and 5): depth, and the factor k of the widths of all stages; the stem stays.
-WIDE_RESNET = ((16, 8), (16, 10), (28, 10), (40, 1), (40, 2), (40, 4), (40, 8))
+WIDE_RESNET = ((28, 10), (40, 4), (16, 8), (40, 8), (16, 10), (40, 1), (40, 2))

@@ -1,1 +1,1 @@
-"""The search for a scaling law: trials of one network grown in different ways, and what they say."""
+"""The search for a scaling law by trials, and families of networks for several latency limits."""

@@ -1,4 +1,4 @@
-"""What was asked of a scaling fit: the command as data."""
+"""The configuration of a fit: the command as data."""
 
 from __future__ import annotations
 
@@ -15,21 +15,29 @@ from nasbench.plugins import Plugin
 from nasbench.search.config import short_name
 from nasbench.training.recipe import PROXY, Recipe
 
-KIND = "scale fit"
-MAY_CHANGE = ("workers", "time_s", "engine")  # they change how much is done, not what any trial gives
+KIND = "scale fit"  # of the study, in study.yaml
+GRID, CURVES = "grid", "curves"  # the two phases
+MAY_CHANGE = ("workers", "time_s", "engine")  # they change how much is done, not the result of any trial
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitConfig:
-    """A fit, complete: the same request gives the same study.
+    """A fit, complete: the same configuration gives the same study.
 
     Attributes:
-        network: name or path, as given; genotype: what that is, which the study keeps.
-        latency: the cost that doubles is latency, measured where the device is here, else multiply-adds.
-        divisor: of widths.
+        network: the name or path of the base network, as given.
+        genotype: the base network itself, which the study stores.
+        latency: whether the cost that doubles is latency; it is measured where the device is on this machine. Else it is
+            multiply-adds.
+        divisor: widths are multiples of it.
         data, data_root: as `load_images` takes them.
-        time_s: seconds that the whole fit may take; workers: trainings at a time.
-        device: whose latency it is; engine: what runs the trainings.
+        time_s: seconds that the whole fit may take.
+        workers: trials at a time.
+        device: the device whose latency is meant.
+        engine: what runs the trials, and what each trial is given.
+
+    Raises:
+        StudyError: a number out of its range, or an engine that does not suit the device.
     """
 
     network: str
@@ -51,6 +59,11 @@ class FitConfig:
             if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
                 raise StudyError(f"{name} is a whole number from {low} to {high}; got {value!r}")
 
+    @property
+    def cost(self) -> str:
+        """The name of the cost that doubles: `MACs` or `latency`."""
+        return "latency" if self.latency else "MACs"
+
     def context(self, plugins: tuple[Plugin, ...] = ()) -> EvaluationContext:
         """What the evaluator has to know."""
         return EvaluationContext(
@@ -64,12 +77,18 @@ class FitConfig:
         )
 
     def command(self, images: str, device: str | None, plugins: Mapping[str, str]) -> dict[str, Any]:
-        """As `study.yaml` keeps it; two requests with the same command are the same study."""
+        """As `study.yaml` stores it; two configurations with the same command are the same study.
+
+        Args:
+            images: the fingerprint of the data.
+            device: the key of the device; None where the cost is multiply-adds.
+            plugins: sha256 by file name.
+        """
         return ({"plugins": dict(plugins)} if plugins else {}) | {
             "kind": KIND,
             "network": self.network,
             "genotype": self.genotype.to_yaml(),
-            "cost": "latency" if self.latency else "MACs",
+            "cost": self.cost,
             "divisor": self.divisor,
             "data": self.data,
             "data_root": self.data_root,
@@ -86,19 +105,19 @@ class FitConfig:
 
     @classmethod
     def from_command(cls, command: Mapping[str, Any]) -> FitConfig:
-        """What `resume` asks again."""
+        """The configuration of a stored study, for `resume`."""
         same = ("network", "divisor", "data", "data_root", "seed", "workers", "time_s")
-        choice = command["device_choice"]
+        device = command["device_choice"]
         return cls(
             genotype=Genotype.from_yaml(command["genotype"]),
             latency=command["cost"] == "latency",
-            device=DeviceConfig() if choice is None else DeviceConfig.from_json(choice),
+            device=DeviceConfig() if device is None else DeviceConfig.from_json(device),
             engine=EngineConfig.from_json(command.get("engine", {})),
             recipe=Recipe.from_dict(command["recipe"]),
-            **{k: command[k] for k in same},
+            **{key: command[key] for key in same},
         )
 
     def name(self) -> str:
-        """The study's name where none is given: `fit-mobilenet_v2`, `fit-mobilenet_v2-latency`."""
+        """The default name of the study: `fit-mobilenet_v2`, or `fit-mobilenet_v2-latency-seed3`."""
         parts = ["fit", short_name(self.network), *(["latency"] if self.latency else []), *([f"seed{self.seed}"] if self.seed else [])]
         return "-".join(parts)[:100]

@@ -13,8 +13,7 @@ from nasbench.evaluate.base import EvaluationContext
 from nasbench.genotype.units import show_count, show_memory
 from nasbench.latency import DeviceConfig
 from nasbench.plugins import Plugin
-from nasbench.search.limits import Limits
-from nasbench.search.reward import Mode, check_mode
+from nasbench.search.limits import Limits, Mode, check_mode
 from nasbench.search.rungs import ALL_AT_ONCE, ETA, Rungs
 from nasbench.spaces import Space
 from nasbench.training.recipe import PROXY, Recipe

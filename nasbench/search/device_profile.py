@@ -1,11 +1,11 @@
-"""The device's profile for a space: stored, or made now."""
+"""The profile of a device for a space: read from the cache, or measured; and the networks that profile and check a predictor."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nasbench.errors import DeviceError, GenotypeError, LimitError
 from nasbench.genotype import Genotype, digest
@@ -26,115 +26,135 @@ from nasbench.spaces import Space
 from nasbench.study.directory import PROFILE_FILE
 from nasbench.zoo import known
 
-NETWORKS = 56  # of a profile: one to two minutes
-ADAPTED = 16  # of one that is adapted from another device's
-POOL = 150  # samples among which the predictor finds those that it is least sure of
+DEFAULT_SPACE = "mbconv"  # whose networks profile a device where no search chooses a space
+NETWORKS = 56  # of a new profile, which takes one to two minutes
+ADAPTED = 16  # of a profile that is adapted from another device's
+FEWEST, MOST = 10, 1000  # networks of a profile
+POOL = 150  # samples among which profiling finds the networks whose predictions are least sure
 FAMILIAR = ("mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0", "mnasnet_a1", "mobilenet_v3_large", "shufflenet_v2_x1_0", "resnet18")
 
 
 def obtain_profile(
     device: Device, space: Space, listener: Listener, *, again: bool = False, base: Profile | None = None, networks: int | None = None
 ) -> Profile:
-    """The stored profile of `device`, completed for `space` where it does not reach; or a new one.
+    """The stored profile of `device`, extended where it does not cover `space`; or a new one.
 
-    A runtime that does not say what a layer takes is profiled by whole networks, adapted from torch's eager on the same device.
+    A runtime that does not report the time of each layer is profiled by whole networks; its profile is adapted from that of
+    torch's eager runtime on the same device.
 
     Args:
-        again: measure even where a profile is stored.
-        base: profile of another device, to adapt from with fewer networks; a new profile is made.
-        networks: how many to time for a new profile.
+        again: measure even if a profile is stored.
+        base: the profile of another device, from which a new profile is adapted with fewer networks.
+        networks: how many networks to time for a new profile.
 
     Raises:
-        DeviceError: the device cannot be measured, the machine was too busy, or too few networks.
+        DeviceError: the device cannot be measured, the machine was too busy, or there are too few networks.
     """
     if base is None and not RUNTIMES[device.runtime].layers:
         eager = local_device(device.threads, device.batch, "eager", device.precision, device.memory_format, device.kind)
         stored = None if again or networks is not None else stored_profile(device)
         base = obtain_profile(eager, space, listener) if stored is None else stored.base
     count = networks or (NETWORKS if base is None else ADAPTED)
-    first, pool, more = _to_time(space, count, FAMILIAR if base is None else FAMILIAR[: count // 4])
+    timing = _networks_to_time(space, count, FAMILIAR if base is None else FAMILIAR[: count // 4])
     listener.stage(f"profile of {device}")
-    told: dict[str, Any] = {"pool": pool, "more": more, "base": base, "progress": listener.rounds, "say": listener.say}
-    anew = again or networks is not None
-    found = profile_device(device, first, **told) if anew else load_or_profile(device, first, **told)
-    if found.noisy:
-        raise DeviceError(f"a profile needs a quiet machine; {found.why}; stop other work, then give the same command again")
-    if anew:
-        save_profile(found, profile_path(device))
-    return found
+    options: dict[str, Any] = {"pool": timing.pool, "more": timing.more, "base": base, "progress": listener.rounds, "say": listener.say}
+    is_new = again or networks is not None
+    profile = profile_device(device, timing.first, **options) if is_new else load_or_profile(device, timing.first, **options)
+    if profile.noisy:
+        raise DeviceError(f"a profile needs a quiet machine; {profile.why}; stop other work, then give the same command again")
+    if is_new:
+        save_profile(profile, profile_path(device))
+    return profile
 
 
 def studied_profile(study: Path) -> Profile:
-    """The device profile that a study began with, and goes on with.
+    """The device profile that a study began with, and continues with.
 
     Raises:
-        DeviceError: it cannot be read, or is of an older version.
+        DeviceError: the profile cannot be read, or is of an older version.
     """
-    return load_profile(study / PROFILE_FILE, again="a study goes on as it began: begin another one, under another --name")
+    return load_profile(study / PROFILE_FILE, again="a study continues as it began: begin another one, under another --name")
 
 
 def stored_profile(device: Device) -> Profile | None:
-    """What is stored of a device; None where nothing is, or nothing that can be used."""
+    """The profile of a device in the cache; None if there is none that can be used."""
     try:
         return load_profile(profile_path(device))
     except DeviceError:
         return None
 
 
-def _to_time(space: Space, count: int, familiar: Sequence[str]) -> tuple[dict[str, Genotype], dict[str, Genotype], int]:
-    """What is timed at first, what then may be, and how many of that: a quarter of `count` networks in all.
+class _Timing(NamedTuple):
+    """The networks that are timed first, and the pool from which profiling chooses `more` others."""
+
+    first: dict[str, Genotype]
+    pool: dict[str, Genotype]
+    more: int
+
+
+def _networks_to_time(space: Space, count: int, familiar: Sequence[str]) -> _Timing:
+    """Networks for a profile of `count` networks in all; a quarter of them is chosen during profiling.
 
     Raises:
-        DeviceError: too few networks to learn from.
+        DeviceError: too few networks to learn from, or too many.
     """
-    if not 10 <= count <= 1000:
-        raise DeviceError(f"a profile takes 10 to 1000 networks; got {count}; {ADAPTED} to adapt one, {NETWORKS} for a new one are usual")
+    if not FEWEST <= count <= MOST:
+        raise DeviceError(
+            f"a profile takes {FEWEST} to {MOST} networks; got {count}; usual are {ADAPTED} to adapt a profile and {NETWORKS} for a new one"
+        )
     more = count // 4
     fresh = max(3, count - more - len(familiar))
-    drawn = list(samples(space, fresh + POOL).items())
-    return {**dict(drawn[:fresh]), **{name: known(name) for name in familiar}}, dict(drawn[fresh:]), more
+    sampled = list(samples(space, fresh + POOL).items())
+    return _Timing({**dict(sampled[:fresh]), **{name: known(name) for name in familiar}}, dict(sampled[fresh:]), more)
 
 
 def held_out(profile: Profile, space: Space, count: int, familiar: int, seed: int) -> dict[str, Genotype]:
-    """Networks that were not profiled: `count` of the space, and at most `familiar` known ones that the profile reaches, of all speeds.
+    """Networks that were not profiled, to check predictions.
+
+    Args:
+        count: how many networks of the space.
+        familiar: how many known networks, at most; they are of all speeds, and the profile covers them.
 
     Raises:
         LimitError: the space has too few.
     """
-    seen = {n.digest for n in profile.networks}
-    drawn = {f"{name}, seed {seed}": g for name, g in samples(space, count + len(seen), seed).items() if digest(g) not in seen}
-    found = dict(list(drawn.items())[:count])
-    if len(found) < min(count, 3):
-        raise LimitError(f"a check needs networks that were not profiled; {space.name} has {len(found)} of them; check in another space")
+    profiled = {network.digest for network in profile.networks}
+    sampled = {name: g for name, g in samples(space, count + len(profiled), seed).items() if digest(g) not in profiled}
+    networks = {f"{name}, seed {seed}": g for name, g in list(sampled.items())[:count]}
+    if len(networks) < min(count, 3):
+        raise LimitError(
+            f"a check needs networks that were not profiled; {space.name} has {len(networks)} of them; check with another space"
+        )
     predictor = Predictor(profile)
-    timed = {name: (predictor.predict(g), g) for name in known() if digest(g := known(name)) not in seen}
-    near = sorted((name for name, (p, _) in timed.items() if not p.extrapolated), key=lambda name: timed[name][0].ms)
-    several = min(familiar, len(near))
-    return found | {(name := near[i * len(near) // several]): timed[name][1] for i in range(several)}
+    others = {name: g for name in known() if digest(g := known(name)) not in profiled}
+    predictions = {name: predictor.predict(g) for name, g in others.items()}
+    covered = sorted((name for name, p in predictions.items() if not p.extrapolated), key=lambda name: predictions[name].ms)
+    chosen = min(familiar, len(covered))
+    return networks | {(name := covered[i * len(covered) // chosen]): others[name] for i in range(chosen)}
 
 
 def samples(space: Space, count: int, seed: int = 0) -> dict[str, Genotype]:
-    """Networks of the space to profile with, no two alike; the same for everyone. Fewer where the space has no more.
+    """Different networks of the space, the same on every machine; fewer if the space has no more.
 
     Raises:
-        LimitError: none that was drawn is a network.
+        LimitError: none of the samples is a network.
     """
     rng, why = random.Random(seed), ""
-    found: dict[str, Genotype] = {}
-    seen: set[str] = set()
+    networks: dict[str, Genotype] = {}
+    digests: set[str] = set()
     for i in range(10 * count):
         g = space.sample(rng)
         try:
-            same = digest(g)
+            name = digest(g)
         except GenotypeError as error:
             why = str(error)
             continue
-        if same in seen:
+        if name in digests:
             continue
-        seen.add(same)
-        found[f"{space.name} {i}"] = g
-        if len(found) == count:
+        digests.add(name)
+        networks[f"{space.name} {i}"] = g
+        if len(networks) == count:
             break
-    if not found:
-        raise LimitError(f"none of {10 * count} samples of {space.name} is a network; the last: {why}")
-    return found
+    if not networks:
+        raise LimitError(f"none of {10 * count} samples of {space.name} is a network; the last one: {why}")
+    return networks

@@ -6,7 +6,8 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nasbench.engines.base import Engine, Finished
-from nasbench.evaluate.base import EvaluationCall, Evaluator, evaluate_call
+from nasbench.evaluate.base import Evaluator
+from nasbench.evaluate.call import EvaluationCall, evaluate_call
 from nasbench.search.running_phase import RunningPhase
 from nasbench.study.trial import Trial
 

@@ -12,7 +12,8 @@ from statistics import median
 from nasbench.engines.base import Engine
 from nasbench.engines.open import open_engine
 from nasbench.errors import LimitError, StudyError
-from nasbench.evaluate.base import EvaluateAll, EvaluationCall, Evaluator, Fidelity, Timed, evaluate_call
+from nasbench.evaluate.base import EvaluateAll, Evaluator, Fidelity, Timed
+from nasbench.evaluate.call import EvaluationCall, evaluate_call
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, cost
 from nasbench.latency import save_profile

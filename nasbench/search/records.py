@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nasbench.search.config import SearchConfig
-from nasbench.search.limits import Limits, Metrics
-from nasbench.search.reward import values
+from nasbench.search.limits import Limits, Metrics, values
 from nasbench.study.trial import Trial
 
 METRICS = (

@@ -15,13 +15,13 @@ from nasbench.search.config import DEFAULTS, MAY_CHANGE
 from nasbench.search.final.final_round import FINAL, FinalRound
 from nasbench.search.final.finalists import FinalResult
 from nasbench.search.final.winner import Choice, deliver
+from nasbench.search.limits import directions
 from nasbench.search.loop import run_phases
 from nasbench.search.measuring import Measure
 from nasbench.search.plan import Plan, engine_of, evaluate_all, planned
 from nasbench.search.problem import Problem
 from nasbench.search.records import complete_record
 from nasbench.search.reporting import Failures, Listener, describe_trial
-from nasbench.search.reward import directions
 from nasbench.search.running_phase import RunningPhase, Schedule, ToTheEnd
 from nasbench.search.successive_halving import SuccessiveHalving
 from nasbench.search.time_budget import Clock, TimeBudget

@@ -9,8 +9,7 @@ from typing import Any
 
 from nasbench.errors import GenotypeError, SpaceError, short
 from nasbench.genotype import Block
-from nasbench.genotype.block_type import BlockType
-from nasbench.genotype.genotype import find_word
+from nasbench.genotype.block import BlockType, find_block_type
 from nasbench.spaces.fields import Mismatch, ReadBlocks, ScalarField, SpaceField, read_field
 from nasbench.spaces.options import Choose, Options, ParameterValues, first, read_options, same, show, suggest
 
@@ -60,7 +59,7 @@ class SpaceBlock:
         if not isinstance(op, str):
             raise SpaceError(f"{where}: a block has an op, such as {{op: conv, width: [16, 32]}}; got {short(dict(block))}")
         try:
-            block_type = find_word(op)
+            block_type = find_block_type(op)
         except GenotypeError as error:
             raise SpaceError(f"{where}: {error}") from None
         written = {**defaults.get(op, {}), **block}
@@ -78,7 +77,9 @@ class SpaceBlock:
         del written["op"]
         names = [n for n in block_type.names if n in written] + [n for n in written if n not in block_type.names]
         fields = {
-            n: read_field(written[n], block_type.lists.get(n, 0), read_blocks if n in block_type.rows else None, defaults, f"{where}, {n}")
+            n: read_field(
+                written[n], block_type.lists.get(n, 0), read_blocks if n in block_type.block_fields else None, defaults, f"{where}, {n}"
+            )
             for n in names
         }
         space_block = cls(op, fields, repeat, tuple(vary), tuple(tie.items()))
@@ -192,7 +193,7 @@ _ONE = ScalarField((1,))
 
 def _block(op: str, fields: tuple[tuple[str, Any], ...], repeat: int = 1) -> Block:
     """A block, from a cache if it was made before: checking a block takes longer than everything else in a sample."""
-    return _cached(find_word(op), fields, repeat)
+    return _cached(find_block_type(op), fields, repeat)
 
 
 @lru_cache(maxsize=16_384)

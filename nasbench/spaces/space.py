@@ -109,7 +109,7 @@ class Space:
             again = self.decode(lambda name, _: values[name])
         except (SpaceError, GenotypeError) as error:
             raise SpaceError(f"{outside}: {error}") from None
-        if (again.rows, again.style) != (g.rows, g.style) and digest(again) != digest(g):
+        if (again.blocks, again.style) != (g.blocks, g.style) and digest(again) != digest(g):
             raise SpaceError(f"{outside}: the blocks agree, but the networks differ")
         return values
 

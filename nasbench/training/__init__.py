@@ -1,4 +1,4 @@
-"""How good a network is: images, recipe, trainer."""
+"""Training a network and measuring its accuracy: images, recipes and the trainer."""
 
 from nasbench.training.data import NAMES, load_images
 from nasbench.training.images import Images, LabeledImages, split, subset

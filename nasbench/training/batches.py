@@ -1,4 +1,4 @@
-"""A data set at a network's resolution, kept on the device as bytes and drawn as normalised batches."""
+"""A data set at the resolution of a network. It lies on the device as bytes, and batches of it are normalised."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch.nn import functional
 from nasbench.errors import DataError
 from nasbench.training.images import LabeledImages
 
-CHUNK = 1024  # images resized at a time: bounds the memory in between
+CHUNK = 1024  # images that are resized at once, which bounds the memory
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Mean and standard deviation per channel of the training images, as shares of full brightness (0 to 1)."""
+    """Mean and standard deviation of each channel of the training images, where full brightness is 1."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -23,7 +23,13 @@ class Statistics:
 
 @dataclass(frozen=True, eq=False)
 class Batches:
-    """Pixels uint8 (N, 1 or C, H, W) and labels int64 (N) on one device; `channels` is what the network reads."""
+    """Images at the resolution of a network, on one device.
+
+    Attributes:
+        pixels: uint8 (N, 1 or C, H, W).
+        labels: int64 (N).
+        channels: number of channels C that the network reads.
+    """
 
     pixels: torch.Tensor
     labels: torch.Tensor
@@ -33,16 +39,17 @@ class Batches:
         return len(self.labels)
 
     def plain(self, index: torch.Tensor, statistics: Statistics) -> tuple[torch.Tensor, torch.Tensor]:
-        """The images at `index` as float32 (B, channels, H, W), normalised, and their labels."""
+        """The images at the positions `index` as float32 (B, channels, H, W), normalised, and their labels, int64 (B)."""
         index = index.to(self.labels.device)
         return self._normalised(self.pixels[index], statistics), self.labels[index]
 
     def augmented(
         self, index: torch.Tensor, statistics: Statistics, generator: torch.Generator, *, flip: bool, padding: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """As `plain`, each image mirrored or not and cut from itself within a black border of `padding` pixels.
+        """The same with augmentation: each image is mirrored at random if `flip`, and cropped at random from the image with a black
+        border of `padding` pixels.
 
-        The chances are drawn on the CPU, so that they are the same on every device.
+        The random numbers are drawn on the CPU, so that they are the same on every device.
         """
         count, device = len(index), self.labels.device
         height, width = self.pixels.shape[2:]
@@ -58,7 +65,7 @@ class Batches:
         return self._normalised(images, statistics), self.labels[index]
 
     def statistics(self) -> Statistics:
-        """Over every pixel; a channel without contrast counts as having deviation 1."""
+        """Mean and standard deviation over all pixels; a channel without contrast gets the deviation 1."""
         total = torch.zeros(self.pixels.shape[1], dtype=torch.float64)
         square = torch.zeros_like(total)
         for part in torch.split(self.pixels, CHUNK):
@@ -77,12 +84,12 @@ class Batches:
 
 
 def resized(images: LabeledImages, shape: tuple[int, int, int], device: str | torch.device = "cpu") -> Batches:
-    """`images` brought once to the network's input `shape` (C, H, W) and put on `device`.
+    """The images at the input `shape` (C, H, W) of a network, on `device`.
 
-    Colours become grey for a network of one channel; grey is repeated when a batch is drawn.
+    For a network of one channel, colours become grey. Grey images are repeated over the channels when a batch is drawn.
 
     Raises:
-        DataError: the channels cannot be matched.
+        DataError: the images have other channels than the network, and neither has one channel.
     """
     channels, height, width = shape
     own = images.source.shape[1]

@@ -1,4 +1,4 @@
-"""A training interrupted between two epochs, in one file that is whole or ignored."""
+"""Checkpoints of a training between two epochs. A checkpoint is one file; a damaged one is ignored."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ MARK = b"nasbench checkpoint 1\n"
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write `state` (tensors and plain values) after its SHA-256: a flipped bit would load without an error otherwise.
+    """Write `state`, tensors and plain values, together with its SHA-256.
 
-    The digest is in the file, not beside it, so that one rename replaces both.
+    Without the SHA-256, a flipped bit would load without an error. It is in the same file, so that one rename replaces both.
 
     Raises:
-        NasbenchError: the disk is full or the folder cannot be written; the previous file is as it was.
+        NasbenchError: the disk is full or the folder cannot be written. The previous file then stays as it was.
     """
     buffer = io.BytesIO()
     torch.save(state, buffer)
@@ -31,7 +31,10 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
-    """The state saved at `path` for the same `identity`; None if there is none, or, with a warning, if it cannot be used."""
+    """The state that was saved at `path` by a training of the same `identity`, or None.
+
+    A file that is damaged or of another training gives a RuntimeWarning and None.
+    """
     if not path.exists():
         return None
     try:

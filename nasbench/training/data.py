@@ -1,4 +1,4 @@
-"""Images by name or by folder."""
+"""Images by the name of a data set or by folder."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ def load_images(
     size: int = 64,
     progress: Callable[[int, int], None] | None = None,
 ) -> Images:
-    """The data set of that name (NAMES), else the folder of that path (see folder.py); `./mnist` is a folder.
+    """The data set of a name in `NAMES`, or the images of a folder (see folder.py); `./mnist` is a folder.
 
-    A process that was given these images (see given.py) reads no files.
+    A process that holds shared images of the same arguments (see shared_images.py) reads no files.
 
     Args:
-        root: where named sets are kept and downloaded to; by default `data` in nasbench's cache folder.
-        size: pixels a side at which a folder's images are decoded; named sets have their own.
-        progress: told (done, total) while a folder is decoded.
+        name_or_path: a name in `NAMES`, or the path of a folder.
+        root: the folder of named sets, to which they are downloaded; by default `data` in the cache folder of nasbench.
+        size: side in pixels at which the images of a folder are decoded, 8 to 1024; named sets have a size of their own.
+        progress: called with (images decoded, all images) while a folder is decoded.
 
     Raises:
-        DataError: the set is unknown, missing, or broken.
+        DataError: the data set is unknown, missing or broken, or `size` is out of range.
     """
     if not 8 <= size <= 1024:
         raise DataError(f"images are decoded at 8 to 1024 pixels a side; got {size}; try 64")

@@ -1,4 +1,4 @@
-"""Known data sets by name, through torchvision; a local copy is used first and fetched only when there is none."""
+"""Known data sets by name, read and downloaded by torchvision. A local copy is used if there is one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
 @dataclass(frozen=True)
 class Source:
-    """How torchvision calls a set, where below the root its files belong, and another way to get it."""
+    """A data set of torchvision.
+
+    Attributes:
+        dataset: name of the class in torchvision.datasets.
+        files: folder of its files below the root.
+        licence: licence of the images.
+        instead: advice for a user who cannot download it.
+    """
 
     dataset: str
     files: str
@@ -42,10 +49,10 @@ SOURCES = {
 
 
 def load_named(name: str, root: Path) -> Images:
-    """The set called `name` (a key of SOURCES) from `root`, downloaded into it when missing.
+    """The data set `name`, a key of `SOURCES`, from the folder `root`; a missing one is downloaded into it.
 
     Raises:
-        DataError: it is neither there nor can be fetched, or its files are broken.
+        DataError: the data set is not there and cannot be downloaded, or its files are broken.
     """
     if name == "fashion-mnist" and has_splits(DEBIAN):
         train, test = (_tensors(*read_split(DEBIAN, part)) for part in ("train", "test"))
@@ -57,11 +64,11 @@ def load_named(name: str, root: Path) -> Images:
 
 
 def _torchvision(name: str, source: Source, root: Path, train: bool) -> Any:
-    import torchvision  # about a second, and not needed for the embedded images
+    import torchvision  # takes about a second, and the embedded images do not need it
 
     dataset = getattr(torchvision.datasets, source.dataset)
     try:
-        with contextlib.suppress(RuntimeError):  # "not found": the only way torchvision says so
+        with contextlib.suppress(RuntimeError):  # torchvision raises it for a missing data set
             return dataset(root, train=train, download=False)
         with contextlib.redirect_stdout(io.StringIO()):
             return dataset(root, train=train, download=True)
@@ -76,7 +83,7 @@ def _torchvision(name: str, source: Source, root: Path, train: bool) -> Any:
 
 
 def _tensors(pixels: np.ndarray | torch.Tensor, labels: np.ndarray | torch.Tensor | list[int]) -> LabeledImages:
-    """From (N, H, W) or (N, H, W, C) bytes."""
+    """Images from bytes (N, H, W) or (N, H, W, C)."""
     images = torch.as_tensor(np.array(pixels))
     images = images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
     return LabeledImages(images, torch.as_tensor(np.array(labels)).long())

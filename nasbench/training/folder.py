@@ -1,4 +1,4 @@
-"""A folder of class folders, decoded once into one file of bytes that later runs and all trials map."""
+"""A folder of class folders. It is decoded once into a file of bytes, which later runs and all trials map into memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nasbench.errors import DataError, first_line
 from nasbench.files import cache_folder
 from nasbench.training.images import Images, LabeledImages, split
 
-MINIMUM = 5  # of a class: three to train, one to validate, one to test
+MINIMUM = 5  # images of a class: three to train, one to validate, one to test
 TEST_SHARE = 0.2
 TEST_NAMES = ("test", "val", "valid", "validation")
 LICENCE = "not known to nasbench (your own images)"
@@ -27,7 +27,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Listing:
-    """Image files with their labels, in a fixed order."""
+    """Image files with their labels, in a fixed order; a label is a position in `classes`."""
 
     classes: tuple[str, ...]
     files: tuple[Path, ...]
@@ -35,16 +35,16 @@ class Listing:
 
 
 def load_folder(path: Path, size: int, progress: Progress | None = None) -> Images:
-    """The images below `path`, as RGB of `size` x `size` pixels: short side resized, then the centre cut out.
+    """The images below `path` as RGB of `size` x `size` pixels: the short side is resized, then the centre is cropped.
 
-    `path` holds `train` and one of `test`, `val`, `valid`, `validation` (the first of these is the test set), or class
-    folders alone: then a fifth of each class is put aside for the test, the same fifth each time.
+    `path` holds either `train` and a test set, or class folders. The test set is the first of `test`, `val`, `valid` and
+    `validation` that exists. With class folders, a fifth of each class becomes the test set, the same fifth each time.
 
-    Memory stays small however many images there are: each is decoded by itself into a file in the cache folder (3 *
-    size * size bytes an image), which is mapped, not read. It is made again when a file of the folder has changed.
+    The memory does not grow with the number of images. Each image is decoded into a file in the cache folder, which takes 3 *
+    size * size bytes for an image and is mapped into memory. The file is made again when a file of the folder has changed.
 
     Raises:
-        DataError: no such folder, fewer than two classes, a class with too few images, or a broken image.
+        DataError: the folder does not exist, has fewer than two classes or too few images of a class, or an image is broken.
     """
     if not path.exists():
         raise DataError(f"images must be in a folder of class folders; {path} does not exist; check the path")
@@ -67,7 +67,7 @@ def load_folder(path: Path, size: int, progress: Progress | None = None) -> Imag
 
 
 def _parts(path: Path) -> tuple[Path, Path | None]:
-    """The folders of training and test images; a `train` without folders inside is a class of that name."""
+    """The folders of the training and test images. A folder `train` without folders inside is a class of that name."""
     train = path / "train"
     if not train.is_dir() or not _folders(train):
         return path, None
@@ -79,33 +79,33 @@ def _folders(path: Path) -> list[str]:
 
 
 def _list(path: Path, minimum: int, classes: tuple[str, ...] | None = None) -> Listing:
-    """The images of each class folder; `classes` are those of the training set, which a test set must share."""
+    """The images of each class folder; a test set has to have the classes of the training set, `classes`."""
     from torchvision.datasets.folder import IMG_EXTENSIONS, make_dataset
 
-    found = tuple(_folders(path))
-    if classes is None and len(found) < 2:
-        names = ", ".join(found) or "none"
-        raise DataError(f"two class folders are needed; {path} has {len(found)} ({names}); add one for each class")
-    if classes is not None and found != classes:
-        odd = ", ".join(sorted(set(found) ^ set(classes))[:5])
+    names = tuple(_folders(path))
+    if classes is None and len(names) < 2:
+        listed = ", ".join(names) or "none"
+        raise DataError(f"two class folders are needed; {path} has {len(names)} ({listed}); add one for each class")
+    if classes is not None and names != classes:
+        odd = ", ".join(sorted(set(names) ^ set(classes))[:5])
         raise DataError(f"training and test images must have the same class folders; {path} differs in: {odd}")
 
-    def is_image(name: str) -> bool:  # "._x.jpg" is what macOS leaves beside x.jpg
+    def is_image(name: str) -> bool:  # macOS writes files such as "._x.jpg" beside x.jpg
         return name.lower().endswith(IMG_EXTENSIONS) and not os.path.basename(name).startswith(".")
 
-    samples = make_dataset(path, {name: i for i, name in enumerate(found)}, is_valid_file=is_image, allow_empty=True)
+    samples = make_dataset(path, {name: i for i, name in enumerate(names)}, is_valid_file=is_image, allow_empty=True)
     counts = Counter(label for _, label in samples)
-    for label, name in enumerate(found):
+    for label, name in enumerate(names):
         if counts[label] < minimum:
             raise DataError(
                 f"each class needs at least {minimum} images; {path / name} has {counts[label]} "
                 f"({', '.join(IMG_EXTENSIONS)} are read); add images or move the folder away"
             )
-    return Listing(found, tuple(Path(file) for file, _ in samples), tuple(label for _, label in samples))
+    return Listing(names, tuple(Path(file) for file, _ in samples), tuple(label for _, label in samples))
 
 
 def _decoded(path: Path, files: tuple[Path, ...], size: int, progress: Progress | None) -> np.ndarray:
-    """uint8 (N, 3, size, size), mapped copy-on-write from the cache, which is filled first if need be."""
+    """The pixels, uint8 (N, 3, size, size), mapped copy-on-write from the cache file, which is written first if it is missing."""
     folder = cache_folder() / "decoded"
     place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
     name = f"{place}-{size}-{_fingerprint(path, files)}.npy"
@@ -132,7 +132,7 @@ def _decoded(path: Path, files: tuple[Path, ...], size: int, progress: Progress 
 
 
 def _fingerprint(path: Path, files: tuple[Path, ...]) -> str:
-    """Changes with any name, size or time of modification."""
+    """A digest of the names, sizes and modification times of all files."""
     digest = hashlib.sha256()
     for file in files:
         status = file.stat()
@@ -141,11 +141,11 @@ def _fingerprint(path: Path, files: tuple[Path, ...]) -> str:
 
 
 def _fill(target: Path, files: tuple[Path, ...], shape: tuple[int, ...], progress: Progress | None) -> None:
-    """Decode every file into `target`, under another name until it is whole."""
+    """Decode all files into `target`, which gets its name when it is complete."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         pixels = open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
-        with temporary.open("r+b") as file:  # a mapped file on a full disk ends in SIGBUS, so take the space first
+        with temporary.open("r+b") as file:  # writing to a mapped file on a full disk ends in SIGBUS, so reserve the space first
             os.posix_fallocate(file.fileno(), 0, temporary.stat().st_size)
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             chunk = 256
@@ -165,13 +165,13 @@ def decode(file: Path, size: int) -> np.ndarray:
     """One image as uint8 (3, size, size).
 
     Raises:
-        DataError: the file is not a whole image.
+        DataError: the file is not a complete image.
     """
     from PIL import Image, ImageOps
 
     try:
         with Image.open(file) as opened:
-            opened.draft("RGB", (size, size))  # a JPEG is then decoded at 1/2, 1/4 or 1/8 where that suffices
+            opened.draft("RGB", (size, size))  # lets a JPEG be decoded at 1/2, 1/4 or 1/8 of its size if that is enough
             image = ImageOps.exif_transpose(opened).convert("RGB")
         return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""IDX, the file format of MNIST (http://yann.lecun.com/exdb/mnist): 0 0 type rank, the sizes, then the bytes."""
+"""IDX, the file format of MNIST (http://yann.lecun.com/exdb/mnist): two zeros, type, rank, the sizes, then the bytes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _PREFIX = {"train": "train", "test": "t10k"}
 
 
 def has_splits(folder: Path) -> bool:
-    """Whether the four files of a set are all there."""
+    """Whether a folder has all four files of a data set."""
     return all((folder / name).is_file() for part in _PREFIX for name in _names(part))
 
 
 def read_split(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
-    """The images, uint8 (N, H, W), and labels, uint8 (N), of `part`: `train` or `test`.
+    """The images, uint8 (N, H, W), and the labels, uint8 (N), of the part `train` or `test`.
 
     Raises:
         DataError: a file is missing or broken, or images and labels differ in number.
@@ -38,7 +38,7 @@ def read_split(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """The bytes of one gzipped IDX file as an array of its stated shape.
+    """The bytes of a gzipped IDX file as an array of the shape in its header.
 
     Raises:
         DataError: the file is missing, cut short, or not an IDX file of bytes.

@@ -1,4 +1,4 @@
-"""Labelled images in memory, and the stratified choices made among them."""
+"""Labelled images in memory, and stratified subsets of them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from nasbench.errors import DataError
 
 @dataclass(frozen=True, eq=False)
 class LabeledImages:
-    """N images of `source`, uint8 (M, C, H, W), with their labels, int64 (N).
+    """Images with labels. They may be a part of a larger tensor, so that a part of a mapped file takes no memory.
 
-    `rows`, int64 (N), says which images of the source these are (none: all, in order), so that a part of a large mapped
-    set costs no memory.
+    Attributes:
+        source: uint8 (M, C, H, W).
+        labels: int64 (N).
+        rows: positions of the images in `source`, int64 (N); None means all images in order.
     """
 
     source: torch.Tensor
@@ -28,7 +30,7 @@ class LabeledImages:
 
     @property
     def pixels(self) -> torch.Tensor:
-        """uint8 (N, C, H, W); a copy when these are a part of the source."""
+        """The pixels, uint8 (N, C, H, W); a copy if the images are a part of the source."""
         return self.source if self.rows is None else self.source[self.rows]
 
     def chunks(self, size: int) -> Iterator[torch.Tensor]:
@@ -38,13 +40,13 @@ class LabeledImages:
             yield self.source[part] if self.rows is None else self.source[self.rows[part]]
 
     def select(self, index: torch.Tensor) -> LabeledImages:
-        """The images at these positions, int64, in this order."""
+        """The images at the positions `index`, int64, in this order."""
         return LabeledImages(self.source, self.labels[index], index if self.rows is None else self.rows[index])
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """A data set. A search reads `train` alone; `test` is for the final report."""
+    """A data set with the names of its classes and its licence. A search reads `train` only; `test` is for the final report."""
 
     name: str
     train: LabeledImages
@@ -54,12 +56,12 @@ class Images:
 
 
 def split(images: LabeledImages, fraction: float, seed: int) -> tuple[LabeledImages, LabeledImages]:
-    """Part `images` into (train, validation), `fraction` of every class in validation; each keeps the given order.
+    """Split `images` into training and validation images; the share `fraction` of each class is for validation.
 
-    The same seed gives the same parts with any version of torch and numpy.
+    Both parts keep the order. The same seed gives the same parts with any version of torch and numpy.
 
     Raises:
-        DataError: a fraction outside (0, 1), a negative seed, or a class with fewer than two images.
+        DataError: `fraction` is not between 0 and 1, the seed is negative, or a class has a single image.
     """
     if not 0 < fraction < 1:
         raise DataError(f"the share for validation must lie between 0 and 1; got {fraction}; try 0.2")
@@ -74,15 +76,15 @@ def split(images: LabeledImages, fraction: float, seed: int) -> tuple[LabeledIma
 
 
 def subset(images: LabeledImages, count: int, seed: int) -> LabeledImages:
-    """About `count` of the images, the classes in proportion and at least one of each; all if `count` is larger."""
+    """About `count` of the images, with all classes in proportion and at least one image of each; all images if `count` is larger."""
     if count >= len(images):
         return images
     return images.select(torch.from_numpy(_stratified(images.labels.numpy(), count, seed)))
 
 
 def _stratified(labels: np.ndarray, total: int, seed: int) -> np.ndarray:
-    """Sorted indices of about `total` labels; from a class of n at least 1 and, for n > 1, at most n - 1."""
-    # RandomState over MT19937 is the stream numpy promises never to change (NEP 19).
+    """Sorted positions of about `total` labels: at least 1 of each class and, of n > 1 images, at most n - 1."""
+    # numpy guarantees that the random numbers of RandomState with MT19937 never change (NEP 19).
     draw = np.random.RandomState(np.random.MT19937(np.random.SeedSequence(seed)))
     quotas = _quotas(np.bincount(labels), total)
     picked = [draw.permutation(np.flatnonzero(labels == label))[:quota] for label, quota in enumerate(quotas)]
@@ -90,7 +92,7 @@ def _stratified(labels: np.ndarray, total: int, seed: int) -> np.ndarray:
 
 
 def _quotas(counts: np.ndarray, total: int) -> np.ndarray:
-    """Shares of `total` in proportion to `counts`, by largest remainder: exact unless a class is very small."""
+    """Shares of `total` in proportion to `counts`, by largest remainder. They sum to `total` unless a class is very small."""
     exact = counts * (total / counts.sum())
     shares = np.floor(exact).astype(np.int64)
     missing = total - int(shares.sum())

@@ -1,4 +1,4 @@
-"""The optimizer of a recipe, and its learning rate at every step."""
+"""The optimizer of a recipe, and its learning rate at each step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nasbench.training.recipe import Recipe
 
 
 def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """SGD with Nesterov momentum, or AdamW; parameters of one dimension (norms, biases) do not decay."""
+    """SGD with Nesterov momentum, or AdamW; the weight decay of parameters with one dimension (norms, biases) is 0."""
     parameters = [parameter for parameter in net.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
@@ -23,7 +23,7 @@ def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
-    """The rate of step 0 <= `step` < `steps`: a linear climb to `recipe.lr`, then half a cosine towards 0."""
+    """The learning rate of `step`, from 0 to `steps` - 1: a linear warmup to `recipe.lr`, then half a cosine towards 0."""
     warm = round(recipe.warmup * steps)
     if step < warm:
         return recipe.lr * (step + 1) / (warm + 1)

@@ -1,4 +1,4 @@
-"""How a network is trained: everything but the network, the images and the seed."""
+"""Recipe: how a network is trained, apart from the network, the images and the seed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from nasbench.errors import NasbenchError, nearest
 
-REFERENCE = 224  # the input side that `train_size` stands for
-SMALL = 64  # networks drawn for inputs up to this side train at their own size
+REFERENCE = 224  # a network with this input side trains at `train_size`
+SMALL = 64  # networks with input sides up to this train at their own size
 SMALLEST = 8
 
-# field: (type, lowest, highest); the highest are there to catch slips such as lr=30
+# field: (type, lowest, highest); the highest values catch typing errors such as lr=30
 _NUMBERS: dict[str, tuple[type[int] | type[float], float, float]] = {
     "epochs": (int, 1, 10_000),
     "batch_size": (int, 2, 65_536),
@@ -33,28 +33,34 @@ _FLAGS = ("flip", "identity_start", "channels_last", "validate_epochs")
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A training schedule; the defaults are those of `PROXY`.
+    """A training schedule; the defaults are those of the short training `PROXY`, which ranks networks.
+
+    >>> Recipe(epochs=3, lr=0.1).to_dict()["epochs"]
+    3
 
     Attributes:
-        epochs: passes over the training images.
-        batch_size: images a step; the last, incomplete batch of an epoch is left out.
-        optimizer: `sgd` (Nesterov) or `adamw`; neither decays norms and biases.
-        lr: highest learning rate, reached after `warmup` and then lowered to 0 by a half cosine, step by step.
-        momentum: of SGD; AdamW's first beta.
-        warmup: share of all steps during which the rate climbs linearly.
-        train_size: pixels a side at which a network of input 224 trains; other inputs in proportion (`proxy_input`).
-        flip: mirror half of the images left to right.
-        crop_padding: black border, in pixels at the training size, from which each image is cut at random.
-        identity_start: residual branches begin at zero (identity.py); in a short schedule MobileNetV2 gains 4 points.
-        precision: `bf16` autocasts; `auto` does so on a GPU that has it and never on a CPU, where it was slower.
-        calibration: training images over which the running statistics of batch norms are computed anew before each
-            validation; 0 keeps those that training left. Short schedules need it: MnasNet's momentum of 0.0003 would
-            take 10,000 steps to forget the initial values.
-        images: use about this many of the training images (all classes in proportion); None uses all.
-        validate_epochs: validate after every epoch, not only after the last; costs time.
+        epochs: number of passes over the training images.
+        batch_size: images in each step; an incomplete last batch of an epoch is left out.
+        optimizer: `sgd` with Nesterov momentum, or `adamw`; neither decays norms and biases.
+        lr: highest learning rate; it is reached after `warmup` and then falls to 0 along half a cosine, step by step.
+        momentum: momentum of SGD, or the first beta of AdamW.
+        weight_decay: weight decay of convolutions and linear layers.
+        warmup: share of all steps during which the learning rate rises linearly.
+        label_smoothing: share of the target that is spread over all classes.
+        train_size: side in pixels at which a network with input side 224 trains; others train in proportion (`proxy_input`).
+        flip: whether half of the images are mirrored left to right.
+        crop_padding: width in pixels of the black border around an image, from which it is cropped at random.
+        identity_start: whether residual branches start at zero (zero_init.py); in a short training MobileNetV2 gains 4 points.
+        precision: `fp32`, `bf16` (autocast), or `auto`: bf16 on a GPU that supports it, and fp32 on a CPU, where bf16 was slower.
+        channels_last: whether tensors have the channels-last memory layout.
+        calibration: number of training images from which the running statistics of batch norms are computed anew before each
+            validation; 0 keeps the statistics of the training. Short trainings need it: with MnasNet's momentum of 0.0003, the
+            initial values would last 10,000 steps.
+        images: about how many of the training images are used, with all classes in proportion; None uses all.
+        validate_epochs: whether to validate after each epoch, which takes time, or only after the last.
 
     Raises:
-        NasbenchError: a value of the wrong type or outside its range.
+        NasbenchError: a value has the wrong type or is out of range.
     """
 
     epochs: int = 1
@@ -85,28 +91,28 @@ class Recipe:
             if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
                 word = "a whole number" if kind is int else "a number"
                 raise NasbenchError(f"recipe: {name} must be {word} from {low:g} to {high:g}; got {value!r}")
-        for name, allowed in _NAMES.items():
-            if getattr(self, name) not in allowed:
-                raise NasbenchError(f"recipe: {name} must be {' or '.join(allowed)}; got {getattr(self, name)!r}")
+        for name, options in _NAMES.items():
+            if getattr(self, name) not in options:
+                raise NasbenchError(f"recipe: {name} must be {' or '.join(options)}; got {getattr(self, name)!r}")
         for name in _FLAGS:
             if type(getattr(self, name)) is not bool:
                 raise NasbenchError(f"recipe: {name} must be true or false; got {getattr(self, name)!r}")
 
     @property
     def decoded_size(self) -> int:
-        """Pixels a side at which a folder's images are decoded: those of a network of input 224, within what is decoded at all."""
+        """The side in pixels at which images of a folder are decoded: that of a network with input side 224, from 64 to 1024."""
         return min(1024, max(SMALL, self.train_size))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for YAML and JSON."""
+        """The fields as plain values, for YAML and JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
-        """The recipe of these fields; those left out keep the defaults.
+        """The recipe with these fields; missing fields have their defaults.
 
         Raises:
-            NasbenchError: an unknown field, or a value that cannot be.
+            NasbenchError: an unknown field, or a value that is not allowed.
         """
         known = [field.name for field in dataclasses.fields(cls)]
         for name in values:
@@ -119,11 +125,11 @@ PROXY = Recipe()
 
 
 def proxy_input(shape: tuple[int, int, int], recipe: Recipe) -> tuple[int, int, int]:
-    """The input (C, H, W) at which a network of input `shape` trains.
+    """The input (C, H, W) at which a network with the input `shape` trains, in pixels.
 
     >>> proxy_input((3, 224, 224), Recipe(train_size=32)), proxy_input((3, 160, 160), Recipe(train_size=32))
     ((3, 32, 32), (3, 23, 23))
-    >>> proxy_input((1, 32, 32), Recipe(train_size=48))  # drawn for small images: as it is
+    >>> proxy_input((1, 32, 32), Recipe(train_size=48))  # small inputs stay as they are
     (1, 32, 32)
     """
     channels, *sides = shape

@@ -1,4 +1,4 @@
-"""Images that a process was given, instead of the files they were read from: workers on other machines have no such files."""
+"""Images that a process gets from the driver, because workers on other machines do not have the files."""
 
 from __future__ import annotations
 
@@ -11,28 +11,35 @@ import torch
 
 from nasbench.training.images import Images, LabeledImages
 
-Key = tuple[str, str | None, int]  # of `load_images`: name or path, root, size
+Key = tuple[str, str | None, int]  # arguments of `load_images`: name or path, root, size
 
 _GIVEN: dict[Key, Images] = {}
 
 
 @dataclass(frozen=True)
 class PackedImages:
-    """A data set as plain arrays, which Ray's object store hands out without a copy; images that two parts share are there once."""
+    """A data set as plain arrays, which Ray's object store passes on without a copy.
+
+    Attributes:
+        key: the arguments of `load_images` that return these images.
+        sources: pixels; an array that both parts use is stored once.
+        parts: for `train` and `test`: position in `sources`, labels, and rows.
+        fields: name, classes and licence.
+    """
 
     key: Key
     sources: tuple[np.ndarray, ...]
-    parts: dict[str, tuple[int, np.ndarray, np.ndarray | None]]  # source, labels, rows
+    parts: dict[str, tuple[int, np.ndarray, np.ndarray | None]]
     fields: dict[str, Any]
 
     @property
     def bytes(self) -> int:
-        """How large the images are."""
+        """The size of the pixels in bytes."""
         return sum(source.nbytes for source in self.sources)
 
 
 def pack(images: Images, key: Key) -> PackedImages:
-    """`images` for `give_images`; `key` says what a task has to ask for to get them."""
+    """The images as plain arrays, for `give_images`."""
     sources: dict[int, np.ndarray] = {}
     parts = {}
     for name, part in (("train", images.train), ("test", images.test)):
@@ -45,7 +52,7 @@ def pack(images: Images, key: Key) -> PackedImages:
 
 
 def give_images(packed: PackedImages) -> None:
-    """From now on `load_images` of this process answers this key with these images."""
+    """Make `load_images` return these images in this process when it is called with the arguments of their key."""
     with warnings.catch_warnings():  # arrays of an object store are read-only; nothing writes into images
         warnings.filterwarnings("ignore", message=".*not writable", category=UserWarning)
         sources = [torch.from_numpy(source) for source in packed.sources]
@@ -57,5 +64,5 @@ def give_images(packed: PackedImages) -> None:
 
 
 def given_images(key: Key) -> Images | None:
-    """The images that this process was given for a key."""
+    """The images that this process holds for a key, or None."""
     return _GIVEN.get(key)

@@ -1,4 +1,4 @@
-"""One training of one network, the same to the bit for the same seed, machine and number of threads."""
+"""Training a network. The result is the same to the bit for the same seed, machine and number of threads."""
 
 from __future__ import annotations
 
@@ -23,14 +23,19 @@ from nasbench.training.recipe import Recipe
 from nasbench.training.score import all_logits, calibrate, score
 from nasbench.training.zero_init import start_as_identity
 
-LOOK = 16  # steps between two looks at the loss: each look makes a GPU wait
+CHECK_STEPS = 16  # steps between two checks of the loss; each check makes the CPU wait for the GPU
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of a history; accuracy and loss are those of validation, None where it was not asked for.
+    """One epoch of a training.
 
-    `train_seconds` is the training alone, `seconds` all of it.
+    Attributes:
+        epoch: number from 1.
+        train_loss: mean loss of the training images.
+        accuracy, loss: those of the validation images; None if this epoch was not validated.
+        train_seconds: time of the training.
+        seconds: time of the training and the validation.
     """
 
     epoch: int
@@ -43,7 +48,18 @@ class Epoch:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What training gave: validation accuracy (0 to 1) and cross-entropy, both None when it diverged."""
+    """The result of a training.
+
+    Attributes:
+        status: `ok`, or `diverged` if a loss became infinite or NaN.
+        reason: why it diverged; empty if it did not.
+        accuracy, loss: validation accuracy (0 to 1) and cross-entropy; None if it diverged.
+        epochs: number of epochs that were trained.
+        history: the epochs.
+        images_per_second: speed of the training, without validation.
+        seconds: time of all epochs.
+        statistics: mean and deviation that normalise the images.
+    """
 
     status: Literal["ok", "diverged"]
     reason: str
@@ -69,18 +85,27 @@ def train(
     checkpoint: Path | None = None,
     until: int | None = None,
 ) -> TrainResult:
-    """Train `net`, in place, on images resized to its input `shape` (C, H, W), and validate it.
+    """Train `net` in place and validate it.
 
-    Everything random comes from `seed`; the state of torch's own generators is the same after as before. With a
-    `checkpoint`, an interrupted training goes on after its last whole epoch and ends as if nothing had happened.
-    `on_epoch` is told every epoch, those of the checkpoint included.
-    `until` stops after that epoch, validated and with its checkpoint left, as one rung of successive halving; the learning
-    rate is that of the whole recipe, so that a training that goes on ends with the bits of one that never stopped.
-    Losses of auxiliary heads are added with their weights; those of validation are of the network alone.
-    A loss that is not finite ends it at once: that is a result (`diverged`), not an error.
+    All random numbers come from `seed`, and the state of torch's own generators does not change. The losses of auxiliary heads are
+    added with their weights; the validation loss is that of the network alone. A loss that is infinite or NaN ends the training with
+    the result `diverged`, not with an error.
+
+    Args:
+        net: the network; it is moved to `device`.
+        train_images, validation: images, which are resized to `shape`.
+        recipe: the schedule.
+        shape: input (C, H, W) of the network.
+        seed: a whole number from 0.
+        device: a torch device, such as `cuda:0`.
+        on_epoch: called with each epoch, including those that a checkpoint holds.
+        checkpoint: a file from which an interrupted training continues after its last complete epoch, with the same result as an
+            uninterrupted one.
+        until: the epoch after which to stop and validate, with the checkpoint in place, for successive halving. The learning rate is
+            that of the whole recipe, so that a training that continues later gives the same bits as one that never stopped.
 
     Raises:
-        DataError: fewer than two training images, or channels that cannot be matched.
+        DataError: there are fewer than two training images or no validation images, or the channels do not fit the network.
     """
     until = recipe.epochs if until is None else min(until, recipe.epochs)
     return _Training(net, train_images, validation, recipe, shape, seed, torch.device(device), until).run(on_epoch, checkpoint)
@@ -95,7 +120,7 @@ def evaluate(
     statistics: Statistics,
     device: str | torch.device = "cpu",
 ) -> float:
-    """The share of `images` that `net` names rightly; `statistics` are those it was trained with."""
+    """The accuracy (0 to 1) of `net` on `images`, at the input `shape` (C, H, W); `statistics` are those of its training."""
     return score(net, resized(images, shape, device), recipe, statistics)[0]
 
 
@@ -138,19 +163,19 @@ class _Training:
         }
 
     def run(self, on_epoch: Callable[[Epoch], None] | None, checkpoint: Path | None) -> TrainResult:
-        tell = on_epoch or (lambda _: None)
+        report = on_epoch or (lambda _: None)
         with _own_randomness(self.seed, self.device):
             state = load_checkpoint(checkpoint, self.identity) if checkpoint else None
-            if state and self._leads_on(state["history"]):
+            if state and self._usable(state["history"]):
                 self._restore(state)
                 for epoch in self.history:
-                    tell(epoch)
+                    report(epoch)
             while len(self.history) < self.until:
                 epoch = self._epoch()
                 self.history.append(epoch)
                 if checkpoint and math.isfinite(epoch.train_loss) and epoch.epoch < self.recipe.epochs:
                     save_checkpoint(checkpoint, self._state())
-                tell(epoch)
+                report(epoch)
                 if not math.isfinite(epoch.train_loss):
                     return self._result(f"the training loss became {epoch.train_loss} in epoch {epoch.epoch}")
         del self.history[self.until :]
@@ -159,8 +184,8 @@ class _Training:
             return self._result(f"the validation loss is {last.loss} after epoch {last.epoch}")
         return self._result("")
 
-    def _leads_on(self, history: list[dict[str, Any]]) -> bool:
-        """Whether a checkpoint is not beyond where this call ends, or says how good the network was there."""
+    def _usable(self, history: list[dict[str, Any]]) -> bool:
+        """Whether a checkpoint is usable: it ends before the last epoch of this call, or has the accuracy at that epoch."""
         return len(history) < self.until or history[self.until - 1]["accuracy"] is not None
 
     def _epoch(self) -> Epoch:
@@ -177,7 +202,7 @@ class _Training:
         return Epoch(len(self.history) + 1, train_loss, accuracy, loss, trained - start, end - start)
 
     def _pass(self) -> float:
-        """Every training image once; the mean loss, not finite as soon as that of a step is not."""
+        """Train one epoch; returns the mean loss, which is infinite or NaN if that of a step is."""
         first = len(self.history) * self.steps
         order = torch.randperm(len(self.images), generator=self.generator)
         total = torch.zeros((), device=self.device)
@@ -187,7 +212,7 @@ class _Training:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             total += self._step(order[step * self.batch :][: self.batch])
-            if step % LOOK == 0 and not math.isfinite(total.item()):
+            if step % CHECK_STEPS == 0 and not math.isfinite(total.item()):
                 break
         return total.item() / self.steps
 
@@ -196,16 +221,15 @@ class _Training:
             index, self.statistics, self.generator, flip=self.recipe.flip, padding=self.recipe.crop_padding
         )
         loss = torch.zeros((), device=self.device)
-        for said, weight in all_logits(self.net, pixels, self.recipe):
-            one = functional.cross_entropy(said, labels, label_smoothing=self.recipe.label_smoothing)
-            loss = loss + weight * one
+        for output, weight in all_logits(self.net, pixels, self.recipe):
+            loss = loss + weight * functional.cross_entropy(output, labels, label_smoothing=self.recipe.label_smoothing)
         self.optimizer.zero_grad()
         torch.autograd.backward(loss)
         self.optimizer.step()
         return loss.detach()
 
     def _calibration(self) -> Iterator[torch.Tensor]:
-        """Training images without augmentation, as validation is, in whole batches: the same at every call."""
+        """Training images in whole batches without augmentation, like validation images; the same at each call."""
         order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(self.seed))
         count = max(1, min(self.recipe.calibration, len(order)) // self.batch) * self.batch
         for index in torch.split(order[:count], self.batch):
@@ -248,7 +272,7 @@ class _Training:
 
 @contextmanager
 def _own_randomness(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch's generators (dropout, drop path) and choose repeatable convolutions; all as before afterwards."""
+    """Seed torch's generators (dropout, drop path) and use deterministic convolutions; afterwards all is as before."""
     cuda = device.type == "cuda"
     with (
         torch.random.fork_rng([device] if cuda else []),

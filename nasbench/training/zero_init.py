@@ -1,4 +1,4 @@
-"""Residual blocks that begin as identities."""
+"""Residual blocks that start as identities."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from torch import fx, nn
 
 @torch.no_grad()
 def start_as_identity(net: nn.Module) -> int:
-    """Set the last norm of every residual branch to zero, so that at first each block hands on what it was given.
+    """Set the last norm of each residual branch to zero, so that each block returns its input at first.
 
-    Deep networks then learn sooner (Goyal et al. 2017, section 5.1). It concerns sums of a norm and a value from which
-    that norm was computed; projected shortcuts, and networks that are not fx graphs, stay as they are.
+    Deep networks then learn faster (Goyal et al. 2017, section 5.1). A residual branch is a norm that is added to a value from which
+    it was computed. Blocks with projected shortcuts and networks that are not fx graphs do not change.
 
     Returns:
         The number of branches.
@@ -39,7 +39,7 @@ def _depends(node: fx.Node, on: fx.Node) -> bool:
         current = waiting.pop()
         if current is on:
             return True
-        if current not in seen and not current < on:  # nodes are ordered: what stands before `on` cannot come from it
+        if current not in seen and not current < on:  # nodes are in order: a node before `on` cannot depend on it
             seen.add(current)
             waiting += current.all_input_nodes
     return False

@@ -9,6 +9,7 @@ from typing import Any
 
 from nasbench.genotype import Block, Genotype
 from nasbench.genotype.blocks import conv, dropout, gap, linear, norm, pool, residual
+from nasbench.scaling.published import WIDE_RESNET
 
 BASIC, BOTTLENECK = (64, 128, 256, 512), (256, 512, 1024, 2048)
 DEPTHS = {
@@ -113,7 +114,7 @@ RESNETS["resnext101_32x4d"] = partial(resnet, "resnext101_32x4d", 101, mid="out/
 RESNETS["resnext101_32x8d"] = partial(resnet, "resnext101_32x8d", 101, mid="out", groups=32)
 RESNETS["resnext101_64x4d"] = partial(resnet, "resnext101_64x4d", 101, mid="out", groups=64)
 RESNETS["resnext29_16x64d_cifar10"] = resnext29
-for _depth, _factor in ((28, 10), (40, 4), (16, 8), (40, 8), (16, 10), (40, 1), (40, 2)):
+for _depth, _factor in WIDE_RESNET:
     RESNETS[f"wrn{_depth}_{_factor}_cifar10"] = partial(wide_resnet, _depth, _factor)
 RESNETS["wide_resnet50_2"] = partial(resnet, "wide_resnet50_2", 50, mid="out/2")
 RESNETS["wide_resnet101_2"] = partial(resnet, "wide_resnet101_2", 101, mid="out/2")

@@ -46,7 +46,7 @@ CASES = [
     ((*SEARCH, "--latency", "0.01ms"), ["0.01 ms cannot be met in mbconv", "the fastest", "ms"]),
     (("show", "resnet5"), ["resnet5", "resnet50"]),
     (("cost", "resnet50", "--input", "224"), ["3x224x224", "'224'"]),
-    (("cost", "alexnet", "--input", "3x8x8"), ["stem, layer 2", "3x3 window", "64x1x1"]),
+    (("cost", "alexnet", "--input", "3x8x8"), ["stem, block 2", "3x3 window", "64x1x1"]),
     (("known", "--family", "mobilnet"), ["mobilnet", "mobilenetv1"]),
     (("known", "--sort", "size"), ["--sort", "size"]),
     (("spaces", "nowhere.yaml"), ["nowhere.yaml"]),
@@ -66,13 +66,13 @@ def test_mistake_is_one_line(nasbench, call, words, parts):
 
 YAMLS = [
     ("stem: [{op: conv, width: 8", ["line"]),
-    ("stem: [{op: cnov, width: 8}]", ["stem, row 1", "cnov", "conv"]),
-    ("stem: [{op: conv, width: 8, kernle: 3}]", ["stem, row 1", "kernle", "kernel"]),
-    ("stages: [[{op: conv, width: 8}, {op: fire, squeeze: 0, expand: 8}]]", ["stage 1, row 2", "squeeze", "0"]),
-    ("stages: [[{op: conv, width: 8, repeat: 1000000000}]]", ["stage 1, row 1", "repeat", "1000000000"]),
+    ("stem: [{op: cnov, width: 8}]", ["stem, block 1", "cnov", "conv"]),
+    ("stem: [{op: conv, width: 8, kernle: 3}]", ["stem, block 1", "kernle", "kernel"]),
+    ("stages: [[{op: conv, width: 8}, {op: fire, squeeze: 0, expand: 8}]]", ["stage 1, block 2", "squeeze", "0"]),
+    ("stages: [[{op: conv, width: 8, repeat: 1000000000}]]", ["stage 1, block 1", "repeat", "1000000000"]),
     ("name: !!python/object/apply:os.system ['touch owned']", ["tag"]),
     (BILLION, ["entries"]),
-    ("input: [3, 4, 4]\nstem: [{op: conv, width: 8, kernel: 7, padding: valid}]", ["stem, layer 1", "7x7", "3x4x4"]),
+    ("input: [3, 4, 4]\nstem: [{op: conv, width: 8, kernel: 7, padding: valid}]", ["stem, block 1", "7x7", "3x4x4"]),
     ("stem: [{op: conv, width: 8}]\nstem: []", ["stem", "twice"]),
     ("- 1", ["mapping"]),
 ]

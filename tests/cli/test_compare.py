@@ -31,7 +31,7 @@ def test_mistakes_are_one_line(nasbench, call) -> None:
         ((), "name some, or a --family such as mobilenet"),
         (("--family", "mobilnet"), "did you mean mobilenet"),
         (("resnet18", "resnet19"), "did you mean resnet1"),
-        (("resnet18", "vgg16", "--draw", "nets.doc"), "a picture's ending is one of"),
+        (("resnet18", "vgg16", "--draw", "nets.doc"), "the extension of a picture's file is one of"),
     ):
         ran = call("compare", *words)
         assert ran.returncode == 2

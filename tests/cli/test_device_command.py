@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from messages import one_line
 
+from nasbench.api import stored_profile_of
 from nasbench.cli.main import program
-from nasbench.cli.search import _kept_profile
 from nasbench.genotype import digest
 from nasbench.latency import DeviceConfig, Predictor, Profile, load_profile, local_device, profile_path, save_profile
 from nasbench.latency.measurement import Round, judge
 from nasbench.latency.runtimes import RUNTIMES
+from nasbench.plugins import Plugin, forget_plugin, load_plugin, loaded_plugins
 from nasbench.search.config import SearchConfig
 from nasbench.search.limits import Limits
 from nasbench.zoo import known
@@ -199,12 +201,12 @@ def test_check_measures_what_was_not_profiled(call, profile: Profile, monkeypatc
 def test_a_study_goes_on_with_the_profile_that_it_kept(profile: Profile, tmp_path: Path) -> None:
     """The file that its device came from is gone."""
     gone = SearchConfig(space="tiny", limits=Limits(latency_ms=20.0), device=DeviceConfig(str(tmp_path / "gone.json")))
-    assert _kept_profile(gone, tmp_path) is None
+    assert stored_profile_of(gone, tmp_path) is None
     save_profile(replace(profile, device=replace(profile.device, name="Abacus 9")), tmp_path / "profile.json")
-    kept = _kept_profile(gone, tmp_path)
+    kept = stored_profile_of(gone, tmp_path)
     assert kept is not None
     assert kept.device.name == "Abacus 9"
-    assert _kept_profile(replace(gone, device=DeviceConfig()), tmp_path) is None  # this machine is what it is now
+    assert stored_profile_of(replace(gone, device=DeviceConfig()), tmp_path) is None  # this machine is what it is now
 
 
 @pytest.mark.slow
@@ -227,6 +229,59 @@ def test_this_machine_is_profiled(nasbench, tmp_path: Path, runtime: str) -> Non
     data = json.loads(done.stdout)
     assert (data["device"]["runtime"], data["device"]["threads"]) == (runtime, 1)
     assert load_profile(Path(data["file"])).device == local_device(1, runtime=runtime)
+
+
+RUNTIME = """
+from nasbench.latency.runtimes import Loaded, runtime
+
+
+@runtime(kinds=("cpu",))
+def mine(g, device):
+    from nasbench.latency.runtimes.torch_network import torch_network
+
+    return Loaded(torch_network(g, device).runner())
+"""
+MINE = ("--runtime", "mine", "--plugin", "my_runtime.py")
+
+
+@pytest.fixture
+def plugin(nasbench, profile: Profile) -> Iterator[Plugin]:
+    """A runtime of the user's own, with a stored profile."""
+    file = nasbench.folder / "my_runtime.py"
+    file.write_text(RUNTIME)
+    loaded = load_plugin(file)
+    path = profile_path(local_device(runtime="mine"))
+    save_profile(replace(profile, device=local_device(runtime="mine")), path)
+    yield loaded
+    path.unlink()  # the cache is the session's
+
+
+def test_a_runtime_of_ones_own_is_planned_and_listed_with_its_plugin(call, plugin: Plugin) -> None:
+    words = ("plan", "--space", "tiny", "--latency", "1s", *MINE)
+    assert ", mine, " in call(*words).stdout
+    forget_plugin(plugin)
+    assert json.loads(call(*words, "--json").stdout)["fastest_ms"] > 0
+    key = local_device(runtime="mine").key
+    assert key in call("device", "list", "--plugin", "my_runtime.py").stdout
+    forget_plugin(loaded_plugins()[0])
+    one_line(call(*words[:-2]), "a runtime is one of eager", "'mine'", "--plugin FILE.py")
+    listed = call("device", "list").stdout
+    assert key not in listed
+    assert "not usable: a runtime is one of" in listed
+
+
+@pytest.mark.slow
+def test_a_runtime_of_ones_own_is_searched_with_verified_and_looked_at(nasbench, plugin: Plugin) -> None:
+    done = nasbench(*nasbench.search("--name", "mine", *MINE))
+    assert done.returncode == 0, done.stderr
+    (nasbench.folder / "my_runtime.py").unlink()  # the study has a copy
+    for words in (("front", "runs/mine"), ("status", "runs/mine"), ("resume", "runs/mine")):
+        done = nasbench(*words)
+        assert done.returncode == 0, done.stderr
+    one_line(nasbench("verify", "runs/mine"), "a runtime is one of eager", "--plugin FILE.py")
+    done = nasbench("verify", "runs/mine", "--plugin", "runs/mine/plugins/my_runtime.py")
+    assert done.returncode == 0, done.stderr
+    assert "kept" in done.stdout
 
 
 PAGE = (Path(__file__).parents[2] / "docs" / "devices.md").read_text()

@@ -138,7 +138,7 @@ def test_a_study_whose_weights_are_cut(nasbench, call, study: Path, cut: int) ->
 
 
 def test_another_number_of_classes_than_the_weights(nasbench, call, study: Path) -> None:
-    one_line(call("export", "runs/mine", "--onnx", "m.onnx", "--classes", "9"), "they tell 5 classes apart and the network 9")
+    one_line(call("export", "runs/mine", "--onnx", "m.onnx", "--classes", "9"), "they have 5 classes and the network has 9")
     assert not (nasbench.folder / "m.onnx").exists()
 
 
@@ -150,9 +150,9 @@ def test_another_number_of_classes_than_the_weights(nasbench, call, study: Path)
         (("--onnx", "pictures"), ("cannot write pictures",)),
         (("--onnx", "m.onnx", "--weights", "absent.pth"), ("absent.pth is not there",)),
         (("--onnx", "m.onnx", "--input", "3x4"), ("CHANNELSxHEIGHTxWIDTH",)),
-        (("--dynamic-batch",), ("give --onnx FILE too",)),
-        (("--json",), ("give --onnx FILE too",)),
-        (("--json", "-o", "m.yaml"), ("give --onnx FILE too",)),
+        (("--dynamic-batch",), ("got no --onnx; add --onnx FILE",)),
+        (("--json",), ("got no --onnx; add --onnx FILE",)),
+        (("--json", "-o", "m.yaml"), ("got no --onnx; add --onnx FILE",)),
     ],
 )
 def test_a_mistake_is_one_line_and_writes_nothing(nasbench, call, words: tuple[str, ...], parts: tuple[str, ...]) -> None:

@@ -67,7 +67,7 @@ def test_another_number_of_classes_is_said(nasbench, call) -> None:
     torch.save(torchvision.models.squeezenet1_1(weights=None, num_classes=7).state_dict(), nasbench.folder / "tuned.pth")
     ran = call("export", "squeezenet1_1", "--weights", "tuned.pth", "-o", "mine.yaml")
     assert ran.returncode == 2
-    assert "is [1000, 512, 1, 1] and classifier.1.weight is [7, 512, 1, 1]; they tell 7 classes apart and the network 1000" in ran.stderr
+    assert "is [1000, 512, 1, 1] and classifier.1.weight is [7, 512, 1, 1]; they have 7 classes and the network has 1000" in ran.stderr
     assert "--classes 7" in ran.stderr
     assert call("export", "squeezenet1_1", "--classes", "7", "--weights", "tuned.pth", "-o", "mine.yaml").returncode == 0
 

@@ -139,7 +139,7 @@ def test_what_is_no_plugin_is_one_line(files, call, path, said):
 def test_a_block_that_fails_in_a_network_is_one_line(files, call):
     (files / "mine.py").write_text(HEAD + "def zero(t, x, *, width: int):\n    return t.unit(x, 8 // (width - 16))\n")
     (files / "zero.yaml").write_text("stages: [[{op: conv, width: 8}, {op: zero, width: 16}]]")
-    said = "stage 1, layer 2 (stages.0.1): the block 'zero' failed at mine.py:6: ZeroDivisionError"
+    said = "stage 1, block 2 (stages.0.1): the block 'zero' failed at mine.py:6: ZeroDivisionError"
     for words in (("cost", "zero.yaml", "--verify"), ("show", "zero.yaml"), ("export", "zero.yaml")):
         one_line(call(*words, "--plugin", "mine.py"), said)
     (files / "zeros.yaml").write_text("resolution: 8\nstem: [{op: zero, width: 16}]\nhead: [{op: linear, width: 2}]")

@@ -20,12 +20,12 @@ def test_a_step_of_phi_is_shown_beside_the_network(call):
 
 def test_json_has_both_networks_and_the_law(call):
     ran = call("scale", "mobilenet_v1", "--width", "0.75", "--resolution", "160", "--json")
-    found = json.loads(ran.stdout)
+    result = json.loads(ran.stdout)
     g = nb.scale(nb.known("mobilenet_v1"), width=0.75, resolution=160)
-    assert found["law"] is None
-    assert found["after"]["macs"] == nb.cost(g).macs
-    assert nb.Genotype.from_yaml(found["genotype"]) == g
-    assert found["before"]["params"] == 4_231_976
+    assert result["law"] is None
+    assert result["after"]["macs"] == nb.cost(g).macs
+    assert nb.Genotype.from_yaml(result["genotype"]) == g
+    assert result["before"]["params"] == 4_231_976
     assert json.loads(call("scale", "efficientnet_b0", "--json").stdout)["law"]["growth"] == pytest.approx(1.92027)
 
 
@@ -38,27 +38,27 @@ def test_factors_may_be_fractions_and_the_stem_may_stay(call, nasbench):
 
 
 def test_a_strategy_is_rounded_as_in_pycls(call):
-    found = json.loads(call("scale", "resnet50", "--spec", "d1_w8_r1", "--size", "4", "--json").stdout)
+    result = json.loads(call("scale", "resnet50", "--spec", "d1_w8_r1", "--size", "4", "--json").stdout)
     law = from_spec("d1_w8_r1")
     g = nb.scale(nb.known("resnet50"), phi=2, alpha=law.alpha, beta=law.beta, gamma=law.gamma, rounding="nearest")
-    assert found["after"]["macs"] == nb.cost(g).macs
+    assert result["after"]["macs"] == nb.cost(g).macs
     fast = json.loads(call("scale", "resnet50", "--spec", "fast", "--size", "4", "--json").stdout)
-    assert fast["after"] == found["after"]
+    assert fast["after"] == result["after"]
 
 
 def test_a_factor_of_the_resolution(call):
-    found = json.loads(call("scale", "mobilenet_v1", "--resolution", "x0.714", "--json").stdout)
-    assert found["after"]["input"] == [3, 160, 160]
+    result = json.loads(call("scale", "mobilenet_v1", "--resolution", "x0.714", "--json").stdout)
+    assert result["after"]["input"] == [3, 160, 160]
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("resnet5",), "did you mean"),
         (("resnet18", "--phi", "1", "--width", "2"), "leave out one or the other"),
         (("resnet18", "--phi", "1", "--size", "2"), "leave one out"),
         (("resnet18", "--spec", "d1_x2"), "such as d1_w8_r1"),
-        (("resnet18", "--spec", "dwr", "--alpha", "2"), "a law is said in one way"),
+        (("resnet18", "--spec", "dwr", "--alpha", "2"), "a law is given in one way"),
         (("resnet18", "--width", "two"), "got 'two'"),
         (("resnet18", "--width", "1/0"), "got '1/0'"),
         (("resnet18", "--width", "0"), "a factor above 0"),
@@ -81,10 +81,10 @@ def test_a_factor_of_the_resolution(call):
         (("fit",), "--help"),
     ],
 )
-def test_mistakes_are_one_line_and_code_2(call, words, said):
+def test_mistakes_are_one_line_and_code_2(call, words, message):
     ran = call("scale", *words)
     assert ran.returncode == 2
-    assert said in ran.stderr
+    assert message in ran.stderr
     assert ran.stderr.count("\n") == 1
     assert "Traceback" not in ran.stderr
 
@@ -111,23 +111,23 @@ def test_a_law_of_a_fit_is_shown_with_its_intervals(call, nasbench):
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """What a command of `scale fit` asks for, without doing it."""
-    found = []
-    monkeypatch.setattr(commands, "run_fit_study", lambda request, path, *_: found.append((request, path)))
-    return found
+def fits(monkeypatch):
+    """The configurations and folders of the fits that a command would run."""
+    calls = []
+    monkeypatch.setattr(commands, "run_fit_study", lambda config, path, *_: calls.append((config, path)))
+    return calls
 
 
-def test_a_recipe_file_stands_for_the_command(call, nasbench, asked):
+def test_a_recipe_file_stands_for_the_command(call, nasbench, fits):
     (nasbench.folder / "r.yaml").write_text(
         "network: resnet20_cifar10\ntime: 3min\nlatency: true\ndivisor: 4\nrecipe: quick.json\nname: mine\n"
     )
     assert call("scale", "fit", "r.yaml").returncode == 0
     words = ("resnet20_cifar10", "--time", "3min", "--latency", "--divisor", "4", "--recipe", "quick.json", "--name", "mine")
     assert call("scale", "fit", *words).returncode == 0
-    assert asked[0] == asked[1]
+    assert fits[0] == fits[1]
     assert call("scale", "fit", "r.yaml", "--divisor", "2").returncode == 0
-    assert asked[2][0].divisor == 2
+    assert fits[2][0].divisor == 2
     (nasbench.folder / "r.yaml").write_text("network: resnet20_cifar10\ntiem: 3min\n")
     ran = call("scale", "fit", "r.yaml")
     assert ran.returncode == 2
@@ -154,8 +154,8 @@ def test_a_fit_and_a_family_for_real(program):
     ]
     ran = program(*words)
     assert ran.returncode == 0, ran.stderr
-    for said in ("plan", "what doubles", "alpha", "95 % intervals", "fresh seeds"):
-        assert said in ran.stdout, said
+    for text in ("plan", "what doubles", "alpha", "95 % intervals", "fresh seeds"):
+        assert text in ran.stdout, text
     path = program.folder / "runs" / "f"
     for name in ("study.yaml", "plan.json", "candidates.json", "ledger.db", "fit.json", "curves.csv", "scaling.png"):
         assert (path / name).stat().st_size > 0, name

@@ -373,7 +373,7 @@ def test_widths_are_an_upper_bound() -> None:
 def test_a_head_on_the_side_is_read_by_nobody_and_says_what_training_has_more() -> None:
     g = nb.known("inception_v3")
     found = block_graph(g, nb.trace(g))
-    (side,) = [i for i, box in enumerate(found.boxes) if box.row and box.row.op == "auxiliary"]
+    (side,) = [i for i, box in enumerate(found.boxes) if box.block and box.block.op == "auxiliary"]
     assert [edge for edge in found.edges if side in edge] == [(side - 1, side)]
     assert (side - 1, side + 1) in found.edges
     assert found.boxes[side].shape == (1000, 1, 1)

@@ -104,15 +104,15 @@ def test_a_head_that_does_not_fit_is_left_out() -> None:
     ("g", "said"),
     [
         (net(auxiliary((*SIDE[:2], linear(6)))), "n: an auxiliary head ends in the classes of its network; stem.1.auxiliary ends in 6"),
-        (net(auxiliary((conv(5),))), "stem.1.auxiliary ends in a map of 5x16x16, the network in 5 numbers; change its last row"),
-        (net(auxiliary((auxiliary(SIDE), linear(5)))), "stem, layer 2 (stem.1): the rows of an auxiliary head end in their last layer"),
-        (net(auxiliary((linear(5), auxiliary((linear(5),))))), "the rows of an auxiliary head end in their last layer"),
+        (net(auxiliary((conv(5),))), "stem.1.auxiliary ends in a map of 5x16x16, the network in 5 numbers; change its last block"),
+        (net(auxiliary((auxiliary(SIDE), linear(5)))), "stem, block 2 (stem.1): the blocks of an auxiliary head end in their last layer"),
+        (net(auxiliary((linear(5), auxiliary((linear(5),))))), "the blocks of an auxiliary head end in their last layer"),
         (replace(net(), head=(gap(), linear(5), auxiliary((linear(5),)))), "a network ends in its last layer; head.2.auxiliary comes"),
-        (net(auxiliary((conv(8, groups=3), linear(5)))), "stem, layer 2, layer 1 (stem.1.rows.0): 8 input and 8 output channels must both"),
-        (net(auxiliary((branches([[], [conv(3)]], "add"),))), "stem, layer 2, layer 1 (stem.1.rows.0): a sum needs equal shapes; got"),
+        (net(auxiliary((conv(8, groups=3), linear(5)))), "stem, block 2, block 1 (stem.1.rows.0): 8 input and 8 output channels must both"),
+        (net(auxiliary((branches([[], [conv(3)]], "add"),))), "stem, block 2, block 1 (stem.1.rows.0): a sum needs equal shapes; got"),
         (
             net(auxiliary((identity(), branches([[], [gap(), linear(3), gap()]])))),
-            "stem, layer 2, layer 2, path 2, layer 3 (stem.1.rows.1.paths.1.2): gap reads a map",
+            "stem, block 2, block 2, path 2, block 3 (stem.1.rows.1.paths.1.2): gap reads a map",
         ),
     ],
 )  # fmt: skip
@@ -129,7 +129,7 @@ def test_other_classes_reach_every_head() -> None:
         changed = adapt(g, classes=7)
         assert {x.channels for x in (*heads(changed), trace(changed)[-1])} == {7}
         assert adapt(changed, classes=trace(g)[-1].channels) == g
-    with pytest.raises(GenotypeError, match=r"the head needs a linear or conv row; it has \['gap'\]"):
+    with pytest.raises(GenotypeError, match=r"the head needs a linear or conv block; it has \['gap'\]"):
         adapt(net(auxiliary((gap(),))), classes=7)
 
 
@@ -154,7 +154,7 @@ def test_a_head_counts_as_its_rows() -> None:
     row = auxiliary((conv(8, repeat=3), linear(5)))
     assert row.size == 1 + 3 + 1
     assert row.inside == (conv(8, repeat=3), linear(5))
-    with pytest.raises(GenotypeError, match="its rows repeat to"):
+    with pytest.raises(GenotypeError, match="with repeats it has"):
         net(branches([[], [auxiliary((conv(8, repeat=2000), linear(5)))]], repeat=20))
     with pytest.raises(GenotypeError, match="1e\\+10 parameters"):
         trace(net(auxiliary((linear(60000, repeat=9), linear(5)))))

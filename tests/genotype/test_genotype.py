@@ -32,11 +32,11 @@ from nasbench.zoo import known
         ({"input": (True, 224, 224)}, "got (True, 224, 224)"),
         ({"input": (3, 224, 10**6)}, "got (3, 224, 1000000)"),
         ({"input": "abc"}, "got 'abc'"),
-        ({"stem": (3,)}, "stem, row 1: a row is a block such as conv(64); got 3"),
-        ({"stages": ((conv(8),), (conv(8), "conv"))}, "stage 2, row 2: a row is a block such as conv(64); got 'conv'"),
-        ({"head": ({"op": "gap"},)}, "head, row 1: a row is a block"),
-        ({"stem": (identity(repeat=2000),) * 11}, "a network has at most 20,000 blocks; its rows repeat to 22,000; write fewer"),
-        ({"stem": (branches(paths=[[], [identity(repeat=2000)]], repeat=2000),)}, "its rows repeat to 4,002,000"),
+        ({"stem": (3,)}, "stem, block 1: a block is made by its block type, as in conv(64); got 3"),
+        ({"stages": ((conv(8),), (conv(8), "conv"))}, "stage 2, block 2: a block is made by its block type, as in conv(64); got 'conv'"),
+        ({"head": ({"op": "gap"},)}, "head, block 1: a block is made"),
+        ({"stem": (identity(repeat=2000),) * 11}, "a network has at most 20,000 blocks; with repeats it has 22,000; write fewer"),
+        ({"stem": (branches(paths=[[], [identity(repeat=2000)]], repeat=2000),)}, "with repeats it has 4,002,000"),
     ],
 )
 def test_an_impossible_genotype_is_refused(fields: dict[str, Any], said: str) -> None:
@@ -90,7 +90,7 @@ def test_lists_become_tuples() -> None:
 
 def test_rows_are_stem_stages_and_head_in_sequence() -> None:
     g = Genotype("n", stem=(conv(1),), stages=((conv(2), conv(3)), (), (conv(4),)), head=(conv(5),))
-    assert [row.fields["width"] for row in g.rows] == [1, 2, 3, 4, 5]
+    assert [row.fields["width"] for row in g.blocks] == [1, 2, 3, 4, 5]
 
 
 def test_only_the_first_of_a_run_keeps_its_stride() -> None:
@@ -117,15 +117,15 @@ def test_a_pickled_genotype_has_the_right_hash_in_another_process() -> None:
     """Python hashes texts differently in each process; a hash that travelled along would break sets and dictionaries there."""
     g = known("mobilenet_v2")
     assert len({g, known("mobilenet_v2")}) == 1  # hashed before it is sent
-    _ = [row.unrolled for row in g.rows]
+    _ = [row.unrolled for row in g.blocks]
     sent = base64.b64encode(pickle.dumps(g)).decode()
     code = (
         "import pickle, base64, sys; from nasbench.zoo import known; g = pickle.loads(base64.b64decode(sys.argv[1]));"
-        "print(len({g, known('mobilenet_v2')}), len({g.style, known('mobilenet_v2').style}), len({*g.rows, *known('mobilenet_v2').rows}))"
+        "k = known('mobilenet_v2'); print(len({g, k}), len({g.style, k.style}), len({*g.blocks, *k.blocks}))"
     )
     for seed in ("1", "2"):
         run = subprocess.run([sys.executable, "-c", code, sent], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True)
-        assert run.stdout.split() == ["1", "1", str(len(set(g.rows)))]
+        assert run.stdout.split() == ["1", "1", str(len(set(g.blocks)))]
 
 
 def test_adapt_changes_input_and_classes_and_nothing_else() -> None:
@@ -140,7 +140,7 @@ def test_adapt_changes_input_and_classes_and_nothing_else() -> None:
 
 
 def test_adapt_needs_a_row_that_makes_channels() -> None:
-    with pytest.raises(GenotypeError, match=r"n: to set the number of classes the head needs a linear or conv row; it has \['gap'\]"):
+    with pytest.raises(GenotypeError, match=r"n: to set the number of classes the head needs a linear or conv block; it has \['gap'\]"):
         adapt(Genotype("n", stem=(conv(8),), head=(gap(),)), classes=10)
 
 

@@ -46,7 +46,7 @@ def test_a_kind_from_a_file_is_traced_and_costed(network: nb.Genotype) -> None:
     assert (more.params - less.params, more.macs - less.macs, more.layers - less.layers) == (32, 0, 1)
     assert more.activations == less.activations  # it is not `counted`
     assert nb.digest(network) != nb.digest(plain)
-    with pytest.raises(GenotypeError, match=r"stem, layer 2 \(stem\.1\): 16 channels do not divide into 3 groups to normalise"):
+    with pytest.raises(GenotypeError, match=r"stem, block 2 \(stem\.1\): 16 channels do not divide into 3 groups to normalise"):
         trace(nb.Genotype("wrong", (3, 16, 16), (network.stem[0], nb.Block("group_norm", {"groups": 3}))))
 
 

@@ -174,29 +174,29 @@ def test_window_arithmetic_is_torchs(h: int, w: int, kh: int, kw: int, stride: i
     [
         (
             [conv(4, 17, padding="valid")],
-            "stem, layer 1 (stem.0): a 17x17 window with stride 1 and padding 0x0 does not fit into 8x16x16 (input)",
+            "stem, block 1 (stem.0): a 17x17 window with stride 1 and padding 0x0 does not fit into 8x16x16 (input)",
         ),
         (
             [conv(4), pool("max", 20, 2, "valid")],
-            "stem, layer 2 (stem.1): a 20x20 window with stride 2 and padding 0x0 does not fit into 4x16x16 (stem.0.act)",
+            "stem, block 2 (stem.1): a 20x20 window with stride 2 and padding 0x0 does not fit into 4x16x16 (stem.0.act)",
         ),
-        ([conv(4, 2, 2)] * 5, "stem, layer 5 (stem.4): a 2x2 window"),  # 8, 4, 2, 1, nothing
-        ([conv(9, groups=4)], "stem, layer 1 (stem.0): 8 input and 9 output channels must both divide into 4 groups"),
+        ([conv(4, 2, 2)] * 5, "stem, block 5 (stem.4): a 2x2 window"),  # 8, 4, 2, 1, nothing
+        ([conv(9, groups=4)], "stem, block 1 (stem.0): 8 input and 9 output channels must both divide into 4 groups"),
         ([conv(12, groups="depthwise")], "8 input and 12 output channels must both divide into 8 groups"),
         ([pool("max", 3, 2, 2)], "pooling may pad at most half of its 3x3 window; got 2x2"),
         (
             [linear(10), conv(4)],
-            "stem, layer 2 (stem.1): a 1x1 window needs a map of (channels, height, width); this value is flat with 10 numbers",
+            "stem, block 2 (stem.1): a 1x1 window needs a map of (channels, height, width); this value is flat with 10 numbers",
         ),
         (
             [flatten(), gap()],
-            "stem, layer 2 (stem.1): gap reads a map of (channels, height, width); this value is already flat with 2048 numbers",
+            "stem, block 2 (stem.1): gap reads a map of (channels, height, width); this value is already flat with 2048 numbers",
         ),
-        ([shuffle(9)], "stem, layer 1 (stem.0): shuffle needs an even width, for two halves; got 9"),
-        ([conv(7), branches([[], []], split=True)], "stem, layer 2 (stem.1): 7 channels do not divide into 2 equal parts"),
+        ([shuffle(9)], "stem, block 1 (stem.0): shuffle needs an even width, for two halves; got 9"),
+        ([conv(7), branches([[], []], split=True)], "stem, block 2 (stem.1): 7 channels do not divide into 2 equal parts"),
         (
             [branches([[conv(4)], [conv(5)]], "add")],
-            "stem, layer 1 (stem.0): a sum needs equal shapes; got 4x16x16 (stem.0.paths.0.0.act) and 5x16x16 (stem.0.paths.1.0.act)",
+            "stem, block 1 (stem.0): a sum needs equal shapes; got 4x16x16 (stem.0.paths.0.0.act) and 5x16x16 (stem.0.paths.1.0.act)",
         ),
         (
             [branches([[conv(4)], [pool()]])],
@@ -207,20 +207,20 @@ def test_window_arithmetic_is_torchs(h: int, w: int, kh: int, kw: int, stride: i
             "a sum needs equal shapes; got 8x1x1 (stem.0.gap) and 8 flat (stem.1.paths.1.0.linear)",
         ),
         ([gap(), branches([[], [linear(8)]])], "values side by side need one height and width; got 8x1x1 (stem.0.gap) and 8 flat"),
-        ([linear(8), lrn()], "stem, layer 2 (stem.1): lrn reads a map of (channels, height, width); this value is already flat with 8"),
+        ([linear(8), lrn()], "stem, block 2 (stem.1): lrn reads a map of (channels, height, width); this value is already flat with 8"),
         ([linear(8), branches([[], []], split=True), conv(4)], "a 1x1 window needs a map of (channels, height, width); this value is flat"),
         (
             [linear(8), branches([[], []], "interleave")],
-            "stem, layer 2 (stem.1): a shuffle reads a map of (channels, height, width); this value is already flat with 16 numbers",
+            "stem, block 2 (stem.1): a shuffle reads a map of (channels, height, width); this value is already flat with 16 numbers",
         ),
         ([branches([[conv(1)], [conv(2)]], "interleave")], "3 channels do not divide into 2 groups to shuffle"),
-        ([branches([[], [conv(4), conv(4, 20, padding="valid")]])], "stem, layer 1, path 2, layer 2 (stem.0.paths.1.1): a 20x20 window"),
+        ([branches([[], [conv(4), conv(4, 20, padding="valid")]])], "stem, block 1, path 2, block 2 (stem.0.paths.1.1): a 20x20 window"),
         (
             [cell(1, (("identity", 0, "identity", 1),), stride=2)],
             "(stem.0.node2): a cell that halves its map needs two channels or more, one for each of two paths; got a width of 1",
         ),
-        ([conv("mid*2")], "stem, layer 1 (stem.0): width 'mid*2' names 'mid', which this field cannot know"),
-        ([conv(60_000), conv("in*6")], "stem, layer 2 (stem.1): a width is at most 65536 channels; 'in*6' of 60000 is 360000"),
+        ([conv("mid*2")], "stem, block 1 (stem.0): width 'mid*2' names 'mid', which this field cannot know"),
+        ([conv(60_000), conv("in*6")], "stem, block 2 (stem.1): a width is at most 65536 channels; 'in*6' of 60000 is 360000"),
     ],
 )
 def test_shapes_that_do_not_meet_name_the_layer_and_the_shapes(rows: list[Block], said: str) -> None:
@@ -233,10 +233,10 @@ def test_shapes_that_do_not_meet_name_the_layer_and_the_shapes(rows: list[Block]
 
 def test_stages_are_counted_as_people_do() -> None:
     g = Genotype("n", (3, 4, 4), (conv(4),), ((conv(4),), (conv(4), conv(4, 7, padding="valid"))))
-    with pytest.raises(GenotypeError, match=r"^stage 2, layer 2 \(stages\.1\.1\): a 7x7 window"):
+    with pytest.raises(GenotypeError, match=r"^stage 2, block 2 \(stages\.1\.1\): a 7x7 window"):
         trace(g)
     g = Genotype("n", (3, 4, 4), stages=((conv(4), branches([[], [conv(4, 7, padding="valid")]])),))
-    with pytest.raises(GenotypeError, match=r"^stage 1, layer 2, path 2, layer 1 \(stages\.0\.1\.paths\.1\.0\): a 7x7 window"):
+    with pytest.raises(GenotypeError, match=r"^stage 1, block 2, path 2, block 1 \(stages\.0\.1\.paths\.1\.0\): a 7x7 window"):
         trace(g)
 
 

@@ -1,4 +1,7 @@
-"""A fit without training: accuracy is a formula of how a network grew, with a known best direction, in a module loaded in no time."""
+"""A fit without training: the accuracy is a formula of how a network grew, and the best direction is known.
+
+The module is small, so that the process of a trial loads it quickly.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import time
 from nasbench.evaluate import Evaluation
 from nasbench.genotype import Genotype, cost
 from nasbench.genotype.blocks import conv, gap, linear, residual
-from nasbench.scaling_fit.directions import Growth
+from nasbench.scaling_fit.growth import Growth
 
 BASE = Genotype(
     "base",
@@ -30,29 +33,29 @@ GROWTH = Growth(BASE, 4, macs)
 
 
 def truth(shares, doublings):
-    """Five points a doubling in the best direction, less in others."""
-    away = sum((x - y) ** 2 for x, y in zip(shares, BEST, strict=True))
-    return 0.6 + doublings * (0.05 - 0.1 * away)
+    """The accuracy gains 0.05 for each doubling in the best direction, and less in others."""
+    distance = sum((x - y) ** 2 for x, y in zip(shares, BEST, strict=True))
+    return 0.6 + doublings * (0.05 - 0.1 * distance)
 
 
-def grown(genotype, fidelity, seed, directory):
-    """An evaluator's function."""
-    return Evaluation(accuracy=_accuracy(genotype, seed), seconds=0.5)
+def by_growth(genotype, fidelity, seed, directory):
+    """The function of an evaluator: the accuracy follows `truth`, with noise from the seed."""
+    logs = GROWTH.log_growth(genotype)
+    total = sum(logs)
+    shares = tuple(x / total for x in logs) if total > 1e-9 else BEST
+    return Evaluation(accuracy=truth(shares, total / math.log(2)) + _noise(seed), seconds=0.5)
 
 
 def flat(genotype, fidelity, seed, directory):
-    """No direction is better than another: only seeds differ."""
-    return Evaluation(accuracy=0.7 + NOISE * random.Random(seed % 2**31).gauss(0, 1), seconds=0.5)
+    """No direction is better than another: accuracies differ only by their seeds."""
+    return Evaluation(accuracy=0.7 + _noise(seed), seconds=0.5)
 
 
 def slow(genotype, fidelity, seed, directory):
-    """The same as `grown`, slowly enough to be killed in the middle of a fit."""
+    """As `by_growth`, but slow enough for a kill in the middle of a fit."""
     time.sleep(0.03)
-    return grown(genotype, fidelity, seed, directory)
+    return by_growth(genotype, fidelity, seed, directory)
 
 
-def _accuracy(g, seed):
-    logs = GROWTH.parts(g)
-    total = sum(logs)
-    shares = tuple(x / total for x in logs) if total > 1e-9 else BEST
-    return truth(shares, total / math.log(2)) + NOISE * random.Random(seed % 2**31).gauss(0, 1)
+def _noise(seed):
+    return NOISE * random.Random(seed % 2**31).gauss(0, 1)

@@ -182,7 +182,7 @@ def test_any_name_gives_a_class(name: str) -> None:
 
 
 def test_shapes_that_do_not_meet_are_refused_before_anything_is_built() -> None:
-    with pytest.raises(GenotypeError, match=r"stem, layer 1 \(stem\.0\): a 9x9 window"):
+    with pytest.raises(GenotypeError, match=r"stem, block 1 \(stem\.0\): a 9x9 window"):
         build(Genotype("n", (3, 4, 4), (conv(2, 9, padding="valid"),)))
 
 

@@ -87,7 +87,7 @@ def test_a_convolution_over_the_whole_map_may_stand_for_a_linear_layer() -> None
 def test_another_number_of_classes_is_named(net: nn.Module) -> None:
     state = {k: v[:3] if "head" in k else v for k, v in other().items()}
     for spelled in (state, {f"x.{k}": v for k, v in state.items()}):
-        with pytest.raises(WeightsError, match=r"is \[3, 4\]; they tell 3 classes apart and the network 5; .* --classes 3"):
+        with pytest.raises(WeightsError, match=r"is \[3, 4\]; they have 3 classes and the network has 5; .* --classes 3"):
             load_weights(net, spelled)
 
 

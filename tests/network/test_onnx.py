@@ -304,7 +304,7 @@ def test_chaos_is_told_from_a_mistake() -> None:
         for m in net.modules():
             if isinstance(m, nn.Conv2d):
                 m.weight.mul_(10)
-    with pytest.raises(UnclearError, match="from float64 to float32, so that with these weights nothing can be told"):
+    with pytest.raises(UnclearError, match="from float64 to float32, so with these weights the comparison says nothing"):
         check_onnx(onnx_model(g, net).SerializeToString(), net, g)
 
 

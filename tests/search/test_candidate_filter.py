@@ -167,7 +167,7 @@ def test_another_phases_measurement_serves(phase):
     first.train(10)
     watch = Stopwatch()
     second = phase(watch, "again")
-    second.kept.add([replace(row, where="random") for row in first.kept._kept])
+    second.kept.add([replace(row, where="random") for row in first.kept.all()])
     assert [t.status for t in second.train(10)] == [t.status for t in first.phase.records()]
     assert watch.sessions == []
 

@@ -12,8 +12,7 @@ from nasbench.analysis.study import open_study
 from nasbench.engines.open import open_engine
 from nasbench.errors import LimitError
 from nasbench.genotype import Genotype, cost
-from nasbench.search.limits import Limits
-from nasbench.search.reward import reward
+from nasbench.search.limits import Limits, reward
 from nasbench.spaces import load_space
 from nasbench.study.sampling import every
 

@@ -46,7 +46,7 @@ def test_the_mobile_classics_are_points_of_it(name: str) -> None:
     g = known(name)
     assert g in SPACE
     again = decoded(SPACE.encode(g))
-    assert again.rows == g.rows
+    assert again.blocks == g.blocks
     assert digest(again) == digest(g)
     assert trace(again) == trace(g)
 

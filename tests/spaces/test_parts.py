@@ -35,7 +35,7 @@ def test_a_mapping_of_names_is_a_choice_among_sequences_of_blocks() -> None:
     wanted = {"stem": "none", "stages.0": "fire", "stages.0.fire.1.repeat": 2, "stages.0.fire.1.expand": 16}
     g, values = asked(space, lambda name, options: wanted[name])
     assert values == wanted
-    assert [block.op for block in g.rows] == ["pool", "fire", "gap", "linear"]
+    assert [block.op for block in g.blocks] == ["pool", "fire", "gap", "linear"]
     assert space.encode(g) == wanted
     assert [place for place, _, _ in space.describe()] == [
         "resolution", "style", "stem none", "stem conv", "stage 1 fire", "stage 1 mbconv", "stage 1 none", "head", "head",
@@ -60,7 +60,7 @@ def test_where_a_stage_begins_does_not_change_a_network() -> None:
     assert values["stages.0"] == "fire"
     again = space.decode(lambda name, options: values[name])
     assert digest(again) == digest(g)
-    assert again.rows == g.rows
+    assert again.blocks == g.blocks
     assert again.stages != g.stages
 
 

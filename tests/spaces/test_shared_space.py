@@ -109,7 +109,7 @@ def test_a_fire_stage_may_become_an_mbconv_stage() -> None:
     assert mbconv
     for values in mbconv:
         g = decoded(where, values)
-        assert {"fire", "mbconv"} <= {row.op for row in g.rows}
+        assert {"fire", "mbconv"} <= {row.op for row in g.blocks}
         assert cost(g).params > 0
 
 

@@ -58,7 +58,7 @@ def test_layers_are_as_many_as_in_the_table(name: str) -> None:
 def test_a_network_is_a_few_rows_and_reads_back_from_its_file(name: str) -> None:
     g = known(name)
     assert g.name == name
-    assert len(g.rows) <= 30
+    assert len(g.blocks) <= 30
     assert Genotype.from_yaml(g.to_yaml()) == g
 
 

@@ -21,6 +21,12 @@ def pareto_front(df: pd.DataFrame, *, minimize: Sequence[str] = (), maximize: Se
 
     Raises:
         NasbenchError: no column is named, or the frame does not have it.
+
+    >>> df = pd.DataFrame({"latency_ms": [1.0, 2.0, 3.0], "accuracy": [0.5, 0.7, 0.6]})
+    >>> pareto_front(df, minimize=["latency_ms"], maximize=["accuracy"])
+       latency_ms  accuracy
+    0         1.0       0.5
+    1         2.0       0.7
     """
     columns = [*minimize, *maximize]
     if not columns:

@@ -10,7 +10,7 @@ import pandas as pd
 from nasbench.analysis.networks import part_names, stage_frame
 from nasbench.analysis.plots.figure import axes
 from nasbench.genotype import Block, Genotype
-from nasbench.genotype.genotype import plain
+from nasbench.genotype.block import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +46,7 @@ def rows_frame(networks: Mapping[str, Genotype]) -> pd.DataFrame:
     """
     columns = {}
     for name, g in networks.items():
-        style = _lines([f"{k} {v}" for k, v in g.style.written().items()]) or ["as usual"]
+        style = _lines([f"{k} {v}" for k, v in g.style.written().items()]) or ["default"]
         cells = {"input": "x".join(map(str, g.input)), "style": "\n".join(style)}
         parts = zip(part_names([g]), (g.stem, *g.stages, g.head), strict=True)
         columns[name] = cells | {part: "\n".join(_words(blocks)) for part, blocks in parts if blocks}

@@ -15,9 +15,9 @@ from nasbench.analysis.scaling import ScalingFit, open_fit
 from nasbench.errors import NasbenchError
 from nasbench.files import write_atomic
 from nasbench.scaling.law import PUBLISHED
-from nasbench.scaling_fit.curves import BASE, FITTED
-from nasbench.scaling_fit.family import FAMILY_FILE
-from nasbench.scaling_fit.run import GRID
+from nasbench.scaling_fit.config import GRID
+from nasbench.scaling_fit.directions import BASE, FITTED
+from nasbench.scaling_fit.family.delivery import FAMILY_FILE
 from nasbench.scaling_fit.surface import Fit, triangle
 from nasbench.study.directory import CURVES_FILE
 

@@ -1,4 +1,4 @@
-"""What `scale` and `scale fit` print."""
+"""The output of `scale` and `scale fit`."""
 
 from __future__ import annotations
 
@@ -14,48 +14,50 @@ from nasbench.genotype.units import show_count, show_duration, show_memory
 
 if TYPE_CHECKING:
     from nasbench.latency import Device
-    from nasbench.scaling_fit.candidates import Item
+    from nasbench.scaling_fit.candidates import Candidate
     from nasbench.scaling_fit.config import FitConfig
-    from nasbench.scaling_fit.family import Member
+    from nasbench.scaling_fit.curves import CurvePoint
+    from nasbench.scaling_fit.family.member import Member
+    from nasbench.scaling_fit.outcome import FitOutcome
     from nasbench.scaling_fit.plan import FitPlan
     from nasbench.scaling_fit.problem import FitProblem
-    from nasbench.scaling_fit.run import FitOutcome
+
+DOUBTFUL = 0.05  # p values of the test for lack of fit below which the surface is called rough
 
 
-def show_scaled(before: Genotype, after: Genotype, chosen: KnownLaw | None, phi: float | None) -> None:
-    """A network and what scaling made of it, side by side."""
-    if chosen is not None and phi is not None:
-        f = chosen.law.factors(phi)
-        say(f"{before.name}, {chosen.origin} law: {chosen.law}; a step multiplies MACs by {chosen.law.growth:.3g} before rounding")
-        say(f"phi {phi:.4g}: depth times {f.depth:.4g}, width times {f.width:.4g}, resolution times {f.resolution:.4g}", "")
+def show_scaled(before: Genotype, after: Genotype, known: KnownLaw | None, phi: float | None) -> None:
+    """Print a network and its scaled form side by side; `known` and `phi` are the law and the steps, if there is a law."""
+    if known is not None and phi is not None:
+        law, factors = known.law, known.law.factors(phi)
+        say(f"{before.name}, {known.origin} law: {law}; a step multiplies MACs by {law.growth:.3g} before rounding")
+        say(
+            f"phi {phi:.4g}: depth times {factors.depth:.4g}, width times {factors.width:.4g}, resolution times {factors.resolution:.4g}",
+            "",
+        )
     else:
         say(before.name, "")
     a, b = cost(before), cost(after)
-    rows = [(label, f"{x:,}", f"{y:,}", f"{y / x:.3f}") for label, x, y in _counts(a, b)]
-    memory = ("memory to run", show_memory(a.peak_bytes), show_memory(b.peak_bytes), f"{b.peak_bytes / a.peak_bytes:.3f}")
-    side = ("input", show_shape(before.input), show_shape(after.input), f"{after.input[1] / before.input[1]:.3f}")
-    blocks = [sum(row.repeat for stage in g.stages for row in stage) for g in (before, after)]
-    repeats = ("blocks in stages", f"{blocks[0]}", f"{blocks[1]}", f"{blocks[1] / blocks[0]:.3f}" if blocks[0] else "")
-    table(("figure", ">before", ">after", ">times"), (side, repeats, *rows, memory))
-
-
-def _counts(a: Any, b: Any) -> tuple[tuple[str, int, int], ...]:
-    return (
-        ("layers", a.depth, b.depth),
-        ("parameters", a.params, b.params),
-        ("MACs", a.macs, b.macs),
-        ("activations", a.activations, b.activations),
-    )
+    blocks = [sum(block.repeat for stage in g.stages for block in stage) for g in (before, after)]
+    counts = (("layers", a.depth, b.depth), ("parameters", a.params, b.params), ("MACs", a.macs, b.macs))
+    rows = [
+        ("input", show_shape(before.input), show_shape(after.input), f"{after.input[1] / before.input[1]:.3f}"),
+        ("blocks in stages", f"{blocks[0]}", f"{blocks[1]}", f"{blocks[1] / blocks[0]:.3f}" if blocks[0] else ""),
+        *((name, f"{x:,}", f"{y:,}", f"{y / x:.3f}") for name, x, y in (*counts, ("activations", a.activations, b.activations))),
+        ("memory to run", show_memory(a.peak_bytes), show_memory(b.peak_bytes), f"{b.peak_bytes / a.peak_bytes:.3f}"),
+    ]
+    table(("metric", ">before", ">after", ">times"), rows)
 
 
 def show_laws(laws: Sequence[KnownLaw]) -> None:
-    """Coefficients side by side, those of fits with their intervals."""
+    """Print the coefficients of laws side by side; those of fits have intervals."""
     rows = []
-    for one in laws:
-        fit = one.fit.get("fit")
-        words = [_interval(fit[name]) for name in ("alpha", "beta", "gamma")] if fit else None
-        words = words or [f"{value:.3f}" for value in (one.law.alpha, one.law.beta, one.law.gamma)]
-        rows.append((one.origin, *words, f"{one.law.growth:.3f}", f"{fit['trials']}" if fit else ""))
+    for known in laws:
+        law, fit = known.law, known.fit.get("fit")
+        if fit:
+            coefficients = [_interval(fit[name]) for name in ("alpha", "beta", "gamma")]
+        else:
+            coefficients = [f"{value:.3f}" for value in (law.alpha, law.beta, law.gamma)]
+        rows.append((known.origin, *coefficients, f"{law.growth:.3f}", f"{fit['trials']}" if fit else ""))
     table(("law", ">alpha (depth)", ">beta (width)", ">gamma (resolution)", ">MACs of a step", ">trials"), rows)
 
 
@@ -63,96 +65,107 @@ def _interval(data: Any) -> str:
     return f"{data['value']:.3f} [{data['low']:.3f}, {data['high']:.3f}]"
 
 
-def show_fit_plan(problem: FitProblem, made: FitPlan, items: Sequence[Item]) -> None:
-    r = problem.config
-    worst = max(abs(i.candidate.ratio / i.candidate.size - 1) for i in items)
-    out = sum(not i.candidate.honoured for i in items)
-    base = f"{made.base_cost:.2f} ms" if r.latency else f"{show_count(made.base_cost)} MACs"
-    sizes = ", ".join(f"{size:g}" for size in made.sizes)
+def show_fit_plan(problem: FitProblem, plan: FitPlan, lattice: Sequence[Candidate]) -> None:
+    """Print the plan of a fit; `lattice` are the networks of twice the cost."""
+    config = problem.config
+    largest = max(candidate.deviation for candidate in lattice)
+    outside = sum(not candidate.within_tolerance for candidate in lattice)
+    base_cost = f"{plan.base_cost:.2f} ms" if config.latency else f"{show_count(plan.base_cost)} MACs"
+    sizes = ", ".join(f"{size:g}" for size in plan.sizes)
+    deviation = f"the networks are within {largest:.1%}" + (f", {outside} of them beyond 10%" if outside else "")
     table(
         ("plan", ""),
         (
-            ("network", f"{problem.base.name}, input {show_shape(problem.base.input)}: {base}"),
-            *([("device", str(problem.device))] if r.latency else []),
-            (
-                "what doubles",
-                f"{'latency' if r.latency else 'MACs'}; the networks are within {worst:.1%}{f', {out} beyond 10 %' if out else ''}",
-            ),
+            ("network", f"{problem.base.name}, input {show_shape(problem.base.input)}: {base_cost}"),
+            *([("device", str(problem.device))] if config.latency else []),
+            ("what doubles", f"{config.cost}; {deviation}"),
             ("data", problem.evaluator.data.describe()),
-            ("directions", f"{made.points} shares of depth, width and resolution, {made.seeds} seeds each: {made.grid_trials} trials"),
-            ("curves", f"at {sizes} times the cost, {made.curve_seeds} fresh seeds each: {made.curve_trials} trials"),
-            ("a trial takes", f"about {made.seconds['2']:.0f} s at twice the cost; {made.workers} at a time"),
-            ("expected", f"about {made.expected_s / 60:.1f} minutes; at most {show_duration(r.time_s)} in all"),
+            ("directions", f"{plan.points} shares of depth, width and resolution, {plan.seeds} seeds each: {plan.grid_trials} trials"),
+            ("curves", f"at {sizes} times the cost, {plan.curve_seeds} fresh seeds each: {plan.curve_trials} trials"),
+            ("a trial takes", f"about {plan.trial_s:.0f} s at twice the cost; {plan.workers} at a time"),
+            ("expected", f"about {plan.expected_s / 60:.1f} minutes; at most {show_duration(config.time_s)} in all"),
         ),
     )
     console.print()
 
 
 def show_fit(config: FitConfig, outcome: FitOutcome, seconds: float) -> None:
+    """Print the result of a fit, which took `seconds`."""
     fit = outcome.fit
-    kind = "latency" if config.latency else "MACs"
-    say("", f"the law, from {fit.trials} trials of {fit.points} directions; 95 % intervals by bootstrap", "")
-    rows = [
-        (axis, f"{share}", f"{name} {coefficient}")
-        for axis, share, name, coefficient in (
-            ("depth", fit.depth, "alpha", fit.alpha),
-            ("width", fit.width, "beta", fit.beta),
-            ("resolution", fit.resolution, "gamma", fit.gamma),
-        )
-    ]
+    say("", f"the law, from {fit.trials} trials of {fit.points} directions; 95% intervals by bootstrap", "")
+    axes = (
+        ("depth", fit.depth, "alpha", fit.alpha),
+        ("width", fit.width, "beta", fit.beta),
+        ("resolution", fit.resolution, "gamma", fit.gamma),
+    )
+    rows = [(axis, f"{share}", f"{name} {coefficient}") for axis, share, name, coefficient in axes]
     table(("axis", "share of the growth", "coefficient of a step"), rows)
     product = f"alpha * beta^2 * gamma^2 = {fit.growth:.3f}"
-    say("", f"a step doubles {kind}; {product}{'' if not config.latency else ' times the MACs'}")
-    say(f"each network's {kind} was within {outcome.off:.1%} of what was asked, and its accuracy is corrected for that")
+    say("", f"a step doubles {config.cost}; {product}{' times the MACs' if config.latency else ''}")
+    say(f"the cost of each network differs by at most {outcome.largest_deviation:.1%} from the wanted one; accuracies are corrected for it")
     say(
-        f"one doubling brought {100 * outcome.gain:+.2f} points, mean over all directions; the surface spans {100 * fit.spread:.2f}, "
-        f"a trial's spread around it is {100 * fit.sigma:.2f}"
+        f"when the cost doubles, accuracy changes by {100 * outcome.gain:+.2f} points on average over all directions; the surface spans "
+        f"{100 * fit.spread:.2f} points, and the trials deviate from it by {100 * fit.sigma:.2f} (standard deviation)"
     )
-    if fit.lack is not None and fit.lack < 0.05:
-        say(f"the directions' means depart from the surface by more than the seeds explain (p {fit.lack:.3f}): its best point is rough")
+    if fit.lack is not None and fit.lack < DOUBTFUL:
+        say(
+            f"the means of the directions differ from the surface by more than the seeds explain (p = {fit.lack:.3f}): its best point is "
+            "uncertain"
+        )
     console.print()
-    points = {(p.direction, p.size): p for p in outcome.points}
-    names, sizes = dict.fromkeys(name for name, _ in points), sorted({size for _, size in points})
-
-    def cell(name: str, size: float) -> str:
-        p = points.get((name, size))
-        return "" if p is None else f"{p.accuracy:.1%}" + (f" ± {p.half:.1%}" if len(p.accuracies) > 1 else "")
-
-    table(
-        ("accuracy, fresh seeds", *(f">{size:g} times the {kind}" for size in sizes)),
-        ((name, *(cell(name, size) for size in sizes)) for name in names),
-    )
-    say("", "the fitted direction against each axis alone, with 95 % intervals")
+    _show_curves(outcome.points, config.cost)
+    say("", "the fitted direction compared with each axis alone, with 95% intervals")
     for d in outcome.differences:
         say(f"  {d.size:g} times, against {d.against}: {100 * d.value:+.2f} points [{100 * d.low:+.2f}, {100 * d.high:+.2f}]: {d.verdict}")
     if not outcome.complete:
-        say("", "the time limit ended the fit before all planned trials; the same command with a longer --time goes on")
+        say("", "the time limit ended the fit before all planned trials; the same command with a longer --time continues it")
     say("", f"{show_duration(seconds)}; study in {outcome.path}: fit.json, scaling.png, curves.csv")
 
 
-def show_family(base: Genotype, laws: Sequence[KnownLaw], members: Sequence[Member], device: Device, path: Path) -> None:
-    from nasbench.scaling_fit.family import LEAST_USED
+def _show_curves(points: Sequence[CurvePoint], cost_name: str) -> None:
+    """Print a table of accuracies: one line for each direction, one column for each size."""
+    by_place = {(point.direction, point.size): point for point in points}
+    directions, sizes = dict.fromkeys(direction for direction, _ in by_place), sorted({size for _, size in by_place})
 
+    def cell(direction: str, size: float) -> str:
+        point = by_place.get((direction, size))
+        if point is None:
+            return ""
+        return f"{point.accuracy:.1%}" + (f" ± {point.half:.1%}" if len(point.accuracies) > 1 else "")
+
+    table(
+        ("accuracy, fresh seeds", *(f">{size:g} times the {cost_name}" for size in sizes)),
+        ((direction, *(cell(direction, size) for size in sizes)) for direction in directions),
+    )
+
+
+def show_family(base: Genotype, laws: Sequence[KnownLaw], members: Sequence[Member], device: Device, path: Path) -> None:
+    """Print the members of a family, and the laws."""
     say(f"{base.name} along {laws[0].origin} law, on {device}", "")
-    rows = []
-    for m in members:
-        if m.grown is None:
-            rows.append((f"{m.target_ms:g} ms", "", "", "", "", "", "", m.why))
-            continue
-        c, counted = m.grown, cost(m.grown.genotype)
-        f = c.factors
-        ms = (
-            f"{c.predicted.ms:.2f} ms predicted"
-            if m.again is None
-            else f"{m.again.median_ms:.2f} [{m.again.low_ms:.2f}, {m.again.high_ms:.2f}]"
-        )
-        rows.append(
-            (
-                f"{m.target_ms:g} ms", ms, f"{m.used:.0%}", f"{c.phi:.2f}", f"{f.depth:.2f}, {f.width:.2f}, {c.genotype.input[1]} px",
-                show_count(counted.macs), show_count(counted.params), "kept" if m.kept else f"less than {LEAST_USED:.0%} used",
-            )
-        )  # fmt: skip
-    table(("target", ">measured again", ">used", ">phi", "depth, width, side", ">MACs", ">params", ""), rows)
+    columns = ("limit", ">measured again", ">used", ">phi", "depth, width, side", ">MACs", ">params", "")
+    table(columns, [_member(member) for member in members])
     console.print()
     show_laws(laws)
-    say("", f"{path}: family.json, family.png; each member's genotype.yaml and card.json, which `nasbench verify` measures again")
+    say("", f"{path}: family.json, family.png, and genotype.yaml and card.json of each member; `nasbench verify` measures a card again")
+
+
+def _member(member: Member) -> tuple[str, ...]:
+    """A line of the table of members."""
+    from nasbench.scaling_fit.family.member import LEAST_USED
+
+    limit, candidate, again = f"{member.limit_ms:g} ms", member.candidate, member.again
+    if candidate is None:
+        return (limit, "", "", "", "", "", "", member.why)
+    counts, factors = cost(candidate.genotype), candidate.factors
+    return (
+        limit,
+        f"{candidate.predicted.ms:.2f} ms predicted"
+        if again is None
+        else f"{again.median_ms:.2f} [{again.low_ms:.2f}, {again.high_ms:.2f}]",
+        f"{member.used:.0%}",
+        f"{candidate.phi:.2f}",
+        f"{factors.depth:.2f}, {factors.width:.2f}, {candidate.genotype.input[1]} px",
+        show_count(counts.macs),
+        show_count(counts.params),
+        "kept" if member.kept else f"less than {LEAST_USED:.0%} used",
+    )

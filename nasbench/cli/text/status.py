@@ -63,14 +63,10 @@ def _drawn(study: Study, s: StudyState) -> Group:
     grid = Table(box=None, header_style="bold", pad_edge=False)
     for name, justify in (("phase", "left"), ("planned", "right"), ("trials", "left"), ("best so far", "left")):
         grid.add_column(name, justify=justify)  # type: ignore[arg-type] # a value that rich knows
-    for phase, counts in s.counts.items():
-        best = s.best.get(phase)
-        at = f" at {best.latency_ms:.1f} ms" if best and best.latency_ms is not None else ""
-        shown = f"{best.accuracy:.1%}{at} ({phase} {best.number})" if best else ""
-        grid.add_row(phase, str(s.planned.get(phase, "")), ", ".join(f"{n} {status}" for status, n in sorted(counts.items())), shown)
+    for phase in s.counts:
+        grid.add_row(phase, str(s.planned.get(phase, "")), s.counts_text(phase), s.best_text(phase))
     working = f"a driver works on it (pid {s.driver['pid']} on {s.driver['host']})" if s.driver else "no driver works on it"
-    end = "finished" if s.finished else "in progress" if s.driver else "not finished: `nasbench resume` continues it"
-    lines = [f"{study.path}: {working}; {end}", *([_pace(s)] if s.trained else []), *([f"newest: {s.last}"] if s.last else [])]
+    lines = [f"{study.path}: {working}; {s.progress}", *([_pace(s)] if s.trained else []), *([f"newest: {s.last}"] if s.last else [])]
     return Group(*(Text(line) for line in lines), *([grid] if s.counts else [Text("no trial yet")]))
 
 
@@ -83,5 +79,5 @@ def _pace(s: StudyState) -> str:
 
 def _line(s: StudyState) -> str:
     """The state as one line, for a log."""
-    counts = "; ".join(f"{phase}: {', '.join(f'{n} {status}' for status, n in sorted(c.items()))}" for phase, c in s.counts.items())
+    counts = "; ".join(f"{phase}: {s.counts_text(phase)}" for phase in s.counts)
     return f"{counts or 'no trial yet'}{f'; newest {s.last}' if s.last else ''}"

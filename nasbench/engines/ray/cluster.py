@@ -144,7 +144,7 @@ def _init(options: Mapping[str, Any], failure: str) -> None:
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
     """Set environment variables, and restore them at the end: this process may join another cluster later."""
-    before = {name: os.environ.get(name) for name in variables}
+    before = {name: os.environ.get(name) for name in (*variables, "RAY_AUTH_MODE")}  # Ray sets the last one where there is a token
     os.environ.update(variables)
     try:
         yield

@@ -20,7 +20,7 @@ from nasbench.engines.ray.call_queue import Call, CallQueue, FinishedCall
 from nasbench.engines.ray.client import RemoteCallQueue
 from nasbench.engines.ray.cluster import connected
 from nasbench.engines.ray.driver import Driver
-from nasbench.engines.ray.nodes import check_room, check_versions, is_client, trial_slots
+from nasbench.engines.ray.nodes import check_versions, is_client, require_slots, trial_slots
 from nasbench.errors import NasbenchError, StudyError
 
 CHECK_S = 1.0  # between two checks that Tune and the cluster are still there
@@ -165,7 +165,7 @@ class RayEngine(Engine):
         """Connect to the cluster, check that it can run trials, and start Tune."""
         atexit.register(self.close)
         self._connection.enter_context(connected(self._address, self._gpus, self._prepare_bytes))
-        slots = check_room(self._cpus, self._gpus)
+        slots = require_slots(self._cpus, self._gpus)
         if slots < self.workers < MAX_WORKERS:
             self._say(f"the cluster has room for {slots} trials at a time, not for {self.workers}")
         self.workers = min(self.workers, slots)

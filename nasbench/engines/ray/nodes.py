@@ -34,7 +34,7 @@ def trial_slots(cpus: float, gpus: float) -> int:
     return sum(_slots_of(node["Resources"], cpus, gpus) for node in alive_nodes())
 
 
-def check_room(cpus: float, gpus: float) -> int:
+def require_slots(cpus: float, gpus: float) -> int:
     """How many trials the cluster can run at a time: at least one. Ray itself would wait for what it does not have.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The words of the vocabulary: one function each. Importing this folder defines them."""
+"""The block types of nasbench: one function each. Importing this folder registers them."""
 
 from nasbench.genotype.blocks.attention import se
 from nasbench.genotype.blocks.auxiliary import auxiliary

@@ -6,17 +6,16 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from nasbench.genotype.block_type import block
-from nasbench.genotype.blocks.branches import rows_of
-from nasbench.genotype.genotype import Block
+from nasbench.genotype.block import Block, block
+from nasbench.genotype.blocks.branches import blocks_of
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
 
 
 def _head(value: Any) -> Any:
     if not isinstance(value, tuple) or not value:
-        raise ValueError(f"rows is a list of at least one row, the last of them the classifier; got {value!r}")
-    return rows_of(value)
+        raise ValueError(f"rows is a list of at least one block, the last of them the classifier; got {value!r}")
+    return blocks_of(value)
 
 
 @block
@@ -29,8 +28,8 @@ def auxiliary(
 ) -> Value:
     """A classifier on the side that only training sees; its input passes on unchanged (Szegedy et al. 2014, section 5).
 
-    `rows` end in the classes of the network, and the loss there counts `weight` times. Where a window of the rows does not
-    fit into the map, because the input is smaller than the paper's, the network has no such classifier.
+    The blocks in `rows` end in the classes of the network, and the loss there counts `weight` times. Where a window of them does
+    not fit into the map, because the input is smaller than the paper's, the network has no such classifier.
     """
     t.auxiliary(x, rows, weight)
     return x

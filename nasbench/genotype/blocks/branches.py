@@ -6,30 +6,29 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from nasbench.genotype.block_type import block
+from nasbench.genotype.block import Block, block, read_block
 from nasbench.genotype.fields import Act, Join
-from nasbench.genotype.genotype import Block, read_row
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
 
 
 def _paths(value: Any) -> Any:
-    rule = "paths is a list of at least two paths, each a list of rows (an empty one passes its input on)"
+    rule = "paths is a list of at least two paths, each a list of blocks (an empty one passes its input on)"
     if not isinstance(value, tuple) or len(value) < 2 or not all(isinstance(path, tuple) for path in value):
         raise ValueError(f"{rule}; got {value!r}")
-    return tuple(rows_of(path, f"path {i + 1}, ") for i, path in enumerate(value))
+    return tuple(blocks_of(path, f"path {i + 1}, ") for i, path in enumerate(value))
 
 
-def rows_of(path: tuple[Any, ...], where: str = "") -> tuple[Block, ...]:
-    """The rows inside a field, as blocks or as the mappings that YAML gives.
+def blocks_of(path: tuple[Any, ...], where: str = "") -> tuple[Block, ...]:
+    """The blocks inside a field, given as blocks or as the mappings that YAML gives.
 
     Raises:
-        ValueError: something that is no row, or no block (a GenotypeError then).
+        ValueError: an entry is neither; a GenotypeError if it is not a possible block.
     """
-    for i, row in enumerate(path):
-        if not isinstance(row, Block) and (not isinstance(row, dict) or "op" not in row):
-            raise ValueError(f"{where}row {i + 1}: a row is a mapping with an op; got {row!r}")
-    return tuple([row if isinstance(row, Block) else read_row(row) for row in path])
+    for i, entry in enumerate(path):
+        if not isinstance(entry, Block) and (not isinstance(entry, dict) or "op" not in entry):
+            raise ValueError(f"{where}block {i + 1}: a block is a mapping with an op; got {entry!r}")
+    return tuple([entry if isinstance(entry, Block) else read_block(entry) for entry in path])
 
 
 @block

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from nasbench.errors import nearest, short
-from nasbench.genotype.block_type import block
+from nasbench.genotype.block import block
 from nasbench.genotype.fields import Stride, Width
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nasbench.genotype.block_type import block
+from nasbench.genotype.block import block
 from nasbench.genotype.fields import Act, Kernel, Probability, Width
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer

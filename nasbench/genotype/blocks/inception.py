@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nasbench.genotype.block_type import block
+from nasbench.genotype.block import block
 from nasbench.genotype.fields import Act, Kernel, Width
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
@@ -30,8 +30,8 @@ def inception(
     def unit(value: Value, width: int | str, name: str, kernel: int | tuple[int, int] = 1) -> Value:
         return t.unit(value, t.width(width, x), kernel, act=act, name=name)
 
-    one = unit(x, conv1x1, "conv1x1")
-    three = unit(unit(x, reduce3x3, "reduce3x3"), conv3x3, "conv3x3", 3)
-    five = unit(unit(x, reduce5x5, "reduce5x5"), conv5x5, "conv5x5", large)
+    first = unit(x, conv1x1, "conv1x1")
+    second = unit(unit(x, reduce3x3, "reduce3x3"), conv3x3, "conv3x3", 3)
+    third = unit(unit(x, reduce5x5, "reduce5x5"), conv5x5, "conv5x5", large)
     pooled = t.pool(x, "max", 3, 1, ceil_mode=True, name="pool")
-    return t.concat(one, three, five, unit(pooled, pool_proj, "pool_proj"))
+    return t.concat(first, second, third, unit(pooled, pool_proj, "pool_proj"))

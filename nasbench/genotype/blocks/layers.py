@@ -1,4 +1,4 @@
-"""Words of one layer, or of one convolution with its norm and activation."""
+"""Block types of a single layer, or of a convolution with its norm and activation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nasbench.genotype.block_type import block
+from nasbench.genotype.block import block
 from nasbench.genotype.fields import MAX_WIDTH, Act, Groups, Kernel, Order, Padding, Probability, Size, Stride, Width
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
@@ -30,7 +30,7 @@ def conv(
     order: Order | None = None,
     dilation: Size = 1,
 ) -> Value:
-    """Convolution, norm, activation. `padding: same` is (kernel - 1) // 2 on each side; a bias stands where no norm does.
+    """Convolution, norm, activation. `padding: same` is (kernel - 1) // 2 on each side; without a norm it has a bias by default.
 
     With `dilation` n the kernel's weights are n pixels apart (Yu & Koltun 2015, eq. 2).
     """

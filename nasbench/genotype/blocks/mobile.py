@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from nasbench.genotype.block_type import block
+from nasbench.genotype.block import block
 from nasbench.genotype.blocks.attention import se as squeeze_excite
 from nasbench.genotype.fields import Act, Kernel, Order, Probability, Size, Stride, Width
 from nasbench.genotype.layer import Value
@@ -34,12 +34,12 @@ def separable(
     order = order or t.style.order
     bias = t.style.norm == "none"
     y = x
-    for word in order.split("-"):
-        if word == "conv":
+    for step in order.split("-"):
+        if step == "conv":
             y = t.conv(y, x.channels, kernel, stride, groups="depthwise", bias=bias, name="depthwise.conv")
             y = t.conv(y, out, bias=bias, name="pointwise.conv")
         else:
-            y = t.norm(y) if word == "norm" else t.act(y, act)
+            y = t.norm(y) if step == "norm" else t.act(y, act)
     return y
 
 

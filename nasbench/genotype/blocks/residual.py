@@ -1,10 +1,10 @@
-"""Residual blocks: ResNet, ResNeXt, Wide ResNet, SE-ResNet and plain networks are rows of one word."""
+"""Residual blocks: ResNet, ResNeXt, Wide ResNet, SE-ResNet and plain networks are blocks of one type."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from nasbench.genotype.block_type import block
+from nasbench.genotype.block import block
 from nasbench.genotype.blocks.attention import se as squeeze_excite
 from nasbench.genotype.fields import Act, Groups, Kernel, Order, Probability, Stride, Width
 from nasbench.genotype.layer import Value
@@ -56,8 +56,8 @@ def residual(
         y = unit(t.dropout(y, dropout), out, kernel, 1, "conv2", last=True, g=groups)
     else:
         inner = t.width(mid, x, out=out)
-        one, middle = (stride, 1) if stride_at == "first" else (1, stride)
-        y = unit(start, inner, 1, one, "reduce", first=True)
+        outer, middle = (stride, 1) if stride_at == "first" else (1, stride)
+        y = unit(start, inner, 1, outer, "reduce", first=True)
         y = unit(y, inner if wide is None else t.width(wide, x, out=out, mid=inner), kernel, middle, "conv", g=groups)
         y = unit(t.dropout(y, dropout), out, 1, 1, "expand", last=True)
     if se is not None:

@@ -66,7 +66,7 @@ class DropPath(_Passes):
 class Auxiliary(Kind):
     """A classifier on the side, which has a trace of its own in the attribute `rows`.
 
-    `Tracer.auxiliary` writes it. Whoever reads a trace treats it apart: it is no part of the network that inference runs.
+    `Tracer.auxiliary` writes it. Every reader of a trace handles it separately, because inference does not run it.
     """
 
     name = "auxiliary"

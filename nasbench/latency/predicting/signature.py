@@ -1,7 +1,8 @@
-"""Signature: what the time of a kernel depends on, as a key and as numbers. No torch.
+"""The latency key of a kernel, and the numbers that its time depends on. No torch.
 
-A runtime that compiles a network runs several layers as one kernel: a convolution, the norm and the activation after it, often the sum
-of a residual. The unit of profiling is then that group, not the layer.
+A runtime that compiles a network may run several layers in one kernel: a convolution, the norm and the activation after it, and often
+the sum of a residual block. The unit of profiling is then that group, not the layer. The parts that depend on the kind of the layer are in
+`nasbench.genotype.kinds`.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from typing import Any, NamedTuple
 
 from nasbench.errors import DeviceError, short
 from nasbench.genotype import Layer, inference
-from nasbench.genotype.kind import KINDS
+from nasbench.genotype.kind import KINDS, Kind
 from nasbench.genotype.kinds.activation import ACTS
 from nasbench.genotype.kinds.convolution import ODD as ODD
 from nasbench.genotype.layer import Shape
 
 SIZES = 8  # the first of `features`, logarithms
 
-_new = tuple.__new__  # makes a Signature in a third of the time that calling the class takes
+_DEFAULT = Kind()
+
+_new = tuple.__new__  # makes a Signature in a third of the time of calling it
 
 
 class Signature(NamedTuple):
@@ -27,13 +30,12 @@ class Signature(NamedTuple):
 
     Attributes:
         kind: kind of the layer, or of the first layer of a group.
-        reads: shapes of its inputs.
-        shape: shape of its output.
-        attrs: values of the attributes that the kind's `timed` names.
-        tail: layers that a runtime which fuses runs in the same kernel, in order: `norm`, `add` or the name of an activation.
-        borders: `reads` and `writes`, where a runtime that fuses may have to change the layout of data. Its convolutions work on blocks
-            of channels and pass them to each other in that layout, but not to or from other kernels, such as the product of
-            squeeze-and-excitation.
+        reads: shapes that it reads.
+        shape: output shape.
+        attrs: values of the attributes that `Kind.timed` names.
+        tail: layers that a fusing runtime runs in the same kernel, in order: `norm`, `add` or the name of an activation.
+        borders: `reads` and `writes`, where a fusing runtime may have to change the memory layout. Its convolutions read and write
+            channels in blocks. Other layers, such as the product of squeeze-and-excitation, do not.
     """
 
     kind: str
@@ -48,20 +50,21 @@ class Signature(NamedTuple):
             "kind": self.kind,
             "reads": self.reads,
             "shape": self.shape,
-            "attrs": dict(zip(_timed(self.kind), self.attrs, strict=True)),
+            "attrs": dict(zip(_entry(self.kind).timed, self.attrs, strict=True)),
             **({"tail": self.tail} if self.tail else {}),
             **({"borders": self.borders} if self.borders else {}),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Signature:
-        """
+        """The signature that `to_json` wrote.
+
         Raises:
-            DeviceError: the data is not what `to_json` returns.
+            DeviceError: other data.
         """
         try:
             kind, attrs = str(data["kind"]), data["attrs"]
-            values = tuple(_plain(attrs[name] if name in attrs else KINDS[kind].usual[name]) for name in _timed(kind))
+            values = tuple(_plain(attrs[name] if name in attrs else _entry(kind).usual[name]) for name in _entry(kind).timed)
             reads = tuple(_shape(s) for s in data["reads"])
             tail, borders = (tuple(str(name) for name in data.get(key, ())) for key in ("tail", "borders"))
             return cls(kind, reads, _shape(data["shape"]), values, tail, borders)
@@ -71,7 +74,7 @@ class Signature(NamedTuple):
 
 def signatures(layers: Sequence[Layer], fused: bool = False) -> list[Signature]:
     """The signature of each layer that inference runs, without the input; with `fused`, of each group of layers."""
-    layers = inference(tuple(layers))
+    layers = inference(layers)
     shapes = [layer.shape for layer in layers]
     if not fused:
         return [_signature(layer, shapes) for layer in layers[1:]]
@@ -83,10 +86,10 @@ def signatures(layers: Sequence[Layer], fused: bool = False) -> list[Signature]:
 
 
 def groups(layers: Sequence[Layer]) -> list[tuple[int, ...]]:
-    """The groups of layers that a runtime may run as one kernel, by the indices of the layers; most groups have one layer.
+    """The layers that a runtime may run in one kernel, by their indices, without the input. Most groups have one layer.
 
-    A convolution or linear layer takes the norm, the activation and the sum that follow it, as long as nothing else reads the values in
-    between. A runtime may run some of them separately; their time then counts as the group's.
+    A convolution or linear layer is grouped with the norm, the activation and the sum that follow it, as long as nothing else reads
+    the values between them. If a runtime runs them separately, their times are added up as the time of the group.
     """
     readers = [0] * len(layers)
     last = [0] * len(layers)
@@ -95,7 +98,7 @@ def groups(layers: Sequence[Layer]) -> list[tuple[int, ...]]:
             readers[i] += 1
             last[i] = layer.index
     taken = [False] * len(layers)
-    result = []
+    kernels = []
     for layer in layers[1:]:
         if taken[layer.index]:
             continue
@@ -110,23 +113,23 @@ def groups(layers: Sequence[Layer]) -> list[tuple[int, ...]]:
                 end = after.index
                 taken[end] = True
                 members.append(end)
-        result.append(tuple(members))
-    return result
+        kernels.append(tuple(members))
+    return kernels
 
 
 def _borders(layers: Sequence[Layer], kernels: Sequence[tuple[int, ...]]) -> list[tuple[str, ...]]:
     """`Signature.borders` of each kernel."""
-    blocks = [False] * len(layers)  # whether a layer's output is in blocks
-    blocks[0] = True  # an image is read in its own layout
-    plain: set[int] = set()  # layers whose output is needed in the other layout
+    blocks = [False] * len(layers)  # whether the output of a layer is in blocks
+    blocks[0] = True  # an image is read as it is
+    plain: set[int] = set()  # layers that another layer reads in the plain layout
     reads = [False] * len(kernels)
-    for k in sorted(range(len(kernels)), key=lambda k: kernels[k][-1]):  # in the order of computation
+    for k in sorted(range(len(kernels)), key=lambda k: kernels[k][-1]):  # in the order they run
         members = kernels[k]
         head = layers[members[0]]
         ready = True
         for i in head.inputs:
             ready = ready and blocks[i]
-        done = True  # a sum is in blocks if all its terms are; the output of the head is one of them
+        done = True  # a sum is in blocks if all its terms are; one of them is the output of the head
         for m in members[1:]:
             for i in layers[m].inputs:
                 done = done and (blocks[i] or i in members)
@@ -150,9 +153,9 @@ def _signature(layer: Layer, shapes: Sequence[Shape], tail: tuple[str, ...] = ()
     return _new(Signature, (kind, reads, shape, values, tail, borders))
 
 
-def _timed(kind: str) -> tuple[str, ...]:
-    """Names of the attributes in a signature; none for a kind of a plugin that is not loaded."""
-    return KINDS[kind].timed if kind in KINDS else ()
+def _entry(kind: str) -> Kind:
+    """What is known of a kind. A stored profile may hold the kind of a plugin that is not loaded: then the defaults."""
+    return KINDS.get(kind, _DEFAULT)
 
 
 def _tail(layer: Layer) -> str:
@@ -161,11 +164,11 @@ def _tail(layer: Layer) -> str:
 
 def _cheap(name: str) -> bool:
     """Whether a layer in a tail has no curve to compute."""
-    return ACTS[name].cheap if name in ACTS else KINDS[name].cheap
+    return ACTS[name].cheap if name in ACTS else _entry(name).cheap
 
 
 def parts(s: Signature) -> list[Signature]:
-    """The layers of a kernel, each as a kernel of its own."""
+    """The layers of a kernel, each by itself."""
     layers = [s._replace(tail=(), borders=())]
     for name in s.tail:
         kind = "act" if name in ACTS else name
@@ -176,35 +179,35 @@ def parts(s: Signature) -> list[Signature]:
 
 def group(s: Signature) -> str:
     """Kernels whose times follow one law: convolutions by their form, activations by their function, others by kind."""
-    return KINDS[s.kind].group(s.reads, s.shape, s.attrs)
+    return KINDS[s.kind].group(s.reads, s.shape, s.attrs) if s.kind in KINDS else s.kind
 
 
 def is_head(s: Signature) -> bool:
-    """Whether the kernel is that of a convolution, a linear layer, or another layer that others are fused into."""
-    return KINDS[s.kind].head
+    """Whether other layers may be fused into the kernel, as into a convolution or a linear layer."""
+    return _entry(s.kind).head
 
 
 def work(s: Signature) -> tuple[float, ...]:
-    """The kinds of work that a kernel's time roughly consists of.
+    """The work of a kernel, of which its time is roughly a weighted sum.
 
-    One call; multiply-adds; multiply-adds with channels rounded up to 16; elements read; elements written; weights; and for the tail the
-    elements of activations that are more than bounds, and the elements of sums.
+    One call, multiply-adds, multiply-adds with channels rounded up to 16, elements read, elements written, weights; and for the tail,
+    elements through activations that do more than bound their input, and elements of sums.
     """
     read, written = sum(map(math.prod, s.reads)), math.prod(s.shape)
     curved = written * sum(not _cheap(name) for name in s.tail) if s.tail else 0
     summed = written * s.tail.count("add") if s.tail else 0
-    macs, rounded, weights = KINDS[s.kind].work(s.reads, s.shape, s.attrs)
+    macs, rounded, weights = _entry(s.kind).work(s.reads, s.shape, s.attrs)
     return 1.0, macs, rounded, read, written, weights, curved, summed
 
 
 def features(s: Signature) -> tuple[float, ...]:
-    """The features that make a kernel faster or slower than its work suggests.
+    """Numbers that explain why a kernel is faster or slower than its work suggests.
 
-    Sizes; whether channels and rows fill vector registers; the activations of its tail (onnxruntime computes relu within a convolution,
-    relu6 in a pass after it, and silu as a kernel of its own); and whether the layout changes at its borders.
+    Sizes; whether channels and rows fill vector registers; the layers in its tail (onnxruntime applies relu within a convolution,
+    relu6 in a pass after it, and runs silu as a separate kernel); and whether it is at a border of layouts.
     """
     (cin, h, w), (cout, oh, ow) = s.reads[0], s.shape
-    area, stride, groups, dilation = KINDS[s.kind].window(s.attrs)
+    area, stride, groups, dilation = _entry(s.kind).window(s.attrs)
     return (
         math.log(cin),
         math.log(cout),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal, get_args, overload
 
-from nasbench.errors import DeviceError, nearest
+from nasbench.errors import DeviceError, nearest, short
 from nasbench.latency.runtimes.loaded import Loaded
 from nasbench.registry import Registry
 
@@ -90,22 +91,32 @@ def runtime(load: Load | None = None, /, *, name: str | None = None, **fields: A
         fields: the other attributes of `Runtime`.
 
     Raises:
-        DeviceError: an impossible value, or a name that another file has registered.
+        DeviceError: an impossible value, another kind of function, or a name that another file has registered.
 
-    Example:
-        >>> @runtime(kinds=("cpu",), precisions=("fp32",))
-        ... def torchscript(g, device):
+    Example (docs/new_runtime.md has more):
+        >>> @runtime(kinds=("cpu",), precisions=("fp32",), fuses=True)
+        ... def folded(g, device):
         ...     network = torch_network(g, device)
-        ...     return Loaded(network.runner(torch.jit.script(network.net)))
+        ...     return Loaded(network.runner(fuse(network.net)))
     """
 
     def register(load: Load) -> Load:
+        if not inspect.isfunction(load) or not _accepts_two(load):
+            raise DeviceError(f"a runtime is a function load(g, device) that returns a Loaded; got {short(load)}")
         plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
         row = Runtime(name or load.__name__, load, **plain)
         RUNTIMES.register(row.name, row, load)
         return load
 
     return register if load is None else register(load)
+
+
+def _accepts_two(load: Load) -> bool:
+    try:
+        inspect.signature(load).bind(None, None)
+    except TypeError:
+        return False
+    return True
 
 
 def _from_module(module: str) -> Load:

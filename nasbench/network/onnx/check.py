@@ -16,28 +16,28 @@ from nasbench.errors import NasbenchError, one_line
 from nasbench.genotype import Genotype
 from nasbench.network.onnx.nodes import onnx_package
 
-LIMIT = 1e-4  # of the error; two right orders of float32 sums agree to about 1e-6, one wrong field shows as 1e-2 or more
-ROUNDING = 8, 1e-3  # deep networks enlarge rounding: so many times torch's own, while that is below this, is no error either
+LIMIT = 1e-4  # of the error; two orders of the same float32 sum agree to about 1e-6, one wrong field shows as 1e-2 or more
+ROUNDING = 8, 1e-3  # deep networks enlarge rounding: an error is accepted up to so many times torch's own, while that is below this
 BLIND = 1e-3  # images whose logits are less apart than that hardly show what goes on before the last layer
 IMAGES = 4
 
 
 class UnclearError(NasbenchError):
-    """Weights with which no two ways to compute agree, so that nothing can be told of a model."""
+    """Weights with which two exact ways to compute disagree, so that a comparison says nothing about a model."""
 
 
 @dataclass(frozen=True)
 class OnnxCheck:
-    """What a model answers beside torch in float32.
+    """The logits of a model compared with those of torch in float32.
 
     Attributes:
         error: largest difference of the logits, relative to the largest of them.
         agree: images whose largest logit is the same one.
-        images: random images that both were given.
-        spread: largest difference between the logits of two images, relative like `error`; near 0 the comparison sees little.
+        images: random images that both got.
+        spread: largest difference between the logits of two images, relative like `error`; near 0 the comparison shows little.
         opset: the version of ONNX's operators, as the file says.
         batches: how many images went in at once.
-        input_name, output_name, input_shape, output_shape: as the file says; a size that is open is a word.
+        input_name, output_name, input_shape, output_shape: as the file says; an open size is a name.
     """
 
     error: float
@@ -66,8 +66,8 @@ def check_onnx(model: bytes | Path, net: nn.Module, g: Genotype, images: int = I
     A model of an open batch gets the images one by one, and all at once. `net` is left as it was.
 
     Raises:
-        UnclearError: the logits are no finite numbers, or torch's own in float32 and float64 are far apart.
-        NasbenchError: onnx or onnxruntime is not installed; the file cannot be read, or is no valid model of one input and
+        UnclearError: the logits are not finite numbers, or torch's own in float32 and float64 are far apart.
+        NasbenchError: onnx or onnxruntime is not installed; the file cannot be read, or is not a valid model of one input and
             output; the logits differ by more than `LIMIT` and than rounding explains.
     """
     onnx, runtime = onnx_package("onnx"), onnx_package("onnxruntime")
@@ -90,13 +90,13 @@ def check_onnx(model: bytes | Path, net: nn.Module, g: Genotype, images: int = I
         raise UnclearError(f"logits are finite numbers; {g.name} gives NaN or infinity; export it with weights that were trained")
     error, agree = 0.0, count
     for batch in batches:
-        found = _onnx(session, entry.name, image, batch, g)
-        if found.shape != expected.shape:
-            raise NasbenchError(f"a model answers in the shape that torch does; {g.name} gives {found.shape}, torch {expected.shape}")
-        if not np.isfinite(found).all():
+        logits = _onnx(session, entry.name, image, batch, g)
+        if logits.shape != expected.shape:
+            raise NasbenchError(f"a model returns logits in the shape of torch's; {g.name} gives {logits.shape}, torch {expected.shape}")
+        if not np.isfinite(logits).all():
             raise NasbenchError(f"logits are finite numbers; {g.name} gives NaN or infinity, not in torch; please report this network")
-        error = max(error, _relative(found - expected, expected))
-        agree = min(agree, int((found.reshape(count, -1).argmax(1) == expected.reshape(count, -1).argmax(1)).sum()))
+        error = max(error, _relative(logits - expected, expected))
+        agree = min(agree, int((logits.reshape(count, -1).argmax(1) == expected.reshape(count, -1).argmax(1)).sum()))
     opset = next(entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx"))
     spread = max(_relative(expected - row, expected) for row in expected)
     check = OnnxCheck(error, agree, count, spread, opset, batches, entry.name, end.name, tuple(entry.shape), tuple(end.shape))
@@ -111,16 +111,16 @@ def _judge(error: float, net: nn.Module, image: Tensor, expected: NDArray[Any], 
     Some weights make a chaos of a deep network: with random running statistics EfficientNetV2-S's float32 logits in torch
     are half of the largest one off its float64 ones, with which the model agrees when it is run in float64.
     """
-    said = f"logits under onnxruntime are within {LIMIT:g} of torch's; those of {g.name} differ by {error:.2g}"
+    message = f"logits under onnxruntime are within {LIMIT:g} of torch's; those of {g.name} differ by {error:.2g}"
     noise = _relative(_torch(net, image.double()) - expected, expected)
     times, most = ROUNDING
     if noise > most:
         raise UnclearError(
-            f"{said}, but torch's own differ by {noise:.2g} from float64 to float32, so that with these weights nothing can be told; "
+            f"{message}, but torch's own differ by {noise:.2g} from float64 to float32, so with these weights the comparison says nothing; "
             "export it with weights that were trained"
         )
     if error > times * noise:
-        raise NasbenchError(f"{said}; please report this network")
+        raise NasbenchError(f"{message}; please report this network")
 
 
 def _read(path: Path) -> bytes:
@@ -135,8 +135,8 @@ def _torch(net: nn.Module, image: Tensor) -> NDArray[Any]:
     """The network's answer in the precision of `image`, in inference mode on the CPU; from a copy, where it has to be another's."""
     if net.training or next(net.parameters(), image).dtype != image.dtype or next(net.parameters(), image).device.type != "cpu":
         net = copy.deepcopy(net).to("cpu", image.dtype).eval()
-    found: NDArray[Any] = torch.cat([net(image[i : i + 1]) for i in range(len(image))]).numpy()
-    return found
+    logits: NDArray[Any] = torch.cat([net(image[i : i + 1]) for i in range(len(image))]).numpy()
+    return logits
 
 
 def _onnx(session: Any, name: str, image: Tensor, batch: int, g: Genotype) -> NDArray[Any]:

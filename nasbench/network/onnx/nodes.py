@@ -1,4 +1,4 @@
-"""The nodes and constants of an ONNX model, opset 17. Which nodes compute a layer is said by its kind, in `nasbench.genotype.kinds`."""
+"""The nodes and constants of an ONNX model, opset 17. The kind of a layer, in `nasbench.genotype.kinds`, defines its nodes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def onnx_package(name: str = "onnx") -> Any:
 class OnnxWriter:
     """Nodes and constants, layer by layer. The method `onnx` of each layer kind gets one.
 
-    Values have the names of their layers, constants those of the state dict. A helper value has the name of its layer, a slash and a word.
+    Values have the names of their layers, constants those of the state dict. Names of helper values are that of the layer, a slash and
+    a suffix.
     """
 
     def __init__(self, layers: Sequence[Layer], weights: Mapping[str, NDArray[Any]]) -> None:

@@ -29,9 +29,9 @@ from nasbench.analysis.plots.scaling import (
 )
 from nasbench.analysis.scaling import open_fit
 from nasbench.errors import NasbenchError
-from nasbench.scaling_fit.config import FitConfig
-from nasbench.scaling_fit.directions import curves, lattice
-from nasbench.scaling_fit.run import CURVES, GRID, fit_trials
+from nasbench.scaling_fit.config import CURVES, GRID, FitConfig
+from nasbench.scaling_fit.directions import compared_directions, lattice
+from nasbench.scaling_fit.outcome import fit_trials
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.ledger import Ledger
 from nasbench.zoo import known
@@ -65,7 +65,7 @@ def fit(request, tmp_path_factory):
         tell(grid, [base, *(("lattice", 2.0, shares) for shares in lattice(4))] * 2, accuracy, request.param)
         trials = [t for t in grid.records() if t.more["direction"] != "base"]
         law, gain = fit_trials(trials, 0.7, latency, 0)
-        directions = [(name, size, shares) for size in (2.0, 4.0) for name, shares in curves(law.shares).items()]
+        directions = [(name, size, shares) for size in (2.0, 4.0) for name, shares in compared_directions(law.shares).items()]
         tell(fresh, [base, *directions] * 3, accuracy, request.param)
         report = {"network": "resnet20_cifar10", "latencies": "measured on paper" if latency else None, "cost": request.param}
         (path / "fit.json").write_text(json.dumps(report | {"gain_of_doubling": gain, "fit": asdict(law)}))

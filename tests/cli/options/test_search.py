@@ -18,4 +18,4 @@ from nasbench.latency.device_config import DeviceConfig
     ],
 )
 def test_trials_train_on_the_gpu_whose_latency_is_limited(device: str, asked: float | None, gpus: float) -> None:
-    assert EngineOptions(gpus_per_trial=asked).choice(DeviceConfig(device)).gpus == gpus
+    assert EngineOptions(gpus_per_trial=asked).config(DeviceConfig(device)).gpus == gpus

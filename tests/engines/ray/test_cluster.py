@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import jobs
@@ -80,6 +82,19 @@ def test_a_package_that_is_not_installed(missing, address, match, monkeypatch):
     monkeypatch.setattr(ray_cluster.metadata, "version", version)
     with pytest.raises(StudyError, match=match), connected(address, 0.0):
         pass
+
+
+def test_a_process_that_starts_later_may_join_a_cluster_without_our_token():
+    code = (
+        "import os\n"
+        "from nasbench.engines.ray.cluster import connected\n"
+        "with connected(None, 0.0):\n"
+        "    print(sorted(name for name in os.environ if name.startswith('RAY_AUTH')))\n"
+        "print(sorted(name for name in os.environ if name.startswith('RAY_AUTH')))\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120, env=environment)
+    assert process.stdout.splitlines() == ["['RAY_AUTH_MODE', 'RAY_AUTH_TOKEN']", "[]"]
 
 
 def test_folders_of_killed_drivers_are_removed(monkeypatch):

@@ -37,7 +37,7 @@ def test_slots(cluster_of, resources, cpus, gpus, slots):
 
 def test_no_room_is_an_error_that_says_what_the_nodes_have(cluster_of):
     cluster_of({"CPU": 4.0}, {"CPU": 2.0, "GPU": 1.0})
-    assert nodes.check_room(4, 0) == 1
+    assert nodes.require_slots(4, 0) == 1
     match = r"a trial needs 4 CPUs and 1 GPUs on one node, .* \(2: 4 CPUs, 0 GPUs; 2 CPUs, 1 GPUs\); ask for less with --cpus-per-trial"
     with pytest.raises(StudyError, match=match):
-        nodes.check_room(4, 1)
+        nodes.require_slots(4, 1)

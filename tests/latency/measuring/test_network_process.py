@@ -6,6 +6,9 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
+
+import pytest
 
 START = """
 import os, sys, time
@@ -46,28 +49,49 @@ one.close()
     assert run(code) == "None\n"
 
 
-def test_a_gpus_seat_is_a_fresh_process_with_the_users_own_words(tmp_path) -> None:
-    """The processor is said to be a GPU; without one, loading says so, and by then the words are there."""
+PLUGIN = """
+import time
+from nasbench.genotype import block, trace
+from nasbench.latency.runtimes import Loaded, runtime
+
+
+@block
+def mine(t, x):
+    return x
+
+
+@runtime
+def plain(g, device):
+    from nasbench.latency.measuring import network_process
+
+    trace(g)
+    print(g.name, hasattr(network_process, "FORKED"), flush=True)
+    return Loaded(lambda: time.sleep(0.001))
+"""
+
+
+@pytest.mark.parametrize(("kind", "forked"), [("cpu", True), ("cuda", False)])
+def test_a_gpus_process_is_a_fresh_one_with_the_users_plugins(tmp_path: Path, kind: str, forked: bool) -> None:
+    """The plugin's runtime needs no GPU, so that this is tested everywhere."""
     file = tmp_path / "mine.py"
-    file.write_text(
-        "from nasbench.genotype import block\n\n\n@block\ndef mine(t, x):\n    print('mine is here', flush=True)\n    return x\n"
-    )
+    file.write_text(PLUGIN)
     code = f"""
 from dataclasses import replace
 from nasbench.genotype import Block
 from nasbench.plugins import load_plugin
 load_plugin({str(file)!r})
-gpu = replace(device, kind="cuda")
+network_process.FORKED = True  # a fork has it too
+device = replace(device, kind={kind!r}, runtime="plain")
 before = os.sched_getaffinity(0)
-network_process.prepare(gpu)
-assert os.sched_getaffinity(0) == before
-try:
-    network_process.NetworkProcess("own", replace(REFERENCE, stem=(Block("mine"), *REFERENCE.stem)), gpu).close()
-except DeviceError as error:
-    print(error)
+network_process.prepare(device)
+if {kind!r} == "cuda":
+    assert os.sched_getaffinity(0) == before
+process = network_process.NetworkProcess("own", replace(REFERENCE, name="own", stem=(Block("mine"), *REFERENCE.stem)), device)
+print(process.time_round(1.0).round.ms >= 1.0)
+process.close()
 """
-    said = run("if __name__ == '__main__':" + code.replace("\n", "\n    "))
-    assert "mine is here" in said or "no CUDA device is visible to torch" in said
+    output = run("if __name__ == '__main__':" + code.replace("\n", "\n    "))
+    assert output.splitlines() == [f"own {forked}", f"reference {forked}", "True"]
 
 
 def test_all_processes_share_their_cores() -> None:

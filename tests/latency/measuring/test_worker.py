@@ -61,10 +61,10 @@ def numbers(found: dict[str, Any]) -> dict[str, set[tuple[int, int]]]:
 
 def test_each_network_that_is_profiled_has_one_process_and_a_group_is_as_many_as_may_be(processes: type[FakeProcess]) -> None:
     found = numbers(worker.profile(job(23), ignore, ignore))
-    assert all(len(numbered) == 1 for numbered in found.values())
-    numbered = [next(iter(several)) for several in found.values()]
-    assert len(set(numbered)) == len({process for _, process in numbered}) == 23
-    assert [group for group, _ in numbered] == [0] * 10 + [1] * 10 + [2] * 3
+    assert all(len(ids) == 1 for ids in found.values())
+    ids = [next(iter(several)) for several in found.values()]
+    assert len(set(ids)) == len({process for _, process in ids}) == 23
+    assert [group for group, _ in ids] == [0] * 10 + [1] * 10 + [2] * 3
     assert (processes.most, processes.present) == (10, 0)
 
 
@@ -72,17 +72,17 @@ def test_a_profiling_that_goes_on_numbers_its_groups_and_processes_after_those_b
     before = numbers(worker.profile(job(15), ignore, ignore))
     after = numbers(worker.profile(job(12, first_group=2), ignore, ignore))
     groups = [{group for several in found.values() for group, _ in several} for found in (before, after)]
-    numbered = [{process for several in found.values() for _, process in several} for found in (before, after)]
+    ids = [{process for several in found.values() for _, process in several} for found in (before, after)]
     assert groups == [{0, 1}, {2, 3}]
-    assert not numbered[0] & numbered[1]
+    assert not ids[0] & ids[1]
 
 
 def test_what_is_measured_is_timed_in_passes_through_all_each_in_processes_of_its_own() -> None:
     found = worker.measure(job(12, rounds=6), ignore, ignore)
     for rounds in found.values():
-        numbered = [r.process for r in rounds]
-        assert numbered == sorted(numbered)
-        assert [numbered.count(process) for process in dict.fromkeys(numbered)] == [2] * worker.MEASURED_IN
+        ids = [r.process for r in rounds]
+        assert ids == sorted(ids)
+        assert [ids.count(process) for process in dict.fromkeys(ids)] == [2] * worker.MEASURED_IN
     assert len({r.process for rounds in found.values() for r in rounds}) == 12 * worker.MEASURED_IN
     groups = [list(dict.fromkeys(r.group for r in rounds)) for rounds in found.values()]
     assert groups == [[0, 2, 4]] * 10 + [[1, 3, 5]] * 2
@@ -136,8 +136,8 @@ def test_networks_that_do_not_fit_into_memory_together_are_apart(monkeypatch: py
     monkeypatch.setattr(worker, "GROUP_PARAMS", 2 * params)
     assert [list(group) for group in worker.grouped(several, 10)] == [["n0", "n1"], ["n2", "n3"], ["n4"]]
     by_number: dict[int, set[str]] = defaultdict(set)
-    for name, numbered in numbers(worker.profile(job(5), ignore, ignore)).items():
-        by_number[next(iter(numbered))[0]].add(name)
+    for name, ids in numbers(worker.profile(job(5), ignore, ignore)).items():
+        by_number[next(iter(ids))[0]].add(name)
     assert by_number == {0: {"n0", "n1"}, 1: {"n2", "n3"}, 2: {"n4"}}
     monkeypatch.setattr(worker, "GROUP_PARAMS", 1)  # one that is too large for the bound is still timed, alone
     assert [list(group) for group in worker.grouped(several, 10)] == [[f"n{i}"] for i in range(5)]

@@ -209,3 +209,11 @@ def test_channels_that_fill_no_registers_are_a_group_of_their_own() -> None:
     assert of(24, 24, 4) == "grouped convolution" + ODD  # six channels each
     fused = Signature("conv", ((8, 8, 8),), (24, 8, 8), ((1, 1), 1, 1, False, 1), ("norm", "relu"))
     assert group(fused) == of(8, 24)
+
+
+def test_a_kernel_of_a_plugin_that_is_not_loaded_is_read_with_the_defaults() -> None:
+    stored = {"kind": "group_norm", "reads": [[16, 8, 8]], "shape": [16, 8, 8], "attrs": {"groups": 4}}
+    kernel = Signature.from_json(stored)
+    assert (group(kernel), kernel.attrs, parts(kernel)) == ("group_norm", (), [kernel])
+    assert work(kernel)[:5] == (1.0, 0.0, 0.0, 1024, 1024)
+    assert len(features(kernel)) > 8

@@ -60,7 +60,7 @@ def test_an_interval_that_reaches_over_the_limit_misses(kept):
     narrow = replace(standing(0).finalist, measured=measurement(true_ms(NETWORKS[0]), 0.001))
     ranked = [replace(standing(0), finalist=narrow)]
     assert decide(ranked, kept, Stopwatch(width=0.001), limit)[0].winner is not None
-    assert decide(ranked, Measurements(kept._path.with_name("other"), REFERENCE_MS), Stopwatch(width=0.05), limit)[0].winner is None
+    assert decide(ranked, Measurements(kept._file.path.with_name("other"), REFERENCE_MS), Stopwatch(width=0.05), limit)[0].winner is None
 
 
 def test_room_is_left_for_another_session(kept):
@@ -83,7 +83,7 @@ def test_noise_promises_nothing(kept):
 def test_what_was_measured_in_an_earlier_run_is_not_measured_again(kept):
     decide([standing(0)], kept, Stopwatch())
     watch = Stopwatch()
-    again = decide([standing(0)], Measurements(kept._path, REFERENCE_MS), watch)[0]
+    again = decide([standing(0)], Measurements(kept._file.path, REFERENCE_MS), watch)[0]
     assert again.winner.again.median_ms == pytest.approx(true_ms(NETWORKS[0]))
     assert watch.sessions == []
     decide([standing(1)], kept, Stopwatch(drift=lambda s: 9.0))

@@ -129,13 +129,13 @@ def test_an_unknown_field_is_refused_with_the_nearest(op: str) -> None:
         ("residual", {"width": 8, "shortcut": "D"}, "residual.shortcut: input should be 'A', 'B', 'C' or 'none'; got 'D'"),
         ("mbconv", {"width": 8, "skip": None}, "mbconv.skip: input should be a valid boolean; got None"),
         ("branches", {"paths": []}, "branches.paths: paths is a list of at least two paths"),
-        ("branches", {"paths": [[], 3]}, "each a list of rows (an empty one passes its input on); got ((), 3)"),
-        ("branches", {"paths": [[], [3]]}, "branches.paths: path 2, row 1: a row is a mapping with an op; got 3"),
+        ("branches", {"paths": [[], 3]}, "each a list of blocks (an empty one passes its input on); got ((), 3)"),
+        ("branches", {"paths": [[], [3]]}, "branches.paths: path 2, block 1: a block is a mapping with an op; got 3"),
         ("branches", {"paths": [[], [{"op": "cnv"}]]}, "there is no block 'cnv'"),
         ("branches", {"paths": [[], [{"op": "conv", "width": 0}]]}, "branches.paths: conv.width: a width is 1 to 65536 channels; got 0"),
-        ("auxiliary", {"rows": []}, "auxiliary.rows: rows is a list of at least one row, the last of them the classifier; got ()"),
-        ("auxiliary", {"rows": {"op": "gap"}}, "at least one row, the last of them the classifier; got {'op': 'gap'}"),
-        ("auxiliary", {"rows": [{"op": "gap"}, 3]}, "auxiliary.rows: row 2: a row is a mapping with an op; got 3"),
+        ("auxiliary", {"rows": []}, "auxiliary.rows: rows is a list of at least one block, the last of them the classifier; got ()"),
+        ("auxiliary", {"rows": {"op": "gap"}}, "at least one block, the last of them the classifier; got {'op': 'gap'}"),
+        ("auxiliary", {"rows": [{"op": "gap"}, 3]}, "auxiliary.rows: block 2: a block is a mapping with an op; got 3"),
         ("auxiliary", {"rows": [{"op": "gpa"}]}, "there is no block 'gpa'"),
         ("auxiliary", {"rows": [{"op": "gap"}], "weight": 0}, "auxiliary.weight: input should be greater than 0; got 0"),
         ("branches", {"paths": [[], []], "join": "sum"}, "branches.join: input should be 'concat', 'add' or 'interleave'; got 'sum'"),
@@ -152,7 +152,7 @@ def test_an_impossible_value_is_refused_with_the_rule_and_the_value(op: str, fie
 
 @pytest.mark.parametrize("op", ["cnv", "Conv", "conv2d", "", 3, None, ["conv"], {"op": "conv"}])
 def test_an_unknown_word_is_refused_with_the_vocabulary(op: Any) -> None:
-    with pytest.raises(GenotypeError, match=r"there is no block .* the vocabulary is .*mbconv.*residual"):
+    with pytest.raises(GenotypeError, match=r"there is no block .* the block types are .*mbconv.*residual"):
         Block(op)
 
 
@@ -278,8 +278,8 @@ def bad_pattern(t, x, *, act: Annotated[str, Field(pattern="(")]): ...
         (generated, "a block is a function .* and returns a value; got <function generated"),
         (awaited, "a block is a function .* and returns a value; got <function awaited"),
         (untyped, r"untyped: field 'width' needs a type, such as width: Width \(see nasbench\.genotype\.fields\)"),
-        (named_op, "named_op: every row has op and repeat already; call field 'op' something else"),
-        (named_repeat, "named_repeat: every row has op and repeat already; call field 'repeat' something else"),
+        (named_op, "named_op: every block has op and repeat already; call field 'op' something else"),
+        (named_repeat, "named_repeat: every block has op and repeat already; call field 'repeat' something else"),
         (unknown_type, "unknown_type: its types cannot be read: NameError: name 'Widht' is not defined; import them at the top"),
         (listed, r"listed: a field's value never changes; field 'kernels' is a list; write tuple\[int, \.\.\.\]"),
         (list_inside, "list_inside: a field's value never changes; field 'kernels' is a list"),
@@ -323,7 +323,7 @@ def test_what_may_stand_in_a_word(free_name: str) -> None:
 
     assert twice().fields == {"kernels": (3, 5), "width": None, "p": 0, "deep": True}
     assert twice.reads_before
-    assert twice.doc == "a block from test_block_type.py, which has no docstring"
+    assert twice.doc == "a block from test_block.py, which has no docstring"
     assert hash(Block(free_name, {"kernels": [3]})) == hash(twice(kernels=(3,)))
 
 

@@ -1,12 +1,4 @@
-"""The vocabulary. A word is one function over the tracer; its signature is the schema.
-
-    @block
-    def fire(t: Tracer, x: Value, *, squeeze: Width, expand: Width, act: Act | None = None) -> Value:
-        \"""SqueezeNet's fire module ...\"""
-
-Validation, help text and YAML all come from that signature. Called with a tracer a word leaves its layers there;
-called without, it makes a Block: `fire(squeeze=16, expand=64)`.
-"""
+"""Schema: what the signature of a block type says about its fields. Validation, help texts and YAML are read off it."""
 
 from __future__ import annotations
 
@@ -14,35 +6,34 @@ import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, overload
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from nasbench.errors import GenotypeError, nearest, one_line, short
 from nasbench.genotype import fields as types
 from nasbench.genotype.fields import Width
-from nasbench.genotype.genotype import Block
 from nasbench.genotype.layer import Value
-from nasbench.genotype.tracer import Tracer
-from nasbench.registry import Registry
-
-BLOCK_TYPES: Registry[BlockType] = Registry("block", GenotypeError)
 
 _SHAPE = "a block is a function (t, x, *, fields...) or (t, x, before, *, fields...)"
 _TYPES = ("Width", "Kernel", "Padding", "Groups", "Stride", "Size", "Probability", "Act", "Order", "Join")
 
 
-class BlockType:
-    """A block's one definition, and what is read off its signature.
+class Schema:
+    """The fields of a block type, read off the signature of its function.
 
     Attributes:
-        name: of the function, and of the `op` in a row.
-        doc: the docstring.
-        annotations: type of each field as written.
-        defaults: of the fields that have one.
-        reads_before: whether it reads, beside its input, what the block before it did.
-        required: names of the fields that have none; widths: of those that are numbers of channels.
-        lists: how deep the lists of a field nest, for fields that are lists; rows: those whose innermost entries are rows.
+        name: name of the function, which is also the `op` of a block.
+        function: the function over the tracer.
+        doc: docstring of the function.
+        reads_before: whether it reads, beside its input, the input of the block before it.
+        names: names of the fields, in the order of the signature.
+        annotations: type of each field, as written.
+        defaults: default of each field that has one.
+        required: names of the fields without a default.
+        widths: names of the fields that are numbers of channels.
+        lists: for each field that is a list, how deep its lists nest.
+        entries: for each field, its type, or the type of its innermost entries.
     """
 
     def __init__(self, function: Callable[..., Value]) -> None:
@@ -58,7 +49,7 @@ class BlockType:
         self.names = tuple(p.name for p in fields)
         self.widths = tuple(p.name for p in fields if hints[p.name] == Width or Width in get_args(hints[p.name]))
         self.lists = {p.name: _depth(hints[p.name])[0] for p in fields if _depth(hints[p.name])[0]}
-        self.rows = tuple(p.name for p in fields if _depth(hints[p.name])[1] is Block)
+        self.entries = {p.name: _depth(hints[p.name])[1] for p in fields}
         schema: dict[str, Any] = {p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in fields}
         config = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
         try:
@@ -68,23 +59,6 @@ class BlockType:
         if lost := [n for n in self.names if n not in self._model.model_fields]:
             raise GenotypeError(f"{self.name}: pydantic, which checks fields, keeps the name {lost[0]!r} for itself; choose another")
         self._check_defaults()
-
-    @overload
-    def __call__(self, t: Tracer, x: Value, **fields: Any) -> Value: ...
-    @overload
-    def __call__(self, *values: Any, repeat: int = 1, **fields: Any) -> Block: ...
-    def __call__(self, *args: Any, **fields: Any) -> Value | Block:
-        """With (tracer, value, fields...) run the word; with field values alone, make a Block."""
-        if args and isinstance(args[0], Tracer):
-            return self.function(*args, **fields)
-        if len(args) > len(self.names):
-            raise GenotypeError(f"{self.name} reads {len(self.names)} fields ({', '.join(self.names)}); got {len(args)} values")
-        for name, value in zip(self.names, args, strict=False):
-            if name in fields:
-                raise GenotypeError(f"{self.name}: field {name!r} is given twice, as {value!r} and {fields[name]!r}")
-            fields[name] = value
-        repeat = fields.pop("repeat", 1)
-        return Block(self.name, fields, repeat)
 
     def check(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """All fields, validated, in the order of the signature.
@@ -103,7 +77,7 @@ class BlockType:
         return [(n, self.annotations[n], "required" if n in self.required else _default(self.defaults[n])) for n in self.names]
 
     def _check_defaults(self) -> None:
-        """Each default is a value that a row could say; a wrong one would be found much later, and blamed on the row."""
+        """Check that each default is a value that a block may have; a wrong one would be noticed much later, and blamed on the block."""
         for name, value in self.defaults.items():
             try:
                 hash(value)
@@ -124,8 +98,8 @@ class BlockType:
                 ) from None
 
     def _explain(self, error: ValidationError) -> str:
-        found = error.errors(include_url=False)
-        first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])  # a misspelt field is missing too: name the spelling
+        errors = error.errors(include_url=False)
+        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])  # a misspelt field is missing too: name the spelling
         name = str(first["loc"][0]) if first["loc"] else ""
         reads = f"it reads {', '.join(self.names) or 'no fields'}"
         if first["type"] == "extra_forbidden":
@@ -148,23 +122,23 @@ def _depth(hint: Any) -> tuple[int, Any]:
 
 
 def _parameters(function: Callable[..., Value]) -> tuple[list[inspect.Parameter], list[inspect.Parameter]]:
-    """The values and the fields of a block's signature."""
+    """The values and the fields in the signature of a block type."""
     special = inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function)
     if not inspect.isfunction(function) or special or not function.__name__.isidentifier():
         raise GenotypeError(f"{_SHAPE} with a name, and returns a value; got {short(function)}; write def NAME(t, x, *, ...) under @block")
     parameters = list(inspect.signature(function).parameters.values())
     values = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
-    said = f"{_SHAPE}; {function.__name__} takes {inspect.signature(function)}"
+    rule = f"{_SHAPE}; {function.__name__} takes {inspect.signature(function)}"
     plain = [p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in values]
     if not all(plain) or len(values) < 2:
-        raise GenotypeError(f"{said}; name each field, after a *")
+        raise GenotypeError(f"{rule}; name each field, after a *")
     if len(values) > 3 or (len(values) == 3 and values[2].name != "before"):
-        raise GenotypeError(f"{said}; write a * before {values[3 if values[2].name == 'before' else 2].name!r}")
+        raise GenotypeError(f"{rule}; write a * before {values[3 if values[2].name == 'before' else 2].name!r}")
     return values, parameters[len(values) :]
 
 
 def _hints(function: Callable[..., Value], fields: list[inspect.Parameter]) -> dict[str, Any]:
-    """The types of a block's fields: all there, known, and of values that never change."""
+    """The types of the fields. Each field has a known type, of values that never change."""
     name = function.__name__
     try:
         hints = get_type_hints(function, include_extras=True)
@@ -172,7 +146,7 @@ def _hints(function: Callable[..., Value], fields: list[inspect.Parameter]) -> d
         raise GenotypeError(f"{name}: its types cannot be read: {one_line(error)}; import them at the top of the file") from error
     for p in fields:
         if p.name in ("op", "repeat"):
-            raise GenotypeError(f"{name}: every row has op and repeat already; call field {p.name!r} something else")
+            raise GenotypeError(f"{name}: every block has op and repeat already; call field {p.name!r} something else")
         if p.name not in hints:
             raise GenotypeError(f"{name}: field {p.name!r} needs a type, such as {p.name}: Width (see nasbench.genotype.fields)")
         if changeable := _changeable(hints[p.name]):
@@ -210,16 +184,3 @@ def _default(value: Any) -> str:
 def frozen(value: Any) -> Any:
     """Lists, as YAML gives them, as tuples."""
     return tuple(frozen(v) for v in value) if isinstance(value, list | tuple) else value
-
-
-def block(function: Callable[..., Value]) -> BlockType:
-    """Add a word to the vocabulary.
-
-    The same file, module or notebook may define its word again; the new one then takes the old one's place.
-
-    Raises:
-        GenotypeError: a function that can be no block (its signature, a field's type or default), or whose name is taken.
-    """
-    word = BlockType(function)
-    BLOCK_TYPES.register(word.name, word, function)
-    return word

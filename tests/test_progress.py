@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from nasbench.cli.text.progress import Reporter
+
+from nasbench.progress import Reporter
 
 
 @pytest.fixture

@@ -1,0 +1,81 @@
+"""The output of `nasbench front`, for one study or several."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from nasbench.cli.shared import say, show_json, table
+from nasbench.genotype.units import show_count, show_duration
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nasbench.analysis.compare import Comparison
+    from nasbench.analysis.study import Study
+
+METRICS = ["number", "accuracy", "latency_ms", "macs", "params_count", "digest"]
+COLUMNS = (">trial", ">accuracy", ">latency", ">MACs", ">params")
+
+
+def show_front(study: Study) -> None:
+    """Print the front of a study and its hypervolume."""
+    table(COLUMNS, _cells(study.front()))
+    say(f"hypervolume {study.hypervolume()}")
+
+
+def front_json(study: Study) -> None:
+    """Print the front of a study as JSON."""
+    show_json(_records(study.front()[METRICS]))
+
+
+def show_fronts(comparison: Comparison) -> None:
+    """Print the fronts of several studies, then one line for each study."""
+    fronts = comparison.front()
+    table(("study", *COLUMNS), ((study, *cells) for study, cells in zip(fronts["study"], _cells(fronts), strict=True)))
+    say("")
+    table(
+        ("study", "strategy", ">limit", ">trials", ">cost", ">best", ">at", ">final round", ">hypervolume"),
+        (
+            (
+                name, r["strategy"], f"{limit} ms" if (limit := _cell(r["limit_ms"], "g")) else "none", r["trials"],
+                show_duration(r["cost_s"]), _cell(r["accuracy"], ".1%"), f"{_cell(r['latency_ms'], '.1f')} ms" if r["trials"] else "",
+                _cell(r["final_accuracy"], ".1%"), _cell(r["hypervolume_ms"], ".2f"),
+            )
+            for name, r in comparison.table().to_dict("index").items()
+        ),
+    )  # fmt: skip
+    latency_ms, accuracy = comparison.reference
+    say(f"\nhypervolume in ms x accuracy below {latency_ms:g} ms and above accuracy {accuracy:.0%}; cost is training time")
+    say(*(f"not comparable: {text}" for text in comparison.differences), *(f"note: {text}" for text in comparison.notes))
+
+
+def fronts_json(comparison: Comparison) -> None:
+    """Print the fronts of several studies as JSON."""
+    latency_ms, accuracy = comparison.reference
+    show_json(
+        {
+            "reference": {"latency_ms": latency_ms, "accuracy": accuracy},
+            "differences": comparison.differences,
+            "notes": comparison.notes,
+            "studies": _records(comparison.table().reset_index()),
+            "front": _records(comparison.front()[["study", *METRICS]]),
+        }
+    )
+
+
+def _cells(front: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    for r in front.to_dict("records"):
+        macs, params = show_count(r["macs"]), show_count(r["params_count"])
+        yield str(r["number"]), f"{r['accuracy']:.1%}", f"{r['latency_ms']:.1f} ms", macs, params
+
+
+def _cell(value: Any, shown: str) -> str:
+    """A number in the given format; a missing one is empty."""
+    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else format(value, shown)
+
+
+def _records(df: pd.DataFrame) -> Any:
+    return json.loads(df.to_json(orient="records"))
