@@ -61,7 +61,7 @@ def main() -> None:
         least, budget = (9, 12.0) if name in TARGETS else (3, 1.0)
         for label, ours in (("cold", cold), ("warm", warm)):
             for other, theirs in (("analysis", analysis), ("whole", whole)):
-                found = in_turns(ours, theirs, budget=budget, least=least, repeat_ours=50)
+                found = in_turns(ours, theirs, max_seconds=budget, least=least, repeat_ours=50)
                 times = {"times": 1 / found["ratio"], "times_q1": 1 / found["q3"], "times_q3": 1 / found["q1"]}
                 rows[f"{name}, {label} / {other}"] = {k: found[k] for k in ("ours_ms", "theirs_ms")} | times | {"n": found["n"]}
     space, rng = load_space("mbconv"), random.Random(0)

@@ -1,14 +1,14 @@
-"""Successive halving against full training of the same networks: who is chosen, how good it is, and what that cost.
+"""Successive halving against full training of the same networks: which network is chosen, how good it is, and what that cost.
 
     python benchmarks/halving.py --out benchmarks/results/halving.json
 
-Networks are drawn once. For each seed they are trained twice, both times as a search trains them: to the end, all of them, and
-rung by rung. Each way chooses the network with the best validation accuracy of those that it trained to the end. The choice of a
-seed is judged by the accuracy of that network under the other seeds, which had no part in the choice. Rank correlations
-(Spearman) are between the validation accuracy after each epoch and after the last, over all networks.
+The networks are drawn once. For each seed they are trained twice, both times as a search trains them: all of them to the end, and
+rung by rung. Each way chooses the network with the best validation accuracy among those that it trained to the end. The choice of a
+seed is judged by the accuracy of that network under the other seeds, which had no part in the choice. Rank correlations (Spearman)
+are between the validation accuracy after each epoch and after the last, over all networks.
 
-Interrupted, the same command with the same --work goes on. Seconds are those that the epochs took in the full training, where both
-are the same to the bit: a busy machine then weighs on both alike. Starting processes is not in them.
+After an interruption, the same command with the same --work continues. Seconds are those that the epochs took in the full training,
+which is the same to the bit, so that a busy machine affects both ways alike. They do not include the start of processes.
 """
 
 from __future__ import annotations
@@ -28,12 +28,14 @@ from scipy.stats import spearmanr
 
 import nasbench as nb
 from nasbench.engines.local.engine import LocalEngine
-from nasbench.evaluate.train import TrainTask, evaluate_training
+from nasbench.evaluate import EvaluationContext
+from nasbench.evaluate.train import TrainEvaluator
 from nasbench.files import write_atomic
 from nasbench.genotype import adapt
-from nasbench.search.loop import Arm, work
+from nasbench.search.loop import run_phases
 from nasbench.search.rungs import ALL_AT_ONCE, Rungs
-from nasbench.search.successive_halving import Halving
+from nasbench.search.running_phase import Queue, RunningPhase, ToTheEnd
+from nasbench.search.successive_halving import SuccessiveHalving
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.ledger import Ledger
 from nasbench.study.phase import Phase
@@ -42,52 +44,63 @@ from nasbench.training.recipe import PROXY, Recipe
 
 
 def candidates(space: str, count: int, macs: float) -> list[nb.Genotype]:
-    """The first `count` different networks within a limit on multiply-adds that the seeds 0, 1, 2, ... draw."""
-    found: dict[str, nb.Genotype] = {}
+    """The first `count` different networks within a limit on multiply-adds that the seeds 0, 1, 2, ... give."""
+    networks: dict[str, nb.Genotype] = {}
     seed = 0
-    while len(found) < count:
+    while len(networks) < count:
         g = adapt(nb.space(space).sample(seed), classes=10)
         seed += 1
         if nb.cost(g).macs <= macs:
-            found.setdefault(nb.digest(g), g)
-    return list(found.values())
+            networks.setdefault(nb.digest(g), g)
+    return list(networks.values())
 
 
-def arm(folder: StudyDirectory, phase: Phase, networks: Sequence[nb.Genotype], recipe: dict[str, Any], rungs: Rungs) -> Arm:
-    """The networks in their order, one at a time, so that what is promoted does not depend on the clock."""
-    left = [asked for asked in phase.unfinished() if not asked.passed]
+class Networks(Queue):
+    """The networks as candidates. A trial that was interrupted beyond a rung continues by its schedule."""
 
-    def draw(_: int):
-        if left:
-            return left.pop(0)
-        return phase.enter(networks[len(phase)]) if len(phase) < len(networks) else None
+    def __init__(self, phase: Phase, networks: Sequence[nb.Genotype]) -> None:
+        super().__init__(phase, networks)
+        self._interrupted = [trial for trial in self._interrupted if not trial.passed]
 
-    def task(asked) -> TrainTask:
-        place = str(folder.trial_folder(asked.phase, asked.number))
-        return TrainTask(genotype=asked.genotype.to_yaml(), folder=place, recipe=recipe, seed=asked.seed)
 
-    def record(_, told: dict[str, Any]) -> dict[str, Any]:
-        return told | ({"values": [told["accuracy"]]} if told.get("status") == "ok" else {})
+def running_phase(directory: StudyDirectory, phase: Phase, networks: Sequence[nb.Genotype], rungs: Rungs) -> RunningPhase:
+    """The networks in their order, one at a time, so that promotions do not depend on the clock."""
 
-    halving = Halving(phase, rungs, len(networks), folder.trial) if rungs else None
-    return Arm(phase, len(networks), draw, task, record, 1, halving)
+    def complete(trial: Trial, result: dict[str, Any]) -> dict[str, Any]:
+        return result | ({"values": [result["accuracy"]]} if result.get("status") == "ok" else {})
+
+    schedule = ToTheEnd(phase)
+    if rungs:
+        interrupted = [trial for trial in phase.unfinished() if trial.passed]
+        schedule = SuccessiveHalving(phase, rungs, len(networks), directory.trial_path, interrupted)
+    return RunningPhase(
+        phase,
+        wanted=len(networks),
+        candidates=Networks(phase, networks),
+        complete=complete,
+        directory=directory.trial_directory,
+        parallel=1,
+        schedule=schedule,
+    )
 
 
 def train(place: Path, networks: Sequence[nb.Genotype], recipe: dict[str, Any], rungs: Rungs, seeds: int, workers: int) -> None:
-    """Train for all seeds side by side, or go on with that."""
+    """Train the networks with all seeds, which run side by side; or continue an interrupted training."""
     command = {"networks": [nb.digest(g) for g in networks], "recipe": recipe}
-    with StudyDirectory.create(place, command) as folder, Ledger.open(folder) as ledger:
-        phases = [ledger.phase(f"seed{seed}", ("maximize",), None, seed) for seed in range(seeds)]
-        arms = [arm(folder, phase, networks, recipe, rungs) for phase in phases]
+    with StudyDirectory.create(place, command) as directory, Ledger.open(directory) as ledger:
+        phases = [
+            running_phase(directory, ledger.phase(f"seed{seed}", ("maximize",), None, seed), networks, rungs) for seed in range(seeds)
+        ]
 
-        def told(a: Arm, trial: Trial) -> None:
+        def report(_: RunningPhase, trial: Trial) -> None:
             print(f"{place.name}, {trial.phase} {trial.number}: {trial.accuracy} after {trial.epochs} epochs", flush=True)
 
-        with LocalEngine(workers, preload=("torch", "nasbench.evaluate.train")) as engine:
-            work(engine, arms, evaluate_training, told, lambda: False)
-        for a in arms:
-            if a.halving is not None:
-                print(a.halving.stop())
+        evaluator = TrainEvaluator(EvaluationContext(recipe=recipe))
+        with LocalEngine(workers, preload=evaluator.modules) as engine:
+            run_phases(phases, evaluator, engine, report, lambda: False)
+        for phase in phases:
+            if message := phase.schedule.stop():
+                print(message)
 
 
 def trials(place: Path, seed: int) -> list[Trial]:
@@ -96,20 +109,26 @@ def trials(place: Path, seed: int) -> list[Trial]:
 
 
 def histories(place: Path, seed: int, count: int) -> list[list[dict[str, Any]]]:
-    """The epochs of each network."""
-    folders = [place / "trials" / f"seed{seed}-{n:04d}" for n in range(count)]
-    return [[json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()] for folder in folders]
+    """The epochs of each network, as `metrics.jsonl` has them."""
+    study = StudyDirectory.open(place)
+    files = [study.trial_path(f"seed{seed}", number) / "metrics.jsonl" for number in range(count)]
+    return [[json.loads(line) for line in file.read_text().splitlines()] for file in files]
 
 
 def cost(history: list[dict[str, Any]], rungs: Sequence[int]) -> float:
-    """Seconds of training up to the last of `rungs`, and of validation at each."""
+    """Seconds of training up to the last of `rungs`, and of validation at each of them."""
     return sum(e["train_seconds"] for e in history[: rungs[-1]]) + sum(
         history[e - 1]["seconds"] - history[e - 1]["train_seconds"] for e in rungs
     )
 
 
 def fewer(order: Sequence[int], worth: Sequence[float], take: int) -> float:
-    """What is chosen on average when only `take` networks, drawn at random, are trained to the end; `order` is from best to worst."""
+    """The mean accuracy of the chosen network when only `take` networks, drawn at random, are trained to the end.
+
+    Args:
+        order: all networks from best to worst, by the seed that chooses.
+        worth: accuracy of each network under the other seeds.
+    """
     n = len(order)
     return sum(math.comb(n - i - 1, take - 1) / math.comb(n, take) * worth[order[i]] for i in range(n - take + 1))
 
@@ -124,16 +143,16 @@ def main() -> None:
     parser.add_argument("--eta", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--work", type=Path, help="folder of the trainings; a temporary one without it")
+    parser.add_argument("--work", type=Path, help="directory of the trainings; by default a temporary one")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    work_at = args.work or Path(tempfile.mkdtemp(prefix="halving-"))
+    work = args.work or Path(tempfile.mkdtemp(prefix="halving-"))
     networks = candidates(args.space, args.networks, args.macs)
     rungs = Rungs.geometric(args.epochs, args.eta)
     recipe = Recipe(epochs=args.epochs, images=args.images).to_dict()
-    train(work_at / "halving", networks, recipe, rungs, args.seeds, args.workers)
-    train(work_at / "full", networks, recipe | {"validate_epochs": True}, ALL_AT_ONCE, args.seeds, args.workers)
-    found = compare(work_at, len(networks), rungs, args.seeds)
+    train(work / "halving", networks, recipe, rungs, args.seeds, args.workers)
+    train(work / "full", networks, recipe | {"validate_epochs": True}, ALL_AT_ONCE, args.seeds, args.workers)
+    results = compare(work, len(networks), rungs, args.seeds)
     about = {
         "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
         "space": args.space,
@@ -145,29 +164,29 @@ def main() -> None:
         "seeds": args.seeds,
         "workers": args.workers,
     }
-    text = json.dumps(about | found, indent=1) + "\n"
+    text = json.dumps(about | results, indent=1) + "\n"
     print(text)
     if args.out:
         write_atomic(args.out, text)
 
 
 def compare(place: Path, count: int, rungs: Rungs, seeds: int) -> dict[str, Any]:
-    """The two ways side by side, a row a seed, and their means."""
+    """The two ways side by side: a row for each seed, and the means."""
     full = [trials(place / "full", seed) for seed in range(seeds)]
     halved = [trials(place / "halving", seed) for seed in range(seeds)]
     epochs = [histories(place / "full", seed, count) for seed in range(seeds)]
-    accuracy = [[t.accuracy or 0.0 for t in arm] for arm in full]
+    accuracy = [[t.accuracy or 0.0 for t in of_seed] for of_seed in full]
     rows = []
     for seed in range(seeds):
-        # What a network is worth without the seed that chose it.
+        # The accuracy of each network without the seed that chooses.
         worth = [statistics.mean(accuracy[other][n] for other in range(seeds) if other != seed) for n in range(count)]
         order = sorted(range(count), key=lambda n: -accuracy[seed][n])
-        ended = [t for t in halved[seed] if t.status == "ok"]
-        chosen = max(ended, key=lambda t: t.accuracy or 0.0).number
-        spent = sum(t.epochs or 0 for t in halved[seed])
-        seconds = sum(cost(one, [rungs.epochs[-1]]) for one in epochs[seed])
-        mine = sum(cost(epochs[seed][t.number], [e for e in rungs.epochs if e <= (t.epochs or 0)]) for t in halved[seed])
-        last = [one[-1]["accuracy"] for one in epochs[seed]]
+        completed = [t for t in halved[seed] if t.status == "ok"]
+        chosen = max(completed, key=lambda t: t.accuracy or 0.0).number
+        spent_epochs = sum(t.epochs or 0 for t in halved[seed])
+        full_seconds = sum(cost(history, [rungs.epochs[-1]]) for history in epochs[seed])
+        halving_seconds = sum(cost(epochs[seed][t.number], [e for e in rungs.epochs if e <= (t.epochs or 0)]) for t in halved[seed])
+        last = [history[-1]["accuracy"] for history in epochs[seed]]
         rows.append(
             {
                 "seed": seed,
@@ -179,17 +198,17 @@ def compare(place: Path, count: int, rungs: Rungs, seeds: int) -> dict[str, Any]
                     "place": order.index(chosen) + 1,
                 },
                 "as_many_epochs_at_random": {
-                    "networks": spent // rungs.epochs[-1],
-                    "accuracy": fewer(order, worth, spent // rungs.epochs[-1]),
+                    "networks": spent_epochs // rungs.epochs[-1],
+                    "accuracy": fewer(order, worth, spent_epochs // rungs.epochs[-1]),
                 },
                 "best_accuracy": max(worth),
-                "share_of_epochs": spent / (count * rungs.epochs[-1]),
-                "share_of_seconds": mine / seconds,
+                "share_of_epochs": spent_epochs / (count * rungs.epochs[-1]),
+                "share_of_seconds": halving_seconds / full_seconds,
                 "trained_to": {str(e): sum((t.epochs or 0) >= e for t in halved[seed]) for e in rungs.epochs},
-                "same_weights": sum(t.more["weights_sha256"] == full[seed][t.number].more["weights_sha256"] for t in ended),
-                "ended": len(ended),
+                "same_weights": sum(t.more["weights_sha256"] == full[seed][t.number].more["weights_sha256"] for t in completed),
+                "ended": len(completed),
                 "spearman_with_last": {
-                    str(e): spearmanr([one[e - 1]["accuracy"] for one in epochs[seed]], last)[0] for e in range(1, rungs.epochs[-1])
+                    str(e): spearmanr([history[e - 1]["accuracy"] for history in epochs[seed]], last)[0] for e in range(1, rungs.epochs[-1])
                 },
             }
         )
@@ -198,7 +217,7 @@ def compare(place: Path, count: int, rungs: Rungs, seeds: int) -> dict[str, Any]
         "accuracy_full": statistics.mean(r["full"]["accuracy"] for r in rows),
         "accuracy_halving": statistics.mean(r["halving"]["accuracy"] for r in rows),
         "accuracy_as_many_epochs_at_random": statistics.mean(r["as_many_epochs_at_random"]["accuracy"] for r in rows),
-        "accuracy_all_networks": statistics.mean(statistics.mean(a) for a in accuracy),
+        "accuracy_all_networks": statistics.mean(statistics.mean(of_seed) for of_seed in accuracy),
         "share_of_epochs": statistics.mean(r["share_of_epochs"] for r in rows),
         "share_of_seconds": statistics.mean(r["share_of_seconds"] for r in rows),
         "spearman_with_last": {

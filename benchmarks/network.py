@@ -59,7 +59,7 @@ def compared(name: str) -> dict[str, dict[str, Any]]:
         with torch.device("meta"):
             make()
 
-    rows = {f"{name}, meta": in_turns(lambda: build(known(name), "meta"), meta, budget=1.5)}
+    rows = {f"{name}, meta": in_turns(lambda: build(known(name), "meta"), meta, max_seconds=1.5)}
     ours, theirs = build(known(name)), make()
     ours.eval(), theirs.eval()
     with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""Timing two ways of doing one thing, in turns, and what the machine was."""
+"""Timing two ways of doing one thing, in turns, and a report that names the machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from nasbench.latency.processor import cpu_name
 
-# One or two of each family; any other known network may be named.
+# One or two networks of each family. Any other known network may be named on the command line.
 NETWORKS = (
     "lenet5_modern", "alexnet", "vgg16", "googlenet", "densenet121", "squeezenet1_1", "resnet18", "resnet50", "resnext50_32x4d",
     "seresnet50",
@@ -25,7 +25,7 @@ NETWORKS = (
 
 
 class Quiet:
-    """A listener that says what is going on, a line each."""
+    """A listener that prints a line for each stage and message, and nothing about progress."""
 
     def stage(self, name: str, total: int | None = None) -> None:
         print(f"# {name}", flush=True)
@@ -44,7 +44,7 @@ class Quiet:
 
 
 def seconds(call: Callable[[], Any], repeat: int = 1) -> float:
-    """Mean seconds of a call."""
+    """The mean time of a call in seconds."""
     start = time.perf_counter()
     for _ in range(repeat):
         call()
@@ -52,17 +52,22 @@ def seconds(call: Callable[[], Any], repeat: int = 1) -> float:
 
 
 def in_turns(
-    ours: Callable[[], Any], theirs: Callable[[], Any], budget: float = 6.0, least: int = 9, most: int = 101, repeat_ours: int = 1
+    ours: Callable[[], Any], theirs: Callable[[], Any], max_seconds: float = 6.0, least: int = 9, most: int = 101, repeat_ours: int = 1
 ) -> dict[str, float]:
-    """Medians in milliseconds of turns A B, B A, A B, ..., and the median and quartiles of ours / theirs, pair by pair.
+    """Time both in turns A B, B A, A B, ...
 
-    Turns go on for `budget` seconds, but at least `least` and at most `most`; what is much quicker than its
-    counterpart is timed as the mean of `repeat_ours` calls.
+    Args:
+        max_seconds: no further turn begins after this time.
+        least, most: numbers of turns.
+        repeat_ours: calls of `ours` in each turn, for one that is much quicker than `theirs`; the mean counts.
+
+    Returns:
+        Medians in milliseconds, and the median and quartiles of ours / theirs over the pairs.
     """
     ours(), theirs()
     pairs: list[tuple[float, float]] = []
     start = time.perf_counter()
-    while len(pairs) < least or (len(pairs) < most and time.perf_counter() - start < budget):
+    while len(pairs) < least or (len(pairs) < most and time.perf_counter() - start < max_seconds):
         if len(pairs) % 2:
             b, a = seconds(theirs), seconds(ours, repeat_ours)
         else:
@@ -81,7 +86,7 @@ def in_turns(
 
 
 def report(name: str, about: str, rows: Mapping[str, Mapping[str, Any]], path: Path | None) -> None:
-    """Print the header and the rows, and write them to `path`."""
+    """Print a header and the rows, and write them to `path`."""
     header = {
         "benchmark": name,
         "about": about,
@@ -93,7 +98,7 @@ def report(name: str, about: str, rows: Mapping[str, Mapping[str, Any]], path: P
     }
     for key, value in header.items():
         print(f"{key:12s} {value}")
-    for row, figures in rows.items():
-        print(f"{row:36s}", "  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in figures.items()))
+    for name_of_row, values in rows.items():
+        print(f"{name_of_row:36s}", "  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in values.items()))
     if path is not None:
         path.write_text(json.dumps({**header, "rows": rows}, indent=1) + "\n")
