@@ -55,7 +55,14 @@ def search(
         The finished study; see `open_study`. `study.best()` is None where no network keeps the limit.
 
     Raises:
-        NasbenchError: a mistake in what was asked, with the rule, the value, and what to do.
+        NasbenchError: an option that cannot be, with the rule, the value, and what to do.
+
+    Example:
+        With a device that is elsewhere, described by its profile, nothing is measured:
+
+        >>> study = search("tiny", latency="0.8ms", device="phone.json", recipe="quick.json", trials=2, progress=False)
+        >>> study.path.name, len(study.summary()) > 3, bool(study.best()["latency_ms"] < 0.8)
+        ('tiny-0.8ms-phone', True, True)
     """
     from nasbench.progress import Reporter
     from nasbench.search.options import engine_config, search_config
@@ -128,6 +135,12 @@ def measure(
 
     Raises:
         DeviceError: the device is not this machine's, is missing, or cannot be measured.
+
+    Example:
+        >>> import nasbench as nb
+        >>> m = nb.measure(nb.space("tiny").sample(0), max_seconds=1.0)
+        >>> 0 < m.low_ms <= m.median_ms <= m.high_ms
+        True
     """
     target, _ = DeviceConfig(device, runtime, threads, batch, precision, memory_format).resolve()
     if not is_local(target):
@@ -159,6 +172,12 @@ def predict_latency(
 
     Raises:
         DeviceError: the device was never profiled; `nasbench device profile` does that in two minutes.
+
+    Example:
+        >>> import nasbench as nb
+        >>> p = nb.predict_latency(nb.known("mobilenet_v2"), device="studies/data/mbconv-20ms/profile.json")
+        >>> f"{p.ms:.1f} ms [{p.low_ms:.1f}, {p.high_ms:.1f}]"
+        '14.9 ms [12.5, 17.7]'
     """
     from nasbench.search.device_profile import stored_profile
 

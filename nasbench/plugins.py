@@ -66,6 +66,11 @@ def load_plugin(path: str | Path) -> Plugin:
     Raises:
         PluginError: the file does not exist, is not Python, raises an exception (the message says where), registers an
             impossible block or a name that is taken, or registers nothing.
+
+    Example:
+        >>> _ = Path("my_blocks.py").write_text("from nasbench import block\\n@block\\ndef same(t, x): return x\\n")
+        >>> load_plugin("my_blocks.py").registered
+        ('same',)
     """
     return use_plugin(read_plugin(path))
 

@@ -215,7 +215,12 @@ def evaluator(definition: Any) -> Any:
     """Register an evaluator under its name: a class that is made from `(context, **options)`, or a plain function.
 
     A function takes `(genotype, fidelity, seed, directory)` and returns an `Evaluation`. A class has the attribute `name`,
-    or is registered under its own name in lower case.
+    or is registered under its own name in lower case. See docs/evaluators.md.
+
+    Example:
+        >>> @evaluator
+        ... def shallow(genotype, fidelity, seed, directory):
+        ...     return Evaluation(accuracy=1 / (1 + len(genotype.stages)))
 
     Raises:
         StudyError: the name is taken.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from importlib import import_module
 from types import ModuleType
@@ -13,14 +12,11 @@ class _SearchPackage(ModuleType):
     """This package, which `nasbench.search(...)` can still call: Python gives a package and its parent's attribute one name."""
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
-        return self._function(*arguments, **options)
+        return self.__wrapped__(*arguments, **options)
 
     @property
-    def __signature__(self) -> inspect.Signature:
-        return inspect.signature(self._function)
-
-    @property
-    def _function(self) -> Any:
+    def __wrapped__(self) -> Any:
+        """The function; `inspect.signature` and `inspect.unwrap` find it here."""
         return import_module("nasbench.api").search
 
 
