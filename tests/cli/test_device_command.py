@@ -274,8 +274,11 @@ def test_a_runtime_of_ones_own_is_planned_and_listed_with_its_plugin(call, plugi
 
 @pytest.mark.slow
 def test_a_runtime_of_ones_own_is_searched_with_verified_and_looked_at(nasbench, plugin: Plugin) -> None:
-    done = nasbench(*nasbench.search("--name", "mine", *MINE))
-    assert done.returncode == 0, done.stderr
+    search = nasbench.start(*nasbench.search("--name", "mine", *MINE))
+    _, error = search.communicate(timeout=900)
+    if "quiet machine" in error or "measuring took more than" in error:
+        pytest.skip("this machine is too busy to measure")
+    assert search.returncode == 0, error
     (nasbench.folder / "my_runtime.py").unlink()  # the study has a copy
     for words in (("front", "runs/mine"), ("status", "runs/mine"), ("resume", "runs/mine")):
         done = nasbench(*words)

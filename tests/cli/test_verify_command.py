@@ -13,6 +13,7 @@ from nasbench.cli.shared import MISSED
 from nasbench.latency import load_card, local_device, make_card, save_card
 from nasbench.latency.measurement import Measurement, Round, judge
 from nasbench.latency.measuring.reference_network import REFERENCE
+from nasbench.plugins import forget_plugin, load_plugin
 
 
 def timed(ms: float, reference_ms: float = 5.0, noise: float = 0.0) -> Measurement:
@@ -71,6 +72,21 @@ def test_a_card_from_a_search_for_another_machine_is_completed_there(call, card:
     assert done.returncode == 0
     assert "written into card.json" in done.stdout
     assert (load_card(card).measured, load_card(card).met) == (timed(19.0), True)
+
+
+def test_a_card_of_a_plugins_runtime_needs_the_plugin(call, card: Path, machine) -> None:
+    file = card.parent / "my_runtime.py"
+    file.write_text("from nasbench.latency.runtimes import runtime\n\n\n@runtime\ndef mine(g, device):\n    raise NotImplementedError\n")
+    plugin = load_plugin(file)
+    save_card(make_card(REFERENCE, 20.0, local_device(1, runtime="mine"), timed(18.0)), card)
+    forget_plugin(plugin)
+    machine(timed(19.0))
+    one_line(call("verify", "card.json"), "a runtime is one of eager", "got 'mine'", "--plugin FILE.py")
+    done = call("verify", "card.json", "--plugin", "my_runtime.py")
+    assert done.returncode == 0, done.stderr
+    assert ", mine, 1 thread, " in done.stdout
+    file.write_text(file.read_text() + "# changed since\n")
+    one_line(call("verify", "card.json", "--plugin", "my_runtime.py"), "the device has mine (plugin)", "profile the device again")
 
 
 def test_a_study_may_be_named_too(call, card: Path, machine) -> None:
