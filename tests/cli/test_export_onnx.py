@@ -163,10 +163,10 @@ def test_a_mistake_is_one_line_and_writes_nothing(nasbench, call, words: tuple[s
 
 
 def test_a_model_that_answers_something_else_is_not_written(nasbench, call, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nasbench.network.onnx import nodes
+    from nasbench.genotype.kinds.activation import ACTS
 
     (nasbench.folder / "m.onnx").write_text("old")
-    monkeypatch.setitem(nodes._ACTS, "relu", ("LeakyRelu", {"alpha": 0.2}))
+    monkeypatch.setitem(ACTS, "relu", ACTS["relu"]._replace(onnx="LeakyRelu", attrs={"alpha": 0.2}))
     one_line(call("export", "lenet5_modern", "--onnx", "m.onnx"), "logits under onnxruntime are within 0.0001 of torch's", "please report")
     assert (nasbench.folder / "m.onnx").read_text() == "old"
 
