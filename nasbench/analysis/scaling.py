@@ -12,7 +12,7 @@ from nasbench.analysis.study import Study, open_study
 from nasbench.errors import StudyError
 from nasbench.scaling_fit.config import CURVES, KIND
 from nasbench.scaling_fit.curves import curve_points
-from nasbench.scaling_fit.surface import Fit, Interval
+from nasbench.scaling_fit.surface import Fit
 from nasbench.study.directory import FIT_FILE, StudyDirectory
 
 COEFFICIENTS = ("alpha", "beta", "gamma")
@@ -53,10 +53,7 @@ class ScalingFit:
         """
         if not self.report:
             raise StudyError(f"a fit that has ended holds {FIT_FILE}; {self.study.path} does not; give the command that began it again")
-        stored = dict(self.report["fit"])
-        intervals = {name: Interval(**stored[name]) for name in ("depth", "width", "resolution", *COEFFICIENTS)}
-        tuples = {name: tuple(stored[name]) for name in ("shares", "coefficients")}
-        return Fit(**{**stored, **intervals, **tuples, "resampled": tuple(map(tuple, stored["resampled"]))})
+        return Fit.from_json(self.report["fit"])
 
     def trials(self) -> pd.DataFrame:
         """One row per trial: phase, direction, size, ratio, shares of the three axes, side, MACs, latency, accuracy, seconds."""

@@ -9,8 +9,9 @@ over the triangle, and the intervals are wide.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +88,13 @@ class Fit:
     def law(self) -> Law:
         """The law of the highest point."""
         return of_shares(*self.shares, growth=self.growth)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Fit:
+        """The fit from `fit` in `fit.json`, where tuples are lists and intervals are mappings."""
+        intervals = {name: Interval(**value) for name, value in data.items() if isinstance(value, Mapping)}
+        tuples = {name: tuple(data[name]) for name in ("shares", "coefficients")}
+        return cls(**{**data, **intervals, **tuples, "resampled": tuple(map(tuple, data["resampled"]))})
 
     def predict(self, shares: Sequence[Sequence[float]]) -> Array:
         """The accuracy of the surface at shares of shape (n, 3)."""

@@ -258,7 +258,9 @@ def plugin(nasbench, profile: Profile) -> Iterator[Plugin]:
 
 def test_a_runtime_of_ones_own_is_planned_and_listed_with_its_plugin(call, plugin: Plugin) -> None:
     words = ("plan", "--space", "tiny", "--latency", "1s", *MINE)
-    assert ", mine, " in call(*words).stdout
+    done = call(*words)
+    assert done.returncode == 0, done.stderr
+    assert ", mine, " in done.stdout
     forget_plugin(plugin)
     assert json.loads(call(*words, "--json").stdout)["fastest_ms"] > 0
     key = local_device(runtime="mine").key

@@ -9,8 +9,8 @@ import pytest
 
 from nasbench.errors import DeviceError
 from nasbench.latency.device import Device, local_device, slug
-from nasbench.latency.gpu import first_gpu, probe
-from nasbench.latency.processor import _quota, usable_cores
+from nasbench.latency.gpu import first_gpu
+from nasbench.latency.processor import usable_cores
 from nasbench.latency.runtimes import RUNTIMES
 
 DEVICE = Device("cpu", "Abacus(R) 9 CPU @ 1 Hz", threads=4, versions={"torch": "2.6", "python": "3.11", "nasbench": "0.1"}, host="desk")
@@ -105,28 +105,6 @@ def test_a_gpu_is_its_name_and_what_drives_it(monkeypatch: pytest.MonkeyPatch) -
     assert (device.kind, device.name, device.threads) == ("cuda", "Abacus GPU", 1)
     assert device.versions.items() >= {"driver": "580.1", "cuda": "13.0", "cudnn": "91000"}.items()
     assert replace(device, versions=device.versions | {"driver": "581"}).key != device.key
-
-
-@pytest.mark.parametrize(
-    ("report", "why"),
-    [
-        ({"cuda": None}, "torch was built without CUDA"),
-        ({"cuda": "13.0", "why": "Found no NVIDIA driver on your system."}, "Found no NVIDIA driver"),
-        (probe((sys.executable, "-c", "print('no JSON')")), "the probe failed: JSONDecodeError"),
-        (probe((sys.executable, "-c", "")), "the probe failed: IndexError"),
-    ],
-)
-def test_no_gpu_is_one_clear_line(report: dict[str, object], why: str) -> None:
-    with pytest.raises(DeviceError, match=f"no CUDA device is visible to torch: {why}.*; use --device cpu") as error:
-        first_gpu(report, "unknown")
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(("written", "cpus"), [("200000 100000", 2.0), ("50000 100000", 0.5), ("max 100000", None), ("what", None)])
-def test_a_containers_quota(tmp_path, written: str, cpus: float | None) -> None:
-    (tmp_path / "cpu.max").write_text(written)
-    assert _quota(tmp_path / "cpu.max") == cpus
-    assert _quota(tmp_path / "none") is None
 
 
 def test_the_package_needs_no_torch() -> None:

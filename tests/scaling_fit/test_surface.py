@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from growth_formula import BEST, truth
 
 from nasbench.errors import StudyError
 from nasbench.scaling_fit.directions import lattice
-from nasbench.scaling_fit.surface import fit_surface, triangle
+from nasbench.scaling_fit.surface import Fit, fit_surface, triangle
 
 
 def trials(noise, seeds=4, seed=0, parts=4, formula=truth):
@@ -29,6 +31,11 @@ def test_without_noise_the_best_direction_is_found_exactly():
     assert max(fit.width.high - fit.width.low, fit.depth.high - fit.depth.low) <= 0.0201
     assert fit.predict([BEST])[0] == pytest.approx(truth(BEST, 1.0))
     assert (fit.trials, fit.points) == (15, 15)
+
+
+def test_a_fit_comes_back_from_json():
+    fit = fit_surface(*trials(0.004))
+    assert Fit.from_json(json.loads(json.dumps(asdict(fit)))) == fit
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():

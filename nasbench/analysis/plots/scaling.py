@@ -1,4 +1,4 @@
-"""Pictures of scaling: accuracy over cost for each direction of growth, the fitted surface, and a family against its limits."""
+"""Plots of scaling: accuracy over cost for each direction of growth, the fitted surface, and a family with its limits."""
 
 from __future__ import annotations
 
@@ -41,7 +41,13 @@ class Curve(NamedTuple):
 
 
 class CurvesPicture(NamedTuple):
-    """Curves over the column `macs` or `latency_ms`; `how` says where latencies come from."""
+    """The data of `plot_curves`.
+
+    Attributes:
+        column: The horizontal axis, `macs` or `latency_ms`.
+        network: The name of the base network.
+        how: The origin of the latencies in words, such as `measured on` a device.
+    """
 
     curves: list[Curve]
     column: str
@@ -59,11 +65,11 @@ def curves_picture(fit: ScalingFit, column: str | None = None) -> CurvesPicture:
     Raises:
         NasbenchError: another column, or `latency_ms` for a fit without latencies.
     """
-    df, own = fit.curves(), "latency_ms" if fit.cost == "latency" else "macs"
-    column = column or own
+    df = fit.curves()
+    column = column or ("latency_ms" if fit.cost == "latency" else "macs")
     if column not in ("macs", "latency_ms") or df[column].isna().any():
         raise NasbenchError(
-            f"curves are drawn over macs, or over latency_ms where the device was profiled before the fit; got {column}, which "
+            f"curves are drawn over macs, or over latency_ms if the device was profiled before the fit; got {column}, which "
             f"{fit.study.path} does not have for all networks; profile the device and fit again"
         )
     base = df[df["direction"] == BASE]
@@ -123,7 +129,7 @@ def _cost_ticks(ax: Axes, costs: Sequence[float]) -> None:
 
 
 class TrianglePicture(NamedTuple):
-    """The surface over shares of depth, width and resolution.
+    """The data of `plot_triangle`: the surface over shares of depth, width and resolution.
 
     Attributes:
         points: (depth, width, resolution, mean accuracy in percent, seeds) of each direction that was tried.
@@ -169,13 +175,13 @@ def plot_triangle(picture: TrianglePicture, ax: Axes | None = None) -> Axes:
         _, ax = plt.subplots(figsize=(6.4, 5), layout="constrained")
     x, y = flat(picture.grid)
     levels = 12
-    shown = ax.tricontourf(x, y, picture.surface, levels=levels, cmap="viridis", alpha=0.85)
+    surface = ax.tricontourf(x, y, picture.surface, levels=levels, cmap="viridis", alpha=0.85)
     ax.plot(*flat([(0, 1, 0), (1, 0, 0), (0, 0, 1), (0, 1, 0)]), color="0.2", lw=1.2)
     rx, ry = flat(picture.resampled)
     jitter = np.random.default_rng(0).normal(0, 0.006, (2, len(rx)))
     ax.scatter(rx + jitter[0], ry + jitter[1], s=6, color="white", alpha=0.55, lw=0, zorder=3, label="best points of resamples")
     px, py = flat([p[:3] for p in picture.points])
-    colors = shown.to_rgba(np.array([p[3] for p in picture.points]))
+    colors = surface.to_rgba(np.array([p[3] for p in picture.points]))
     tried = f"directions tried ({len(picture.points)})"
     ax.scatter(px, py, s=46, c=colors, edgecolor="black", lw=0.8, zorder=4, label=tried)
     ex, ey = flat([PUBLISHED.shares])
@@ -190,7 +196,7 @@ def plot_triangle(picture: TrianglePicture, ax: Axes | None = None) -> Axes:
     ax.set_aspect("equal")
     ax.set_axis_off()
     ax.legend(loc="lower center", ncols=2, fontsize=8, framealpha=0.9, facecolor="0.85")
-    bar = plt.colorbar(shown, ax=ax, shrink=0.7, pad=0.02) if ax.figure is None else ax.figure.colorbar(shown, ax=ax, shrink=0.7, pad=0.02)
+    bar = ax.figure.colorbar(surface, ax=ax, shrink=0.7, pad=0.02)
     bar.set_label(f"proxy accuracy at twice the {picture.cost} (%)")
     return ax
 

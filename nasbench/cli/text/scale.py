@@ -72,7 +72,7 @@ def show_fit_plan(problem: FitProblem, plan: FitPlan, lattice: Sequence[Candidat
     outside = sum(not candidate.within_tolerance for candidate in lattice)
     base_cost = f"{plan.base_cost:.2f} ms" if config.latency else f"{show_count(plan.base_cost)} MACs"
     sizes = ", ".join(f"{size:g}" for size in plan.sizes)
-    deviation = f"the networks are within {largest:.1%}" + (f", {outside} of them beyond 10%" if outside else "")
+    deviation = f"the networks are within {largest:.1%}" + (f", {outside} of them beyond 10 %" if outside else "")
     table(
         ("plan", ""),
         (
@@ -92,7 +92,7 @@ def show_fit_plan(problem: FitProblem, plan: FitPlan, lattice: Sequence[Candidat
 def show_fit(config: FitConfig, outcome: FitOutcome, seconds: float) -> None:
     """Print the result of a fit, which took `seconds`."""
     fit = outcome.fit
-    say("", f"the law, from {fit.trials} trials of {fit.points} directions; 95% intervals by bootstrap", "")
+    say("", f"the law, from {fit.trials} trials of {fit.points} directions; 95 % intervals by bootstrap", "")
     axes = (
         ("depth", fit.depth, "alpha", fit.alpha),
         ("width", fit.width, "beta", fit.beta),
@@ -114,7 +114,7 @@ def show_fit(config: FitConfig, outcome: FitOutcome, seconds: float) -> None:
         )
     console.print()
     _show_curves(outcome.points, config.cost)
-    say("", "the fitted direction compared with each axis alone, with 95% intervals")
+    say("", "the fitted direction compared with each axis alone, with 95 % intervals")
     for d in outcome.differences:
         say(f"  {d.size:g} times, against {d.against}: {100 * d.value:+.2f} points [{100 * d.low:+.2f}, {100 * d.high:+.2f}]: {d.verdict}")
     if not outcome.complete:

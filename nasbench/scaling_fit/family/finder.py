@@ -130,7 +130,7 @@ class FamilyFinder:
         fastest, correction = min(self._candidates, key=lambda candidate: candidate.predicted.ms, default=None), self._correction()
         if fastest is not None and correction(fastest) > limit_ms:
             return f"the smallest network along the law takes about {correction(fastest):.2g} ms"
-        return f"no network along the law uses {LEAST_USED:.0%} to 100% of it"
+        return f"no network along the law uses {LEAST_USED:.0%} to 100 % of it"
 
     def _first(self, candidate: FamilyCandidate) -> Measurement | None:
         """The measurement of a candidate together with others."""
