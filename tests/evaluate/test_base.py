@@ -194,7 +194,7 @@ def test_an_evaluator_that_shares_state_plugs_in_and_resumes(tmp_path):
     assert open_study(path).records() == [], "no trial was begun"
     listener = Silent()
     run(path, problem(Stopwatch(), evaluate=Shared(), **more), listener)
-    assert [line for line in listener.said if "shared training" in line] == [f"shared training: step {n} of 5" for n in (4, 5)]
+    assert [line for line in listener.messages if "shared training" in line] == [f"shared training: step {n} of 5" for n in (4, 5)]
     assert outcomes(path) == outcomes(undisturbed)
     assert json.loads((path / "plan.json").read_text())["seconds_per_trial"] == 0.5
 

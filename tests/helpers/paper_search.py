@@ -29,10 +29,10 @@ class Silent:
     """A listener that stores all messages."""
 
     def __init__(self) -> None:
-        self.said: list[str] = []
+        self.messages: list[str] = []
 
     def say(self, message):
-        self.said.append(message)
+        self.messages.append(message)
 
     def stage(self, name, total=None):
         pass

@@ -43,9 +43,9 @@ class SerialPhase:
         options = {"startup": 4, "sample": 3, "population": 6} if name == "evolution" else {}
         self.phase = self.ledger.phase("search", ("maximize",), make_strategy(name, 0, **options), 0)
         self.kept = Measurements(path / "measurements.jsonl", REFERENCE_MS)
-        self.said, self.limits = [], Limits(latency_ms=limit)
+        self.messages, self.limits = [], Limits(latency_ms=limit)
         self.candidates = CandidateFilter(
-            self.phase, TINY.decode, how, self.limits, self.kept, watch, self.said.append, interrupted=self.phase.unfinished()
+            self.phase, TINY.decode, how, self.limits, self.kept, watch, self.messages.append, interrupted=self.phase.unfinished()
         )
 
     def train(self, wanted, stop=lambda trained: None):
@@ -279,4 +279,4 @@ def test_a_phase_that_found_something_before_ends_with_that(phase):
     kept = sum(t.status == "ok" for t in one.train(TRAINED))
     assert 0 < kept < TRAINED
     assert len(watch.sessions) == 2 + FRUITLESS
-    assert one.said[-1].endswith("no more are proposed")
+    assert one.messages[-1].endswith("no more are proposed")

@@ -125,7 +125,7 @@ def test_winners_that_miss_are_replaced_by_further_finalists(tmp_path):
     outcome = run(tmp_path / "study", problem(Stopwatch(drift=drift), profile(error=0.001), trials=12, limits=near), listener)
     assert outcome.winner is not None
     assert len(outcome.choice.missed) == 3
-    assert sum("the next best takes its place" in line for line in listener.said) >= 3
+    assert sum("the next best takes its place" in line for line in listener.messages) >= 3
     trained = [t for t in open_study(tmp_path / "study").records("final") if t.more["origin"].startswith("search")]
     assert len(trained) == 4, "two finalists, and two that took their place"
     assert outcome.winner.again.high_ms <= near.latency_ms

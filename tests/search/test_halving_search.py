@@ -56,9 +56,9 @@ def results(trials):
 def undisturbed(request, tmp_path_factory):
     path = tmp_path_factory.mktemp(request.param) / "study"
     listener = Silent()
-    listener.step = lambda message=None: listener.said.append(message)
+    listener.step = lambda message=None: listener.messages.append(message)
     outcome = run(path, halving_problem(request.param), listener)
-    return request.param, path, outcome, listener.said
+    return request.param, path, outcome, listener.messages
 
 
 def test_both_phases_have_the_same_trials_and_cost(undisturbed):

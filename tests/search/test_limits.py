@@ -1,4 +1,4 @@
-"""Inside, unsure or outside."""
+"""Limits: inside, unsure or outside; and rewards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from paper_search import measurement, true_ms
 from nasbench.errors import LimitError, UnitError
 from nasbench.genotype import cost
 from nasbench.latency import Prediction
-from nasbench.search.limits import Limits, Metrics
+from nasbench.search.limits import Limits, Metrics, check_mode, directions, reward, values
 from nasbench.search.space_summary import sample_space
 from nasbench.spaces import load_space
 from nasbench.study.sampling import every
@@ -108,3 +108,28 @@ def test_shares_are_those_of_brute_force(ms, macs, params, memory, size):
     assert len(sample.examples) == wanted["inside"] + wanted["unsure"]
     assert all(limits.judge(exact(g)) != "outside" for g in sample.examples)
     assert (space.fastest_ms, space.slowest_ms) == (min(m.latency_ms for m in all_metrics), max(m.latency_ms for m in all_metrics))
+
+
+@pytest.mark.parametrize(
+    ("mode", "latency_ms", "expected"),
+    [
+        ("hard", 10.0, 0.8),
+        ("hard", 20.0, 0.8),  # the limit itself is inside
+        ("hard", 40.0, 0.4),
+        ("soft", 20.0, 0.8),
+        ("soft", 10.0, 0.8 * 2**0.07),  # 5 % more for half of the latency
+        ("soft", 40.0, 0.8 * 2**-0.07),
+    ],
+)
+def test_rewards(mode, latency_ms, expected):
+    assert reward(0.8, latency_ms, 20.0, mode) == pytest.approx(expected)
+    assert values(0.8, latency_ms, 20.0, mode) == [reward(0.8, latency_ms, 20.0, mode)]
+    assert directions(mode) == ("maximize",)
+
+
+def test_values_without_a_reward():
+    assert values(0.8, 10.0, None, "hard") == [0.8]
+    assert values(0.8, 10.0, 20.0, "pareto") == [0.8, 10.0]
+    assert directions("pareto") == ("maximize", "minimize")
+    with pytest.raises(LimitError, match=r"a reward is one of hard, soft, pareto; got 'sofd'; did you mean soft\?"):
+        check_mode("sofd")
