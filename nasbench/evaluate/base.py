@@ -148,7 +148,7 @@ class Evaluator(Protocol):
     """What a search asks for the quality of networks. Inherit from it, and replace what differs.
 
     Attributes:
-        context: what the study told it.
+        context: what the study gives it.
         modules: imported once by the processes that evaluate; they must not compute on import.
         evaluates_known: whether it can evaluate networks outside the space, with which a search compares its own.
         simulates_time: whether `Evaluation.seconds` is simulated: a time limit then counts those seconds.

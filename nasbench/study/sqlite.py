@@ -87,6 +87,7 @@ class TrialDatabase:
     def trials(self, study_id: int) -> list[FrozenTrial]:
         """All trials of a study by number."""
         with self._explained(), self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")  # all tables at one moment: the driver may be writing
             return self._tables.read(connection, study_id)
 
     def close(self) -> None:

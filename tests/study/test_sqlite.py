@@ -14,6 +14,7 @@ from toy_search import chain, open_phase, outcome, record, run
 from nasbench.errors import StudyError
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.ledger import Ledger
+from nasbench.study.optuna_tables import OptunaTables
 from nasbench.study.sqlite import TrialDatabase
 
 
@@ -123,3 +124,24 @@ def test_odd_characters_in_the_path(tmp_path):
         run(phase, 1)
     assert (path / "ledger.db").exists()
     TrialDatabase(path / "ledger.db", write=False).close()
+
+
+def test_all_tables_are_read_at_one_moment(tmp_path, monkeypatch):
+    """A driver that finishes a trial between two statements of a reader: without a transaction, the trial has a state and no values."""
+    directory, ledger, phase = open_phase(tmp_path / "study")
+    with directory, ledger:
+        trial = phase.ask(chain)
+        read = OptunaTables._by_trial
+
+        def finish_after_the_first(self, connection, table, study_id, order):
+            rows = read(self, connection, table, study_id, order)
+            if table == "trial_values" and not phase.records()[0].values:
+                phase.tell(trial.number, record(trial.network))
+            return rows
+
+        with Ledger.open(directory, write=False) as reader:
+            monkeypatch.setattr(OptunaTables, "_by_trial", finish_after_the_first)
+            [seen] = reader.records()
+        monkeypatch.undo()
+        assert (seen.status, seen.values) == ("running", None)
+        assert phase.records()[0].status == "ok", "the control: it was finished meanwhile"
