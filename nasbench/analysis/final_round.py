@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from nasbench.latency.contract import within_limit
+
 
 class FinalNetwork(NamedTuple):
     """A network of the final round.
@@ -59,7 +61,7 @@ def verdicts(rows: Sequence[Mapping[str, Any]], limit_ms: float | None) -> list[
     winner = next((n for n in networks if n.winner), None)
     if winner is None:
         return []
-    inside = [n for n in networks if limit_ms is None or n.latency_ms <= limit_ms]
+    inside = [n for n in networks if limit_ms is None or within_limit(n.latency_ms, limit_ms)]
     searched, random, known = (
         max((n for n in inside if n.source == source), key=lambda n: n.accuracy, default=None) for source in ("search", "random", "known")
     )

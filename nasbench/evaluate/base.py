@@ -1,16 +1,17 @@
 """The interface of evaluators: a genotype, a fidelity and a seed in, a result out.
 
-An evaluator is what a search knows of "how good is this network?". `train` trains it, `table` looks it up; a plugin adds
-its own with `@evaluator`:
+An evaluator answers the question "how good is this network?" for a search. `train` trains it, `table` looks it up; a plugin
+adds its own with `@evaluator`:
 
-    from nasbench.evaluate import Evaluation, evaluator
+    import nasbench as nb
+    from nasbench.evaluate import Evaluation
 
-    @evaluator
+    @nb.evaluator
     def by_size(genotype, fidelity, seed, directory):
         return Evaluation(accuracy=min(0.99, nb.cost(genotype).macs / 1e9))
 
-Evaluations run in processes of an engine, on this machine or another. An evaluator travels there as a pickle, so it
-holds plain data; what is large lies in files, or is loaded where it is needed.
+Evaluations run in processes of an engine, on this machine or another. An evaluator travels there as a pickle, so it holds
+only small data. Large data belongs into files, or is loaded when it is needed.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from nasbench.genotype import Genotype
 from nasbench.plugins import Plugin
 from nasbench.registry import Registry
 
-CHECKPOINT = "checkpoint.bin"  # in a trial's directory: what an evaluation that stopped before its end continues from
+CHECKPOINT = "checkpoint.bin"  # in a trial's directory: the state from which an interrupted or paused evaluation continues
+
+CLASSES = 10  # of networks that no data set gives a number of classes
 
 Status = Literal["ok", "infeasible", "diverged", "failed"]
 
@@ -37,9 +40,9 @@ class Fidelity:
     """How thoroughly a network is evaluated.
 
     Attributes:
-        epochs: stop after this epoch and leave a checkpoint, from which an evaluation with a later one continues; None
+        epochs: stop after this epoch and leave a checkpoint; a later evaluation with more epochs continues from it. None
             evaluates to the end.
-        final: the evaluation belongs to the final round: the test images are used too, and the weights are kept.
+        final: the evaluation belongs to the final round: the test images are used too, and the weights are stored.
     """
 
     epochs: int | None = None
@@ -51,9 +54,9 @@ class Evaluation:
     """The result of one evaluation.
 
     Attributes:
-        status: `ok`; `infeasible` (the network cannot be evaluated at all), `diverged` or `failed`, with a reason.
+        status: `ok`, `infeasible` (the network cannot be evaluated at all), `diverged` or `failed`. All but `ok` need a reason.
         accuracy: share of validation images that are classified correctly, 0 to 1; what strategies maximise.
-        seconds: what the evaluation cost; simulated seconds where the evaluator simulates time.
+        seconds: duration of the evaluation; simulated, if the evaluator simulates time.
         reason: one line, where there is no accuracy.
         artefacts: files that the evaluation left in the trial's directory, such as `{"weights": "weights.safetensors"}`.
         details: further JSON data that is stored with the trial.
@@ -81,9 +84,9 @@ class EvaluationData:
     """What networks are evaluated on.
 
     Attributes:
-        fingerprint: text that differs for other data; part of the study's identity.
-        classes: how many there are.
-        training: training images of one evaluation; 0 where nothing is trained.
+        fingerprint: text that identifies the data: other data have another text. It is part of the study's identity.
+        classes: number of classes.
+        training: number of images that one evaluation trains on; 0 where nothing is trained.
     """
 
     fingerprint: str
@@ -119,7 +122,7 @@ class EvaluationContext:
 
 
 class ExpectedSeconds(NamedTuple):
-    """Seconds that one evaluation of a network takes; None, with the reason, where it cannot be evaluated."""
+    """Seconds that one evaluation of a network takes. They are None if it cannot be evaluated; `reason` then says why."""
 
     seconds: float | None
     reason: str = ""
@@ -133,7 +136,7 @@ class Timed(NamedTuple):
 
 
 class WorkerData(NamedTuple):
-    """Data that a worker without access to the driver's disk receives once: it calls `receive(data)` before its first call."""
+    """Data for a worker without access to the driver's disk: the worker calls `receive(data)` once, before its first evaluation."""
 
     receive: Callable[[Any], None]
     data: Any
@@ -141,16 +144,16 @@ class WorkerData(NamedTuple):
 
 
 EvaluateAll = Callable[["Evaluator", Sequence[Genotype]], list[Timed]]
-"""Evaluates networks side by side in temporary directories, with all workers busy."""
+"""A function that evaluates networks side by side, in temporary directories, with all workers busy so that times are realistic."""
 
 
 class Evaluator(Protocol):
-    """What a search asks for the quality of networks. Inherit from it, and replace what differs.
+    """Says how good networks are. Inherit from it, and override `data`, `evaluate` and what else differs.
 
     Attributes:
         context: what the study gives it.
-        modules: imported once by the processes that evaluate; they must not compute on import.
-        evaluates_known: whether it can evaluate networks outside the space, with which a search compares its own.
+        modules: modules that each evaluating process imports once; to import them must be cheap, and must not start threads or CUDA.
+        evaluates_known: whether it can evaluate known networks that are not in the space; the final round compares with them.
         simulates_time: whether `Evaluation.seconds` is simulated: a time limit then counts those seconds.
     """
 
@@ -167,12 +170,12 @@ class Evaluator(Protocol):
     def prepare(self, directory: Path, evaluate_all: EvaluateAll, say: Callable[[str], None]) -> Evaluator:
         """Do the work that all trials share, before the first of them; return the evaluator that the trials use.
 
-        It is called again whenever a study is resumed, and must then continue what was begun, or return at once.
+        It is called again whenever a study is resumed. It must then continue unfinished work; if all is done, it returns at once.
 
         Args:
-            directory: of the study; what is shared lies below it.
+            directory: the study's directory; shared files belong below it.
             evaluate_all: evaluates networks in the engine's workers.
-            say: tells the user a line.
+            say: shows a line to the user.
         """
         return self
 
@@ -182,26 +185,28 @@ class Evaluator(Protocol):
         It is called again after an interruption, and must then give the same result.
 
         Args:
-            genotype: with the classes of the data, at its own input size.
-            seed: of everything random.
-            directory: the trial's own; results and checkpoints may be left there.
+            genotype: the network; it has the number of classes of the data, and its own input size.
+            fidelity: how thoroughly to evaluate.
+            seed: seed of all random numbers.
+            directory: the trial's directory; results and checkpoints may be left there.
 
         Raises:
-            NasbenchError: what is wrong with every evaluation of the study: missing data, no space to write.
+            NasbenchError: an error that every evaluation would meet, such as missing data or a full disk. Any exception makes the trial
+                `failed`; several in a row with one reason end the search.
         """
         ...
 
     def cost(self, networks: Sequence[Genotype], evaluate_all: EvaluateAll) -> list[ExpectedSeconds]:
-        """What evaluating each network to the end costs, for the plan; by default each is evaluated once and timed."""
+        """Seconds that evaluating each network to the end takes, for the plan. By default each is evaluated once and timed."""
         return [expected_seconds(timed) for timed in evaluate_all(self, networks)]
 
     def worker_data(self) -> WorkerData | None:
-        """What workers on other machines have to receive, since they do not see this machine's files; by default nothing."""
+        """Data that workers on other machines need, because they cannot read this machine's files; None by default."""
         return None
 
 
 def expected_seconds(timed: Timed) -> ExpectedSeconds:
-    """The wall time of an evaluation that succeeded."""
+    """The wall time of an evaluation that succeeded, else None with the reason."""
     if timed.record.get("status") == "ok":
         return ExpectedSeconds(timed.wall_s)
     return ExpectedSeconds(None, str(timed.record.get("reason")))
@@ -214,8 +219,8 @@ EVALUATORS: Registry[EvaluatorFactory] = Registry("evaluator", StudyError)
 def evaluator(definition: Any) -> Any:
     """Register an evaluator under its name: a class that is made from `(context, **options)`, or a plain function.
 
-    A function takes `(genotype, fidelity, seed, directory)` and returns an `Evaluation`. A class has the attribute `name`,
-    or is registered under its own name in lower case. See docs/evaluators.md.
+    A function takes `(genotype, fidelity, seed, directory)` and returns an `Evaluation`. A class is registered
+    under its attribute `name` if it has one, else under its own name in lower case. See docs/evaluators.md.
 
     Example:
         >>> @evaluator
@@ -237,13 +242,13 @@ class FunctionEvaluator(Evaluator):
 
     def __init__(self, context: EvaluationContext, function: Callable[..., Evaluation]) -> None:
         self.context, self._function = context, function
-        # A plugin's module cannot be imported by its name.
+        # A plugin's module cannot be imported by its name; the worker loads the plugin itself.
         importable = getattr(sys.modules.get(function.__module__), "__spec__", None) is not None
         self.modules = (function.__module__,) if importable else ()
 
     @property
     def data(self) -> EvaluationData:
-        return EvaluationData(f"no images, {self._function.__name__}", 10)
+        return EvaluationData(f"no images, {self._function.__name__}", CLASSES)
 
     def evaluate(self, genotype: Genotype, fidelity: Fidelity, seed: int, directory: Path) -> Evaluation:
         return self._function(genotype, fidelity, seed, directory)

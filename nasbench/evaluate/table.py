@@ -24,6 +24,7 @@ from typing import Any, Literal, NamedTuple
 
 from nasbench.errors import SpaceError, StudyError, nearest
 from nasbench.evaluate.base import (
+    CLASSES,
     EvaluateAll,
     Evaluation,
     EvaluationContext,
@@ -41,7 +42,6 @@ from nasbench.spaces.options import first, same
 MAX_BYTES = 1_000_000_000
 DIGITS = 10  # options that one digit can tell apart
 SECONDS = "seconds"
-CLASSES = 10
 
 
 class Table(NamedTuple):

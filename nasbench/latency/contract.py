@@ -1,14 +1,18 @@
 """The latency contract: every answer to the question whether a network is within the latency limit. No torch.
 
-A comparison of a latency with the limit belongs here and nowhere else. The functions differ in how much they demand:
+Whether a network is within the limit is decided here and nowhere else; how far it is from the limit (the excess that strategies learn from,
+the reward, the aim of a family) is computed where it is used. The functions differ in how much they demand:
 
 ================== ================================================== ==========================================
-function           what must be at most the limit                     who asks
+function           what must be at most the limit                     who uses it
 ================== ================================================== ==========================================
+`within_limit`     one latency, such as a median                      comparisons in reports
 `side`             the whole interval, else the answer is not "inside" filters before training, summaries, cards
+`predicted_inside` the whole interval of a reliable prediction        choices where nothing can be measured
 `meets_limit`      the median; the whole interval if it is noisy      a card, and its verification
 `leaves_room`      the whole interval, and the median times `ROOM`    the choice of finalists
 `keeps_limit`      the same, and the measurement must not be noisy    the choice of the network that is delivered
+`verdict`          as `meets_limit`, or "unsure"                      `nasbench verify`
 ================== ================================================== ==========================================
 """
 
@@ -18,6 +22,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from nasbench.latency.measurement import Measurement
+    from nasbench.latency.predicting.predict import Prediction
 
 Side = Literal["inside", "unsure", "outside"]
 Verdict = Literal["kept", "missed", "unsure"]
@@ -43,9 +48,19 @@ def side(low_ms: float, high_ms: float, limit_ms: float, *, reliable: bool = Tru
     return "inside" if high_ms <= limit_ms else "outside"
 
 
+def within_limit(latency_ms: float, limit_ms: float) -> bool:
+    """Whether one latency is at most the limit."""
+    return latency_ms <= limit_ms
+
+
+def predicted_inside(prediction: Prediction, limit_ms: float) -> bool:
+    """Whether a network surely keeps the limit by its prediction: where nothing can be measured, this decides."""
+    return side(prediction.low_ms, prediction.high_ms, limit_ms, reliable=not prediction.extrapolated) == "inside"
+
+
 def meets_limit(measurement: Measurement, limit_ms: float) -> bool:
     """Whether the measured median is at most the limit; the whole interval must be if the measurement is noisy."""
-    return (measurement.high_ms if measurement.noisy else measurement.median_ms) <= limit_ms
+    return within_limit(measurement.high_ms if measurement.noisy else measurement.median_ms, limit_ms)
 
 
 def leaves_room(measurement: Measurement, limit_ms: float) -> bool:

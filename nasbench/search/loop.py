@@ -26,7 +26,7 @@ def run_phases(
     Args:
         phases: they share the engine's workers; the one that is furthest behind is asked next.
         report: receives each trial that was recorded.
-        stop: says that no new evaluation may begin.
+        stop: returns True when no new evaluation may begin; those that run are still finished and recorded.
     """
     workers = Workers(engine, evaluator)
     while True:
@@ -35,6 +35,7 @@ def run_phases(
             if phase is None:
                 break
             trial = phase.ask()
+            # A trial that is refused is recorded there; an unsure one waits there until it is measured.
             if trial is not None and phase.check_limits(trial):
                 workers.evaluate(phase, trial)
         if not workers.busy:
@@ -44,7 +45,7 @@ def run_phases(
 
 
 def furthest_behind(phases: Sequence[RunningPhase]) -> RunningPhase | None:
-    """The phase that has used the smallest part of what it may use; None when no phase can use a worker now."""
+    """The phase with the smallest share of its wanted trials begun; None when no phase can use a worker now."""
     return min((p for p in phases if p.open), key=lambda p: p.used / max(1, p.wanted), default=None)
 
 
@@ -56,7 +57,7 @@ class _Running(NamedTuple):
 
 
 class Workers:
-    """Evaluates trials in the workers of an engine."""
+    """Starts evaluations in the workers of an engine, and collects their results."""
 
     def __init__(self, engine: Engine, evaluator: Evaluator) -> None:
         self._engine, self._evaluator = engine, evaluator
@@ -74,7 +75,7 @@ class Workers:
         self._submit(_Running(phase, trial, call, 1))
 
     def results(self) -> Iterator[tuple[RunningPhase, Trial, dict[str, Any]]]:
-        """The evaluations that have ended; waits for about a second. One whose process died is begun again."""
+        """Waits until evaluations end, for at most one second, and yields them. One whose process died is begun again once."""
         for finished in self._engine.wait(timeout=1.0):
             phase, trial, call, attempt = self._running.pop(finished.key)
             if finished.end == "died" and attempt < ATTEMPTS:
@@ -89,7 +90,7 @@ class Workers:
 
 
 def result_of(finished: Finished, attempt: int = 1) -> dict[str, Any]:
-    """The record that a worker sent, or the reason for its absence as a record."""
+    """The record that a worker sent; where none came, a record with the status `failed` and the reason."""
     if finished.end == "result" and isinstance(finished.result, Mapping):
         return {**finished.result, "attempts": attempt}
     tries = f" (tried {attempt} times)" if attempt > 1 else ""

@@ -12,52 +12,75 @@ from nasbench.genotype import Genotype
 from nasbench.study.phase import Phase
 from nasbench.study.trial import PAUSED, RUNNING, Trial
 
-COUNTED = ("ok", "infeasible", "diverged", "failed", "stopped", PAUSED)  # the trial was evaluated, or that was tried
+COUNTED = ("ok", "infeasible", "diverged", "failed", "stopped", PAUSED)  # of trials that count towards `wanted`
 
 
 class Candidates(Protocol):
     """Where the trials of a phase come from: a strategy within limits, or a list."""
 
     def ask(self, needed: int) -> Trial | None:
-        """The next trial, stored as running, or None when there is no other; `needed` are still to be evaluated."""
+        """Return the next trial, which is stored as running; None when no more will come.
+
+        Args:
+            needed: how many trials the phase still has to evaluate.
+        """
 
     def check_limits(self, trial: Trial) -> bool:
-        """Whether the trial may be evaluated now."""
+        """Whether the trial may be evaluated now.
+
+        If not, it was refused and recorded, or it waits to be measured, and `ask` returns it later.
+        """
 
 
 class Schedule(Protocol):
-    """How far trials are trained at a time: `ToTheEnd`, or successive halving.
+    """Up to which epoch a trial is trained before it pauses: `ToTheEnd`, or successive halving, which pauses trials at rungs.
 
     Attributes:
-        whole: epochs of a training to its end, where trials pause before it; else None.
+        whole: the number of epochs of a complete training if trials pause on the way; None if they never pause.
     """
 
     @property
     def whole(self) -> int | None: ...
 
     def ready(self, settled: bool) -> bool:
-        """Whether a paused trial can continue now; `settled` says that no other trial will come, and none is running."""
+        """Whether a paused trial can continue now.
+
+        Args:
+            settled: no new trial will come, and none is running.
+        """
 
     def take(self, settled: bool) -> Trial | None:
-        """The paused trial that continues next, stored as running; None where none may."""
+        """Return the paused trial that continues next, which is stored as running; None if no trial may continue now."""
 
     def begin(self, trial: Trial) -> int | None:
-        """A training begins; the epoch up to which it goes, None for the end."""
+        """Note that a training begins. Return the epoch at which the trial pauses; None if it goes to the end."""
 
     def end(self, trial: Trial, record: Mapping[str, Any]) -> Trial:
-        """Store the result of a training."""
+        """Store the result of a training. Return the stored trial."""
 
     def used(self, begun: int) -> float:
-        """What was begun so far, in trainings from beginning to end, when `begun` trials were."""
+        """The training that was begun so far, counted in complete trainings: two halves are one.
+
+        Args:
+            begun: the number of trials that were begun.
+        """
 
     def trainings(self, done: int) -> int:
-        """Trainings that are finished, of one rung each where there are rungs, when `done` trials are past the first."""
+        """The number of finished trainings; with rungs, each step to a rung counts as one.
+
+        Args:
+            done: the number of trials whose first training has ended.
+        """
 
     def trainings_left(self, done: int, left: int) -> int:
-        """Trainings that are still expected, when `done` trials are past the first rung and `left` are still to come."""
+        """The number of trainings that are still expected.
+
+        Args:
+            done: the number of trials whose first training has ended; left: of those that are still to come.
+        """
 
     def stop(self) -> str:
-        """Finish all trials that are paused; a line that says so, empty if there are none."""
+        """Finish all paused trials. Return a message for the user, which is empty if no trial was paused."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +116,7 @@ class ToTheEnd:
 
 
 class Queue:
-    """A list of networks as candidates: trial n of the phase is the n-th; no limit is checked."""
+    """A list of networks as candidates: trial n of the phase is network n of the list; no limits are checked."""
 
     def __init__(self, phase: Phase, networks: Sequence[Genotype]) -> None:
         self._phase, self._networks = phase, networks
@@ -116,13 +139,15 @@ class RunningPhase:
         phase: where the trials are stored.
         wanted: how many are to be evaluated.
         candidates: where they come from.
-        complete: adds to an evaluation's result what else the ledger stores: metrics, reward, constraints.
-        directory: of a trial's files; made when missing.
-        parallel: how many may run side by side; 1 keeps a strategy serial, and so reproducible.
-        schedule: how far trials are trained at a time.
+        complete: completes the result of an evaluation with the other things that the ledger stores: metrics, reward, constraints.
+        directory: returns the directory of a trial's files, and makes it when missing.
+        parallel: how many trials may run side by side. With 1, each proposal sees all earlier results, so a search can be repeated.
+        schedule: up to which epoch a trial is trained before it pauses.
         final: whether these are the trials of the final round.
-        done: trials that were trained, to their first rung at least; running: trainings that run, `new` of them of trials not done.
-        exhausted: whether there is no other candidate.
+        done: the number of trials whose first training has ended, also by a failure.
+        running: the number of trainings that run now.
+        new: how many of those are the first training of their trial.
+        exhausted: whether no more candidates will come.
     """
 
     phase: Phase
@@ -139,7 +164,7 @@ class RunningPhase:
     exhausted: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
-        # A trial that a killed driver left on its way to a further rung has been counted before.
+        # A trial that was running beyond its first rung when the driver was killed had been counted before.
         self.done = sum(t.status in COUNTED or (t.status == RUNNING and t.passed > 0) for t in self.phase.records())
 
     @property
@@ -149,7 +174,7 @@ class RunningPhase:
 
     @property
     def settled(self) -> bool:
-        """Whether no trial will come to the first rung any more, and none is running."""
+        """Whether no new trial will be started, and none is running."""
         return not self.asking and not self.running
 
     @property
@@ -159,12 +184,12 @@ class RunningPhase:
 
     @property
     def used(self) -> float:
-        """What was begun so far, in trainings from beginning to end; it balances phases that share workers."""
+        """The training that was begun so far, counted in complete trainings; it balances phases that share workers."""
         return self.schedule.used(self.done + self.new)
 
     @property
     def left(self) -> int:
-        """Trials still to be trained, to their first rung at least."""
+        """Trials whose first training has not ended."""
         return 0 if self.exhausted else max(0, self.wanted - self.done)
 
     @property
@@ -186,17 +211,17 @@ class RunningPhase:
         return trial
 
     def check_limits(self, trial: Trial) -> bool:
-        """Whether the trial may be evaluated now; one that has passed a rung was checked before."""
+        """Whether the trial may be evaluated now. A trial that continues from a rung is not checked again."""
         return trial.passed > 0 or self.candidates.check_limits(trial)
 
     def begin(self, trial: Trial) -> Fidelity:
-        """A training begins; how far it goes."""
+        """Note that a training begins. Return how far it goes."""
         self.running += 1
         self.new += not trial.passed
         return Fidelity(epochs=self.schedule.begin(trial), final=self.final)
 
     def record(self, trial: Trial, result: dict[str, Any]) -> Trial:
-        """A training has ended; its trial as stored."""
+        """Store the result of a training that has ended. Return the stored trial."""
         stored = self.schedule.end(trial, self.complete(trial, result))
         self.running -= 1
         self.new -= not trial.passed

@@ -7,7 +7,18 @@ from dataclasses import replace
 
 import pytest
 
-from nasbench.latency.contract import ROOM, keeps_limit, leaves_room, meets_limit, requirement, side, verdict
+from nasbench.latency import Prediction
+from nasbench.latency.contract import (
+    ROOM,
+    keeps_limit,
+    leaves_room,
+    meets_limit,
+    predicted_inside,
+    requirement,
+    side,
+    verdict,
+    within_limit,
+)
 from nasbench.latency.measurement import MAX_WAITED, Measurement
 
 LIMIT_MS = 20.0
@@ -72,3 +83,13 @@ def test_any_limit_is_kept_once_it_is_large_enough(m: Measurement) -> None:
 
 def test_the_requirement_names_the_limit_and_the_room() -> None:
     assert requirement(20.0) == "the limit is 20 ms, with 3% to spare for another session"
+
+
+def test_one_latency_is_at_most_the_limit() -> None:
+    assert [within_limit(ms, LIMIT_MS) for ms in (19.9, 20.0, 20.1)] == [True, True, False]
+
+
+def test_a_prediction_is_inside_by_its_whole_interval_if_it_is_reliable() -> None:
+    inside, over = Prediction(18.0, 16.0, 20.0), Prediction(18.0, 16.0, 20.1)
+    assert (predicted_inside(inside, LIMIT_MS), predicted_inside(over, LIMIT_MS)) == (True, False)
+    assert not predicted_inside(inside._replace(extrapolated=("far outside the profile",)), LIMIT_MS)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from nasbench.latency import Measurement
+from nasbench.latency.contract import predicted_inside
 from nasbench.scaling_fit.family.candidates import FamilyCandidate
 from nasbench.scaling_fit.family.member import LEAST_USED, Member, suits
 from nasbench.search.final.finalists import NOISY_SESSIONS
@@ -157,7 +158,7 @@ class FamilyFinder:
 
     def _predicted(self, limit_ms: float) -> Member:
         """Where nothing can be measured: the slowest candidate whose whole predicted interval keeps the limit."""
-        inside = [c for c in self._candidates if not c.predicted.extrapolated and c.predicted.high_ms <= limit_ms]
+        inside = [c for c in self._candidates if predicted_inside(c.predicted, limit_ms)]
         if not inside:
             return Member(limit_ms, why="no network along the law surely keeps it, by its prediction")
         return Member(limit_ms, max(inside, key=lambda candidate: (candidate.predicted.ms, candidate.phi)))

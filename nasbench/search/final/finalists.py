@@ -12,7 +12,7 @@ from nasbench.errors import StudyError
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, digest
 from nasbench.latency import Measurement, Prediction
-from nasbench.latency.contract import leaves_room, requirement, side
+from nasbench.latency.contract import leaves_room, predicted_inside, requirement
 from nasbench.search.limits import Limits, Metrics
 from nasbench.search.measuring import Measure
 from nasbench.study.measurements import Measured, Measurements
@@ -47,8 +47,7 @@ class Finalist:
         if limits.latency_ms is None:
             return True
         if self.measured is None:
-            p = self.predicted
-            return side(p.low_ms, p.high_ms, limits.latency_ms, reliable=not p.extrapolated) == "inside"
+            return predicted_inside(self.predicted, limits.latency_ms)
         return leaves_room(self.measured, limits.latency_ms)
 
     @property
