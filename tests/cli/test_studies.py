@@ -165,7 +165,7 @@ class TestCopy:
         (nasbench.folder / "there").mkdir()
         ran = call("copy", "runs/a", "there")
         assert ran.returncode == 2
-        assert "new folder" in ran.stderr
+        assert "new directory" in ran.stderr
 
 
 def test_the_commands_that_only_look_load_no_torch(nasbench, runs):
