@@ -196,9 +196,24 @@ def _device_parts(device: DeviceConfig) -> list[str]:
     return parts + (["channels_last"] if device.memory_format not in (None, default.memory_format) else [])
 
 
+# The digest is made of a space's printed form. These are the names that its classes and fields had in version 0.1: with them a study of
+# that version has the digest that stands in its study.yaml.
+_NAMES_OF_0_1 = {
+    "Alternatives(sequences=": "Named(rows=",
+    "AnyOf(blocks=": "AnyOf(rows=",
+    "Blocks(": "Rows(",
+    "ListField(": "Listed(",
+    "Path(blocks=": "Path(rows=",
+    "ScalarField(": "Scalar(",
+    "SpaceBlock(": "OpenRow(",
+}
+
+
 def space_digest(space: Space) -> str:
-    """A hash of everything that can be sampled from a space, so that a study is never continued in another space."""
+    """Changes with everything that can be sampled, so that a study is never continued in another space."""
     content = repr((list(space.channels), list(space.resolution), space.styles, space.stem, space.stages, space.head, space.bounds))
+    for name, before in _NAMES_OF_0_1.items():
+        content = content.replace(name, before)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 

@@ -9,9 +9,9 @@ import pytest
 from nasbench.engines.config import EngineConfig
 from nasbench.errors import StudyError
 from nasbench.latency import DeviceConfig
-from nasbench.search.config import MAY_CHANGE, SearchConfig
+from nasbench.search.config import MAY_CHANGE, SearchConfig, space_digest
 from nasbench.search.limits import Limits
-from nasbench.spaces import load_space
+from nasbench.spaces import load_space, read_space
 
 
 def config_for(device: DeviceConfig) -> SearchConfig:
@@ -69,3 +69,31 @@ def test_measuring_elsewhere_needs_a_profile_of_that_device() -> None:
     engine = EngineConfig(name="ray", address="auto", measure_on="phone")
     with pytest.raises(StudyError, match=r"--measure-on is for a device elsewhere, .*; got --device cpu"):
         SearchConfig(space="tiny", limits=Limits(latency_ms=20.0), engine=engine)
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("cells", "e678240f614e"),
+        ("darts", "e9a73545b593"),
+        ("dense", "33a1b27e7896"),
+        ("macro", "76c1e8030554"),
+        ("mbconv", "389addfd2ae2"),
+        ("residual", "e6fd06d922a0"),
+        ("shared", "6f14195e55c6"),
+        ("shared_small", "81a60ce61e39"),
+        ("shuffle", "f48a9e6634e4"),
+        ("tiny", "8f14ca22ee89"),
+    ],
+)
+def test_a_space_has_the_digest_that_version_0_1_wrote(name: str, digest: str) -> None:
+    """Else no study of that version could be resumed, whatever else stayed the same."""
+    assert space_digest(load_space(name)) == digest
+
+
+def test_another_space_has_another_digest() -> None:
+    text = "resolution: 32\nstem: [{op: conv, width: [8, 16]}]"
+    digests = {
+        space_digest(read_space(t)) for t in (text, text.replace("16", "24"), text.replace("32", "64"), text.replace("conv", "separable"))
+    }
+    assert len(digests) == 4

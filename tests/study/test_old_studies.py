@@ -40,7 +40,7 @@ def key(t):
     return (t.phase, t.number, t.digest, t.params, t.accuracy, t.values, t.latency_ms, t.seed, t.reason, dict(t.constraints))
 
 
-@pytest.mark.parametrize(("name", "evaluated"), [("search", 7), ("halving", 19)])
+@pytest.mark.parametrize(("name", "evaluated"), [("search", 7), ("halving", 18)])
 def test_it_is_read_and_shown(old, name, evaluated):
     path = old(name)
     study = open_study(path)
