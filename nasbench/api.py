@@ -58,11 +58,11 @@ def search(
         NasbenchError: an option that cannot be, with the rule, the value, and what to do.
 
     Example:
-        With a device that is elsewhere, described by its profile, nothing is measured:
+        Accuracies come from a tabular benchmark here, and the device is elsewhere, so nothing is trained or measured:
 
-        >>> study = search("tiny", latency="0.8ms", device="phone.json", recipe="quick.json", trials=2, progress=False)
-        >>> study.path.name, len(study.summary()) > 3, bool(study.best()["latency_ms"] < 0.8)
-        ('tiny-0.8ms-phone', True, True)
+        >>> study = search("tiny", latency="0.8ms", device="phone.json", evaluator="table", table="tiny.json", trials=6, progress=False)
+        >>> study.path.name, bool(study.best()["latency_ms"] < 0.8)
+        ('tiny-0.8ms-phone-table', True)
     """
     from nasbench.progress import Reporter
     from nasbench.search.options import engine_config, search_config

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 import pytest
-from paper_search import profile
+from paper_search import profile, write_table
 
 import nasbench as nb
 from nasbench.cli.main import program
@@ -18,19 +18,19 @@ def paper(tmp_path, monkeypatch):
     monkeypatch.setenv("NASBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     save_profile(profile(), tmp_path / "paper.json")
-    (tmp_path / "small.json").write_text('{"images": 640, "calibration": 128}')
+    write_table(tmp_path / "tiny.json")
     return tmp_path
 
 
 def test_a_search_gives_a_study(paper, capsys):
-    asked = {"latency": "0.8ms", "device": "paper.json", "recipe": "small.json", "trials": 2, "jobs": 2, "known": "mobilenet_v3_small"}
-    study = nb.search("tiny", **asked, progress=False)
-    assert study.path.name == "tiny-0.8ms-paper"
+    options = {"latency": "0.8ms", "device": "paper.json", "evaluator": "table", "table": "tiny.json", "trials": 6, "jobs": 2}
+    study = nb.search("tiny", **options, progress=False)
+    assert study.path.name == "tiny-0.8ms-paper-table"
     assert study.best() is not None
     assert (study.path / "front.png").exists()
     assert capsys.readouterr() == ("", "")
     before = len(study.records())
-    assert len(nb.search("tiny", **asked, progress=False).records()) == before, "the same call resumes the study"
+    assert len(nb.search("tiny", **options, progress=False).records()) == before, "the same call resumes the study"
 
 
 def test_the_package_and_the_function_share_a_name():

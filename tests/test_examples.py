@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from paper_search import profile
+from paper_search import profile, write_table
 
 import nasbench as nb
 from nasbench.latency import save_profile
@@ -35,7 +35,7 @@ def test_the_examples_of_a_public_name_are_right(name: str, tmp_path, monkeypatc
     monkeypatch.setenv("NASBENCH_CACHE", str(tmp_path / "cache"))
     (tmp_path / "studies").symlink_to(REPOSITORY / "studies")
     save_profile(profile(), tmp_path / "phone.json")
-    (tmp_path / "quick.json").write_text('{"images": 640, "calibration": 128}')
+    write_table(tmp_path / "tiny.json")
     before = [(registry, dict(registry)) for registry in Registry.every]
     try:
         for test in tests:

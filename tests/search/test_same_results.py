@@ -84,7 +84,8 @@ def test_a_formula_gives_the_same_trials_front_and_winner(tmp_path, monkeypatch,
     assert (found["summary"], found["winner"]) == (recorded["summary"], recorded["winner"])
 
 
-@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["local", "ray"])
 def test_a_training_gives_the_same_bits(tmp_path, engine):
     if not SAME_MACHINE:
         pytest.skip(f"the bits were recorded with torch {RECORDED['torch']} on {RECORDED['cpu']}; this is another torch or processor")
