@@ -46,7 +46,7 @@ def test_it_is_read_and_shown(old, name, evaluated):
     study = open_study(path)
     trials = study.records()
     assert sum(t.accuracy is not None for t in trials) >= evaluated
-    assert [t.status for t in trials].count("running") >= 1, "it was killed while a trial ran"
+    assert {"running", "paused"} & {t.status for t in trials}, "it was killed on its way"
     assert not study.trials().empty
     shown = nasbench(path, "status", str(path))
     assert shown.returncode == 0, shown.stderr
