@@ -51,7 +51,12 @@ def _plugins(paths: list[str]) -> list[str]:
 def _options(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
     plugin: list[str] = typer.Option(  # noqa: B008 - how typer declares options
-        [], "--plugin", metavar="FILE.py", callback=_plugins, is_eager=True, help="Python file with your own block types; may be repeated."
+        [],
+        "--plugin",
+        metavar="FILE.py",
+        callback=_plugins,
+        is_eager=True,
+        help="Python file with your own block types, evaluators, strategies or runtimes; may be repeated.",
     ),
 ) -> None:
     pass

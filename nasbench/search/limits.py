@@ -10,7 +10,7 @@ from nasbench.errors import LimitError, nearest
 from nasbench.genotype import Genotype, Trace, cost_of, trace
 from nasbench.genotype.units import show_count, show_memory
 from nasbench.latency import Measurement, Prediction
-from nasbench.latency.contract import Side, side
+from nasbench.latency.contract import Side, side, within_limit
 
 Predict = Callable[[Trace], Prediction]
 
@@ -184,7 +184,7 @@ def reward(accuracy: float, latency_ms: float, limit_ms: float, mode: Mode) -> f
         (0.8, 0.4)
     """
     inside, outside = SOFT if mode == "soft" else HARD
-    exponent = inside if latency_ms <= limit_ms else outside
+    exponent = inside if within_limit(latency_ms, limit_ms) else outside
     return float(accuracy * (latency_ms / limit_ms) ** exponent)
 
 

@@ -11,6 +11,7 @@ from nasbench.errors import StudyError
 from nasbench.evaluate import Evaluator, make_evaluator
 from nasbench.genotype import Genotype, adapt
 from nasbench.latency import Device, Predictor, Profile
+from nasbench.latency.contract import within_limit
 from nasbench.plugins import Plugin, loaded_plugins
 from nasbench.search.config import SearchConfig
 from nasbench.search.limits import Metrics, estimate
@@ -96,7 +97,9 @@ class Problem:
                 fitted = adapt(smaller, classes=self.classes)
                 metrics = self.estimate(fitted)
                 side = limits.judge(metrics)
-                if side == "inside" or (side == "unsure" and limits.latency_ms is not None and metrics.latency_ms <= limits.latency_ms):
+                if side == "inside" or (
+                    side == "unsure" and limits.latency_ms is not None and within_limit(metrics.latency_ms, limits.latency_ms)
+                ):
                     starts.append((fitted, self.space.encode(smaller)))
                     break
         return starts

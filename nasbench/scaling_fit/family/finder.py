@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from nasbench.latency import Measurement
-from nasbench.latency.contract import predicted_inside
+from nasbench.latency.contract import predicted_inside, within_limit
 from nasbench.scaling_fit.family.candidates import FamilyCandidate
 from nasbench.scaling_fit.family.member import LEAST_USED, Member, suits
 from nasbench.search.final.finalists import NOISY_SESSIONS
@@ -129,7 +129,7 @@ class FamilyFinder:
     def _out_of_reach(self, limit_ms: float) -> str:
         """The reason why no candidate is near a limit."""
         fastest, correction = min(self._candidates, key=lambda candidate: candidate.predicted.ms, default=None), self._correction()
-        if fastest is not None and correction(fastest) > limit_ms:
+        if fastest is not None and not within_limit(correction(fastest), limit_ms):
             return f"the smallest network along the law takes about {correction(fastest):.2g} ms"
         return f"no network along the law uses {LEAST_USED:.0%} to 100 % of it"
 
