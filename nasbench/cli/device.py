@@ -28,7 +28,7 @@ def profile(
     networks: Annotated[int | None, typer.Option(help="Networks to measure for a new profile; default: 56, or 16 to adapt one.")] = None,
     as_json: bool = JSON,
 ) -> None:
-    """Measure how long layers and networks take on this machine; `search` does it when needed. A killed profiling goes on.
+    """Measure how long layers and networks take on this machine; `search` does it when needed. A killed profiling is resumed.
 
     Example: nasbench device profile --space mbconv --runtime onnxruntime
     """

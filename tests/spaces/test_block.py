@@ -31,7 +31,7 @@ def test_a_tied_field_is_asked_once_and_the_same_everywhere() -> None:
 
     g = space.decode(choose)
     assert names == ["w", "stages.0.0.kernel", "stages.1.0.repeat"]
-    assert {block.fields["width"] for block in g.rows} == {16}
+    assert {block.fields["width"] for block in g.blocks} == {16}
     assert space.encode(g) == {"w": 16, "stages.0.0.kernel": 3, "stages.1.0.repeat": 2}
     uneven = Genotype.from_yaml(g.to_yaml().replace("width: 16", "width: 8", 1))
     assert uneven not in space
