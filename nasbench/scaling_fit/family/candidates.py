@@ -15,7 +15,7 @@ from nasbench.scaling.scale import SIDE_STEP, SMALL_SIDE, scaled_side
 
 STEP = 1.03  # factor of the multiply-adds from one candidate to the next
 MAX_REPEATS = 30  # steps in a row that bring no new network, after which the law leads no further
-NUDGES = (-1, 1, -2, 2)  # steps of the input side by which a candidate may leave the law, to come nearer to a limit
+RESOLUTION_STEPS = (-1, 1, -2, 2)  # steps of the input side by which a candidate may leave the law, to come nearer to a limit
 SLOWEST, FASTEST = 1.5, 0.6  # predicted latencies of the last candidates, as multiples of the highest and the lowest limit
 LEAST_GROWTH = 1.01  # of the multiply-adds in one step of the law
 
@@ -27,13 +27,13 @@ class FamilyCandidate:
     Attributes:
         phi: steps of the law.
         factors: of depth, width and resolution, before rounding.
-        nudge_px: pixels by which the side of the input differs from the law's.
+        resolution_offset_px: pixels by which the side of the input differs from the law's.
         predicted: its latency on the device.
     """
 
     phi: float
     factors: Factors
-    nudge_px: int
+    resolution_offset_px: int
     genotype: Genotype
     digest: str
     predicted: Prediction
@@ -52,7 +52,7 @@ def family_candidates(base: Genotype, law: Law, predictor: Predictor, lowest_ms:
         )
     on_law = _on_law(base, law, predictor, lowest_ms, highest_ms)
     beside = _beside_law(base, law, predictor, on_law)
-    return sorted([*on_law.values(), *beside], key=lambda candidate: (candidate.phi, candidate.nudge_px))
+    return sorted([*on_law.values(), *beside], key=lambda candidate: (candidate.phi, candidate.resolution_offset_px))
 
 
 def _on_law(base: Genotype, law: Law, predictor: Predictor, lowest_ms: float, highest_ms: float) -> dict[str, FamilyCandidate]:
@@ -85,25 +85,25 @@ def _beside_law(base: Genotype, law: Law, predictor: Predictor, on_law: dict[str
     """The networks on the law with slightly other input sides, where these are new networks."""
     networks: dict[str, tuple[FamilyCandidate, int, Genotype]] = {}
     for candidate in on_law.values():
-        for nudge in NUDGES:
+        for steps in RESOLUTION_STEPS:
             try:
-                g = _network(base, law, candidate.phi, nudge)
+                g = _network(base, law, candidate.phi, steps)
                 name = digest(g)
             except GenotypeError:
                 continue
             if name not in on_law:
-                networks.setdefault(name, (candidate, nudge, g))
+                networks.setdefault(name, (candidate, steps, g))
     predictions = predictor.predict_many([g for _, _, g in networks.values()])
     return [
-        FamilyCandidate(candidate.phi, candidate.factors, nudge * _side_step(base), g, name, predicted)
-        for (name, (candidate, nudge, g)), predicted in zip(networks.items(), predictions, strict=True)
+        FamilyCandidate(candidate.phi, candidate.factors, steps * _side_step(base), g, name, predicted)
+        for (name, (candidate, steps, g)), predicted in zip(networks.items(), predictions, strict=True)
     ]
 
 
-def _network(base: Genotype, law: Law, phi: float, nudge: int) -> Genotype:
+def _network(base: Genotype, law: Law, phi: float, steps: int) -> Genotype:
     """The network at phi, whose input side differs by some steps from the law's."""
     factors = law.factors(phi)
-    side = scaled_side(base.input[1], factors.resolution) + nudge * _side_step(base)
+    side = scaled_side(base.input[1], factors.resolution) + steps * _side_step(base)
     return scale(base, width=factors.width, depth=factors.depth, resolution=side, rounding="total", name=base.name)
 
 

@@ -64,7 +64,7 @@ def member_row(member: Member) -> dict[str, Any]:
         "depth": candidate.factors.depth,
         "width": candidate.factors.width,
         "resolution": candidate.genotype.input[1],
-        "nudged_px": candidate.nudge_px,
+        "nudged_px": candidate.resolution_offset_px,
         "params": counts.params,
         "macs": counts.macs,
         "activations": counts.activations,

@@ -109,7 +109,7 @@ class FamilyFinder:
         untried = [(correction(candidate), candidate) for candidate in self._candidates if candidate.digest not in tried]
         within = [candidate for ms, candidate in untried if low_ms <= ms <= high_ms]
         if within:
-            return max(within, key=lambda candidate: (candidate.nudge_px == 0, candidate.phi, candidate.nudge_px))
+            return max(within, key=lambda candidate: (candidate.resolution_offset_px == 0, candidate.phi, candidate.resolution_offset_px))
         below = [pair for pair in untried if LEAST_USED * limit_ms <= pair[0] <= high_ms]
         return max(below, key=lambda pair: (pair[0], pair[1].phi))[1] if below else None
 
