@@ -85,7 +85,8 @@ def read_table(path: str, metric: str | None = None) -> Table:
         data = file.read_bytes()
         content = json.loads(data)
     except (OSError, ValueError, RecursionError) as error:
-        raise StudyError(f"a table is a JSON file with one entry per network; {path}: {error}; name such a file with --table") from None
+        cause = error.strerror if isinstance(error, OSError) else error
+        raise StudyError(f"a table is a JSON file with one entry per network; {path}: {cause}; name such a file with --table") from None
     if not isinstance(content, dict) or not content:
         raise StudyError(f"a table is a JSON mapping of networks; {path} holds {type(content).__name__}; name such a file with --table")
     networks = content.get("networks", content)
