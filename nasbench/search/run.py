@@ -89,6 +89,8 @@ def run_search(problem: Problem, path: Path, listener: Listener, show_plan: Show
         show_plan(problem, plan)
         evaluator = problem.evaluator.prepare(directory.path, evaluate_all(engine), listener.say)
         with Ledger.open(directory) as ledger:
+            for message in ledger.messages:
+                listener.say(message)
             return _Search(replace(problem, evaluator=evaluator), directory, ledger, engine, plan, listener, clock).run()
 
 

@@ -218,11 +218,13 @@ class RunningPhase:
         """Note that a training begins. Return how far it goes."""
         self.running += 1
         self.new += not trial.passed
+        self.phase.fold_log()
         return Fidelity(epochs=self.schedule.begin(trial), final=self.final)
 
     def record(self, trial: Trial, result: dict[str, Any]) -> Trial:
         """Store the result of a training that has ended. Return the stored trial."""
         stored = self.schedule.end(trial, self.complete(trial, result))
+        self.phase.fold_log()
         self.running -= 1
         self.new -= not trial.passed
         self.done += not trial.passed

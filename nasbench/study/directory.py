@@ -115,6 +115,11 @@ class StudyDirectory:
         return self.path / "ledger.db"
 
     @property
+    def log(self) -> Path:
+        """The path of the log of the ledger, which holds the same trials as lines of text."""
+        return self.path / "ledger.jsonl"
+
+    @property
     def is_copy(self) -> bool:
         """Whether this is a copy of a study, with its trials as lines of text and without a ledger."""
         return (self.path / TRIALS_FILE).is_file() and not self.ledger.exists()

@@ -10,7 +10,7 @@ import pytest
 from made_study import COMMAND, add_summary, add_trials, make_study, result, row
 
 import nasbench as nb
-from nasbench.analysis.study import RESULTS
+from nasbench.analysis.trial_frame import RESULTS
 from nasbench.errors import NasbenchError, StudyError
 from nasbench.spaces import load_space
 from nasbench.study.directory import StudyDirectory
@@ -148,6 +148,7 @@ class TestYoung:
 def test_a_lost_ledger_is_no_young_study(tmp_path):
     path = make_study(tmp_path / "one", SEARCH)
     (path / "trials" / "search-0000").mkdir(parents=True)
+    (path / "ledger.jsonl").unlink()
     (path / "ledger.db").write_bytes(b"")
     with pytest.raises(StudyError, match="gone or empty"):
         nb.open_study(path).trials()
@@ -155,6 +156,7 @@ def test_a_lost_ledger_is_no_young_study(tmp_path):
 
 def test_a_damaged_ledger_is_an_error(tmp_path):
     path = make_study(tmp_path / "one", SEARCH)
+    (path / "ledger.jsonl").unlink()
     (path / "ledger.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(StudyError, match="damaged"):
         nb.open_study(path).trials()
@@ -168,4 +170,4 @@ def test_reading_while_the_driver_writes(tmp_path):
             df = nb.open_study(tmp_path / "one").trials()
             assert len(df) == count
             assert set(df["status"]) == {"ok"}
-    assert {p.name for p in (tmp_path / "one").iterdir()} == {"study.yaml", "driver.lock", "ledger.db"}
+    assert {p.name for p in (tmp_path / "one").iterdir()} == {"study.yaml", "driver.lock", "ledger.db", "ledger.jsonl"}
