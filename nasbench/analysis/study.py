@@ -15,7 +15,7 @@ import pandas as pd
 from nasbench.analysis.display import command_text, final_table, phase_lines, to_html
 from nasbench.analysis.final_round import final_network
 from nasbench.analysis.fronts.front import pareto_front
-from nasbench.analysis.fronts.hypervolume import Hypervolume, hypervolume, usable
+from nasbench.analysis.fronts.hypervolume import Hypervolume, comparable, hypervolume, usable
 from nasbench.analysis.halving_cost import Spent, spent
 from nasbench.analysis.status import StudyState, study_state
 from nasbench.analysis.trial_frame import columns, trial_frame
@@ -137,27 +137,28 @@ class Study:
         return list(columns(self.records())[1])
 
     def front(
-        self, *, minimize: Sequence[str] = ("latency_ms",), maximize: Sequence[str] = ("accuracy",), phase: str = "search"
+        self, *, minimize: Sequence[str] = ("latency_ms",), maximize: Sequence[str] = ("accuracy",), phase: str | None = None
     ) -> pd.DataFrame:
-        """The Pareto front of a phase: its trials, trained in full and within every limit, that no other of them dominates.
+        """The Pareto front of the study: the trials, trained in full and within every limit, that no other of them dominates.
 
         Args:
             minimize, maximize: columns of `trials`; default: low latency and high accuracy.
-            phase: `search`, `random` or `final`.
+            phase: only trials of `search`, `random` or `final`. By default those of search and random search count alike, because they
+                were evaluated alike; the column `phase` says which found a network.
 
         Raises:
             NasbenchError: the trials do not have such a column.
         """
-        return pareto_front(usable(self.trials(phase)), minimize=minimize, maximize=maximize)
+        return pareto_front(comparable(self.trials(phase), phase), minimize=minimize, maximize=maximize)
 
     def best(self) -> pd.Series | None:
-        """The trial of the winner; before the final round, the trial of the search with the best reward so far; None before the first.
+        """The trial of the winner; before the final round, the trial with the best reward so far; None before the first.
 
         `accuracy` comes from one short training. After the final round, `final_accuracy` (mean over fresh seeds) and `measured_ms` are
         what `best/card.json` states, and `winner` is True. In a study that ended without a winner, `winner` stays False.
         """
         won = next((r for r in self.summary() if r.get("winner")), None)
-        df = usable(self.trials(final_network(won).source if won else "search"))
+        df = comparable(self.trials(), final_network(won).source if won else None)
         if df.empty:
             return None
         mine = df[df["digest"] == won["digest"]] if won else df.iloc[:0]
@@ -169,16 +170,16 @@ class Study:
             row["measured_ms"] = won["latency_ms"]
         return row
 
-    def hypervolume(self, reference: tuple[float, float] | None = None, phase: str = "search") -> Hypervolume:
+    def hypervolume(self, reference: tuple[float, float] | None = None, phase: str | None = None) -> Hypervolume:
         """The area that the front covers, in milliseconds x accuracy.
 
         Compare hypervolumes only if they have the same reference point (`compare_studies` ensures this).
 
         Args:
             reference: the point (latency in ms, accuracy as a share) from which the area is measured; default: `reference()`.
-            phase: `search`, `random` or `final`.
+            phase: see `front`.
         """
-        return hypervolume(self.trials(phase), reference or self.reference())
+        return hypervolume(comparable(self.trials(phase), phase), reference or self.reference())
 
     def reference(self) -> tuple[float, float]:
         """The default reference point of `hypervolume`: the latency limit, or the slowest trained network if there is none; accuracy 0.
@@ -267,9 +268,9 @@ def open_study(path: str | Path) -> Study:
       random: 21 ok, 2 over_budget, 1 skipped; best 80.4% at 9.4 ms (random 22)
       final: 12 ok
       winner: search 13, 79.7% at 13.3 ms
-    >>> study.front()[["number", "accuracy", "latency_ms"]].round(3).tail(2)
-        number  accuracy  latency_ms
-    18      18     0.787      13.034
-    13      13     0.796      13.097
+    >>> study.front()[["phase", "number", "accuracy", "latency_ms"]].round(3).tail(2)
+         phase  number  accuracy  latency_ms
+    21  random       2     0.790       7.817
+    41  random      22     0.804       9.370
     """
     return Study(StudyDirectory.open(path))

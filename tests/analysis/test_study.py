@@ -62,6 +62,30 @@ def test_a_result_with_the_name_of_a_parameter_keeps_its_column(tmp_path):
     assert df["field.stages.1.0.kernel"].iloc[0] in (3, 5)
 
 
+def test_the_front_is_of_both_phases_and_says_which_found_a_network(tmp_path):
+    """A network of random search that no other dominates is on the front, in its file, and the best so far."""
+    found = [result(0.78, 2.9), result(0.80, 12)]
+    study = nb.open_study(make_study(tmp_path / "one", found, [result(0.798, 4.7), result(0.81, 15), result(0.5, 9)]))
+    expected = [("search", 0), ("random", 0), ("search", 1), ("random", 1)]
+    assert list(zip(study.front()["phase"], study.front()["number"], strict=True)) == expected
+    stored = pd.read_csv(study.write_front())
+    assert list(zip(stored["phase"], stored["number"], strict=True)) == expected
+    assert list(study.front(phase="search")["number"]) == [0, 1]
+    assert (study.best()["phase"], study.best()["number"]) == ("random", 1)
+    assert study.hypervolume().ms == pytest.approx(1.8 * 0.78 + 7.3 * 0.798 + 3 * 0.80 + 5 * 0.81)
+    assert study.hypervolume(phase="search").ms == pytest.approx(9.1 * 0.78 + 8 * 0.80)
+
+
+def test_the_final_round_is_not_on_the_front(tmp_path):
+    """Its trials have other seeds, and know networks that no phase found."""
+    path = make_study(tmp_path / "one", [result(0.7, 10)])
+    with StudyDirectory.open(path) as folder, Ledger.open(folder) as ledger:
+        add_trials(ledger, "final", [result(0.9, 5)])
+    study = nb.open_study(path)
+    assert list(study.front()["phase"]) == ["search"]
+    assert list(study.front(phase="final")["accuracy"]) == [0.9]
+
+
 def test_the_front_holds_only_what_was_trained_and_keeps_the_limits(path):
     study = nb.open_study(path)
     assert list(study.front()["number"]) == [0, 1]
