@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from nasbench.analysis.display import command_text, final_table, phase_lines, to_html
+from nasbench.analysis.display import command_text, final_table, history_lines, phase_lines, to_html
 from nasbench.analysis.final_round import final_network
 from nasbench.analysis.fronts.front import pareto_front
 from nasbench.analysis.fronts.hypervolume import Hypervolume, comparable, hypervolume, usable
@@ -77,7 +77,7 @@ class Study:
         """The title and the lines that a console and a notebook show."""
         state = self.state()
         device = [f"device: {self.device}"] if self.device else []
-        lines = [command_text(self.command), *device, *phase_lines(state), *self.problems]
+        lines = [command_text(self.command), *history_lines(self._folder.history), *device, *phase_lines(state), *self.problems]
         return f"Study {self.path}: {state.progress}", lines
 
     @property
