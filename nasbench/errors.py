@@ -52,6 +52,10 @@ class StudyError(NasbenchError):
     """A study directory that does not allow what the user wants to do with it."""
 
 
+class StudyWarning(UserWarning):
+    """Part of a study is lost or damaged. The message says what, and whether anything is missing."""
+
+
 def __getattr__(name: str) -> Any:
     """`BudgetError` was the name of `LimitError` until version 0.1; it works for one more release."""
     if name != "BudgetError":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,25 +17,32 @@ from nasbench.errors import NasbenchError
 def write_atomic(path: Path, content: str | bytes) -> None:
     """Write to a temporary file in the same folder, fsync and rename it, so that a reader sees either the old file or the new one.
 
+    A file that is replaced keeps its permissions; a new one has those that the user's umask allows. Where `path` is a symbolic
+    link, the link stays, and the file that it names is written.
+
     Raises:
         NasbenchError: the folder is missing or read-only, or the disk is full. The old file then stays as it was.
     """
     data = content.encode() if isinstance(content, str) else content
     temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        target = Path(os.path.realpath(path))
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+        unfinished = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}")
+        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        temporary = unfinished
         with os.fdopen(handle, "wb") as file:
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
+        os.replace(temporary, target)
+    except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
         if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise NasbenchError(
-            f"cannot write {path}: {error.strerror or error}; free some space or choose a folder you may write to"
-        ) from error
+            temporary.unlink(missing_ok=True)
+        reason = getattr(error, "strerror", None) or error
+        raise NasbenchError(f"cannot write {path}: {reason}; free some space or choose a folder you may write to") from error
 
 
 class JsonLines:

@@ -61,7 +61,7 @@ def hypervolume(points: Sequence[Sequence[float]], reference: Sequence[float]) -
     3.0
     """
     inside = [tuple(p) for p in points if all(math.isfinite(v) and v < r for v, r in zip(p, reference, strict=True))]
-    return _volume(inside, tuple(reference))
+    return _volume([inside[i] for i in front(inside)], tuple(reference))  # a point that is dominated adds nothing
 
 
 def _volume(points: list[Point], reference: Point) -> float:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +25,24 @@ def start_ticks(pid: int) -> int | None:
     except OSError:
         return None
     return int(stat.rpartition(")")[2].split()[19])
+
+
+def temporary_prefix(prefix: str) -> str:
+    """The beginning of the name of a temporary folder of this process: `prefix`, the pid and the start of the process.
+
+    Folders of the same kind that killed processes of this user left are removed.
+
+    Example:
+        >>> temporary_prefix("nasbench-plan-")  # doctest: +SKIP
+        'nasbench-plan-4711-180342-'
+    """
+    for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        pid, _, rest = folder.name.removeprefix(prefix).partition("-")
+        ticks = rest.partition("-")[0]
+        with suppress(OSError):
+            if pid.isdecimal() and ticks.isdecimal() and folder.stat().st_uid == os.getuid() and start_ticks(int(pid)) != int(ticks):
+                shutil.rmtree(folder, ignore_errors=True)
+    return f"{prefix}{os.getpid()}-{start_ticks(os.getpid())}-"
 
 
 def try_lock(file: int | IO[Any], *, shared: bool = False) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,52 @@ def test_a_file_is_replaced_and_no_other_file_stays(tmp_path: Path, content: str
     path.write_text("old")
     write_atomic(path, content)
     assert path.read_bytes() == stored
-    assert path.stat().st_mode & 0o777 == 0o644
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_a_new_file_has_the_permissions_that_the_umask_allows(tmp_path: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        write_atomic(tmp_path / "a.txt", "x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == mode
+
+
+def test_a_file_keeps_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    path.chmod(0o640)
+    write_atomic(path, "new")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("new", 0o640)
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_symbolic_link_stays_and_its_file_is_written(tmp_path: Path, exists: bool) -> None:
+    """Also through two links, one of them relative, and where the file does not exist yet."""
+    (tmp_path / "there").mkdir()
+    file, middle, link = tmp_path / "there" / "file", tmp_path / "there" / "middle", tmp_path / "link"
+    if exists:
+        file.write_text("old")
+    middle.symlink_to("file")
+    link.symlink_to(middle)
+    write_atomic(link, "new")
+    assert link.is_symlink()
+    assert middle.is_symlink()
+    assert file.read_text() == "new"
+    assert sorted(p.name for p in (tmp_path / "there").iterdir()) == ["file", "middle"]
+
+
+def test_a_long_name_can_be_written(tmp_path: Path) -> None:
+    write_atomic(tmp_path / ("n" * 255), "x")
+    assert (tmp_path / ("n" * 255)).read_text() == "x"
+
+
+@pytest.mark.parametrize("name", ["a\0b", "n" * 5000])
+def test_a_path_that_cannot_be_is_an_error_of_ours(tmp_path: Path, name: str) -> None:
+    with pytest.raises(NasbenchError, match="cannot write"):
+        write_atomic(tmp_path / name, "x")
 
 
 def test_where_nothing_can_be_written_nothing_is_left(tmp_path: Path) -> None:

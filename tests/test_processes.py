@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nasbench.errors import NasbenchError
-from nasbench.processes import cause_of_death, locked_directory, start_ticks, try_lock
+from nasbench.processes import cause_of_death, locked_directory, start_ticks, temporary_prefix, try_lock
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,19 @@ def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
         locked_directory(tmp_path / "none"),
     ):
         pass
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="only Linux says when a process started")
+def test_temporary_folders_of_killed_processes_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may have been given the pid of a killed one: its start tells them apart. Folders with other names stay."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    script = "import tempfile; from nasbench.processes import *; import os; tempfile.mkdtemp(prefix=temporary_prefix('nb-')); os._exit(9)"
+    subprocess.run([sys.executable, "-c", script], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
+    [killed] = tmp_path.iterdir()
+    (killed / "large").write_text("x")
+    own = tmp_path / f"nb-{os.getpid()}-{start_ticks(os.getpid())}-abc"
+    earlier = tmp_path / f"nb-{os.getpid()}-{(start_ticks(os.getpid()) or 1) - 1}-abc"
+    for folder in (own, earlier, tmp_path / "nb-abc", tmp_path / "nb-12-x", tmp_path / "other-1-1-x"):
+        folder.mkdir()
+    assert temporary_prefix("nb-") == f"nb-{os.getpid()}-{start_ticks(os.getpid())}-"
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([own.name, "nb-abc", "nb-12-x", "other-1-1-x"])

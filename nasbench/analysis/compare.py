@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from nasbench.analysis.display import to_html
-from nasbench.analysis.fronts.hypervolume import Hypervolume, hypervolume, usable
+from nasbench.analysis.fronts.hypervolume import Hypervolume, comparable, hypervolume, usable
 from nasbench.analysis.study import Study, open_study
 from nasbench.errors import StudyError
 
@@ -62,34 +62,41 @@ class Comparison:
         df = _study_first(pd.concat(frames, ignore_index=True))
         return df if phase is None else df[df["phase"] == phase].reset_index(drop=True)
 
-    def front(self, *, minimize: Sequence[str] = ("latency_ms",), maximize: Sequence[str] = ("accuracy",)) -> pd.DataFrame:
-        """Each study's own front, one below the other, with the column `study`.
+    def front(
+        self, *, minimize: Sequence[str] = ("latency_ms",), maximize: Sequence[str] = ("accuracy",), phase: str | None = None
+    ) -> pd.DataFrame:
+        """Each study's own front (see `Study.front`), one below the other, with the column `study`.
 
         `nb.pareto_front` of this frame is the front of all studies together.
         """
-        fronts = [study.front(minimize=minimize, maximize=maximize).assign(study=name) for name, study in self.studies.items()]
+        fronts = [study.front(minimize=minimize, maximize=maximize, phase=phase).assign(study=name) for name, study in self.studies.items()]
         frames = [df for df in fronts if not df.empty]
         return _study_first(pd.concat(frames, ignore_index=True) if frames else fronts[0])
 
-    def hypervolumes(self) -> dict[str, Hypervolume]:
-        """The hypervolume of each study's search, measured from one reference; NaN where metrics cannot be compared."""
+    def hypervolumes(self, phase: str | None = None) -> dict[str, Hypervolume]:
+        """The hypervolume of each study's front, measured from one reference; NaN where metrics cannot be compared.
+
+        Args:
+            phase: see `Study.front`; with `search`, the values compare strategies.
+        """
         if self.differences:
             return {name: Hypervolume(math.nan, *self.reference) for name in self.studies}
-        return {name: hypervolume(df[df["phase"] == "search"], self.reference) for name, df in self._trials.items()}
+        return {name: hypervolume(comparable(df, phase), self.reference) for name, df in self._trials.items()}
 
-    def table(self) -> pd.DataFrame:
+    def table(self, phase: str | None = None) -> pd.DataFrame:
         """One row per study: its settings, its cost, its best network, its hypervolume and `mean_accuracy` (see `Hypervolume`).
 
-        Columns: space, strategy, seed, limit_ms; trials (of the search, trained in full and within every limit), cost_s (seconds of
-        training of the search); accuracy, final_accuracy, latency_ms, measured_ms, macs, params_count of `Study.best`; hypervolume_ms,
-        mean_accuracy.
+        Columns: space, strategy, seed, limit_ms; trials (trained in full and within every limit), cost_s (seconds of training);
+        accuracy, final_accuracy, latency_ms, measured_ms, macs, params_count of `Study.best`; hypervolume_ms, mean_accuracy.
+
+        Args:
+            phase: of the trials, their cost and the hypervolume; see `Study.front`.
         """
-        volumes = self.hypervolumes()
-        rows = [self._row(study, self._trials[name], volumes[name]) for name, study in self.studies.items()]
+        volumes = self.hypervolumes(phase)
+        rows = [self._row(study, _of(self._trials[name], phase), volumes[name]) for name, study in self.studies.items()]
         return pd.DataFrame(rows, index=pd.Index(list(self.studies), name="study"))
 
     def _row(self, study: Study, trials: pd.DataFrame, volume: Hypervolume) -> dict[str, Any]:
-        search = trials[trials["phase"] == "search"]
         best = study.best()
         metrics = ("accuracy", "final_accuracy", "latency_ms", "measured_ms", "macs", "params_count")
         return {
@@ -97,12 +104,17 @@ class Comparison:
             "strategy": study.command.get("strategy"),
             "seed": study.command.get("seed"),
             "limit_ms": study.limit_ms,
-            "trials": len(usable(search)),
-            "cost_s": float(search["seconds"].sum()),
+            "trials": len(usable(trials)),
+            "cost_s": float(trials["seconds"].sum()),
             **{name: None if best is None else best[name] for name in metrics},
             "hypervolume_ms": volume.ms,
             "mean_accuracy": volume.mean_accuracy,
         }
+
+
+def _of(trials: pd.DataFrame, phase: str | None) -> pd.DataFrame:
+    """The trials of a phase; by default of all but the final round."""
+    return trials[trials["phase"] != "final"] if phase is None else trials[trials["phase"] == phase]
 
 
 def compare_studies(studies: Sequence[str | Path | Study], *, anyway: bool = False) -> Comparison:
@@ -119,8 +131,8 @@ def compare_studies(studies: Sequence[str | Path | Study], *, anyway: bool = Fal
     >>> comparison = compare_studies(["studies/data/mbconv-20ms", "studies/data/mbconv-10ms"])
     >>> comparison.table()[["limit_ms", "trials", "accuracy", "hypervolume_ms"]].round(3).rename_axis(None)
                  limit_ms  trials  accuracy  hypervolume_ms
-    mbconv-20ms      20.0      18     0.796          11.525
-    mbconv-10ms      10.0      21     0.804          12.556
+    mbconv-20ms      20.0      39     0.796          12.807
+    mbconv-10ms      10.0      43     0.804          13.034
     """
     opened = [s if isinstance(s, Study) else open_study(s) for s in studies]
     if not opened:

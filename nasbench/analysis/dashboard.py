@@ -22,6 +22,7 @@ from typing import Any, Self
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from nasbench.errors import NasbenchError, StudyError
+from nasbench.processes import temporary_prefix
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.snapshot import copy_ledger, has_tables
 
@@ -62,7 +63,7 @@ class Dashboard:
         if not has_tables(folder):
             raise StudyError(f"a dashboard shows trials; {folder.path} has no trial yet; wait for the first")
         self._ledger, self._refresh_s = folder.ledger, refresh_s
-        self._temporary = tempfile.TemporaryDirectory(prefix="nasbench-dashboard-")
+        self._temporary = tempfile.TemporaryDirectory(prefix=temporary_prefix("nasbench-dashboard-"))
         self._count = 0
         self._ended, self._serves = threading.Event(), False
         try:

@@ -27,6 +27,17 @@ def command_text(command: Mapping[str, Any]) -> str:
     return ", ".join([*(str(word) for word in words if word), *([f"seed {seed}"] if seed is not None else [])])
 
 
+def history_lines(history: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One line for each time that a study was extended: `extended at 2026-11-30T01:00:00+00:00: trials 30 to 50`."""
+    names = {"trials": "trials", "time_s": "seconds"}
+    lines = []
+    for entry in history:
+        changed = {names[key]: values for key, values in entry["changed"].items() if key in names}
+        words = [f"{name} {' to '.join('not set' if v is None else f'{v:g}' for v in values)}" for name, values in changed.items()]
+        lines += [f"extended at {entry.get('at')}: {', '.join(words)}"] if words else []
+    return lines
+
+
 def phase_lines(state: StudyState) -> list[str]:
     """One line for each phase: `search: 18 ok, 1 skipped; best 79.6% at 13.1 ms (search 13)`."""
     best = {phase: f"; best {text}" if (text := state.best_text(phase)) else "" for phase in state.counts}

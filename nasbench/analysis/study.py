@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Sequence
-from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from nasbench.analysis.display import command_text, final_table, phase_lines, to_html
+from nasbench.analysis.display import command_text, final_table, history_lines, phase_lines, to_html
 from nasbench.analysis.final_round import final_network
 from nasbench.analysis.fronts.front import pareto_front
-from nasbench.analysis.fronts.hypervolume import Hypervolume, hypervolume, usable
+from nasbench.analysis.fronts.hypervolume import Hypervolume, comparable, hypervolume, usable
 from nasbench.analysis.halving_cost import Spent, spent
 from nasbench.analysis.status import StudyState, study_state
-from nasbench.errors import StudyError
+from nasbench.analysis.trial_frame import columns, trial_frame
+from nasbench.errors import StudyError, StudyWarning
 from nasbench.files import write_atomic
 from nasbench.latency import Predictor, Profile, load_profile
 from nasbench.latency.device import device_words
 from nasbench.latency.predicting.profile import MEASURED_ALIKE
 from nasbench.study.directory import FIT_FILE, PROFILE_FILE, StudyDirectory
-from nasbench.study.snapshot import stored_trials
+from nasbench.study.reader import TrialReader
 from nasbench.study.trial import Trial
 
-_NESTED = ("params", "constraints", "more", "genotype", "rungs")
-# Columns of every frame of trials, even where no trial has them. Other numbers in the trials' records come after them.
-RESULTS = ("latency_low_ms", "latency_high_ms", "predicted_ms", "measured_ms", "peak_bytes", "size_bytes", "epochs", "test_accuracy")
-_NUMBERS = ("accuracy", "latency_ms", "reward", "seconds", *(n for n in RESULTS if n.endswith(("_ms", "accuracy"))))
-_COUNTS = ("macs", "params_count", "duplicate_of", "parent", "peak_bytes", "size_bytes", "epochs")
 SHOWN = ("phase", "number", "status", "accuracy", "latency_ms", "macs", "params_count", "reward", "seconds", "reason")
 
 
@@ -51,6 +47,10 @@ class Study:
         self.command = folder.command
         self.about = folder.study
         self.name = folder.path.resolve().name
+        self._reader = TrialReader(folder)
+        self._frames: dict[str | None, pd.DataFrame] = {}
+        self._frames_version = 0
+        self._warned: set[str] = set()
 
     def __repr__(self) -> str:
         try:
@@ -77,7 +77,18 @@ class Study:
         """The title and the lines that a console and a notebook show."""
         state = self.state()
         device = [f"device: {self.device}"] if self.device else []
-        return f"Study {self.path}: {state.progress}", [command_text(self.command), *device, *phase_lines(state)]
+        lines = [command_text(self.command), *history_lines(self._folder.history), *device, *phase_lines(state), *self.problems]
+        return f"Study {self.path}: {state.progress}", lines
+
+    @property
+    def problems(self) -> list[str]:
+        """What is damaged in the study, in words; empty if nothing is.
+
+        Raises:
+            StudyError: see `records`.
+        """
+        self._reader.trials()
+        return list(self._reader.problems)
 
     @property
     def driver(self) -> dict[str, object] | None:
@@ -90,8 +101,19 @@ class Study:
         return self.command.get("latency_ms")
 
     def records(self, phase: str | None = None) -> list[Trial]:
-        """The trials as records, of one phase or of all; empty before the first trial."""
-        return stored_trials(self._folder, phase)
+        """The trials as records, of one phase or of all; empty before the first trial.
+
+        They are read once. After that only what changed is read.
+
+        Raises:
+            StudyError: the ledger is damaged, and no other file tells what it held.
+        """
+        records = self._reader.trials(phase)
+        for problem in self._reader.problems:
+            if problem not in self._warned:
+                self._warned.add(problem)
+                warnings.warn(problem, StudyWarning, stacklevel=2)
+        return records
 
     def trials(self, phase: str | None = None) -> pd.DataFrame:
         """One row per trial of the phases `search`, `random` and `final`, or of one of them.
@@ -104,45 +126,39 @@ class Study:
         before its training; then both `predicted_ms` and `measured_ms` have a value, and `latency_ms` is the measured one.
         """
         records = self.records(phase)
-        results, parameters = _columns(records)
-        values = [{column: _written(t.params[name]) for column, name in parameters.items() if name in t.params} for t in records]
-        return pd.concat(
-            [
-                pd.DataFrame([[getattr(t, n, t.more.get(n)) for n in results] for t in records], columns=results).astype(
-                    {**dict.fromkeys(_NUMBERS, "float64"), **dict.fromkeys(_COUNTS, "Int64")}
-                ),
-                pd.DataFrame(values, columns=list(parameters)).convert_dtypes(),
-                pd.DataFrame({"genotype": [t.genotype for t in records]}, dtype="str"),
-            ],
-            axis=1,
-        )
+        if self._frames_version != self._reader.version:
+            self._frames, self._frames_version = {}, self._reader.version
+        if phase not in self._frames:
+            self._frames[phase] = trial_frame(records)
+        return self._frames[phase].copy()
 
     def fields(self) -> list[str]:
         """The columns of `trials` that hold the parameters of the space, in the order in which the trials had them first."""
-        return list(_columns(self.records())[1])
+        return list(columns(self.records())[1])
 
     def front(
-        self, *, minimize: Sequence[str] = ("latency_ms",), maximize: Sequence[str] = ("accuracy",), phase: str = "search"
+        self, *, minimize: Sequence[str] = ("latency_ms",), maximize: Sequence[str] = ("accuracy",), phase: str | None = None
     ) -> pd.DataFrame:
-        """The Pareto front of a phase: its trials, trained in full and within every limit, that no other of them dominates.
+        """The Pareto front of the study: the trials, trained in full and within every limit, that no other of them dominates.
 
         Args:
             minimize, maximize: columns of `trials`; default: low latency and high accuracy.
-            phase: `search`, `random` or `final`.
+            phase: only trials of `search`, `random` or `final`. By default those of search and random search count alike, because they
+                were evaluated alike; the column `phase` says which found a network.
 
         Raises:
             NasbenchError: the trials do not have such a column.
         """
-        return pareto_front(usable(self.trials(phase)), minimize=minimize, maximize=maximize)
+        return pareto_front(comparable(self.trials(phase), phase), minimize=minimize, maximize=maximize)
 
     def best(self) -> pd.Series | None:
-        """The trial of the winner; before the final round, the trial of the search with the best reward so far; None before the first.
+        """The trial of the winner; before the final round, the trial with the best reward so far; None before the first.
 
         `accuracy` comes from one short training. After the final round, `final_accuracy` (mean over fresh seeds) and `measured_ms` are
         what `best/card.json` states, and `winner` is True. In a study that ended without a winner, `winner` stays False.
         """
         won = next((r for r in self.summary() if r.get("winner")), None)
-        df = usable(self.trials(final_network(won).source if won else "search"))
+        df = comparable(self.trials(), final_network(won).source if won else None)
         if df.empty:
             return None
         mine = df[df["digest"] == won["digest"]] if won else df.iloc[:0]
@@ -154,16 +170,16 @@ class Study:
             row["measured_ms"] = won["latency_ms"]
         return row
 
-    def hypervolume(self, reference: tuple[float, float] | None = None, phase: str = "search") -> Hypervolume:
+    def hypervolume(self, reference: tuple[float, float] | None = None, phase: str | None = None) -> Hypervolume:
         """The area that the front covers, in milliseconds x accuracy.
 
         Compare hypervolumes only if they have the same reference point (`compare_studies` ensures this).
 
         Args:
             reference: the point (latency in ms, accuracy as a share) from which the area is measured; default: `reference()`.
-            phase: `search`, `random` or `final`.
+            phase: see `front`.
         """
-        return hypervolume(self.trials(phase), reference or self.reference())
+        return hypervolume(comparable(self.trials(phase), phase), reference or self.reference())
 
     def reference(self) -> tuple[float, float]:
         """The default reference point of `hypervolume`: the latency limit, or the slowest trained network if there is none; accuracy 0.
@@ -237,24 +253,6 @@ def _fitted(profile: Profile) -> Predictor:
     return Predictor(profile)
 
 
-def _is_result(name: str, value: object) -> bool:
-    """Whether it is a column: single numbers and the origin of a network are, lists and texts are not."""
-    return name == "origin" or isinstance(value, int | float)
-
-
-def _written(value: Any) -> Any:
-    """A parameter's value as YAML writes it, so that `null` differs from a parameter that the trial does not have."""
-    return "null" if value is None else value
-
-
-def _columns(records: Sequence[Trial]) -> tuple[list[str], dict[str, str]]:
-    """The columns of results, and the space's parameters by the name of their column."""
-    own = [f.name for f in fields(Trial) if f.name not in _NESTED]
-    results = list(dict.fromkeys([*own, *RESULTS, *(k for t in records for k, v in t.more.items() if _is_result(k, v))]))
-    names = dict.fromkeys(name for t in records for name in t.params)
-    return results, {f"field.{name}" if name in {*results, "genotype"} else name: name for name in names}
-
-
 def open_study(path: str | Path) -> Study:
     """Open the study in the folder `path` for reading. The study may have just begun, run, been killed or be finished.
 
@@ -270,9 +268,9 @@ def open_study(path: str | Path) -> Study:
       random: 21 ok, 2 over_budget, 1 skipped; best 80.4% at 9.4 ms (random 22)
       final: 12 ok
       winner: search 13, 79.7% at 13.3 ms
-    >>> study.front()[["number", "accuracy", "latency_ms"]].round(3).tail(2)
-        number  accuracy  latency_ms
-    18      18     0.787      13.034
-    13      13     0.796      13.097
+    >>> study.front()[["phase", "number", "accuracy", "latency_ms"]].round(3).tail(2)
+         phase  number  accuracy  latency_ms
+    21  random       2     0.790       7.817
+    41  random      22     0.804       9.370
     """
     return Study(StudyDirectory.open(path))

@@ -16,10 +16,11 @@ import typer
 
 from nasbench import __version__
 from nasbench.cli import device, known, networks, scale, search, show, spaces, studies, verify
-from nasbench.errors import NasbenchError
+from nasbench.errors import NasbenchError, StudyWarning
 from nasbench.plugins import load_plugin
 
 MISTAKE, INTERRUPTED = 2, 130
+_python_warning = warnings.showwarning
 _USAGE: type[Any] = typer.BadParameter.__mro__[2]  # click's ClickException, of the click that typer uses
 
 app = typer.Typer(
@@ -80,6 +81,8 @@ def program() -> Any:
 def main() -> None:
     """Run a command. A mistake of the user never shows a traceback."""
     warnings.filterwarnings("ignore", module="fvcore|torch.jit|iopath")
+    warnings.filterwarnings("always", category=StudyWarning)
+    warnings.showwarning = _show_warning
     try:
         code = program()(standalone_mode=False)
         if code == INTERRUPTED:  # newer versions of typer turn Ctrl-C into this code, older ones into Abort
@@ -98,6 +101,14 @@ def main() -> None:
             raise
         code = _fail(f"cannot write {error.filename or 'a file'}: {error.strerror}; free some space or choose a folder you may write to")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *place: Any, **rest: Any) -> None:
+    """Print what is wrong with a study as one line, and any other warning as Python does."""
+    if issubclass(category, StudyWarning):
+        print(f"nasbench: {message}", file=sys.stderr)  # noqa: T201
+    else:
+        _python_warning(message, category, *place, **rest)
 
 
 def _fail(message: str, code: int = MISTAKE) -> int:

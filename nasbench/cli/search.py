@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,8 @@ from nasbench.cli.options.recipe_file import RecipeFile
 from nasbench.cli.options.search import EngineOptions, SearchOptions, TrainingOptions
 from nasbench.cli.shared import JSON, MISSED, as_interrupt, show_json
 from nasbench.cli.text.study import show_outcome, show_plan
+from nasbench.errors import StudyError
+from nasbench.genotype.units import parse_duration
 from nasbench.progress import Reporter
 
 if TYPE_CHECKING:
@@ -82,10 +85,17 @@ def search(
     return _search(config, study_path(runs, name or config.name()), as_json)
 
 
-def resume(path: Directory, as_json: bool = JSON) -> int:
-    """Continue a study, as the command that began it would.
+def resume(
+    path: Directory,
+    trials: Annotated[int | None, typer.Option(help="Extend the study to so many trials of each phase.", min=1)] = None,
+    time_limit: Annotated[str | None, typer.Option("--time", help="Extend it to so much time in all, such as 1h.")] = None,
+    as_json: bool = JSON,
+) -> int:
+    """Continue a study, as the command that began it would. A finished study can be extended by more trials or more time.
 
     Example: nasbench resume runs/mbconv-20ms
+
+    Example: nasbench resume runs/mbconv-20ms --time 30min
     """
     from nasbench.analysis.study import open_study
     from nasbench.scaling_fit.config import KIND, FitConfig
@@ -97,9 +107,19 @@ def resume(path: Directory, as_json: bool = JSON) -> int:
     if command.get("kind") == KIND:
         from nasbench.cli.scale import run_fit_study
 
-        run_fit_study(FitConfig.from_command(command), path, as_json)
+        if trials is not None:
+            raise StudyError(f"the plan of a scaling fit decides how many trials it has; {path} is one; leave --trials out")
+        fit = FitConfig.from_command(command)
+        run_fit_study(fit if time_limit is None else replace(fit, time_s=parse_duration(time_limit)), path, as_json)
         return 0
-    return _search(SearchConfig.from_command(command), path, as_json)
+    return _search(_extended(SearchConfig.from_command(command), trials, time_limit), path, as_json)
+
+
+def _extended(config: SearchConfig, trials: int | None, time_limit: str | None) -> SearchConfig:
+    """The configuration with more trials or more time. A longer time without a number of trials lets the time decide."""
+    if time_limit is not None:
+        config = replace(config, time_s=parse_duration(time_limit), trials=None)
+    return config if trials is None else replace(config, trials=trials)
 
 
 def _search(config: SearchConfig, path: Path, as_json: bool) -> int:

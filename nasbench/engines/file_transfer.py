@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from nasbench.files import write_atomic
+from nasbench.processes import temporary_prefix
 
 MARK = ".driver"  # lies in a folder while a call works in it; a folder of the same name on another disk has another mark, or none
 
@@ -86,7 +87,7 @@ class FileTransfer:
         if self._is_visible():
             yield self.folder
             return
-        with tempfile.TemporaryDirectory(prefix="nasbench-trial-") as folder:
+        with tempfile.TemporaryDirectory(prefix=temporary_prefix("nasbench-trial-")) as folder:
             for name, content in self.files.items():
                 (Path(folder) / name).write_bytes(content)
             yield folder

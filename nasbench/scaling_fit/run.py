@@ -72,6 +72,8 @@ def run_fit(problem: FitProblem, path: Path, listener: Listener, show_plan: Show
         store_plugins(directory.path, plugins)
         show_plan(problem, plan, lattice)
         with Ledger.open(directory) as ledger:
+            for message in ledger.messages:
+                listener.say(message)
             return _Fitting(problem, directory, ledger, engine, plan, lattice, listener, clock).run()
 
 

@@ -38,6 +38,7 @@ class CandidateFilter:
         measure: None where the device cannot be measured; the unsure then count as outside.
         starts: known networks to begin with, and the values that lead to them.
         interrupted: trials that a killed driver left running; it may not have checked their limits.
+        proposes: whether the strategy proposes candidates after `starts` and `interrupted`.
     """
 
     def __init__(
@@ -51,10 +52,12 @@ class CandidateFilter:
         say: Callable[[str], None],
         starts: Sequence[tuple[Genotype, ParameterValues]] = (),
         interrupted: Sequence[Trial] = (),
+        proposes: bool = True,
     ) -> None:
         self._phase, self._decode, self._estimate, self._limits = phase, decode, estimate, limits
         self._measurements, self._measure, self._say = measurements, measure, say
         self._starts, self._interrupted = list(starts), list(interrupted)
+        self._proposes = proposes
         self._waiting: list[Trial] = []
         self._ready: list[Trial] = []
         self._admitted: dict[int, Metrics] = {}
@@ -67,10 +70,10 @@ class CandidateFilter:
             LimitError: too many in a row were outside, predicted or measured, and none was ever inside.
             DeviceError: measuring failed.
         """
-        while self._asked < REJECTED:
+        while self._asked < REJECTED or not self._proposes:
             if self._ready:
                 return self._ready.pop(0)
-            if self._sessions == FRUITLESS:
+            if self._sessions == FRUITLESS and self._proposes:
                 self._give_up("sessions", self._sessions, "measured nothing within")
                 return None
             self._asked += 1
@@ -112,7 +115,7 @@ class CandidateFilter:
             g, values = self._starts.pop(0)
             if self._phase.find(digest(g)) is None:
                 return self._phase.enter(g, retrace(self._decode, values))
-        return self._phase.ask(self._decode)
+        return self._phase.ask(self._decode) if self._proposes else None
 
     def _due(self, needed: int) -> bool:
         """Whether the waiting are to be measured now."""

@@ -21,7 +21,7 @@ from nasbench.training.recipe import PROXY, Recipe
 KNOWN = ("mobilenet_v3_small", "mobilenet_v2", "mnasnet_a1")
 
 # These keys change how long a study takes and how many trials it has, but not the result of any trial.
-MAY_CHANGE = ("workers", "time_s", "engine")
+MAY_CHANGE = ("workers", "time_s", "trials", "engine")
 DEFAULTS = {"evaluator": "train"}  # of studies that began before there were other evaluators
 
 
@@ -45,6 +45,7 @@ class SearchConfig:
         device: the device that the latency limit is meant for.
         engine: where trials run, and which resources each of them has.
         recipe: how a network is trained.
+        reuse: path of a study with whose trials this one begins, see `nasbench.search.reuse`.
         rungs: epochs after which successive halving chooses the trials that continue; by default every trial is trained to the end.
 
     Raises:
@@ -71,6 +72,7 @@ class SearchConfig:
     engine: EngineConfig = field(default_factory=EngineConfig)
     recipe: Recipe = PROXY
     rungs: Rungs = ALL_AT_ONCE
+    reuse: str | None = None
 
     def __post_init__(self) -> None:
         check_mode(self.mode)
@@ -83,12 +85,14 @@ class SearchConfig:
             )
         self.engine.check_device(self.device)
         for name, value, low, high in (
-            ("--trials", self.trials, 1, 1_000_000),
+            ("--trials", self.trials, 0 if self.reuse else 1, 1_000_000),
             ("--jobs", self.workers, 1, 1024),
             ("--final-seeds", self.final_seeds, 1, 100),
         ):
             if value is not None and not low <= value <= high:
                 raise StudyError(f"{name} is a whole number from {low} to {high}; got {value}")
+        if self.rungs and self.reuse:
+            raise StudyError("with --from, networks were trained to the end already; leave --eta and --rungs out, or --from")
         if self.rungs and self.rungs.epochs[-1] != self.recipe.epochs:
             raise StudyError(
                 f"the last rung is the whole training; the rungs end after {self.rungs.epochs[-1]} epochs, the recipe has "
@@ -146,6 +150,7 @@ class SearchConfig:
                 **self.engine.decisive(),
             }
             | ({"evaluator_options": dict(self.evaluator_options)} if self.evaluator_options else {})
+            | ({"reuse": self.reuse} if self.reuse else {})
             | ({"rungs": list(self.rungs.epochs), "eta": self.rungs.eta} if self.rungs else {})
         )
 
@@ -163,6 +168,7 @@ class SearchConfig:
             device=DeviceConfig.from_json(command.get("device_choice", {})),  # older studies have none and are refused later
             engine=EngineConfig.from_json(command.get("engine", {})),
             recipe=Recipe.from_dict(command["recipe"]),
+            reuse=command.get("reuse"),
             rungs=Rungs(tuple(command.get("rungs", ())), command.get("eta", ETA)),
             **{k: command[k] for k in same_names},
         )

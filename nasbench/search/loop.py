@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from nasbench.engines.base import Engine, Finished
 from nasbench.evaluate.base import Evaluator
 from nasbench.evaluate.call import EvaluationCall, evaluate_call
+from nasbench.search.reporting import TrialsFailed
 from nasbench.search.running_phase import RunningPhase
 from nasbench.study.trial import Trial
 
@@ -27,6 +28,9 @@ def run_phases(
         phases: they share the engine's workers; the one that is furthest behind is asked next.
         report: receives each trial that was recorded.
         stop: returns True when no new evaluation may begin; those that run are still finished and recorded.
+
+    Raises:
+        TrialsFailed: from `report`. The evaluations that still ran are stopped, and their trials are recorded as skipped.
     """
     workers = Workers(engine, evaluator)
     while True:
@@ -40,8 +44,13 @@ def run_phases(
                 workers.evaluate(phase, trial)
         if not workers.busy:
             return
-        for phase, trial, result in workers.results():
-            report(phase, phase.record(trial, result))
+        recorded = [(phase, phase.record(trial, result)) for phase, trial, result in workers.results()]
+        try:
+            for phase, trial in recorded:
+                report(phase, trial)
+        except TrialsFailed:
+            workers.stop()
+            raise
 
 
 def furthest_behind(phases: Sequence[RunningPhase]) -> RunningPhase | None:
@@ -62,26 +71,39 @@ class Workers:
     def __init__(self, engine: Engine, evaluator: Evaluator) -> None:
         self._engine, self._evaluator = engine, evaluator
         self._running: dict[Hashable, _Running] = {}
+        self._known: list[tuple[RunningPhase, Trial, dict[str, Any]]] = []
 
     @property
     def busy(self) -> bool:
-        """Whether an evaluation is running."""
-        return bool(self._running)
+        """Whether results will come."""
+        return bool(self._running or self._known)
 
     def evaluate(self, phase: RunningPhase, trial: Trial) -> None:
-        """Begin to evaluate a trial."""
+        """Begin to evaluate a trial, unless its result is known."""
         fidelity = phase.begin(trial)
+        if (result := phase.known_result(trial)) is not None:
+            self._known.append((phase, trial, result))
+            return
         call = EvaluationCall.of(self._evaluator, trial.genotype, fidelity, trial.seed or 0, phase.directory(trial))
         self._submit(_Running(phase, trial, call, 1))
 
     def results(self) -> Iterator[tuple[RunningPhase, Trial, dict[str, Any]]]:
         """Waits until evaluations end, for at most one second, and yields them. One whose process died is begun again once."""
-        for finished in self._engine.wait(timeout=1.0):
+        known, self._known = self._known, []
+        yield from known
+        for finished in self._engine.wait(timeout=0.0 if known else 1.0) if self._running else ():
             phase, trial, call, attempt = self._running.pop(finished.key)
             if finished.end == "died" and attempt < ATTEMPTS:
                 self._submit(_Running(phase, trial, call, attempt + 1))
             else:
                 yield phase, trial, result_of(finished, attempt)
+
+    def stop(self) -> None:
+        """Kill the evaluations that run, and record their trials as skipped."""
+        for key, running in list(self._running.items()):
+            self._engine.cancel(key)
+            del self._running[key]
+            running.phase.skip(running.trial)
 
     def _submit(self, running: _Running) -> None:
         key = (running.trial.phase, running.trial.number)

@@ -45,6 +45,7 @@ def search_config(
     seed: int = 0,
     recipe: str | Path | None = None,
     epochs: int | None = None,
+    reuse: str | Path | None = None,
     engine: EngineConfig | None = None,
     jobs: int | None = None,
     device: DeviceConfig | None = None,
@@ -92,6 +93,7 @@ def search_config(
         known=tuple(known.split(",")) if known else KNOWN,
         recipe=trained_by,
         rungs=schedule,
+        reuse=None if reuse is None else str(Path(reuse)),
     )
 
 

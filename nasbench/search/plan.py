@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from nasbench.engines.base import Engine
 from nasbench.engines.open import open_engine
@@ -18,6 +19,7 @@ from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, cost
 from nasbench.latency import save_profile
 from nasbench.latency.contract import side
+from nasbench.processes import temporary_prefix
 from nasbench.search.config import SearchConfig
 from nasbench.search.device_profile import obtain_profile, studied_profile
 from nasbench.search.loop import result_of
@@ -66,6 +68,19 @@ class Plan:
         content = asdict(self.space) | own | {"binds": self.space.binds, "verdict": self.space.verdict}
         return json.dumps(content, indent=1) + "\n"
 
+    def extended(self, config: SearchConfig, history: Sequence[Mapping[str, Any]]) -> Plan | None:
+        """The plan of a study that was given more trials or more time; None if it was not.
+
+        Args:
+            history: see `StudyDirectory.history`.
+        """
+        changes = [entry for entry in history if {"trials", "time_s"} & entry["changed"].keys()]
+        known_runs = self.final_runs - (FINALISTS + RIVALS) * config.final_seeds
+        if not changes:
+            return None
+        trials, expected_s = _amount(config, self, known_runs, config.time_s)
+        return None if trials == self.trials else replace(self, trials=trials, expected_s=expected_s)
+
     @classmethod
     def from_json(cls, path: Path) -> Plan:
         """The stored plan of a study that is resumed.
@@ -106,7 +121,11 @@ def planned(
     """The problem with its device profiled, and the plan; a resumed study predicts and does as it began."""
     stored = directory.path / "plan.json"
     if stored.exists():
-        return problem.predicting(studied_profile(directory.path)), Plan.from_json(stored)
+        plan = Plan.from_json(stored)
+        if extended := plan.extended(problem.config, directory.history):
+            plan = extended
+            write_atomic(stored, plan.to_json())
+        return problem.predicting(studied_profile(directory.path)), plan
     if problem.predictor is None:  # else the device came with its profile
         problem = problem.predicting(obtain_profile(problem.device, problem.space, listener))
     plan = _plan(problem, engine, listener, clock())
@@ -155,27 +174,33 @@ def make_plan(
     examples, rungs = sample.examples, config.rungs
     middle = [examples[int(q * (len(examples) - 1))] for q in (0.5, 0.9)]
     own, theirs = seconds_per_evaluation(evaluator, middle, known, engine)
-    workers = engine.workers  # a cluster may have room for fewer than were asked for
-    final_runs = (FINALISTS + RIVALS) * config.final_seeds
     known_runs = len(known) * config.final_seeds
-    final_s = (final_runs * own + known_runs * theirs) / workers + MEASURING_S
-    one = own * rungs.share + STARTING_S * (rungs.calls - 1)  # the start of the first training is part of the trial's time
-    trials = config.trials
-    if trials is None:
-        trials = max(MIN_TRIALS, int((time_left_s - final_s) * workers / one / 2))
-        trials = min(trials, sample.summary.count)
-    return Plan(
+    plan = Plan(
         space=sample.summary,
-        trials=trials,
-        final_runs=final_runs + known_runs,
+        trials=0,
+        final_runs=(FINALISTS + RIVALS) * config.final_seeds + known_runs,
         seconds_per_trial=own,
         seconds_per_known=theirs,
-        workers=workers,
-        expected_s=2 * trials * one / workers + final_s,
+        workers=engine.workers,  # a cluster may have room for fewer than were asked for
+        expected_s=0.0,
         share=rungs.share,
         calls=rungs.calls,
         largest_params=max(cost(g).params for g in examples),
     )
+    trials, expected_s = _amount(config, plan, known_runs, time_left_s)
+    return replace(plan, trials=trials, expected_s=expected_s)
+
+
+def _amount(config: SearchConfig, plan: Plan, known_runs: int, time_left_s: float) -> tuple[int, float]:
+    """How many trials fit into `time_left_s`, and the seconds that everything takes; a given number of trials is kept."""
+    final_s = ((plan.final_runs - known_runs) * plan.seconds_per_trial + known_runs * plan.seconds_per_known) / plan.workers + MEASURING_S
+    # The start of the first training is part of the trial's time.
+    one = plan.seconds_per_trial * plan.share + STARTING_S * (plan.calls - 1)
+    trials = config.trials
+    if trials is None:
+        trials = max(MIN_TRIALS, int((time_left_s - final_s) * plan.workers / one / 2))
+        trials = min(trials, plan.space.count)
+    return trials, 2 * trials * one / plan.workers + final_s
 
 
 def seconds_per_evaluation(evaluator: Evaluator, own: Sequence[Genotype], known: Sequence[Genotype], engine: Engine) -> tuple[float, float]:
@@ -199,7 +224,7 @@ def evaluate_all(engine: Engine) -> EvaluateAll:
 
     def run(evaluator: Evaluator, networks: Sequence[Genotype]) -> list[Timed]:
         timed: dict[int, Timed] = {}
-        with tempfile.TemporaryDirectory(prefix="nasbench-plan-") as root:
+        with tempfile.TemporaryDirectory(prefix=temporary_prefix("nasbench-plan-")) as root:
             waiting = list(enumerate(networks))
             while waiting or engine.running:
                 while engine.free and waiting:

@@ -29,6 +29,10 @@ class Listener(Protocol):
         """Progress within one step, as counts."""
 
 
+class TrialsFailed(StudyError):
+    """Trials fail for a reason that is not their networks' fault."""
+
+
 class Failures:
     """Stops a study whose trials all fail for one reason."""
 
@@ -39,14 +43,14 @@ class Failures:
         """Take note of a trial that has ended.
 
         Raises:
-            StudyError: it is the last of several in a row that failed for the same reason.
+            TrialsFailed: it is the last of several in a row that failed for the same reason.
         """
         if trial.status != "failed":
             self._reasons.clear()
             return
         self._reasons.append(trial.reason or "")
         if len(self._reasons) >= SAME_FAILURES and len(set(self._reasons[-SAME_FAILURES:])) == 1:
-            raise StudyError(
+            raise TrialsFailed(
                 f"{SAME_FAILURES} trials in a row failed for one reason: {self._reasons[-1]}; correct it, then give the same command"
             )
 

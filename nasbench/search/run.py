@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nasbench.engines.base import Engine
 from nasbench.errors import NasbenchError, StudyError
+from nasbench.genotype import Genotype
 from nasbench.search.candidate_filter import CandidateFilter
 from nasbench.search.config import DEFAULTS, MAY_CHANGE
+from nasbench.search.extension import extend
 from nasbench.search.final.final_round import FINAL, FinalRound
 from nasbench.search.final.finalists import FinalResult
 from nasbench.search.final.winner import Choice, deliver
@@ -21,10 +23,12 @@ from nasbench.search.measuring import Measure
 from nasbench.search.plan import Plan, engine_of, evaluate_all, planned
 from nasbench.search.problem import Problem
 from nasbench.search.records import complete_record
-from nasbench.search.reporting import Failures, Listener, describe_trial
+from nasbench.search.reporting import Failures, Listener, TrialsFailed, describe_trial
+from nasbench.search.reuse import REUSED, Reused, reused_trials
 from nasbench.search.running_phase import RunningPhase, Schedule, ToTheEnd
 from nasbench.search.successive_halving import SuccessiveHalving
 from nasbench.search.time_budget import Clock, TimeBudget
+from nasbench.spaces import ParameterValues
 from nasbench.strategies import make_strategy
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.ledger import Ledger
@@ -77,19 +81,24 @@ def run_search(problem: Problem, path: Path, listener: Listener, show_plan: Show
     command = problem.config.command(problem.space, problem.device.key, data, {name: p.sha256 for name, p in plugins.items()})
     more = {"plugin_paths": {name: str(Path(p.path).resolve()) for name, p in plugins.items()}} if plugins else {}
     with (
-        StudyDirectory.create(path, command, may_change=MAY_CHANGE, defaults=DEFAULTS, more=more) as directory,
+        StudyDirectory.create(path, command, may_change=MAY_CHANGE, defaults=DEFAULTS, more=more, before_change=extend) as directory,
         engine_of(problem, listener) as engine,
     ):
         try:
+            source = problem.config.reuse
+            reused = reused_trials(path, source, command) if source else Reused()
             problem, plan = planned(problem, directory, engine, listener, clock)
         except NasbenchError:
             directory.discard()  # nothing was done yet: leave nothing behind
             raise
         store_plugins(directory.path, plugins)
+        reused.store(directory.path)
         show_plan(problem, plan)
         evaluator = problem.evaluator.prepare(directory.path, evaluate_all(engine), listener.say)
         with Ledger.open(directory) as ledger:
-            return _Search(replace(problem, evaluator=evaluator), directory, ledger, engine, plan, listener, clock).run()
+            for message in ledger.messages:
+                listener.say(message)
+            return _Search(replace(problem, evaluator=evaluator), directory, ledger, engine, plan, listener, clock, reused).run()
 
 
 @dataclass
@@ -103,6 +112,7 @@ class _Search:
     plan: Plan
     listener: Listener
     clock: Clock
+    reused: Reused
 
     def run(self) -> Outcome:
         problem, listener = self.problem, self.listener
@@ -110,6 +120,8 @@ class _Search:
             raise StudyError("a search needs a predictor; give the problem a profile with `predicting`")
         measurements = Measurements(self.directory.path / MEASUREMENTS_FILE, problem.predictor.profile.reference_ms)
         measure = problem.measurer(listener.say)
+        if self.reused:
+            self._take_over(measurements, measure)
         phases, filters = self._phases(measurements, measure)
         final = FinalRound(problem, self.directory, self.ledger, phases[0].phase, phases[1].phase, measure, measurements, listener)
         self.engine.time_limit_s = max(300.0, 20 * self.plan.seconds_per_trial)
@@ -125,35 +137,63 @@ class _Search:
         """The search, serial, and random search with its own seeds; both have the same limits, evaluator and cost."""
         config, filters, phases = self.problem.config, [], []
         for name, parallel in ((SEARCH, max(1, self.plan.workers // 2)), (RANDOM, self.plan.workers)):
-            searches = name == SEARCH
-            strategy = make_strategy(config.strategy if searches else "random", config.seed, **(config.options if searches else {}))
-            trials = self.ledger.phase(name, directions(config.mode), strategy, config.seed)
+            trials = self._stored(name)
             interrupted = trials.unfinished()
-            starts = self.problem.starts() if searches and config.strategy != "random" else []
-            candidates = CandidateFilter(
-                trials,
-                self.problem.decode,
-                self.problem.estimate,
-                config.limits,
-                measurements,
-                measure,
-                self.listener.say,
-                starts,
-                [t for t in interrupted if not t.passed],
-            )
+            starts = self.problem.starts() if name == SEARCH and config.strategy != "random" else []
+            candidates = self._filter(trials, measurements, measure, starts, [t for t in interrupted if not t.passed])
             filters.append(candidates)
-            phases.append(
-                RunningPhase(
-                    trials,
-                    wanted=self.plan.trials if config.trials is not None else UNTIL_TIME_IS_OVER,
-                    candidates=candidates,
-                    complete=self._complete(candidates),
-                    directory=self.directory.trial_directory,
-                    parallel=parallel,
-                    schedule=self._schedule(trials, [t for t in interrupted if t.passed]),
-                )
-            )
+            wanted = self.plan.trials if config.trials is not None else UNTIL_TIME_IS_OVER
+            schedule = self._schedule(trials, [t for t in interrupted if t.passed])
+            phases.append(self._running(trials, wanted, candidates, parallel, schedule))
         return phases, filters
+
+    def _take_over(self, measurements: Measurements, measure: Measure | None) -> None:
+        """Record the networks of another study, with the accuracies that they had there, where they are within the limits here."""
+        phases, filters = [], []
+        for name in (SEARCH, RANDOM):
+            trials = self._stored(name)
+            interrupted = [t for t in trials.unfinished() if self.reused.record(t) is not None]
+            candidates = self._filter(trials, measurements, measure, self.reused.networks(name), interrupted, proposes=False)
+            filters.append(candidates)
+            phases.append(self._running(trials, UNTIL_TIME_IS_OVER, candidates, 1, ToTheEnd(trials), self.reused.record))
+        before = sum(phase.done for phase in phases)
+        run_phases(phases, self.problem.evaluator, self.engine, lambda *_: None, lambda: False)
+        for candidates in filters:
+            candidates.end()
+        if taken := sum(phase.done for phase in phases) - before:
+            self.listener.say(f"{taken} of {len(self.reused.trials)} trials of {self.reused.source} are within the limits here")
+
+    def _stored(self, name: str) -> Phase:
+        """A phase with its strategy."""
+        config, searches = self.problem.config, name == SEARCH
+        strategy = make_strategy(config.strategy if searches else "random", config.seed, **(config.options if searches else {}))
+        return self.ledger.phase(name, directions(config.mode), strategy, config.seed)
+
+    def _filter(
+        self,
+        trials: Phase,
+        measurements: Measurements,
+        measure: Measure | None,
+        starts: Sequence[tuple[Genotype, ParameterValues]],
+        interrupted: Sequence[Trial],
+        proposes: bool = True,
+    ) -> CandidateFilter:
+        problem, limits, say = self.problem, self.problem.config.limits, self.listener.say
+        return CandidateFilter(
+            trials, problem.decode, problem.estimate, limits, measurements, measure, say, starts, interrupted, proposes=proposes
+        )
+
+    def _running(
+        self,
+        trials: Phase,
+        wanted: int,
+        candidates: CandidateFilter,
+        parallel: int,
+        schedule: Schedule,
+        known_result: Callable[[Trial], dict[str, Any] | None] = lambda trial: None,
+    ) -> RunningPhase:
+        complete, directory = self._complete(candidates), self.directory.trial_directory
+        return RunningPhase(trials, wanted, candidates, complete, directory, parallel, schedule, known_result=known_result)
 
     def _schedule(self, trials: Phase, interrupted: list[Trial]) -> Schedule:
         rungs = self.problem.config.rungs
@@ -177,7 +217,8 @@ class _Search:
         Raises:
             StudyError: nothing could be evaluated within the limits.
         """
-        spent_s = sum(t.seconds or 0.0 for phase in phases for t in phase.phase.records())
+        # An extended study has a final round behind it. What another study spent does not count.
+        spent_s = sum(t.seconds or 0.0 for t in self.ledger.records() if REUSED not in t.more)
         simulated = self.problem.evaluator.simulates_time
         budget = TimeBudget(self.plan, self.problem.config, self.clock, spent_s, simulated=simulated)
         failures = Failures()
@@ -193,7 +234,12 @@ class _Search:
             self.listener.step()
         if skip:
             return
-        run_phases(phases, self.problem.evaluator, self.engine, report, lambda: budget.over(phases))
+        try:
+            run_phases(phases, self.problem.evaluator, self.engine, report, lambda: budget.over(phases))
+        except TrialsFailed:
+            for candidates in filters:
+                candidates.end()
+            raise
         for candidates in filters:
             candidates.end()
         for phase in phases:

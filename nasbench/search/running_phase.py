@@ -144,6 +144,7 @@ class RunningPhase:
         parallel: how many trials may run side by side. With 1, each proposal sees all earlier results, so a search can be repeated.
         schedule: up to which epoch a trial is trained before it pauses.
         final: whether these are the trials of the final round.
+        known_result: returns the evaluator's result for a trial whose network was evaluated elsewhere; None for others.
         done: the number of trials whose first training has ended, also by a failure.
         running: the number of trainings that run now.
         new: how many of those are the first training of their trial.
@@ -158,6 +159,7 @@ class RunningPhase:
     parallel: int
     schedule: Schedule
     final: bool = False
+    known_result: Callable[[Trial], dict[str, Any] | None] = lambda trial: None
     done: int = field(default=0, init=False)
     running: int = field(default=0, init=False)
     new: int = field(default=0, init=False)
@@ -218,12 +220,20 @@ class RunningPhase:
         """Note that a training begins. Return how far it goes."""
         self.running += 1
         self.new += not trial.passed
+        self.phase.fold_log()
         return Fidelity(epochs=self.schedule.begin(trial), final=self.final)
 
     def record(self, trial: Trial, result: dict[str, Any]) -> Trial:
         """Store the result of a training that has ended. Return the stored trial."""
         stored = self.schedule.end(trial, self.complete(trial, result))
+        self.phase.fold_log()
         self.running -= 1
         self.new -= not trial.passed
         self.done += not trial.passed
         return stored
+
+    def skip(self, trial: Trial) -> None:
+        """Finish a trial whose training was stopped because the search ends."""
+        self.phase.tell(trial.number, {"status": "skipped", "reason": "the search ended before its result", "seconds": 0.0})
+        self.running -= 1
+        self.new -= not trial.passed

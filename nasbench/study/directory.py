@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 from importlib import metadata
@@ -59,14 +59,17 @@ class StudyDirectory:
         may_change: Collection[str] = (),
         defaults: Mapping[str, Any] | None = None,
         more: Mapping[str, Any] | None = None,
+        before_change: Callable[[Path, Mapping[str, Any], Mapping[str, Any]], None] | None = None,
     ) -> StudyDirectory:
         """Begin a study, or continue the study that the same command began, and hold its lock until `close`.
 
         Args:
             command: everything that decides the results of the study, as plain YAML data.
-            may_change: keys whose values may differ from the stored ones, such as the number of workers. The new values are stored.
+            may_change: keys whose values may differ from the stored ones, such as the number of workers. The new values are stored, and
+                `history` in `study.yaml` says what was changed when.
             defaults: values of keys that did not exist yet when an older study began.
             more: further entries of `study.yaml`, which are written when the study begins.
+            before_change: called with the path, the stored command and the new one before a changed command is stored.
 
         Raises:
             StudyError: another driver is running; the directory holds the study of another command, or something else; or it cannot
@@ -79,9 +82,15 @@ class StudyDirectory:
         try:
             if (path / STUDY_FILE).exists():
                 study = _read_study(path)
-                _refuse_other(path, {**(defaults or {}), **study["command"]}, wanted, may_change)
+                stored = {**(defaults or {}), **study["command"]}
+                _refuse_other(path, stored, wanted, may_change)
                 if study["command"] == wanted:
                     return cls(path, study, lock)
+                changed = {k: [stored.get(k), v] for k, v in wanted.items() if stored.get(k) != v}
+                if changed:
+                    if before_change is not None:
+                        before_change(path, stored, wanted)
+                    study["history"] = [*_history(study), {"at": _now(), "changed": changed}]
                 study["command"] = wanted
             else:
                 study = {"format": 1, "command": wanted} | _environment() | _plain(more or {})
@@ -110,9 +119,19 @@ class StudyDirectory:
         return command
 
     @property
+    def history(self) -> list[dict[str, Any]]:
+        """The changes of the command since the study began: `at` (ISO time) and `changed`, with the value before and after by key."""
+        return _history(self.study)
+
+    @property
     def ledger(self) -> Path:
         """The path of the Optuna database."""
         return self.path / "ledger.db"
+
+    @property
+    def log(self) -> Path:
+        """The path of the log of the ledger, which holds the same trials as lines of text."""
+        return self.path / "ledger.jsonl"
 
     @property
     def is_copy(self) -> bool:
@@ -234,12 +253,23 @@ def _environment() -> dict[str, Any]:
         except metadata.PackageNotFoundError:
             continue
     return {
-        "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "created": _now(),
         "host": platform.node(),
         "system": platform.platform(),
         "versions": versions,
         "git": _revision(),
     }
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _history(study: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The changes of the command so far; studies of version 0.1 have none."""
+    history = study.get("history")
+    entries = history if isinstance(history, list) else []
+    return [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("changed"), dict)]
 
 
 def _revision() -> str | None:

@@ -29,6 +29,8 @@ class InMemoryStudy:
         with quiet():
             self.study = optuna.create_study(storage=self._storage, study_name=name, directions=list(directions))
         self._study_id = self._storage.get_study_id_from_name(name)
+        moments = [moment for trial in stored for moment in (trial.datetime_start, trial.datetime_complete) if moment]
+        self._latest = max(moments, key=datetime.timestamp, default=datetime.now())
         for trial in stored:
             self._storage.create_new_trial(self._study_id, template_trial=self._as_samplers_see(trial))
 
@@ -43,6 +45,7 @@ class InMemoryStudy:
         """
         self.study.sampler = sampler
         trial = self.study.ask()
+        self._put_in_order(trial.number)
 
         def choose(name: str, options: Options) -> Any:
             try:
@@ -65,6 +68,7 @@ class InMemoryStudy:
         """Add a running trial with given values."""
         running = create_trial(state=TrialState.RUNNING, params=dict(params), distributions=dict(distributions))
         self._storage.create_new_trial(self._study_id, template_trial=running)
+        self._put_in_order(len(self.trials()) - 1)
 
     def set_attributes(self, number: int, attrs: Mapping[str, Any]) -> None:
         """Set user attributes (JSON data) of a running trial."""
@@ -90,6 +94,7 @@ class InMemoryStudy:
         for key, value in create_trial(state=TrialState.FAIL, constraints=verdict.constraints).system_attrs.items():
             self._storage.set_trial_system_attr(self._id(number), key, value)
         self._storage.set_trial_state_values(self._id(number), verdict.state, verdict.values)
+        self._put_in_order(number)
         self._storage._set_trial(self._id(number), self._as_samplers_see(self.trial(number)))
 
     def trial(self, number: int) -> FrozenTrial:
@@ -112,6 +117,17 @@ class InMemoryStudy:
         if len(self.study.directions) == 1:
             pruned.intermediate_values = {rung["epoch"]: rung["values"][0] for rung in rungs}
         return pruned
+
+    def _put_in_order(self, number: int) -> None:
+        """Correct the time at which a trial started or ended, where the clock was set back: it is not before any other that is stored."""
+        trial = copy.copy(self._storage.get_trial(self._id(number)))
+        name = "datetime_start" if trial.datetime_complete is None else "datetime_complete"
+        moment = getattr(trial, name)
+        if moment.timestamp() < self._latest.timestamp():
+            setattr(trial, name, self._latest)
+            self._storage._set_trial(self._id(number), trial)
+        else:
+            self._latest = moment
 
     def _id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)

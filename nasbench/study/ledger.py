@@ -1,6 +1,7 @@
 """The ledger: one SQLite file with an Optuna study for each phase. It is the truth about a study, and only the driver writes it.
 
-The file is an ordinary Optuna storage: `optuna-dashboard sqlite:///runs/NAME/ledger.db` opens it.
+The file is an ordinary Optuna storage: `optuna-dashboard sqlite:///runs/NAME/ledger.db` opens it. `ledger.jsonl` beside it holds the same
+trials as text, so that a loss is noticed and repaired (see `nasbench.study.restore`).
 """
 
 from __future__ import annotations
@@ -17,35 +18,50 @@ from nasbench.errors import StudyError
 from nasbench.strategies import Strategy
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.in_memory import Direction, quiet
+from nasbench.study.log import TrialLog
+from nasbench.study.optuna_rows import IDENTITY, PhaseIdentity
 from nasbench.study.phase import Phase
+from nasbench.study.restore import read_contents, restore
 from nasbench.study.sqlite import TrialDatabase
 from nasbench.study.trial import Trial, read_trial
 
 
 class Ledger:
-    """The trials of a study directory. `open` it, then take its phases."""
+    """The trials of a study directory. `open` it, then take its phases.
 
-    def __init__(self, directory: StudyDirectory, database: TrialDatabase) -> None:
-        self._directory, self._database = directory, database
+    Attributes:
+        messages: what was damaged when the ledger was opened, and what was restored, for the user to read.
+    """
+
+    def __init__(self, directory: StudyDirectory, database: TrialDatabase, log: TrialLog, messages: Sequence[str] = ()) -> None:
+        self._directory, self._database, self._log = directory, database, log
+        self.messages = list(messages)
 
     @classmethod
     def open(cls, directory: StudyDirectory, *, write: bool = True) -> Ledger:
         """Open `ledger.db`.
 
         Args:
-            write: whether trials will be added; only the driver, which holds the study's lock, may do so. A missing file is then made.
+            write: whether trials will be added; only the driver, which holds the study's lock, may do so. A missing file is then made,
+                and a damaged one is restored from `ledger.jsonl`. To read a study, `TrialReader` is better: it never misses a trial.
 
         Raises:
-            StudyError: the file is damaged, locked, of another version of Optuna, or cannot be written; or it is missing although
-                trials were run.
+            StudyError: the file is damaged or missing and cannot be restored; or it is locked, of another version of Optuna, or cannot
+                be written.
         """
-        empty = not directory.ledger.exists() or directory.ledger.stat().st_size == 0
-        if empty and directory.has_trials():
-            raise StudyError(
-                f"a study keeps its trials in ledger.db; {directory.ledger} is gone or empty, but {directory.path / 'trials'} is not; "
-                "restore the file from a copy, or choose another --name"
-            )
-        return cls(directory, TrialDatabase(directory.ledger, write=write))
+        log, messages = TrialLog(directory.log), []
+        if not write:
+            return cls(directory, TrialDatabase(directory.ledger, write=False), log)
+        contents = read_contents(directory, log)
+        if not contents.sound:
+            kept = restore(directory, contents)
+            where = "" if kept is None else f", and what is left of the old file is kept as {kept.name}"
+            messages.append(f"{directory.ledger} is damaged: {contents.loss()}; it was restored from {directory.log.name}{where}")
+        messages += contents.remarks()
+        database = TrialDatabase(directory.ledger, write=True, checked=True)
+        if not contents.logged or log.damaged:
+            log.write(contents.phases, ((name, trial) for name, trials in contents.trials.items() for trial in trials))
+        return cls(directory, database, log, messages)
 
     def phase(self, name: str, directions: Sequence[Direction], strategy: Strategy | None = None, seed: int = 0) -> Phase:
         """A phase, which is made when it does not exist yet. Phases do not see the trials of each other.
@@ -62,15 +78,16 @@ class Ledger:
         storage = self._database.optuna
         with quiet():
             study = optuna.create_study(storage=storage, study_name=name, directions=list(directions), load_if_exists=True)
-        stored = {"directions": [_name(d) for d in study.directions], **study.user_attrs.get("nasbench", identity)}
+        stored = {"directions": [_name(d) for d in study.directions], **study.user_attrs.get(IDENTITY, identity)}
         wanted = {"directions": list(directions), **identity}
         # Both are compared as JSON, in which they are stored: a tuple comes back as a list.
         if json.dumps(stored, sort_keys=True) != json.dumps(wanted, sort_keys=True):
             changed = "; ".join(f"{k}: {stored[k]} there, {wanted[k]} now" for k in wanted if stored.get(k) != wanted[k])
             raise StudyError(f"phase {name} of {self._directory.path} began otherwise ({changed}); choose another --name")
-        if "nasbench" not in study.user_attrs:
-            study.set_user_attr("nasbench", identity)
-        return Phase(self._database, name, directions, strategy, seed)
+        if IDENTITY not in study.user_attrs:
+            study.set_user_attr(IDENTITY, identity)
+        self._log.append_phase(name, PhaseIdentity(tuple(directions), json.loads(json.dumps(identity))))
+        return Phase(self._database, self._log, name, directions, strategy, seed)
 
     def phases(self) -> dict[str, tuple[str, ...]]:
         """The directions of each stored phase, by name."""

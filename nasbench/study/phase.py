@@ -18,6 +18,7 @@ from nasbench.errors import NasbenchError, StudyError
 from nasbench.genotype import Genotype, digest
 from nasbench.strategies import Strategy
 from nasbench.study.in_memory import Direction, InMemoryStudy
+from nasbench.study.log import TrialLog
 from nasbench.study.sampling import Decode, Proposal, unseen
 from nasbench.study.seeds import derive
 from nasbench.study.sqlite import TrialDatabase
@@ -30,10 +31,12 @@ PATIENCE, WINDOW = 5, 10
 class Phase:
     """A sequence of trials with one strategy: `ask` for a trial, evaluate it, `tell` its result. `Ledger.phase` makes it."""
 
-    def __init__(self, database: TrialDatabase, name: str, directions: Sequence[Direction], strategy: Strategy | None, seed: int) -> None:
+    def __init__(
+        self, database: TrialDatabase, log: TrialLog, name: str, directions: Sequence[Direction], strategy: Strategy | None, seed: int
+    ) -> None:
         self.name = name
         self.directions = tuple(directions)
-        self._database, self._strategy, self._seed = database, strategy, seed
+        self._database, self._log, self._strategy, self._seed = database, log, strategy, seed
         self._study_id = database.optuna.get_study_id_from_name(name)
         self._load()
 
@@ -108,6 +111,7 @@ class Phase:
             rungs = [*self._memory.trial(number).user_attrs.get("rungs", []), rung]
             self._memory.update(number, verdict.attrs | {"status": PAUSED, "epochs": epoch, "rungs": rungs}, verdict.constraints)
             self._database.update(self._ids[number], self._memory.trial(number))
+            self._log.append(self.name, self._memory.trial(number), TrialState.RUNNING)
             return read_trial(self.name, self._memory.trial(number))
 
     def promote(self, number: int) -> Trial:
@@ -116,6 +120,7 @@ class Phase:
             self._check_running(number)
             self._memory.update(number, {"status": RUNNING})
             self._database.update(self._ids[number], self._memory.trial(number))
+            self._log.append(self.name, self._memory.trial(number), TrialState.RUNNING)
             return read_trial(self.name, self._memory.trial(number))
 
     def stop(self, number: int, reason: str) -> Trial:
@@ -123,6 +128,11 @@ class Phase:
         self._refresh()
         verdict = Verdict(TrialState.PRUNED, None, dict(self._memory.trial(number).constraints), {"status": "stopped", "reason": reason})
         return self._finish(number, verdict)
+
+    def fold_log(self) -> None:
+        """Write all that is stored into `ledger.db` itself, and its log to the disk, so that a copy of the file alone is complete."""
+        self._log.sync()
+        self._database.fold_log()
 
     def __len__(self) -> int:
         """Trials so far, of any kind."""
@@ -156,6 +166,7 @@ class Phase:
             self._check_running(number)
             self._memory.finish(number, verdict)
             self._database.finish(self._ids[number], self._memory.trial(number))
+            self._log.append(self.name, self._memory.trial(number))
             return read_trial(self.name, self._memory.trial(number))
 
     def _check_running(self, number: int) -> None:
@@ -199,6 +210,7 @@ class Phase:
     def _insert(self, number: int) -> None:
         trial = self._memory.trial(number)
         self._ids.append(self._database.insert(self._study_id, trial))
+        self._log.append(self.name, trial)
         self._index(trial)
 
     def _index(self, trial: FrozenTrial) -> None:

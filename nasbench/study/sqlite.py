@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from optuna.trial import FrozenTrial
 
 from nasbench.errors import StudyError
+from nasbench.study.optuna_rows import read_trials
 from nasbench.study.optuna_tables import TABLES_VERSION, OptunaTables
 
 
@@ -23,16 +24,20 @@ class TrialDatabase:
     Attributes:
         optuna: Optuna's storage on the same file.
 
+    Args:
+        checked: whether the caller has checked the file with `damage_of`, which takes a while for a large one.
+
     Raises:
         StudyError: the file is damaged, locked, of another version of Optuna, or cannot be opened; or it is missing and only to be read.
     """
 
-    def __init__(self, path: Path, *, write: bool, wait_s: float = 60.0) -> None:
+    def __init__(self, path: Path, *, write: bool, wait_s: float = 60.0, checked: bool = False) -> None:
         self.path = path
         self._wait_s = wait_s
         if not write and not path.exists():
             raise StudyError(f"a study keeps its trials in ledger.db; {path} is missing; start the search, or restore the file")
-        check_file(path)
+        if not checked:
+            check_file(path)
 
         def connect() -> sqlite3.Connection:
             connection = sqlite3.connect(uri(path, write), uri=True, timeout=wait_s, check_same_thread=False)
@@ -41,6 +46,7 @@ class TrialDatabase:
                 connection.execute("PRAGMA synchronous=NORMAL")  # safe against kills; a power failure may lose the last trials
             return connection
 
+        self._connect = connect
         with self._explained():
             # `creator` opens the file, because Optuna would misread some characters of its path in the address.
             self.optuna = optuna.storages.RDBStorage(
@@ -53,11 +59,7 @@ class TrialDatabase:
             self._tables = OptunaTables(self._engine)
             with self._engine.connect() as connection:
                 version = self._tables.version(connection)
-        if version != TABLES_VERSION:
-            raise StudyError(
-                f"a ledger has Optuna's tables of version {TABLES_VERSION}; {path} has version {version}; "
-                "use it with the Optuna release that wrote it (study.yaml says which)"
-            )
+        check_version(path, version)
         self._inode = os.stat(path).st_ino
 
     def insert(self, study_id: int, trial: FrozenTrial) -> int:
@@ -72,6 +74,12 @@ class TrialDatabase:
                 raise StudyError(f"only its driver writes a ledger; another program added trials to {self.path}; run it again")
         return trial_id
 
+    def insert_all(self, study_id: int, trials: Iterable[FrozenTrial]) -> None:
+        """Store all trials of a new study in one transaction."""
+        with self._transaction() as connection:
+            for trial in trials:
+                self._tables.insert(connection, study_id, trial)
+
     def finish(self, trial_id: int, trial: FrozenTrial) -> None:
         """Store state, values and attributes of a running trial in one transaction."""
         with self._transaction() as connection:
@@ -85,10 +93,22 @@ class TrialDatabase:
                 raise StudyError(f"only its driver writes a ledger; another program finished trial {trial.number} of {self.path}")
 
     def trials(self, study_id: int) -> list[FrozenTrial]:
-        """All trials of a study by number."""
-        with self._explained(), self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")  # all tables at one moment: the driver may be writing
-            return self._tables.read(connection, study_id)
+        """All trials of a study by number.
+
+        Raises:
+            StudyError: one of them cannot be read.
+        """
+        with self._explained(), closing(self._connect()) as connection:
+            connection.execute("BEGIN")  # all tables at one moment: the driver may be writing
+            read = read_trials(connection, study_id)
+        for number, reason in read.unreadable.items():
+            raise StudyError(damaged(self.path, f"trial {number}: {reason}"))
+        return list(read.trials.values())
+
+    def fold_log(self) -> None:
+        """Let SQLite fold its log into the file, so that the file alone is complete. While a reader uses the log, it is left for later."""
+        with suppress(sqlite3.OperationalError), closing(sqlite3.connect(uri(self.path, write=True), uri=True, timeout=0)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the file; SQLite then folds its log into it."""
@@ -104,8 +124,8 @@ class TrialDatabase:
             replaced = True
         if replaced:
             raise StudyError(
-                f"{self.path} was removed or replaced during the search; finished trials are safe in trials/*/result.json; "
-                "put the file back and run the same command"
+                f"{self.path} was removed or replaced during the search; finished trials are safe in ledger.jsonl beside it; "
+                "run the same command again, which restores the file"
             )
         with self._explained(), self._engine.begin() as connection:
             yield connection
@@ -132,20 +152,40 @@ def check_file(path: Path) -> None:
     Raises:
         StudyError: it is damaged or cannot be read.
     """
+    if damage := damage_of(path):
+        raise StudyError(damaged(path, damage))
+
+
+def damage_of(path: Path) -> str:
+    """Why SQLite cannot use a file; empty if it can, and if there is no file."""
     if not path.exists():
-        return
+        return ""
     try:
-        connection = sqlite3.connect(uri(path, write=False), uri=True, timeout=60)
-        try:
+        with closing(sqlite3.connect(uri(path, write=False), uri=True, timeout=60)) as connection:
             result = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-        finally:
-            connection.close()
-    except sqlite3.DatabaseError as error:
-        result = str(error)
-    if result != "ok":
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        result = str(error) or "it is not a database"
+    return "" if result == "ok" else result
+
+
+def damaged(path: Path, why: str) -> str:
+    """The message about a ledger that cannot be used."""
+    return (
+        f"{path} is damaged or cannot be read ({' '.join(why.split())[:200]}); nothing was changed; restore it from a copy, "
+        f"try `sqlite3 {path.name} .recover | sqlite3 new.db`, or start again with another --name"
+    )
+
+
+def check_version(path: Path, version: str | None) -> None:
+    """Check the version of Optuna's tables.
+
+    Raises:
+        StudyError: another release of Optuna made them.
+    """
+    if version != TABLES_VERSION:
         raise StudyError(
-            f"{path} is damaged or cannot be read ({' '.join(result.split())[:200]}); nothing was changed; restore it from a copy, "
-            f"try `sqlite3 {path.name} .recover | sqlite3 new.db`, or start again with another --name"
+            f"a ledger has Optuna's tables of version {TABLES_VERSION}; {path} has version {version}; "
+            "use it with the Optuna release that wrote it (study.yaml says which)"
         )
 
 

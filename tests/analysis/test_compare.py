@@ -57,6 +57,18 @@ def test_hypervolumes_have_one_reference(comparison):
     assert {(v.latency_ms, v.accuracy) for v in volumes.values()} == {comparison.reference}
 
 
+def test_a_phase_can_be_compared_alone(tmp_path):
+    paths = [make_study(tmp_path / "a", A, [result(0.78, 5)]), make_study(tmp_path / "b", B)]
+    comparison = nb.compare_studies(paths)
+    front = comparison.front()
+    assert list(front[front["study"] == "a"]["phase"]) == ["random", "search"]
+    assert comparison.hypervolumes()["a"].ms == pytest.approx(7 * 0.78 + 8 * 0.80)
+    assert comparison.hypervolumes("search")["a"].ms == pytest.approx(2 * 0.70 + 8 * 0.80)
+    assert list(comparison.front(phase="search")["phase"].unique()) == ["search"]
+    assert comparison.table()["trials"].tolist() == [4, 2]
+    assert comparison.table("search")["trials"].tolist() == [3, 2]
+
+
 def test_the_table(comparison):
     df = comparison.table()
     assert list(df.index) == ["a", "b", "c"]

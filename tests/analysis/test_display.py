@@ -7,6 +7,7 @@ from made_study import COMMAND, add_profile, add_summary, make_study, result, ro
 
 import nasbench as nb
 from nasbench.analysis.display import command_text, final_table, to_html
+from nasbench.errors import StudyWarning
 from nasbench.study.directory import StudyDirectory
 
 SEARCH = [result(0.70, 10), result(0.80, 12), result(None, 30)]
@@ -65,7 +66,8 @@ def test_a_study_that_has_just_begun_and_one_that_is_damaged(tmp_path):
     path = make_study(tmp_path / "one", SEARCH)
     (path / "ledger.db").write_bytes(b"no database at all" * 100)
     study = nb.open_study(path)
-    assert "damaged" in repr(study)
+    with pytest.warns(StudyWarning):
+        assert "damaged" in repr(study)
     assert "damaged" in study._repr_html_()
 
 

@@ -10,7 +10,7 @@ import pytest
 from made_study import COMMAND, add_summary, add_trials, make_study, result, row
 
 import nasbench as nb
-from nasbench.analysis.study import RESULTS
+from nasbench.analysis.trial_frame import RESULTS
 from nasbench.errors import NasbenchError, StudyError
 from nasbench.spaces import load_space
 from nasbench.study.directory import StudyDirectory
@@ -60,6 +60,30 @@ def test_a_result_with_the_name_of_a_parameter_keeps_its_column(tmp_path):
     df = nb.open_study(folder).trials()
     assert df["stages.1.0.kernel"].tolist() == [99]
     assert df["field.stages.1.0.kernel"].iloc[0] in (3, 5)
+
+
+def test_the_front_is_of_both_phases_and_says_which_found_a_network(tmp_path):
+    """A network of random search that no other dominates is on the front, in its file, and the best so far."""
+    found = [result(0.78, 2.9), result(0.80, 12)]
+    study = nb.open_study(make_study(tmp_path / "one", found, [result(0.798, 4.7), result(0.81, 15), result(0.5, 9)]))
+    expected = [("search", 0), ("random", 0), ("search", 1), ("random", 1)]
+    assert list(zip(study.front()["phase"], study.front()["number"], strict=True)) == expected
+    stored = pd.read_csv(study.write_front())
+    assert list(zip(stored["phase"], stored["number"], strict=True)) == expected
+    assert list(study.front(phase="search")["number"]) == [0, 1]
+    assert (study.best()["phase"], study.best()["number"]) == ("random", 1)
+    assert study.hypervolume().ms == pytest.approx(1.8 * 0.78 + 7.3 * 0.798 + 3 * 0.80 + 5 * 0.81)
+    assert study.hypervolume(phase="search").ms == pytest.approx(9.1 * 0.78 + 8 * 0.80)
+
+
+def test_the_final_round_is_not_on_the_front(tmp_path):
+    """Its trials have other seeds, and know networks that no phase found."""
+    path = make_study(tmp_path / "one", [result(0.7, 10)])
+    with StudyDirectory.open(path) as folder, Ledger.open(folder) as ledger:
+        add_trials(ledger, "final", [result(0.9, 5)])
+    study = nb.open_study(path)
+    assert list(study.front()["phase"]) == ["search"]
+    assert list(study.front(phase="final")["accuracy"]) == [0.9]
 
 
 def test_the_front_holds_only_what_was_trained_and_keeps_the_limits(path):
@@ -148,6 +172,7 @@ class TestYoung:
 def test_a_lost_ledger_is_no_young_study(tmp_path):
     path = make_study(tmp_path / "one", SEARCH)
     (path / "trials" / "search-0000").mkdir(parents=True)
+    (path / "ledger.jsonl").unlink()
     (path / "ledger.db").write_bytes(b"")
     with pytest.raises(StudyError, match="gone or empty"):
         nb.open_study(path).trials()
@@ -155,6 +180,7 @@ def test_a_lost_ledger_is_no_young_study(tmp_path):
 
 def test_a_damaged_ledger_is_an_error(tmp_path):
     path = make_study(tmp_path / "one", SEARCH)
+    (path / "ledger.jsonl").unlink()
     (path / "ledger.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(StudyError, match="damaged"):
         nb.open_study(path).trials()
@@ -168,4 +194,4 @@ def test_reading_while_the_driver_writes(tmp_path):
             df = nb.open_study(tmp_path / "one").trials()
             assert len(df) == count
             assert set(df["status"]) == {"ok"}
-    assert {p.name for p in (tmp_path / "one").iterdir()} == {"study.yaml", "driver.lock", "ledger.db"}
+    assert {p.name for p in (tmp_path / "one").iterdir()} == {"study.yaml", "driver.lock", "ledger.db", "ledger.jsonl"}

@@ -77,7 +77,11 @@ class TestFront:
         ran = call("front", "runs/a", "runs/b")
         assert ran.returncode == 0
         lines = ran.stdout.splitlines()
-        assert [line.split()[:2] for line in lines if line.startswith(("a ", "b "))][:3] == [["a", "0"], ["a", "1"], ["b", "0"]]
+        assert [line.split()[:3] for line in lines if line.startswith(("a ", "b "))][:3] == [
+            ["a", "search", "0"],
+            ["a", "search", "1"],
+            ["b", "search", "0"],
+        ]
         assert "below 20 ms" in ran.stdout
         assert "note: a is not finished" in ran.stdout
         data = json.loads(call("front", "runs/a", "runs/b", "--json").stdout)

@@ -132,6 +132,9 @@ class Inline:
         key, function, argument = self._waiting.pop(0)
         return [Finished(key, "result", function(argument), seconds=0.01)]
 
+    def cancel(self, key):
+        self._waiting = [call for call in self._waiting if call[0] != key]
+
     def __enter__(self):
         return self
 

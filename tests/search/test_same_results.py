@@ -49,7 +49,7 @@ def searched(path, kind, engine):
     )
     outcome = run(path, made, engine=open_engine)
     study = open_study(path)
-    front = json.loads(study.front().drop(columns=["started", "finished", "seconds", "genotype"]).to_json(orient="records"))
+    front = json.loads(study.front(phase="search").drop(columns=["started", "finished", "seconds", "genotype"]).to_json(orient="records"))
     trials = [
         {
             "phase": t.phase,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -68,3 +70,28 @@ def test_quiet_restores_the_verbosity():
     with quiet():
         assert optuna.logging.get_verbosity() >= optuna.logging.WARNING
     assert optuna.logging.get_verbosity() == before
+
+
+def test_a_clock_that_is_set_back_changes_no_order(monkeypatch):
+    """No trial ends before it started, and none starts before an earlier one, in this driver and in the next."""
+    shift = datetime.timedelta(0)
+
+    class Clock(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.datetime.now(tz) + shift
+
+    monkeypatch.setattr("optuna.storages._in_memory.datetime", Clock)
+    study = InMemoryStudy("toy", ("maximize",), [])
+    study.sample(SAMPLER, chain)
+    shift = datetime.timedelta(hours=-1)
+    study.finish(0, judge({"status": "ok", "values": [0.5]}, 1))
+    study.sample(SAMPLER, chain)
+    later = InMemoryStudy("toy", ("maximize",), study.trials())
+    later.finish(1, judge({"status": "diverged", "reason": "nan"}, 1))
+    later.sample(SAMPLER, chain)
+    first, second, third = later.trials()
+    assert first.datetime_start <= first.datetime_complete <= second.datetime_start <= second.datetime_complete <= third.datetime_start
+    shift = datetime.timedelta(hours=1)
+    later.finish(2, judge({"status": "ok", "values": [0.5]}, 1))
+    assert third.datetime_start < later.trial(2).datetime_complete, "the control: a clock that goes on is believed"

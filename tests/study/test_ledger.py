@@ -15,7 +15,7 @@ from nasbench.study.ledger import Ledger
 
 
 def test_a_closed_study_is_one_ordinary_optuna_file(closed_study):
-    assert sorted(os.listdir(closed_study)) == ["driver.lock", "ledger.db", "study.yaml"]
+    assert sorted(os.listdir(closed_study)) == ["driver.lock", "ledger.db", "ledger.jsonl", "study.yaml"]
     loaded = optuna.load_study(storage=f"sqlite:///{closed_study / 'ledger.db'}", study_name="search")
     assert [t.state.name for t in loaded.trials] == ["COMPLETE"] * 5
     assert loaded.best_trial.user_attrs["accuracy"] == loaded.best_value
@@ -63,6 +63,7 @@ def test_a_phase_continues_as_it_began(directions, strategy, seed, match, closed
 def test_a_lost_file_is_not_begun_anew(content, closed_study):
     directory = StudyDirectory.open(closed_study)
     (directory.path / "trials" / "search-0000").mkdir(parents=True)
+    (closed_study / "ledger.jsonl").unlink()
     (closed_study / "ledger.db").unlink()
     if content is not None:
         (closed_study / "ledger.db").write_bytes(content)

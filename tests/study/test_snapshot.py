@@ -10,7 +10,8 @@ from toy_search import chain, open_phase, run
 
 from nasbench.errors import StudyError
 from nasbench.study.directory import StudyDirectory
-from nasbench.study.snapshot import copy_ledger, copy_study, has_tables, stored_trials
+from nasbench.study.reader import stored_trials
+from nasbench.study.snapshot import copy_ledger, copy_study, has_tables
 
 
 def test_a_copy_has_the_same_trials_and_no_ledger(tmp_path):

@@ -12,9 +12,9 @@ import pytest
 from toy_search import chain, open_phase, outcome, record, run
 
 from nasbench.errors import StudyError
+from nasbench.study import optuna_rows
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.ledger import Ledger
-from nasbench.study.optuna_tables import OptunaTables
 from nasbench.study.sqlite import TrialDatabase
 
 
@@ -36,6 +36,7 @@ def spoil_middle(data):
 @pytest.mark.parametrize("spoil", [spoil_header, spoil_middle, lambda d: d[:5000], lambda d: b"no database at all"])
 @pytest.mark.parametrize("write", [True, False])
 def test_a_damaged_file_is_refused_and_left_alone(spoil, write, closed_study):
+    (closed_study / "ledger.jsonl").unlink()  # which would restore it
     file = closed_study / "ledger.db"
     file.write_bytes(spoil(file.read_bytes()))
     before = file.read_bytes()
@@ -53,7 +54,7 @@ def test_a_file_that_vanishes_during_the_search(action, tmp_path):
         file.rename(tmp_path / "away.db")
         if action == "replace":
             file.write_bytes(b"")
-        with pytest.raises(StudyError, match=r"removed or replaced during the search; finished trials are safe in trials"):
+        with pytest.raises(StudyError, match=r"removed or replaced during the search; finished trials are safe in ledger.jsonl"):
             phase.tell(trial.number, record(trial.network))
 
 
@@ -131,16 +132,16 @@ def test_all_tables_are_read_at_one_moment(tmp_path, monkeypatch):
     directory, ledger, phase = open_phase(tmp_path / "study")
     with directory, ledger:
         trial = phase.ask(chain)
-        read = OptunaTables._by_trial
+        read = optuna_rows._by_trial
 
-        def finish_after_the_first(self, connection, table, study_id, order):
-            rows = read(self, connection, table, study_id, order)
+        def finish_after_the_first(connection, study_id, table, columns, order):
+            rows = read(connection, study_id, table, columns, order)
             if table == "trial_values" and not phase.records()[0].values:
                 phase.tell(trial.number, record(trial.network))
             return rows
 
         with Ledger.open(directory, write=False) as reader:
-            monkeypatch.setattr(OptunaTables, "_by_trial", finish_after_the_first)
+            monkeypatch.setattr(optuna_rows, "_by_trial", finish_after_the_first)
             [seen] = reader.records()
         monkeypatch.undo()
         assert (seen.status, seen.values) == ("running", None)

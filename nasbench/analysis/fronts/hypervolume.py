@@ -43,6 +43,15 @@ def usable(trials: pd.DataFrame) -> pd.DataFrame:
     return trials[(trials["status"] == "ok") & trials["accuracy"].notna() & trials["latency_ms"].notna()]
 
 
+def comparable(trials: pd.DataFrame, phase: str | None = None) -> pd.DataFrame:
+    """The usable rows that were evaluated alike: those of one phase, by default of all but the final round.
+
+    The final round trains networks of the other phases again, beside known networks.
+    """
+    df = usable(trials)
+    return df[df["phase"] != "final"] if phase is None else df[df["phase"] == phase]
+
+
 def hypervolume(trials: pd.DataFrame, reference: tuple[float, float]) -> Hypervolume:
     """The area that the usable trials of a frame cover below `reference`: (latency in ms, accuracy as a share)."""
     losses = pareto.signed(points(usable(trials)), [False, True])

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from nasbench.analysis.fronts.front import front_points, points
-from nasbench.analysis.fronts.hypervolume import usable
+from nasbench.analysis.fronts.hypervolume import comparable
 from nasbench.analysis.plots.figure import axes
 from nasbench.analysis.plots.metrics import METRICS
 
@@ -22,7 +22,7 @@ class StudyFront(NamedTuple):
     """One study of the picture, with points (latency_ms, accuracy).
 
     Attributes:
-        points: The trials of the search that were trained in full and keep every limit.
+        points: The trials that were trained in full and keep every limit.
         front: The Pareto front of these points, sorted by latency.
         limit_ms: The latency limit, or None.
         hypervolume_ms: The hypervolume of the front; NaN where it cannot be compared.
@@ -34,12 +34,16 @@ class StudyFront(NamedTuple):
     hypervolume_ms: float
 
 
-def fronts_picture(comparison: Comparison) -> dict[str, StudyFront]:
-    """The data of `plot_fronts`, by the name of the study."""
-    volumes = comparison.hypervolumes()
+def fronts_picture(comparison: Comparison, phase: str | None = None) -> dict[str, StudyFront]:
+    """The data of `plot_fronts`, by the name of the study.
+
+    Args:
+        phase: see `Study.front`.
+    """
+    volumes = comparison.hypervolumes(phase)
     picture = {}
     for name, study in comparison.studies.items():
-        trained = points(usable(study.trials("search")))
+        trained = points(comparable(study.trials(phase), phase))
         picture[name] = StudyFront(trained, front_points(trained), study.limit_ms, volumes[name].ms)
     return picture
 

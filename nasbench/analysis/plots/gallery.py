@@ -94,7 +94,7 @@ def _latency(study: Study, out: Path, _: int) -> Path:
 def _networks(study: Study, out: Path, _: int) -> Path:
     networks = front_genotypes(study.front())
     if not networks:
-        raise StudyError(f"the picture shows the front of the search; {study.path} has none yet; wait for a trained network")
+        raise StudyError(f"the picture shows the front; {study.path} has none yet; wait for a trained network")
     return save_picture(out, lambda figure: plot_rows(networks, figure.subplots()), table_size(rows_frame(networks)))
 
 

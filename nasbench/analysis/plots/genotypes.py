@@ -28,13 +28,13 @@ def chosen(front: pd.DataFrame, most: int = MOST) -> pd.DataFrame:
 
 
 def front_genotypes(front: pd.DataFrame, most: int = MOST) -> dict[str, Genotype]:
-    """The networks of a front by a name with their latency and accuracy, such as `trial 12: 14.2 ms, 80.1 %`.
+    """The networks of a front by a name with their latency and accuracy, such as `search 12: 14.2 ms, 80.1 %`.
 
-    The names from a `Comparison.front` begin with the study in place of `trial`.
+    The names from a `Comparison.front` begin with the study.
     """
     networks = {}
     for row in chosen(front, most).to_dict("records"):
-        place = f"{row.get('study', 'trial')} {row['number']}"
+        place = " ".join(str(row[name]) for name in ("study", "phase", "number") if name in row)
         networks[f"{place}: {row['latency_ms']:.1f} ms, {100 * row['accuracy']:.1f} %"] = Genotype.from_yaml(row["genotype"])
     return networks
 

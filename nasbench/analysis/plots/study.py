@@ -10,7 +10,7 @@ import pandas as pd
 
 from nasbench.analysis.final_round import FinalNetwork, final_network
 from nasbench.analysis.fronts.front import pareto_front, points
-from nasbench.analysis.fronts.hypervolume import usable
+from nasbench.analysis.fronts.hypervolume import comparable, usable
 from nasbench.analysis.plots.figure import axes, save_picture
 from nasbench.analysis.plots.labels import Bubble, place_labels
 from nasbench.analysis.plots.metrics import METRICS
@@ -29,7 +29,7 @@ class FrontPicture(NamedTuple):
 
     Attributes:
         search, random: The trials of these phases that were trained in full and keep every limit.
-        front: The Pareto front of the search, sorted by latency.
+        front: The Pareto front of both phases, sorted by latency.
         intervals: The interval (low, high) of each latency of the front.
         finals: The networks of the final round.
         limit_ms: The latency limit, or None.
@@ -54,7 +54,7 @@ def front_picture(trials: pd.DataFrame, summary: Sequence[Mapping[str, Any]], li
     trained = usable(trials)
     reached = trials[trials["status"].isin(["stopped", "paused"])].dropna(subset=["latency_ms", "accuracy"])
     search, random = (trained[trained["phase"] == phase] for phase in ("search", "random"))
-    front = pareto_front(search, minimize=["latency_ms"], maximize=["accuracy"])
+    front = pareto_front(comparable(trials), minimize=["latency_ms"], maximize=["accuracy"])
     low, high = (front.get(f"latency_{end}_ms", front["latency_ms"]).fillna(front["latency_ms"]).astype(float) for end in ("low", "high"))
     stopped = [point for phase in ("search", "random") for point in points(reached[reached["phase"] == phase])]
     how = "measured" if all(r.get("measured", True) for r in summary) else "predicted"
@@ -83,9 +83,9 @@ def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
             ax.scatter(x, [PERCENT * v for v in y], s=26, color=color, marker=marker, alpha=0.7, label=f"{name} ({len(trained)} trials)")
     if picture.front:
         x, y = zip(*picture.front, strict=True)
-        ax.step(x, [PERCENT * v for v in y], where="post", color=blue, lw=1.4, label="front of the search")
+        ax.step(x, [PERCENT * v for v in y], where="post", color="0.3", lw=1.4, label="front of both phases")
         ends = [[ms - low, high - ms] for ms, (low, high) in zip(x, picture.intervals, strict=True)]
-        ax.errorbar(x, [PERCENT * v for v in y], xerr=list(zip(*ends, strict=True)), fmt="none", ecolor=blue, elinewidth=0.8, alpha=0.6)
+        ax.errorbar(x, [PERCENT * v for v in y], xerr=list(zip(*ends, strict=True)), fmt="none", ecolor="0.3", elinewidth=0.8, alpha=0.6)
     for kind, source, color, marker, size in (
         ("known network", "known", green, "s", 6.5),
         ("finalist", "search", blue, "D", 7),

@@ -105,6 +105,11 @@ class SearchOptions:
         Text, typer.Option(help="Its rungs in epochs, such as 1,3,9; the last is the whole training. By default powers of --eta.")
     ] = None
 
+    reuse: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="STUDY", help="Begin with the trials of another study, for another limit, device or reward."),
+    ] = None
+
     def config(self, training: TrainingOptions, engine: EngineOptions, device: DeviceOptions) -> SearchConfig:
         """The configuration of the options; quantities and names are checked before torch is loaded.
 

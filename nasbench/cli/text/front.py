@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nasbench.analysis.compare import Comparison
     from nasbench.analysis.study import Study
 
-METRICS = ["number", "accuracy", "latency_ms", "macs", "params_count", "digest"]
+METRICS = ["phase", "number", "accuracy", "latency_ms", "macs", "params_count", "digest"]
 COLUMNS = (">trial", ">accuracy", ">latency", ">MACs", ">params")
 
 
@@ -69,7 +69,7 @@ def fronts_json(comparison: Comparison) -> None:
 def _cells(front: pd.DataFrame) -> Iterator[tuple[str, ...]]:
     for r in front.to_dict("records"):
         macs, params = show_count(r["macs"]), show_count(r["params_count"])
-        yield str(r["number"]), f"{r['accuracy']:.1%}", f"{r['latency_ms']:.1f} ms", macs, params
+        yield f"{r['phase']} {r['number']}", f"{r['accuracy']:.1%}", f"{r['latency_ms']:.1f} ms", macs, params
 
 
 def _cell(value: Any, shown: str) -> str:

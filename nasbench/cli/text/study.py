@@ -84,7 +84,7 @@ def show_outcome(config: SearchConfig, study: Study, outcome: Outcome, seconds: 
         _show_winner(outcome.winner, config)
     show_summary(study)
     if not outcome.complete:
-        say("the time limit ended the search before all planned trials; a longer --time with another --name does more")
+        say("not all trials of --trials were evaluated; `nasbench resume` with more --trials or a longer --time searches on")
     say(f"\n{show_duration(seconds)}; study in {study.path}: {', '.join(results(study.path))}")
 
 

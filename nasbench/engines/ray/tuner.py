@@ -18,6 +18,7 @@ from ray.tune.stopper import Stopper
 from nasbench.engines.ray.call_queue import CallQueue
 from nasbench.engines.ray.driver import Driver
 from nasbench.engines.ray.worker import ANSWER, Worker
+from nasbench.processes import temporary_prefix
 
 
 class WorkerPool(NamedTuple):
@@ -39,7 +40,7 @@ class WorkerPool(NamedTuple):
 
 def run_tuner(calls: CallQueue, pool: WorkerPool) -> None:
     """Run the calls of the queue until it is closed."""
-    with tempfile.TemporaryDirectory(prefix="nasbench-tune-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix=temporary_prefix("nasbench-tune-"), ignore_cleanup_errors=True) as folder:
         worker = tune.with_parameters(Worker, driver=pool.driver, preload=pool.preload, prepare=pool.prepare)
         Tuner(
             tune.with_resources(worker, pool.resources),

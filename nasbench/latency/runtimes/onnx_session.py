@@ -17,6 +17,7 @@ from nasbench.latency.device import Device
 from nasbench.latency.runtimes.loaded import Loaded
 from nasbench.network import build
 from nasbench.network.onnx import INPUT, onnx_model
+from nasbench.processes import temporary_prefix
 
 Feed = Mapping[str, Any]
 
@@ -33,7 +34,7 @@ def load(g: Genotype, device: Device) -> Loaded:
         raise DeviceError("the runtime onnxruntime needs packages that are not installed; pip install 'nasbench[onnx]'") from None
     model = onnx_model(g, build(g).eval(), device.batch)
     feed = {INPUT: torch.randn(device.batch, *g.input).numpy()}
-    with tempfile.TemporaryDirectory(prefix="nasbench-onnx-") as folder:
+    with tempfile.TemporaryDirectory(prefix=temporary_prefix("nasbench-onnx-")) as folder:
         # Optimised once: each round makes a session that records, and optimising takes longer than a round.
         path = Path(folder) / "optimised.onnx"
         options = _options(onnxruntime, device)
@@ -57,7 +58,7 @@ class SessionRecorder:
         self._feed, self._count = feed, len(layers)
         self._owners = owners(onnx.load_model_from_string(optimised).graph.node, layers)
         self.calls = [self._owners.count(layer) for layer in range(len(layers))]
-        self._folder = tempfile.TemporaryDirectory(prefix="nasbench-onnx-")
+        self._folder = tempfile.TemporaryDirectory(prefix=temporary_prefix("nasbench-onnx-"))
         options = _options(onnxruntime, device)
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # it is optimised already
         options.enable_profiling, options.profile_file_prefix = True, str(Path(self._folder.name) / "runs")

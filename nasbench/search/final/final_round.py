@@ -10,6 +10,7 @@ from typing import Any
 
 from nasbench.engines.base import Engine
 from nasbench.genotype import Genotype
+from nasbench.search.extension import FINALISTS_FILE, earlier_finalists
 from nasbench.search.final.finalists import Finalist, FinalResult, choose_finalists, final_results, load_finalists, save_finalists
 from nasbench.search.final.winner import Choice, choose_winner
 from nasbench.search.loop import run_phases
@@ -25,7 +26,6 @@ from nasbench.study.measurements import Measurements
 from nasbench.study.phase import Phase
 from nasbench.study.trial import Trial
 
-FINALISTS_FILE = "finalists.json"
 FINAL = "final"  # the name of its phase
 SUBSTITUTES = 2  # times that further finalists are trained where all before missed the limit when measured again
 
@@ -66,7 +66,7 @@ class FinalRound:
         if finalists is None:
             if self.measure is not None:
                 self.listener.say("measuring the finalists, alone on the machine")
-            finalists = self._choose(self.problem.known(), FINALISTS, RIVALS)
+            finalists = self._first(earlier_finalists(self.directory.path))
             save_finalists(self._file, finalists)
         for left in range(SUBSTITUTES, -1, -1):
             ranked = self._train(engine, finalists)
@@ -79,6 +79,17 @@ class FinalRound:
             finalists = [*finalists, *more]
             save_finalists(self._file, finalists)
         return ranked, choice
+
+    def _first(self, earlier: list[Finalist]) -> list[Finalist]:
+        """The best of each phase, and known networks. After an extension, the earlier finalists stay, since they are trained already."""
+        if not earlier:
+            return self._choose(self.problem.known(), FINALISTS, RIVALS)
+        before = {f.digest for f in earlier}
+        own, rivals = (
+            sum(t.digest not in before for t in best_trials(phase)[:count])
+            for phase, count in ((self.search, FINALISTS), (self.random, RIVALS))
+        )
+        return [*earlier, *self._choose({}, own, rivals, before)]
 
     def _choose(self, known: dict[str, Genotype], own: int, rivals: int, before: AbstractSet[str] = frozenset()) -> list[Finalist]:
         """The best of each phase that keep the limit, without those who were chosen `before`."""

@@ -49,7 +49,7 @@ def test_both_ends_of_a_long_front():
 
 def test_names_have_their_figures(study):
     networks = front_genotypes(study.front())
-    assert list(networks) == ["trial 0: 10.0 ms, 70.0 %", "trial 2: 12.0 ms, 80.0 %"]
+    assert list(networks) == ["random 2: 9.0 ms, 65.0 %", "search 0: 10.0 ms, 70.0 %", "search 2: 12.0 ms, 80.0 %"]
     assert [digest(g) for g in networks.values()] == list(study.front()["digest"])
 
 

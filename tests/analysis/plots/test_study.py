@@ -31,7 +31,7 @@ def row(network: str, ms: float, *seeds: float, winner: bool = False) -> dict:
 
 def test_intervals_and_seeds(study):
     picture = front_picture(study.trials(), study.summary(), study.limit_ms, study.device)
-    assert picture.intervals == [pytest.approx((9, 11)), pytest.approx((10.8, 13.2))]
+    assert picture.intervals == [pytest.approx((8.1, 9.9)), pytest.approx((9, 11)), pytest.approx((10.8, 13.2))]
     best = picture.finals[0]
     assert (best.low_ms, best.high_ms, best.worst, best.best) == (11.9, 13.4, 0.79, 0.82)
     assert best.accuracy == pytest.approx(0.805)
@@ -52,6 +52,13 @@ def test_picture_holds_each_phase_and_the_front():
     assert picture.front == [(10.0, 0.70), (12.0, 0.80)]
     assert picture.finals == [FinalNetwork("search", "1", True, 12.5, 12.5, 12.5, 0.8, 0.8, 0.8)]
     assert picture.stopped == []
+
+
+def test_the_front_is_of_both_phases():
+    found = pd.DataFrame([("random", "ok", 9.0, 0.65), ("random", "ok", 13.0, 0.82), ("final", "ok", 1.0, 0.99)], columns=TRIALS.columns)
+    picture = front_picture(pd.concat([TRIALS, found]), [], 20.0)
+    assert picture.front == [(9.0, 0.65), (10.0, 0.70), (12.0, 0.80), (13.0, 0.82)]
+    assert "front of both phases" in plot_front(picture).get_legend_handles_labels()[1]
 
 
 def test_trials_that_were_stopped_are_no_part_of_the_front():
