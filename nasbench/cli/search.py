@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nasbench.cli.interrupts import kept_by, on_interrupt
 from nasbench.cli.options.common import DeviceOptions, expanded
 from nasbench.cli.options.recipe_file import RecipeFile
 from nasbench.cli.options.search import EngineOptions, SearchOptions, TrainingOptions
-from nasbench.cli.shared import JSON, MISSED, as_interrupt, show_json
+from nasbench.cli.shared import JSON, MISSED, show_json
 from nasbench.cli.text.study import show_outcome, show_plan
 from nasbench.progress import Reporter
 
 if TYPE_CHECKING:
+    from nasbench.engines.config import EngineConfig
     from nasbench.search.config import SearchConfig
 
 Directory = Annotated[Path, typer.Argument(help="The study's folder, such as runs/mbconv-20ms.")]
@@ -77,12 +79,20 @@ def search(
     Example: nasbench search studies/pareto_20ms.yaml --time 1h
     """
     config = options.config(training, engine, device)
+    from nasbench.engines.ray.addresses import remember_address
     from nasbench.study.directory import study_path
 
+    remember_address(config.engine.address)
     return _search(config, study_path(runs, name or config.name()), as_json)
 
 
-def resume(path: Directory, as_json: bool = JSON) -> int:
+def resume(
+    path: Directory,
+    address: Annotated[
+        str | None, typer.Option(help="Address of the Ray cluster, where the study's own is on another machine and was never used here.")
+    ] = None,
+    as_json: bool = JSON,
+) -> int:
     """Continue a study, as the command that began it would.
 
     Example: nasbench resume runs/mbconv-20ms
@@ -97,18 +107,34 @@ def resume(path: Directory, as_json: bool = JSON) -> int:
     if command.get("kind") == KIND:
         from nasbench.cli.scale import run_fit_study
 
-        run_fit_study(FitConfig.from_command(command), path, as_json)
+        fit = FitConfig.from_command(command)
+        run_fit_study(replace(fit, engine=_confirmed(fit.engine, address, path)), path, as_json)
         return 0
-    return _search(SearchConfig.from_command(command), path, as_json)
+    config = SearchConfig.from_command(command)
+    return _search(replace(config, engine=_confirmed(config.engine, address, path)), path, as_json)
+
+
+def _confirmed(engine: EngineConfig, address: str | None, path: Path) -> EngineConfig:
+    """The engine of a stored study, with the address that its user gives.
+
+    Raises:
+        StudyError: the study would connect to another machine, and its user has never named it.
+    """
+    from nasbench.engines.ray.addresses import check_stored_address, remember_address
+
+    if address is None:
+        check_stored_address(engine.address, path)
+        return engine
+    remember_address(address)
+    return replace(engine, address=address)
 
 
 def _search(config: SearchConfig, path: Path, as_json: bool) -> int:
     from nasbench.api import run_study
 
     began = time.monotonic()
-    signal.signal(signal.SIGTERM, as_interrupt)
-    with Reporter() as reporter:
-        outcome, study = run_study(config, path, reporter, (lambda *_: None) if as_json else show_plan)
+    with on_interrupt(lambda: kept_by(path)), Reporter() as reporter:
+        outcome, study = run_study(config, path, reporter, (lambda *_: None) if as_json else reporter.without_bar(show_plan))
     if as_json:
         show_json({"path": str(path), "winner": outcome.winner is not None, "summary": study.summary()})
     else:
