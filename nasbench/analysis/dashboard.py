@@ -27,6 +27,7 @@ from nasbench.study.snapshot import copy_ledger, has_tables
 
 HOST = "127.0.0.1"
 REFRESH_S = 5.0
+REWARDED = ("search", "random")  # phases whose value is the reward
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -61,7 +62,7 @@ class Dashboard:
             raise StudyError(f"a dashboard shows a study's ledger; {folder.path} is a copy without a ledger; name the study itself")
         if not has_tables(folder):
             raise StudyError(f"a dashboard shows trials; {folder.path} has no trial yet; wait for the first")
-        self._ledger, self._refresh_s = folder.ledger, refresh_s
+        self._ledger, self._command, self._refresh_s = folder.ledger, folder.command, refresh_s
         self._temporary = TemporaryFolder("dashboard")
         self._count = 0
         self._ended, self._serves = threading.Event(), False
@@ -125,6 +126,7 @@ class Dashboard:
         stamp = _stamp(self._ledger)
         path = copy_ledger(self._ledger, self._temporary.path / f"{self._count}.db")
         show_constraints(path)
+        name_objectives(path, self._command)
         storage = optuna.storages.RDBStorage(
             "sqlite:///copy.db",  # only a name; `creator` opens the file
             engine_kwargs={"creator": lambda: sqlite3.connect(path, timeout=60, check_same_thread=False)},
@@ -155,6 +157,26 @@ def show_constraints(copy: Path) -> None:
             "INSERT INTO trial_system_attributes (trial_id, key, value_json) VALUES (?, 'constraints', ?)",
             [(trial, json.dumps(values)) for trial, values in constraints.items()],
         )
+
+
+def name_objectives(copy: Path, command: Mapping[str, Any]) -> None:
+    """Name the values of each phase in a copied ledger, where Optuna's `Study.set_metric_names` would; else they are called `Objective 0`.
+
+    Args:
+        copy: the database.
+        command: the study's command.
+    """
+    is_reward = command.get("reward") in ("hard", "soft") and command.get("latency_ms") is not None
+    with closing(sqlite3.connect(copy)) as connection, connection:
+        phases = connection.execute(
+            "SELECT s.study_id, s.study_name, COUNT(*) FROM studies s JOIN study_directions d USING (study_id) GROUP BY s.study_id"
+        )
+        for number, name, values in phases.fetchall():
+            names = ["accuracy", "latency (ms)"] if values == 2 else ["reward" if is_reward and name in REWARDED else "accuracy"]
+            connection.execute(
+                "INSERT INTO study_system_attributes (study_id, key, value_json) VALUES (?, 'study:metric_names', ?)",
+                (number, json.dumps(names)),
+            )
 
 
 def _is_foreign(environ: Mapping[str, Any]) -> bool:

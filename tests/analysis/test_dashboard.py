@@ -54,6 +54,22 @@ def test_the_trials_with_their_constraints(served):
     assert nb.open_study(path).records("search")[1].constraints == {"latency": pytest.approx(0.65)}
 
 
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        ({}, ["accuracy"]),
+        ({"reward": "hard"}, ["reward"]),
+        ({"reward": "hard", "latency_ms": None}, ["accuracy"]),
+        ({"reward": "soft"}, ["reward"]),
+    ],
+)
+def test_values_have_names(tmp_path, command, names):
+    path = make_study(tmp_path / "a", SEARCH, **command)
+    with Dashboard(StudyDirectory.open(path), port=0) as dashboard:
+        number = studies(dashboard)["search"]
+        assert json.loads(get(dashboard, f"/api/studies/{number}?after=0")[1])["objective_names"] == names
+
+
 def test_what_is_deleted_there_is_not_deleted_here(served):
     dashboard, path = served
     before = hashlib.sha256((path / "ledger.db").read_bytes()).hexdigest()
