@@ -64,6 +64,7 @@ def search(
         >>> study.path.name, bool(study.best()["latency_ms"] < 0.8)
         ('tiny-0.8ms-phone-table', True)
     """
+    from nasbench.engines.ray.addresses import remember_address
     from nasbench.progress import Reporter
     from nasbench.search.options import engine_config, search_config
     from nasbench.study.directory import study_path
@@ -73,6 +74,7 @@ def search(
         where, engine=engine, cpus_per_trial=cpus_per_trial, gpus_per_trial=gpus_per_trial, address=address, measure_on=measure_on
     )
     config = search_config(space=space, latency=latency, device=where, engine=runs_on, **options)
+    remember_address(address)
     with Reporter(quiet=not progress) as reporter:
         return run_study(config, study_path(runs, name or config.name()), reporter, lambda *_: None)[1]
 

@@ -71,8 +71,17 @@ def short(value: object, limit: int = 100) -> str:
 
 
 def nearest(name: object, known: Iterable[str], limit: int = 3) -> str:
-    """`; did you mean a or b?` for the names closest to `name`, or an empty string."""
-    names = difflib.get_close_matches(str(name)[:100], list(known), n=limit, cutoff=0.5)
+    """`; did you mean a or b?` for the names closest to `name`, or an empty string.
+
+    Example:
+        >>> nearest("resnet5", ["resnet50", "vgg16"])
+        '; did you mean resnet50?'
+        >>> nearest("m", ["k", "M", "G"])
+        '; did you mean M?'
+    """
+    text, names = str(name)[:100], list(known)
+    same = [each for each in names if str(each).casefold() == text.casefold()]
+    names = same[:limit] or difflib.get_close_matches(text, names, n=limit, cutoff=0.5)
     return f"; did you mean {' or '.join(names)}?" if names else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nasbench.errors import NasbenchError
+from nasbench.errors import NasbenchError, short
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -94,6 +95,68 @@ class JsonLines:
     def restart(self) -> None:
         """Drop all lines at the next `append`."""
         self._end = 0
+
+
+MOST_BYTES = 1_000_000_000  # of a file that is read as a whole
+
+
+def read_text(path: Path, most_bytes: int = MOST_BYTES) -> str:
+    """The text of a file in UTF-8.
+
+    Raises:
+        OSError: it cannot be opened, is too large, or is no file: a pipe could be waited for, and a device be read, without end.
+        ValueError: it is not text.
+    """
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is a device or a pipe, not a file", str(path))
+    if status.st_size > most_bytes:
+        raise OSError(errno.EFBIG, f"it has {status.st_size:,} bytes, of at most {most_bytes:,}", str(path))
+    return path.read_text(encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """The plain data of a JSON file.
+
+    Raises:
+        OSError: see `read_text`.
+        ValueError: it is not JSON, or nests too deep.
+    """
+    return parse_json(read_text(path))
+
+
+def parse_json(text: str) -> Any:
+    """The plain data of JSON text.
+
+    Raises:
+        ValueError: it is not JSON, or nests too deep.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it nests too deep") from None
+
+
+def number(value: Any, above: float = -1e300) -> Any:
+    """The value itself, if it is a finite number above `above`: a check of data from a file.
+
+    Raises:
+        ValueError: it is not.
+
+    Example:
+        >>> number(2, above=0)
+        2
+        >>> number("2")
+        Traceback (most recent call last):
+        ...
+        ValueError: a number is needed; got '2'
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not above < value < 1e300:
+        rule = "a number is needed" if above < -1e299 else f"a number above {above:g} is needed"
+        raise ValueError(f"{rule}; got {short(value)}")
+    return value
 
 
 def checksum(data: Mapping[str, Any]) -> str:

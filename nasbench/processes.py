@@ -1,15 +1,19 @@
-"""Processes of the operating system: when one started, how one ended, and locks that a dead one cannot hold."""
+"""Processes of the operating system: how one ended, and locks and temporary folders that a dead one cannot hold."""
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
+import re
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
 from typing import IO, Any
 
 from nasbench.errors import NasbenchError
@@ -25,24 +29,6 @@ def start_ticks(pid: int) -> int | None:
     except OSError:
         return None
     return int(stat.rpartition(")")[2].split()[19])
-
-
-def temporary_prefix(prefix: str) -> str:
-    """The beginning of the name of a temporary folder of this process: `prefix`, the pid and the start of the process.
-
-    Folders of the same kind that killed processes of this user left are removed.
-
-    Example:
-        >>> temporary_prefix("nasbench-plan-")  # doctest: +SKIP
-        'nasbench-plan-4711-180342-'
-    """
-    for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
-        pid, _, rest = folder.name.removeprefix(prefix).partition("-")
-        ticks = rest.partition("-")[0]
-        with suppress(OSError):
-            if pid.isdecimal() and ticks.isdecimal() and folder.stat().st_uid == os.getuid() and start_ticks(int(pid)) != int(ticks):
-                shutil.rmtree(folder, ignore_errors=True)
-    return f"{prefix}{os.getpid()}-{start_ticks(os.getpid())}-"
 
 
 def try_lock(file: int | IO[Any], *, shared: bool = False) -> bool:
@@ -79,6 +65,77 @@ def locked_directory(path: Path) -> Iterator[None]:
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(descriptor)
+
+
+NEW_S = 60.0  # a folder that is younger may not be locked yet
+
+
+class TemporaryFolder:
+    """A temporary folder that only this user can read. `close` removes it; as a context manager it gives its path.
+
+    A killed process cannot remove its folder. So each new folder first removes those of dead processes: their names hold the process,
+    and nobody holds their locks.
+
+    Args:
+        purpose: a word for the folder's name, such as `plan`.
+        root: the folder that it lies in; by default the system's folder for temporary files.
+
+    Example:
+        >>> with TemporaryFolder("example") as path:
+        ...     path.name.startswith(f"nasbench-example-{os.getpid()}-")
+        True
+        >>> path.exists()
+        False
+    """
+
+    def __init__(self, purpose: str, root: str | None = None) -> None:
+        parent = root or tempfile.gettempdir()
+        _remove_abandoned(Path(parent))
+        self.path = Path(tempfile.mkdtemp(prefix=f"nasbench-{purpose}-{os.getpid()}-", dir=parent))
+        self._descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with suppress(OSError):  # some network file systems cannot lock directories
+            try_lock(self._descriptor)
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """Remove the folder, whatever another process may still write there."""
+        atexit.unregister(self.close)
+        if self._descriptor >= 0:
+            shutil.rmtree(self.path, ignore_errors=True)
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> Path:
+        return self.path
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Remove the temporary folders of this user's dead processes."""
+    for folder in parent.glob("nasbench-*-*-*"):
+        name = re.fullmatch(r"nasbench-[a-z]+-(\d+)-[^-]*", folder.name)
+        with suppress(OSError):
+            if name and folder.lstat().st_uid == os.getuid() and _is_abandoned(folder, int(name[1])):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_abandoned(folder: Path, pid: int) -> bool:
+    """Whether the process that made a folder has ended.
+
+    A process of another container cannot be seen, but it holds the lock. Where the process is seen, another one may have got its number.
+
+    Raises:
+        OSError: it is not a folder, or it is removed meanwhile.
+    """
+    if Path(f"/proc/{pid}").exists() and time.time() - folder.stat().st_mtime < NEW_S:
+        return False
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        return try_lock(descriptor)
     finally:
         os.close(descriptor)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, NoReturn, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -12,11 +13,26 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from nasbench.genotype.units import show_duration
 
 
+class Output(Console):
+    """A terminal, or a file or pipe in place of one, for text that is printed as it is.
+
+    Args:
+        options: of `rich.console.Console`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, **options)
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Raise the error that rich caught, because rich itself would end the process with exit code 1."""
+        raise BrokenPipeError
+
+
 class Reporter:
     """Shows stages and their steps; a context manager. It writes to stderr, so that stdout holds only the result."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(stderr=True, highlight=False, markup=False, quiet=quiet)
+        self._console = Output(stderr=True, quiet=quiet)
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -69,6 +85,18 @@ class Reporter:
         """Set the progress to `done` of `total` steps."""
         if self._task is not None:
             self._bar.update(self._task, completed=done, total=total)  # type: ignore[arg-type]
+
+    def without_bar(self, show: Callable[..., None]) -> Callable[..., None]:
+        """The function `show`, which prints to the terminal, with the bar taken away while it runs."""
+
+        def run(*values: Any) -> None:
+            self._bar.stop()
+            try:
+                show(*values)
+            finally:
+                self._bar.start()
+
+        return run
 
     def _left(self) -> str:
         if not self._total or not self._counted or self._done >= self._total:

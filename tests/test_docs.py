@@ -19,6 +19,7 @@ from torch.fx.experimental.optimization import fuse
 
 import nasbench as nb
 from nasbench.cli.main import program
+from nasbench.cli.show import TOPICS
 from nasbench.errors import GenotypeError
 from nasbench.evaluate import EvaluationContext, make_evaluator
 from nasbench.evaluate.table import read_table
@@ -78,6 +79,24 @@ def test_the_new_block_reads_back_trains_and_refuses(page) -> None:
 
 
 README = (DOCS.parent / "README.md").read_text()
+GENOTYPE = (DOCS / "genotype.md").read_text()
+
+
+@pytest.mark.parametrize("name", TOPICS)
+def test_the_page_of_genotypes_has_the_tables_of_show(name: str) -> None:
+    topic = TOPICS[name]
+    head = f"| {' | '.join(topic.columns)} |\n"
+    lines = GENOTYPE.partition(head)[2].partition("\n\n")[0].splitlines()[1:]
+    assert [line.strip("| ").split(" | ") for line in lines] == [[f"`{row[0]}`", *filter(None, row[1:])] for row in topic.rows()]
+
+
+def test_the_network_of_the_page_is_one() -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", GENOTYPE, re.DOTALL)
+    g = nb.Genotype.from_yaml(text)
+    assert nb.trace(g)[-1].shape == (10, 1, 1)
+    assert g.style.written() == {"act": "silu", "divisor": 8}
+
+
 SPACES = (DOCS / "new_space.md").read_text()
 
 

@@ -46,6 +46,8 @@ def test_long_texts_are_cut() -> None:
 def test_the_nearest_names() -> None:
     assert nearest("resnet5", ["resnet50", "vgg16"]) == "; did you mean resnet50?"
     assert nearest("kernle", ["kernel", "kernels"]) == "; did you mean kernel or kernels?"
+    assert nearest("m", ["k", "M", "G"]) == "; did you mean M?"
+    assert nearest("mib", ["B", "MB", "MiB"]) == "; did you mean MiB?"
     assert nearest("zzz", ["kernel"]) == ""
     assert nearest(None, []) == ""
 

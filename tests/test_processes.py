@@ -6,12 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from nasbench.errors import NasbenchError
-from nasbench.processes import cause_of_death, locked_directory, start_ticks, temporary_prefix, try_lock
+from nasbench.processes import TemporaryFolder, cause_of_death, locked_directory, start_ticks, try_lock
 
 
 @pytest.mark.parametrize(
@@ -92,17 +93,53 @@ def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="only Linux says when a process started")
-def test_temporary_folders_of_killed_processes_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process may have been given the pid of a killed one: its start tells them apart. Folders with other names stay."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    script = "import tempfile; from nasbench.processes import *; import os; tempfile.mkdtemp(prefix=temporary_prefix('nb-')); os._exit(9)"
-    subprocess.run([sys.executable, "-c", script], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
-    [killed] = tmp_path.iterdir()
-    (killed / "large").write_text("x")
-    own = tmp_path / f"nb-{os.getpid()}-{start_ticks(os.getpid())}-abc"
-    earlier = tmp_path / f"nb-{os.getpid()}-{(start_ticks(os.getpid()) or 1) - 1}-abc"
-    for folder in (own, earlier, tmp_path / "nb-abc", tmp_path / "nb-12-x", tmp_path / "other-1-1-x"):
+ABANDON = """
+import os, sys
+from nasbench.processes import TemporaryFolder
+folder = TemporaryFolder("test", sys.argv[1])
+(folder.path / "file").write_text("left")
+print(folder.path, flush=True)
+if sys.argv[2] == "dies":
+    os._exit(0)
+input()
+folder.close()
+"""
+
+
+def test_a_new_folder_removes_those_of_dead_processes_alone(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ABANDON, tmp_path]
+    alive = subprocess.Popen([*command, "lives"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert alive.stdout is not None
+    used = Path(alive.stdout.readline().strip())
+    dead = Path(subprocess.run([*command, "dies"], capture_output=True, text=True, check=True).stdout.strip())
+    others = [tmp_path / name for name in ("nasbench-test-notes", "nasbench-test-1x-y", "elsewhere")]
+    for folder in others:
         folder.mkdir()
-    assert temporary_prefix("nb-") == f"nb-{os.getpid()}-{start_ticks(os.getpid())}-"
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([own.name, "nb-abc", "nb-12-x", "other-1-1-x"])
+    (tmp_path / f"nasbench-test-{os.getpid()}-link").symlink_to(others[0])
+    assert (dead / "file").exists()
+    with TemporaryFolder("test", str(tmp_path)) as own:
+        assert own.stat().st_mode & 0o077 == 0
+        assert not dead.exists()
+        assert (used / "file").exists()
+        assert all(folder.exists() for folder in others)
+    assert not own.exists()
+    alive.communicate("end\n")
+    assert not used.exists()
+
+
+def test_a_number_that_another_process_has_now_keeps_no_folder(tmp_path: Path) -> None:
+    """Process numbers are given again. The lock tells, and for a minute also the age, since a folder is locked after it is made."""
+    old, new = (tmp_path / f"nasbench-test-{os.getpid()}-{word}" for word in ("old", "new"))
+    for folder in (old, new):
+        folder.mkdir()
+    os.utime(old, (time.time() - 3600,) * 2)
+    TemporaryFolder("test", str(tmp_path)).close()
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_a_folder_is_removed_while_others_write_in_it(tmp_path: Path) -> None:
+    folder = TemporaryFolder("test", str(tmp_path))
+    (folder.path / "deep" / "er").mkdir(parents=True)
+    folder.close()
+    folder.close()
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import pytest
@@ -38,6 +39,32 @@ def test_steps_of_an_earlier_run_are_counted_silently(lines):
         report.step()
         report.step("trial 1")
     assert lines()[1].startswith("[2/3] trial 1; about")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_the_bar_is_away_while_others_print_to_the_terminal(monkeypatch):
+    """The plan goes to stdout, the bar to stderr; a terminal shows both."""
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stderr", terminal)
+    with Reporter() as report:
+        report.stage("timing the evaluator", 3)
+        report.rounds(1, 3)
+
+        def show(text):
+            seen.append(terminal.getvalue())
+            terminal.write(text)
+
+        seen = []
+        report.without_bar(show)("the plan\n")
+        report.rounds(2, 3)
+    assert "timing the evaluator" in seen[0]
+    assert seen[0].endswith(("\x1b[2K", "\x1b[1A\x1b[2K")), "the line of the bar is empty when the plan begins"
+    assert "timing the evaluator" in terminal.getvalue().partition("the plan\n")[2], "and it comes back"
 
 
 def test_a_stage_of_unknown_length(lines):

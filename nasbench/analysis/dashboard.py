@@ -1,7 +1,7 @@
 """optuna-dashboard for a study, on this machine only, and on a copy of the ledger.
 
 The dashboard has no passwords, and it can delete studies. So it never opens the ledger itself. It works on a copy in a temporary folder,
-which is made again whenever the ledger has changed, and only requests to a loopback address are answered.
+which is made again whenever the ledger has changed. It answers only requests to a loopback address that come from its own pages.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import sqlite3
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +21,13 @@ from typing import Any, Self
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from nasbench.errors import NasbenchError, StudyError
-from nasbench.processes import temporary_prefix
+from nasbench.processes import TemporaryFolder
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.snapshot import copy_ledger, has_tables
 
 HOST = "127.0.0.1"
 REFRESH_S = 5.0
+REWARDED = ("search", "random")  # phases whose value is the reward
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -62,15 +62,15 @@ class Dashboard:
             raise StudyError(f"a dashboard shows a study's ledger; {folder.path} is a copy without a ledger; name the study itself")
         if not has_tables(folder):
             raise StudyError(f"a dashboard shows trials; {folder.path} has no trial yet; wait for the first")
-        self._ledger, self._refresh_s = folder.ledger, refresh_s
-        self._temporary = tempfile.TemporaryDirectory(prefix=temporary_prefix("nasbench-dashboard-"))
+        self._ledger, self._command, self._refresh_s = folder.ledger, folder.command, refresh_s
+        self._temporary = TemporaryFolder("dashboard")
         self._count = 0
         self._ended, self._serves = threading.Event(), False
         try:
             self._shown = self._copy()
             self._server = _listen(port, self._answer)
         except BaseException:
-            self._temporary.cleanup()
+            self._temporary.close()
             raise
         self.url = f"http://{HOST}:{self._server.server_port}/dashboard"
 
@@ -87,7 +87,7 @@ class Dashboard:
             self._server.shutdown()
         self._server.server_close()
         self._shown.close()
-        self._temporary.cleanup()
+        self._temporary.close()
 
     def __enter__(self) -> Self:
         self.start()
@@ -101,6 +101,9 @@ class Dashboard:
         if environ.get("HTTP_HOST", "").rsplit(":", 1)[0] not in (HOST, "localhost"):
             start_response("403 Forbidden", [("Content-Type", "text/plain")])
             return [b"only requests to 127.0.0.1 or localhost are answered\n"]
+        if _is_foreign(environ):
+            start_response("403 Forbidden", [("Content-Type", "text/plain")])
+            return [b"only requests of the dashboard's own pages are answered\n"]
         return self._shown.application(environ, start_response)
 
     def _keep_fresh(self) -> None:
@@ -121,8 +124,9 @@ class Dashboard:
 
         self._count += 1
         stamp = _stamp(self._ledger)
-        path = copy_ledger(self._ledger, Path(self._temporary.name) / f"{self._count}.db")
+        path = copy_ledger(self._ledger, self._temporary.path / f"{self._count}.db")
         show_constraints(path)
+        name_objectives(path, self._command)
         storage = optuna.storages.RDBStorage(
             "sqlite:///copy.db",  # only a name; `creator` opens the file
             engine_kwargs={"creator": lambda: sqlite3.connect(path, timeout=60, check_same_thread=False)},
@@ -153,6 +157,38 @@ def show_constraints(copy: Path) -> None:
             "INSERT INTO trial_system_attributes (trial_id, key, value_json) VALUES (?, 'constraints', ?)",
             [(trial, json.dumps(values)) for trial, values in constraints.items()],
         )
+
+
+def name_objectives(copy: Path, command: Mapping[str, Any]) -> None:
+    """Name the values of each phase in a copied ledger, where Optuna's `Study.set_metric_names` would; else they are called `Objective 0`.
+
+    Args:
+        copy: the database.
+        command: the study's command.
+    """
+    is_reward = command.get("reward") in ("hard", "soft") and command.get("latency_ms") is not None
+    with closing(sqlite3.connect(copy)) as connection, connection:
+        phases = connection.execute(
+            "SELECT s.study_id, s.study_name, COUNT(*) FROM studies s JOIN study_directions d USING (study_id) GROUP BY s.study_id"
+        )
+        for number, name, values in phases.fetchall():
+            names = ["accuracy", "latency (ms)"] if values == 2 else ["reward" if is_reward and name in REWARDED else "accuracy"]
+            connection.execute(
+                "INSERT INTO study_system_attributes (study_id, key, value_json) VALUES (?, 'study:metric_names', ?)",
+                (number, json.dumps(names)),
+            )
+
+
+def _is_foreign(environ: Mapping[str, Any]) -> bool:
+    """Whether a page of another server sent a request, which a browser says in two headers.
+
+    A link from elsewhere may still lead to the dashboard: a GET without an origin changes nothing, and no page can read its answer.
+    """
+    origin = environ.get("HTTP_ORIGIN")
+    if origin is not None:
+        return bool(origin != f"http://{environ['HTTP_HOST']}")
+    reads = environ.get("REQUEST_METHOD") in ("GET", "HEAD")
+    return not reads and environ.get("HTTP_SEC_FETCH_SITE", "same-origin") not in ("same-origin", "none")
 
 
 class _Server(ThreadingMixIn, WSGIServer):

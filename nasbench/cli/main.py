@@ -5,22 +5,31 @@ Exit codes: 0 success; 2 a mistake in the command, or a measurement that is too 
 
 from __future__ import annotations
 
+import atexit
 import copy
 import errno
+import io
 import os
+import re
+import select
 import sys
 import warnings
+from contextlib import suppress
 from typing import Any
 
 import typer
 
 from nasbench import __version__
 from nasbench.cli import device, known, networks, scale, search, show, spaces, studies, verify
-from nasbench.errors import NasbenchError, StudyWarning
+from nasbench.cli.interrupts import ANY_COMMAND, INTERRUPTED, Interrupted, Interrupts
+from nasbench.errors import NasbenchError, StudyWarning, short
 from nasbench.plugins import load_plugin
 
-MISTAKE, INTERRUPTED = 2, 130
+MISTAKE = 2
 _python_warning = warnings.showwarning
+_LONGEST = 300  # characters of a word in a message, such as the path of a file
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_UNUSABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
 _USAGE: type[Any] = typer.BadParameter.__mro__[2]  # click's ClickException, of the click that typer uses
 
 app = typer.Typer(
@@ -79,28 +88,92 @@ def program() -> Any:
 
 
 def main() -> None:
-    """Run a command. A mistake of the user never shows a traceback."""
+    """Run a command and exit. A mistake of the user never shows a traceback."""
     warnings.filterwarnings("ignore", module="fvcore|torch.jit|iopath")
     warnings.filterwarnings("always", category=StudyWarning)
     warnings.showwarning = _show_warning
+    with Interrupts() as interrupts:
+        code = _run(sys.argv[1:], interrupts)
+    if interrupts.received and code == INTERRUPTED:
+        atexit._run_exitfuncs()
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(code)  # freeing the memory of torch, as the end of the interpreter does, could take seconds
+    sys.exit(code)
+
+
+def _run(words: list[str], interrupts: Interrupts) -> int:
+    """Run a command; every error that a user can cause becomes one line here. Returns the exit code."""
+    _print_any_character()
     try:
-        code = program()(standalone_mode=False)
-        if code == INTERRUPTED:  # newer versions of typer turn Ctrl-C into this code, older ones into Abort
-            raise KeyboardInterrupt
+        code = _call(words)
+        sys.stdout.flush()  # at exit, an error of it could not be handled
     except NasbenchError as error:
         code = _fail(str(error))
     except _USAGE as error:
-        code = _fail(f"{error.format_message()}; --help shows all options")
-    except (KeyboardInterrupt, typer.Abort):
-        code = _fail("interrupted; nothing is lost; give the same command again to continue", INTERRUPTED)
+        code = _misused(error)
+    except (KeyboardInterrupt, typer.Abort) as error:
+        interrupts.ignore()
+        code = _fail(str(error) if isinstance(error, Interrupted) else ANY_COMMAND, INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader closed the pipe, as `head` does
+        if not _output_is_closed():
+            raise
         code = 0
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS):
+        if error.errno not in (*_FULL, *_UNUSABLE):
             raise
-        code = _fail(f"cannot write {error.filename or 'a file'}: {error.strerror}; free some space or choose a folder you may write to")
-    sys.exit(code if isinstance(code, int) else 0)
+        code = _fail(_about_file(error))
+    except UnicodeEncodeError as error:
+        code = _fail(f"the encoding {error.encoding} of this locale lacks {short(error.object[error.start])}; set LC_ALL=C.UTF-8")
+    return code
+
+
+def _call(words: list[str]) -> int:
+    """Call the function of a command.
+
+    typer's own way to do that, `program()(words)`, would turn an interrupt and a closed pipe into exit codes without a word.
+    """
+    root = program()
+    try:
+        with root.make_context("nasbench", words) as context:
+            result = root.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def _misused(error: Any) -> int:
+    """Print what is wrong with the words of a command, or the help of a group of commands that was named alone."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(error.format_message())
+        return 0
+    command = error.ctx.command_path if getattr(error, "ctx", None) else "nasbench"
+    return _fail(f"{error.format_message().rstrip('.')}; {command} --help shows all options")
+
+
+def _about_file(error: OSError) -> str:
+    """The message about a file that cannot be used."""
+    name = error.filename or "a file"
+    if error.errno in _FULL:
+        return f"cannot write {name}: {error.strerror}; free some space or choose a folder you may write to"
+    return f"cannot use {name}: {error.strerror}; check the path and its permissions"
+
+
+def _print_any_character() -> None:
+    """Let output show as `\\xb1` what its encoding lacks, such as ± where a locale is ASCII; standard error does so anyway."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _output_is_closed() -> bool:
+    """Whether the reader of this process's output has closed the pipe, as `head` does. Then nothing more is written there."""
+    poll = select.poll()
+    for descriptor in (1, 2):
+        poll.register(descriptor, 0)
+    closed = [descriptor for descriptor, event in poll.poll(0) if event & select.POLLERR]
+    for descriptor in closed:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+    return bool(closed)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *place: Any, **rest: Any) -> None:
@@ -112,5 +185,6 @@ def _show_warning(message: Warning | str, category: type[Warning], *place: Any, 
 
 
 def _fail(message: str, code: int = MISTAKE) -> int:
-    print(f"nasbench: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    text = re.sub(rf"(\S{{{_LONGEST}}})\S+?([,;:]?)(?=\s|$)", r"\1...\2", " ".join(message.split()))
+    print(f"nasbench: {text}", file=sys.stderr)  # noqa: T201
     return code

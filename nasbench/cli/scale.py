@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -12,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from nasbench.cli.interrupts import kept_by, on_interrupt
 from nasbench.cli.options.common import DeviceOptions, expanded
 from nasbench.cli.options.scale import FactorOptions, KnownLaw, LawOptions, read_recipe
 from nasbench.cli.options.search import EngineOptions, TrainingOptions
-from nasbench.cli.shared import JSON, MISSED, NAME, as_interrupt, genotype_of, say, show_json
+from nasbench.cli.shared import JSON, MISSED, NAME, genotype_of, say, show_json
 from nasbench.cli.text.scale import show_family, show_fit, show_fit_plan, show_laws, show_scaled
 from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype, cost_of, digest_of, trace
@@ -130,6 +130,7 @@ def fit(
     time_s = parse_duration(time_limit)
     device_config = device.choice()
     engine_config = engine.config(device_config)
+    from nasbench.engines.ray.addresses import remember_address
     from nasbench.scaling_fit.config import FitConfig
     from nasbench.study.directory import study_path
 
@@ -147,6 +148,7 @@ def fit(
         engine=engine_config,
         recipe=training.read_recipe(),
     )
+    remember_address(engine_config.address)
     run_fit_study(config, study_path(runs, study or config.name()), as_json, plan_only)
 
 
@@ -164,22 +166,21 @@ def run_fit_study(config: FitConfig, path: Path, as_json: bool, plan_only: bool 
     from nasbench.study.directory import FIT_FILE
 
     began = time.monotonic()
-    signal.signal(signal.SIGTERM, as_interrupt)
     device, profile = config.device.resolve()
     problem = open_fit_problem(config, device if config.latency else None)
     profile = profile if config.latency else profile or stored_profile(device)
     if profile is not None:
         problem = problem.predicting(profile) if config.latency else replace(problem, beside=Predictor(profile))
-    with Reporter() as reporter:
+    with on_interrupt(lambda: kept_by(path)), Reporter() as reporter:
         if plan_only:
             problem = with_profile(problem, reporter)
             plan, lattice = plan_fit(problem, reporter, time.monotonic() - began)
             if as_json:
                 show_json(asdict(plan))
             else:
-                show_fit_plan(problem, plan, lattice)
+                reporter.without_bar(show_fit_plan)(problem, plan, lattice)
             return
-        show_plan = (lambda *_: None) if as_json else show_fit_plan
+        show_plan = (lambda *_: None) if as_json else reporter.without_bar(show_fit_plan)
         outcome = run_fit(problem, path, reporter, show_plan, time.monotonic() - began)
     save_fit(open_study(path))
     if as_json:
@@ -204,7 +205,6 @@ def _family(
     from nasbench.study.directory import study_path
 
     config = FamilyConfig(network=name, genotype=g, law=laws[0].law, limits_ms=tuple(limits_ms), device=device.choice())
-    signal.signal(signal.SIGTERM, as_interrupt)
     resolved, profile = config.device.resolve()
     path = study_path(runs, study or config.name())
     with Reporter() as reporter:

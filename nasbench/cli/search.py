@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,16 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nasbench.cli.interrupts import kept_by, on_interrupt
 from nasbench.cli.options.common import DeviceOptions, expanded
 from nasbench.cli.options.recipe_file import RecipeFile
 from nasbench.cli.options.search import EngineOptions, SearchOptions, TrainingOptions
-from nasbench.cli.shared import JSON, MISSED, as_interrupt, show_json
+from nasbench.cli.shared import JSON, MISSED, show_json
 from nasbench.cli.text.study import show_outcome, show_plan
 from nasbench.errors import StudyError
 from nasbench.genotype.units import parse_duration
 from nasbench.progress import Reporter
 
 if TYPE_CHECKING:
+    from nasbench.engines.config import EngineConfig
     from nasbench.search.config import SearchConfig
 
 Directory = Annotated[Path, typer.Argument(help="The study's folder, such as runs/mbconv-20ms.")]
@@ -80,8 +81,10 @@ def search(
     Example: nasbench search studies/pareto_20ms.yaml --time 1h
     """
     config = options.config(training, engine, device)
+    from nasbench.engines.ray.addresses import remember_address
     from nasbench.study.directory import study_path
 
+    remember_address(config.engine.address)
     return _search(config, study_path(runs, name or config.name()), as_json)
 
 
@@ -89,6 +92,9 @@ def resume(
     path: Directory,
     trials: Annotated[int | None, typer.Option(help="Extend the study to so many trials of each phase.", min=1)] = None,
     time_limit: Annotated[str | None, typer.Option("--time", help="Extend it to so much time in all, such as 1h.")] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Address of the Ray cluster, where the study's own is on another machine and was never used here.")
+    ] = None,
     as_json: bool = JSON,
 ) -> int:
     """Continue a study, as the command that began it would. A finished study can be extended by more trials or more time.
@@ -110,9 +116,11 @@ def resume(
         if trials is not None:
             raise StudyError(f"the plan of a scaling fit decides how many trials it has; {path} is one; leave --trials out")
         fit = FitConfig.from_command(command)
-        run_fit_study(fit if time_limit is None else replace(fit, time_s=parse_duration(time_limit)), path, as_json)
+        fit = fit if time_limit is None else replace(fit, time_s=parse_duration(time_limit))
+        run_fit_study(replace(fit, engine=_confirmed(fit.engine, address, path)), path, as_json)
         return 0
-    return _search(_extended(SearchConfig.from_command(command), trials, time_limit), path, as_json)
+    config = _extended(SearchConfig.from_command(command), trials, time_limit)
+    return _search(replace(config, engine=_confirmed(config.engine, address, path)), path, as_json)
 
 
 def _extended(config: SearchConfig, trials: int | None, time_limit: str | None) -> SearchConfig:
@@ -122,13 +130,27 @@ def _extended(config: SearchConfig, trials: int | None, time_limit: str | None) 
     return config if trials is None else replace(config, trials=trials)
 
 
+def _confirmed(engine: EngineConfig, address: str | None, path: Path) -> EngineConfig:
+    """The engine of a stored study, with the address that its user gives.
+
+    Raises:
+        StudyError: the study would connect to another machine, and its user has never named it.
+    """
+    from nasbench.engines.ray.addresses import check_stored_address, remember_address
+
+    if address is None:
+        check_stored_address(engine.address, path)
+        return engine
+    remember_address(address)
+    return replace(engine, address=address)
+
+
 def _search(config: SearchConfig, path: Path, as_json: bool) -> int:
     from nasbench.api import run_study
 
     began = time.monotonic()
-    signal.signal(signal.SIGTERM, as_interrupt)
-    with Reporter() as reporter:
-        outcome, study = run_study(config, path, reporter, (lambda *_: None) if as_json else show_plan)
+    with on_interrupt(lambda: kept_by(path)), Reporter() as reporter:
+        outcome, study = run_study(config, path, reporter, (lambda *_: None) if as_json else reporter.without_bar(show_plan))
     if as_json:
         show_json({"path": str(path), "winner": outcome.winner is not None, "summary": study.summary()})
     else:

@@ -3,40 +3,62 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from nasbench.errors import GenotypeError, NasbenchError
 from nasbench.genotype import Genotype, adapt
+from nasbench.progress import Output
+from nasbench.spaces import load_space, space_names
 from nasbench.zoo import known
 
 MISSED = 3  # the exit code for a missed latency limit
 
 JSON = typer.Option(False, "--json", help="Print JSON.")
-NAME = typer.Argument(help="A known network (see `nasbench known`) or the .yaml file of a genotype.")
+NAME = typer.Argument(help="A known network (see `nasbench known`), the .yaml file of a genotype, or the folder of a study.")
 INPUT = typer.Option(None, "--input", help="Another input size, such as 3x160x160.")
 
-console = Console(highlight=False, markup=False)
+console = Output()
 
 
 def genotype_of(name: str) -> Genotype:
-    """A known network by its name, or a genotype from a YAML file.
+    """A known network by its name, a genotype from a YAML file, or the winner of a study from its folder.
 
     Raises:
-        GenotypeError: the name is not known, or the file cannot be read.
+        GenotypeError: the name is not known, the file cannot be read or holds a space, or the study has no winner.
     """
+    if is_space(name):
+        raise GenotypeError(
+            f"a network is needed; {name} is a search space; `nasbench spaces {name} --sample 0` prints one of its networks as YAML"
+        )
     if name.endswith((".yaml", ".yml")):
         return Genotype.from_yaml(name)
+    if name not in known() and os.path.isdir(name):
+        return winner_of(Path(name))
     try:
         return known(name)
     except GenotypeError as error:
-        raise GenotypeError(f"{error}, or give a .yaml file") from None
+        raise GenotypeError(f"{error}, or give a .yaml file or a study's folder") from None
+
+
+def is_space(name: str) -> bool:
+    """Whether a name or a file is that of a search space, and not of a network: a space that could be both is a network."""
+    if name.endswith((".yaml", ".yml")):
+        try:
+            Genotype.from_yaml(name)
+        except GenotypeError:
+            with suppress(NasbenchError):
+                load_space(name)
+                return True
+        return False
+    return name in space_names() and name not in known()
 
 
 def winner_of(study: Path) -> Genotype:
@@ -80,18 +102,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str |
         grid.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(str(cell) for cell in row))
-    wide = console if console.is_terminal else Console(width=160, highlight=False, markup=False)
+    wide = console if console.is_terminal else Output(width=160)
     wide.print(grid)
 
 
 def rows_of(g: Genotype) -> str:
     """The genotype as YAML, without its name."""
     return "\n".join(line for line in g.to_yaml().splitlines() if not line.startswith("name:"))
-
-
-def as_interrupt(*_: object) -> None:
-    """A signal handler, so that SIGTERM ends a command as Ctrl-C does."""
-    raise KeyboardInterrupt
 
 
 def parse_shape(text: str) -> tuple[int, int, int]:

@@ -1,20 +1,41 @@
-"""The command `show`: a network as a table, as YAML or as a drawing; or the block types."""
+"""The command `show`: a network as a table, as YAML or as a drawing; or what genotypes are made of."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from nasbench.cli.shared import INPUT, JSON, at_input, console, genotype_of, say, show_json, table
+from nasbench.cli.shared import INPUT, JSON, at_input, console, genotype_of, is_space, say, show_json, table
+from nasbench.cli.spaces import show_space
 from nasbench.drawing import draw
 from nasbench.errors import NasbenchError
-from nasbench.genotype import BLOCK_TYPES, Genotype, Layer, Trace, cost_of, digest_of, trace
+from nasbench.genotype import BLOCK_TYPES, Genotype, Layer, Style, Trace, cost_of, digest_of, trace
+from nasbench.genotype.fields import TYPES
+from nasbench.genotype.kinds.activation import ACTS
 from nasbench.genotype.text import show_block, show_shape
 from nasbench.genotype.units import show_count, show_memory
+from nasbench.spaces import load_space
+
+
+class Topic(NamedTuple):
+    """A table of what genotypes are made of."""
+
+    columns: tuple[str, ...]
+    rows: Callable[[], Sequence[tuple[str, ...]]]
+
+
+TOPICS: Mapping[str, Topic] = {
+    "types": Topic(("type", "values", "examples"), lambda: [(name, *words) for name, words in TYPES.items()]),
+    "style": Topic(("field", "values", "default", "meaning"), Style.describe),
+    "activations": Topic(
+        ("activation", "formula", "torch"), lambda: [("none", "x", ""), *((name, a.formula, a.torch) for name, a in ACTS.items())]
+    ),
+}
+_TOPICS_TEXT = f"{', '.join([*TOPICS][:-1])} or {[*TOPICS][-1]}"
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +43,12 @@ def register(app: typer.Typer) -> None:
 
 
 def show(
-    name: Annotated[str | None, typer.Argument(help="A known network, a genotype's .yaml file, or a block type such as mbconv.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help=f"A known network, a genotype's .yaml file, a study's folder (its winner), a block type such as mbconv, or {_TOPICS_TEXT}."
+        ),
+    ] = None,
     input: str | None = INPUT,
     layers: Annotated[bool, typer.Option("--layers", help="Show all layers, in the table or in the drawing.")] = False,
     drawing: Annotated[Path | None, typer.Option("--draw", help="Draw the graph of blocks into a file such as net.svg.")] = None,
@@ -34,6 +60,8 @@ def show(
 ) -> None:
     """Show a network: its blocks with shapes, parameters and MACs. By default, list the block types; or show the fields of one.
 
+    types, style and activations show what the fields of blocks and of the style may be.
+
     Example: nasbench show efficientnet_b0 --draw b0.svg --expand stages.1.0
     """
     if as_yaml and as_json:
@@ -42,12 +70,18 @@ def show(
         raise NasbenchError(
             f"--expand names blocks that a drawing shows with their layers; got {expand[0]} without --draw; add --draw net.svg"
         )
-    if name is None or name in BLOCK_TYPES:
+    if name is None or name in BLOCK_TYPES or name in TOPICS:
         if drawing is not None or as_yaml:
             raise NasbenchError(
                 f"only a network can be drawn or written; got {name or 'no name'}; name one of `nasbench known` or a .yaml file"
             )
-        _show_blocks(name, as_json)
+        if name is not None and name in TOPICS:
+            _show_topic(TOPICS[name], as_json)
+        else:
+            _show_blocks(name, as_json)
+        return
+    if is_space(name) and not (drawing or as_yaml or input):
+        show_space(load_space(name), as_json)
         return
     g = at_input(genotype_of(name), input)
     if drawing is not None:
@@ -99,6 +133,14 @@ def _print(g: Genotype, traced: Trace, layers: bool) -> None:
         f"{show_memory(c.peak_bytes)} to run, {show_memory(c.train_peak_bytes)} to train at batch 1"
         + (f"\n{c.auxiliary_params:,} additional parameters of auxiliary heads, in training only" if c.auxiliary_params else "")
     )
+
+
+def _show_topic(topic: Topic, as_json: bool) -> None:
+    """Print the table of a topic."""
+    if as_json:
+        show_json([dict(zip(topic.columns, row, strict=True)) for row in topic.rows()])
+    else:
+        table(topic.columns, topic.rows())
 
 
 def _show_blocks(name: str | None, as_json: bool) -> None:

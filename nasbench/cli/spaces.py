@@ -48,6 +48,11 @@ def spaces(
         else:
             typer.echo(rows_of(g))
         return
+    show_space(space, as_json)
+
+
+def show_space(space: Space, as_json: bool) -> None:
+    """Print a space: the options at each place, and the known networks in it."""
     if as_json:
         lines = [{"place": place, "open": options, "ways": ways} for place, options, ways in space.describe()]
         show_json({"name": space.name, "count": space.count(), "about": space.about, "rows": lines, "known": _members(space)})

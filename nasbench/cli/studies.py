@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from nasbench.cli.shared import JSON, as_interrupt, say, show_json
+from nasbench.cli.interrupts import end_on_ignored_signals
+from nasbench.cli.shared import JSON, say, show_json
 
 Folder = Annotated[Path, typer.Argument(help="The study's folder, such as runs/mbconv-20ms.")]
 Folders = Annotated[list[Path], typer.Argument(help="Folders of studies; two or more are compared.")]
@@ -132,8 +132,7 @@ def dashboard(
     from nasbench.analysis.dashboard import Dashboard
     from nasbench.study.directory import StudyDirectory
 
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell lets its background jobs ignore SIGINT
-        signal.signal(number, as_interrupt)
+    end_on_ignored_signals()
     ended = threading.Event()
     with Dashboard(StudyDirectory.open(path), port) as served:
         say(f"{path} at {served.url}, which shows a copy of it; press Ctrl-C to stop")

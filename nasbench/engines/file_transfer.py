@@ -13,7 +13,6 @@ disk, and works in the folder itself. Any other worker works in a temporary fold
 from __future__ import annotations
 
 import secrets
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from nasbench.files import write_atomic
-from nasbench.processes import temporary_prefix
+from nasbench.processes import TemporaryFolder
 
 MARK = ".driver"  # lies in a folder while a call works in it; a folder of the same name on another disk has another mark, or none
 
@@ -87,11 +86,11 @@ class FileTransfer:
         if self._is_visible():
             yield self.folder
             return
-        with tempfile.TemporaryDirectory(prefix=temporary_prefix("nasbench-trial-")) as folder:
+        with TemporaryFolder("trial") as folder:
             for name, content in self.files.items():
-                (Path(folder) / name).write_bytes(content)
-            yield folder
-            files.update(_read_files(Path(folder)))
+                (folder / name).write_bytes(content)
+            yield str(folder)
+            files.update(_read_files(folder))
 
     def _is_visible(self) -> bool:
         """Whether this process sees the driver's disk."""

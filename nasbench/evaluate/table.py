@@ -14,8 +14,6 @@ evaluation takes one of them, chosen by its seed. `seconds` is the simulated cos
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import random
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -34,12 +32,12 @@ from nasbench.evaluate.base import (
     Fidelity,
     evaluator,
 )
+from nasbench.files import parse_json, read_text
 from nasbench.genotype import Genotype, digest
 from nasbench.spaces import Options, Space, load_space
 from nasbench.spaces.choosers import record_options, replay
 from nasbench.spaces.options import first, same
 
-MAX_BYTES = 1_000_000_000
 DIGITS = 10  # options that one digit can tell apart
 SECONDS = "seconds"
 
@@ -80,11 +78,9 @@ def read_table(path: str, metric: str | None = None) -> Table:
     """
     file = Path(path)
     try:
-        if file.stat().st_size > MAX_BYTES:
-            raise StudyError(f"a table has at most {MAX_BYTES:,} bytes; {path} is larger; keep only the columns that are needed")
-        data = file.read_bytes()
-        content = json.loads(data)
-    except (OSError, ValueError, RecursionError) as error:
+        text = read_text(file)
+        content = parse_json(text)
+    except (OSError, ValueError) as error:
         cause = error.strerror if isinstance(error, OSError) else error
         raise StudyError(f"a table is a JSON file with one entry per network; {path}: {cause}; name such a file with --table") from None
     if not isinstance(content, dict) or not content:
@@ -102,7 +98,7 @@ def read_table(path: str, metric: str | None = None) -> Table:
     if key not in ("digest", "options"):
         raise StudyError(f"a table's key is digest or options; {path} has {key!r}; correct it there")
     name = str(about.get("name") or file.stem)
-    return Table(name, key, str(chosen), 100.0 if highest > 1 else 1.0, classes, networks, hashlib.sha256(data).hexdigest())
+    return Table(name, key, str(chosen), 100.0 if highest > 1 else 1.0, classes, networks, hashlib.sha256(text.encode()).hexdigest())
 
 
 def _only_draws(networks: Mapping[str, Mapping[str, Any]], path: str) -> str:
@@ -129,7 +125,7 @@ def _check(networks: Mapping[str, Mapping[str, Any]], metric: str, path: str) ->
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300
 
 
 def _is_share(value: Any) -> bool:

@@ -7,9 +7,10 @@ keep it true and rounding happens once, where it becomes a number of channels.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import BeforeValidator, Field
 
@@ -124,3 +125,54 @@ Probability = Annotated[float, Field(ge=0, lt=1)]
 Act = Literal["none", "relu", "relu6", "silu", "hardswish", "hardsigmoid", "sigmoid", "tanh", "gelu", "elu", "leaky_relu"]
 Order = Literal["conv-norm-act", "norm-act-conv", "act-conv-norm"]
 Join = Literal["concat", "add", "interleave"]
+Factor = Annotated[float, Field(gt=0, le=1e3)]
+Weight = Annotated[float, Field(gt=0, le=10)]
+
+
+class FieldType(NamedTuple):
+    """A type of fields in words: the values that it allows, and examples as one writes them in YAML."""
+
+    values: str
+    examples: str
+
+
+# The types by the name that `nasbench show BLOCK` prints. Some belong to one block type, whose file defines and checks them.
+TYPES: Mapping[str, FieldType] = {
+    "Width": FieldType(
+        f"a number of channels, 1 to {MAX_WIDTH}; or relative to the channels of the block's input (in), of its output (out) or between "
+        "its layers (mid), times or over plain numbers; what is relative is rounded to multiples of the style's divisor",
+        "64, in*6, out/4, in*11/3",
+    ),
+    "Kernel": FieldType(
+        f"the side of a window, 1 to {MAX_KERNEL}, or [height, width]; in a space, where a list is a choice, a pair is a word",
+        "3, [1, 7], 1x7",
+    ),
+    "Padding": FieldType(
+        "same: (kernel - 1) // 2 pixels on each side; valid: none; or the pixels on each side, or [height, width] of such",
+        "same, valid, 1, [0, 3]",
+    ),
+    "Groups": FieldType(
+        f"a whole number from 1 to {MAX_WIDTH} that divides the channels; depthwise: one group for each channel", "1, 32, depthwise"
+    ),
+    "Stride": FieldType("a whole number from 1 to 64; in a repeated block it belongs to the first one, and the others have 1", "1, 2"),
+    "Size": FieldType("a whole number from 1 to 64", "1, 6"),
+    "Probability": FieldType("a number from 0, below 1", "0, 0.2"),
+    "Factor": FieldType("a number above 0, at most 1000", "0.1, 2"),
+    "Weight": FieldType("a number above 0, at most 10", "0.3"),
+    "Act": FieldType("an activation; `nasbench show activations` has their formulas", "relu, none"),
+    "Order": FieldType("the order of convolution, norm and activation", ", ".join(get_args(Order))),
+    "Join": FieldType(
+        "how paths are joined: their channels one after another, summed, or one after another and then mixed", ", ".join(get_args(Join))
+    ),
+    "Channels": FieldType("a list of the numbers of channels, from 0", "[0, 2, 4]"),
+    "Blocks": FieldType("a list of blocks, each a mapping with op and fields", "[{op: gap}, {op: linear, width: 10}]"),
+    "Paths": FieldType("a list of at least two lists of blocks; an empty one passes its input on", "[[{op: conv, width: 8}], []]"),
+    "Nodes": FieldType(
+        "a list of nodes [op, from, op, from]: value 0 is the cell's input, 1 the one before, 2 the first node", "[[sep3, 0, identity, 1]]"
+    ),
+    "Outputs": FieldType("a list of the numbers of nodes that make the output; empty: all that no node reads", "[2, 3], []"),
+    "tuple[...]": FieldType("a list of the type in the brackets", "[6, 3, 2, 1]"),
+    "Literal[...]": FieldType("one of the words in the brackets", "max"),
+    "bool": FieldType("yes or no", "true, false"),
+    "None": FieldType("the field may be null: the block then leaves that part out, or takes it from the style", "null"),
+}

@@ -16,7 +16,6 @@ from nasbench.genotype.fields import Width
 from nasbench.genotype.layer import Value
 
 _SHAPE = "a block is a function (t, x, *, fields...) or (t, x, before, *, fields...)"
-_TYPES = ("Width", "Kernel", "Padding", "Groups", "Stride", "Size", "Probability", "Act", "Order", "Join")
 
 
 class Schema:
@@ -169,8 +168,8 @@ def _spelled(kind: Any) -> str:
     """A type as one writes it, whether or not the file that holds it postpones annotations."""
     if isinstance(kind, str):
         return kind
-    for name in _TYPES:
-        if getattr(types, name) is kind:
+    for name in types.TYPES:
+        if getattr(types, name, None) is kind:
             return name
     if get_origin(kind) in (Union, UnionType):
         return " | ".join(_spelled(a) for a in get_args(kind))

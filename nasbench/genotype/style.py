@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal, NamedTuple, get_args, get_type_hints
 
 from nasbench.errors import GenotypeError, nearest, short
 from nasbench.genotype.fields import Act, Order
 
 Norm = Literal["batch", "none"]
 Init = Literal["he_fan_out", "he_fan_in", "torch"]
+
+
+class _Numbers(NamedTuple):
+    """The numbers that a field may have: their type, in words, and as a test."""
+
+    kind: Any
+    words: str
+    holds: Callable[[float], bool]
+
+
+_NUMBERS = {
+    "eps": _Numbers(float | int, "a number above 0, at most 1", lambda value: 0 < value <= 1),
+    "momentum": _Numbers(float | int, "a number above 0, at most 1", lambda value: 0 < value <= 1),
+    "drop_path": _Numbers(float | int, "a number from 0, below 1", lambda value: 0 <= value < 1),
+    "divisor": _Numbers(int, "a whole number from 1 to 256", lambda value: 1 <= value <= 256),
+}
 
 
 @dataclass(frozen=True)
@@ -54,16 +72,12 @@ class Style:
             value, options = getattr(self, name), get_args(kind)
             if options and value not in options:
                 raise GenotypeError(f"style.{name} is one of {', '.join(options)}; got {short(value)}{nearest(value, options)}")
-        for name, low, high in (("eps", 0.0, 1.0), ("momentum", 0.0, 1.0)):
+        for name, numbers in _NUMBERS.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, float | int) or not low < value <= high:
-                raise GenotypeError(f"style.{name} is a number above {low:g}, at most {high:g}; got {short(value)}")
-            object.__setattr__(self, name, float(value))  # 1 and 1.0 are equal, so they must be one in the digest too
-        if isinstance(self.drop_path, bool) or not isinstance(self.drop_path, float | int) or not 0 <= self.drop_path < 1:
-            raise GenotypeError(f"style.drop_path is a number from 0, below 1; got {short(self.drop_path)}")
-        object.__setattr__(self, "drop_path", float(self.drop_path))
-        if isinstance(self.divisor, bool) or not isinstance(self.divisor, int) or not 1 <= self.divisor <= 256:
-            raise GenotypeError(f"style.divisor is a whole number from 1 to 256; got {short(self.divisor)}")
+            if isinstance(value, bool) or not isinstance(value, numbers.kind) or not numbers.holds(value):
+                raise GenotypeError(f"style.{name} is {numbers.words}; got {short(value)}")
+            if numbers.kind is not int:
+                object.__setattr__(self, name, float(value))  # 1 and 1.0 are equal, so they must be one in the digest too
 
     def __hash__(self) -> int:
         return self._hash
@@ -87,6 +101,17 @@ class Style:
             if key not in names:
                 raise GenotypeError(f"style has no field {short(key)}; it reads {', '.join(names)}{nearest(key, names)}")
         return cls(**written)
+
+    @classmethod
+    def describe(cls) -> list[tuple[str, str, str, str]]:
+        """Rows of (field, values, default, meaning) for a help text; the meanings are those of the docstring above."""
+        meanings = dict(re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", inspect.getdoc(cls) or "", re.MULTILINE))
+        rows = []
+        for f in fields(cls):
+            options = get_args(get_type_hints(cls)[f.name])
+            values = ", ".join(options) if options else _NUMBERS[f.name].words
+            rows.append((f.name, values, str(f.default), " ".join(meanings[f.name].split())))
+        return rows
 
     def written(self) -> dict[str, Any]:
         """The values that differ from the defaults."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,6 +10,7 @@ from typing import Any, ClassVar
 import yaml
 
 from nasbench.errors import NasbenchError, short
+from nasbench.files import read_text
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
@@ -62,13 +64,12 @@ def load_yaml(text_or_path: str | Path, error: type[NasbenchError]) -> tuple[Any
     if isinstance(text_or_path, Path) or re.fullmatch(r"[^\n]*\.ya?ml", text_or_path):
         path, where = Path(text_or_path), str(text_or_path)
         try:
-            if path.is_dir():
-                raise error(f"a YAML file is needed; {where} is a folder; name a file in it")
-            if path.stat().st_size > MAX_BYTES:
-                raise error(f"a YAML file has at most {MAX_BYTES:,} bytes; {where} has {path.stat().st_size:,}; split it")
-            text = path.read_text(encoding="utf-8")
+            text = read_text(path, MAX_BYTES)
+        except IsADirectoryError:
+            raise error(f"a YAML file is needed; {where} is a folder; name a file in it") from None
         except OSError as problem:
-            raise error(f"cannot read {where}: {problem.strerror}; check the path and its permissions") from None
+            remedy = "split it" if problem.errno == errno.EFBIG else "check the path and its permissions"
+            raise error(f"cannot read {where}: {problem.strerror}; {remedy}") from None
         except UnicodeDecodeError:
             raise error(f"a YAML file is UTF-8 text; {where} is not") from None
     else:

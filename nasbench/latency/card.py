@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench.errors import DeviceError, NasbenchError
-from nasbench.files import checksum, write_atomic
+from nasbench.files import checksum, number, read_json, write_atomic
 from nasbench.genotype import Genotype, digest
 from nasbench.latency.contract import meets_limit, side
 from nasbench.latency.device import Device
@@ -102,7 +102,7 @@ class Card:
         if data.get("sha256") != checksum(body):
             raise DeviceError(f"{where} was changed after it was written: its checksum differs; restore it from a copy, or search again")
         try:
-            card = cls(str(data["genotype"]), float(data["target_ms"]), Device.from_json(data["device"]), *_timings(data))
+            card = cls(str(data["genotype"]), float(number(data["target_ms"], above=0)), Device.from_json(data["device"]), *_timings(data))
             written, reference = str(data["digest"]), data["anchor"]
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, NasbenchError):
@@ -119,10 +119,12 @@ class Card:
 
 def _timings(data: Mapping[str, Any]) -> tuple[Prediction | None, Measurement | None]:
     predicted, measured = data["predicted"], data["measured"]
-    return (
-        None if predicted is None else Prediction(**{**predicted, "extrapolated": tuple(predicted["extrapolated"])}),
-        None if measured is None else Measurement.from_json(measured),
-    )
+    return (None if predicted is None else _prediction(predicted), None if measured is None else Measurement.from_json(measured))
+
+
+def _prediction(data: Mapping[str, Any]) -> Prediction:
+    ms, low, high = (number(data[name], above=0) for name in ("ms", "low_ms", "high_ms"))
+    return Prediction(ms, low, high, tuple(str(text) for text in data["extrapolated"]))
 
 
 def make_card(
@@ -144,7 +146,7 @@ def load_card(path: Path) -> Card:
         DeviceError: the file does not exist or does not hold a card.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
     except OSError as error:
         raise DeviceError(f"cannot read the card {path}: {error.strerror}; name a card.json of a study") from error
     except ValueError as error:

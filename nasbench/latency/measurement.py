@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from statistics import median
 from typing import Any, NamedTuple
 
+from nasbench.files import number
 from nasbench.latency.statistics import median_interval, smallest_sample, spread
 
 MAX_WIDTH = 0.10  # width of the median's interval, relative to the median: the median is then known to about 5 % either way
@@ -97,8 +98,14 @@ class Measurement:
 
         Raises:
             KeyError: a value is missing.
+            TypeError, ValueError: the data or a value is of another kind.
         """
-        return cls(**{field.name: data[KEYS.get(field.name, field.name)] for field in fields(cls)})
+        values = {field.name: data[KEYS.get(field.name, field.name)] for field in fields(cls)}
+        for name in ("median_ms", "low_ms", "high_ms", "n", "raw_ms", "reference_ms"):
+            number(values[name], above=0)
+        for name in ("spread", "drift", *(["waited"] if values["waited"] is not None else [])):
+            number(values[name])
+        return cls(**{**values, "noisy": bool(values["noisy"]), "why": str(values["why"])})
 
 
 def undisturbed(rounds: Sequence[Round]) -> list[Round]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from nasbench.engines.base import Engine
 from nasbench.engines.open import open_engine
 from nasbench.errors import StudyError
+from nasbench.files import read_json
 from nasbench.genotype import Genotype
 from nasbench.scaling_fit.candidate_finder import Wanted, candidate_finder
 from nasbench.scaling_fit.candidates import Candidate
@@ -95,6 +96,11 @@ class FitPlan:
         return self.seconds[TWICE]
 
     @property
+    def needed_s(self) -> float:
+        """The time that a fit should be given for this plan."""
+        return self.expected_s / PLANNED_SHARE
+
+    @property
     def curves_s(self) -> float:
         """Seconds that the curves take."""
         return _curves_s(self.sizes, self.curve_seeds, self.seconds) / self.workers
@@ -111,7 +117,7 @@ class FitPlan:
             StudyError: the file is damaged.
         """
         try:
-            data = json.loads(path.read_text())
+            data = read_json(path)
             values = {field.name: data[field.name] for field in fields(cls)}
             return cls(**{**values, "sizes": tuple(values["sizes"])})
         except (OSError, ValueError, TypeError, KeyError) as error:
@@ -123,6 +129,8 @@ class FitPlan:
 def plan_fit(problem: FitProblem, listener: Listener, elapsed_s: float = 0.0) -> tuple[FitPlan, list[Candidate]]:
     """The plan and the networks of the lattice, without a study. Where the cost is latency, it is predicted.
 
+    Where the time is too short for any plan, this is the smallest one; `FitPlan.needed_s` says the time that it takes.
+
     Args:
         elapsed_s: what the caller has already used of the configuration's time.
 
@@ -130,17 +138,23 @@ def plan_fit(problem: FitProblem, listener: Listener, elapsed_s: float = 0.0) ->
         NasbenchError: as `make_plan`, or an engine that cannot run a trial.
     """
     with open_engine(problem.config.engine, problem.config.workers, problem.evaluator, listener.say) as engine:
-        return make_plan(problem, engine, listener, None, Clock(elapsed_s))
+        return make_plan(problem, engine, listener, None, Clock(elapsed_s), even_too_long=True)
 
 
 def make_plan(
-    problem: FitProblem, engine: Engine, listener: Listener, measurements: Measurements | None, clock: Callable[[], float]
+    problem: FitProblem,
+    engine: Engine,
+    listener: Listener,
+    measurements: Measurements | None,
+    clock: Callable[[], float],
+    even_too_long: bool = False,
 ) -> tuple[FitPlan, list[Candidate]]:
     """Time the evaluator, decide how many trials fit into the time, and find the networks of the lattice.
 
     Args:
         measurements: where measured latencies are stored; None where nothing is measured.
         clock: says how many seconds of the configuration's time are used.
+        even_too_long: give the smallest plan where there is too little time, instead of an error.
 
     Raises:
         NasbenchError: a network that cannot grow, or too little time.
@@ -154,7 +168,14 @@ def make_plan(
     timed = {size: _trial_s(problem, engine, of_size) for size, of_size in {1.0: [problem.base], **networks}.items()}
     seconds = {f"{size:g}": _interpolated(timed, size) for size in (1.0, *sizes)}
     workers = engine.workers  # a cluster may have room for fewer than the configuration asks for
-    level, seeds = _level_and_seeds(problem, seconds, workers, time_left_s)
+    work = _level_and_seeds(seconds, workers, time_left_s)
+    level, seeds = work or (LEVELS[-1], FEWEST_SEEDS)
+    expected_s = (level.points * seeds * seconds[TWICE] + _curves_s(level.sizes, level.curve_seeds, seconds)) / workers
+    if work is None and not even_too_long:
+        raise StudyError(
+            f"a fit of {problem.base.name} takes at least {math.ceil(expected_s / PLANNED_SHARE / 60)} min here, since a training of twice "
+            f"its cost takes {seconds[TWICE]:.0f} s; {time_left_s / 60:.0f} min are left; {ways_to_less(problem)}"
+        )
     listener.stage("finding networks of twice the cost")
     candidates = finder.find([Wanted(shares, GROWTH) for shares in lattice(level.parts)])
     plan = FitPlan(
@@ -167,29 +188,27 @@ def make_plan(
         curve_seeds=level.curve_seeds,
         seconds=seconds,
         workers=workers,
-        expected_s=(level.points * seeds * seconds[TWICE] + _curves_s(level.sizes, level.curve_seeds, seconds)) / workers,
+        expected_s=expected_s,
     )
     return plan, candidates
 
 
-def _level_and_seeds(problem: FitProblem, seconds: Mapping[str, float], workers: int, time_left_s: float) -> tuple[Level, int]:
-    """The level of work that fits into the time, and the seeds of each direction of its lattice.
+def ways_to_less(problem: FitProblem) -> str:
+    """What a user can do where a fit takes too long."""
+    return (
+        "allow more --time, or fit a smaller network, such as one from "
+        f"`nasbench scale {problem.config.network} --width 0.5 --out small.yaml`, or give a quicker --recipe"
+    )
 
-    Raises:
-        StudyError: not even the last level fits.
-    """
-    needed_s = 0.0
+
+def _level_and_seeds(seconds: Mapping[str, float], workers: int, time_left_s: float) -> tuple[Level, int] | None:
+    """The level of work that fits into the time, and the seeds of each direction of its lattice; None if not even the last level fits."""
     for level in LEVELS:
         curves_s = _curves_s(level.sizes, level.curve_seeds, seconds)
         seeds = min(MOST_SEEDS, int((PLANNED_SHARE * time_left_s * workers - curves_s) / (level.points * seconds[TWICE])))
         if seeds >= FEWEST_SEEDS:
             return level, seeds
-        needed_s = (level.points * FEWEST_SEEDS * seconds[TWICE] + curves_s) / workers / PLANNED_SHARE
-    raise StudyError(
-        f"a fit of {problem.base.name} takes at least {math.ceil(needed_s / 60)} min here, since a training of twice its cost takes "
-        f"{seconds[TWICE]:.0f} s; {time_left_s / 60:.0f} min are left; allow more --time, or fit a smaller network, such as one from "
-        f"`nasbench scale {problem.config.network} --width 0.5 --out small.yaml`, or give a quicker --recipe"
-    )
+    return None
 
 
 def _curves_s(sizes: tuple[float, ...], seeds: int, seconds: Mapping[str, float]) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import yaml
 from nasbench.engines.config import EngineConfig
 from nasbench.engines.open import room_for
 from nasbench.errors import NasbenchError, StudyError
+from nasbench.files import read_json
 from nasbench.genotype.units import parse_count, parse_duration, parse_latency, parse_memory
 from nasbench.latency import DeviceConfig
 from nasbench.search.config import KNOWN, SearchConfig
@@ -90,7 +90,7 @@ def search_config(
         workers=room_for(engine) if jobs is None else jobs,
         device=device,
         engine=engine,
-        known=tuple(known.split(",")) if known else KNOWN,
+        known=_known(known),
         recipe=trained_by,
         rungs=schedule,
         reuse=None if reuse is None else str(Path(reuse)),
@@ -151,6 +151,14 @@ def read_options(options: Sequence[str] | Mapping[str, Any]) -> dict[str, Any]:
     return read
 
 
+def _known(text: str | None) -> tuple[str, ...]:
+    """The names of `--known`: by default KNOWN, and none of them for `none`."""
+    if not text:
+        return KNOWN
+    names = tuple(name.strip() for name in text.split(","))
+    return () if names == ("none",) else names
+
+
 def _numbers(text: str) -> tuple[int, ...]:
     """`1,3,9`.
 
@@ -165,7 +173,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text())
+        content = read_json(path)
     except (OSError, ValueError) as error:
         raise NasbenchError(f"a recipe is a JSON file with fields such as epochs and lr; {path}: {error}") from None
     if not isinstance(content, dict):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -15,11 +14,11 @@ from nasbench.engines.open import open_engine
 from nasbench.errors import LimitError, StudyError
 from nasbench.evaluate.base import EvaluateAll, Evaluator, Fidelity, Timed
 from nasbench.evaluate.call import EvaluationCall, evaluate_call
-from nasbench.files import write_atomic
+from nasbench.files import read_json, write_atomic
 from nasbench.genotype import Genotype, cost
 from nasbench.latency import save_profile
 from nasbench.latency.contract import side
-from nasbench.processes import temporary_prefix
+from nasbench.processes import TemporaryFolder
 from nasbench.search.config import SearchConfig
 from nasbench.search.device_profile import obtain_profile, studied_profile
 from nasbench.search.loop import result_of
@@ -89,7 +88,7 @@ class Plan:
             StudyError: the file is damaged.
         """
         try:
-            stored = json.loads(path.read_text())
+            stored = read_json(path)
             space = SpaceSummary(**{f.name: stored[f.name] for f in fields(SpaceSummary)})
             own = {f.name: stored[f.name] for f in fields(cls) if f.name in stored}  # older plans have no share
             return cls(space=space, **own)
@@ -224,16 +223,20 @@ def evaluate_all(engine: Engine) -> EvaluateAll:
 
     def run(evaluator: Evaluator, networks: Sequence[Genotype]) -> list[Timed]:
         timed: dict[int, Timed] = {}
-        with tempfile.TemporaryDirectory(prefix=temporary_prefix("nasbench-plan-")) as root:
+        with TemporaryFolder("plan") as root:
             waiting = list(enumerate(networks))
-            while waiting or engine.running:
-                while engine.free and waiting:
-                    i, g = waiting.pop(0)
-                    place = Path(root) / str(i)
-                    place.mkdir()
-                    engine.submit(i, evaluate_call, EvaluationCall.of(evaluator, g.to_yaml(), Fidelity(), 0, place))
-                for finished in engine.wait():
-                    timed[int(str(finished.key))] = Timed(result_of(finished), finished.seconds)
+            try:
+                while waiting or engine.running:
+                    while engine.free and waiting:
+                        i, g = waiting.pop(0)
+                        place = root / str(i)
+                        place.mkdir()
+                        engine.submit(i, evaluate_call, EvaluationCall.of(evaluator, g.to_yaml(), Fidelity(), 0, place))
+                    for finished in engine.wait():
+                        timed[int(str(finished.key))] = Timed(result_of(finished), finished.seconds)
+            finally:  # after an interrupt no worker may write into the folder, which is removed now
+                for key in engine.running:
+                    engine.cancel(key)
         return [timed[i] for i in range(len(networks))]
 
     return run

@@ -30,9 +30,9 @@ def served(tmp_path):
         yield dashboard, path
 
 
-def get(served, place, method="GET", host=None):
+def get(served, place, method="GET", **headers):
     base = served.url.removesuffix("/dashboard")
-    request = urllib.request.Request(base + place, method=method, headers={"Host": host} if host else {})
+    request = urllib.request.Request(base + place, method=method, headers={k.replace("_", "-"): v for k, v in headers.items()})
     with urllib.request.urlopen(request, timeout=20) as answer:
         return answer.status, answer.read()
 
@@ -52,6 +52,22 @@ def test_the_trials_with_their_constraints(served):
     assert infeasible == [False, True, False, True]
     assert [len(t["constraints"]) for t in trials] == [1, 1, 1, 1]
     assert nb.open_study(path).records("search")[1].constraints == {"latency": pytest.approx(0.65)}
+
+
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        ({}, ["accuracy"]),
+        ({"reward": "hard"}, ["reward"]),
+        ({"reward": "hard", "latency_ms": None}, ["accuracy"]),
+        ({"reward": "soft"}, ["reward"]),
+    ],
+)
+def test_values_have_names(tmp_path, command, names):
+    path = make_study(tmp_path / "a", SEARCH, **command)
+    with Dashboard(StudyDirectory.open(path), port=0) as dashboard:
+        number = studies(dashboard)["search"]
+        assert json.loads(get(dashboard, f"/api/studies/{number}?after=0")[1])["objective_names"] == names
 
 
 def test_what_is_deleted_there_is_not_deleted_here(served):
@@ -83,9 +99,37 @@ def test_only_this_machine_is_answered(served):
     assert (port, "0100007F") in mine
     assert {address for p, address in mine if p == port} == {"0100007F"}
     with pytest.raises(urllib.error.HTTPError) as caught:
-        get(dashboard, "/api/studies", host="evil.example")
+        get(dashboard, "/api/studies", Host="evil.example")
     assert caught.value.code == 403
-    assert get(dashboard, "/api/studies", host=f"localhost:{port}")[0] == 200
+    assert get(dashboard, "/api/studies", Host=f"localhost:{port}")[0] == 200
+
+
+FOREIGN = [
+    ("DELETE", {"Origin": "https://evil.example"}),
+    ("DELETE", {"Origin": "null"}),
+    ("DELETE", {"Origin": "http://127.0.0.1:1"}),  # another server of this machine
+    ("OPTIONS", {"Origin": "https://evil.example"}),
+    ("GET", {"Origin": "https://evil.example"}),
+    ("DELETE", {"Sec_Fetch_Site": "cross-site"}),
+]
+
+
+@pytest.mark.parametrize(("method", "headers"), FOREIGN, ids=[f"{method} {headers}" for method, headers in FOREIGN])
+def test_pages_of_other_servers_are_refused(served, method, headers):
+    dashboard, _ = served
+    number = studies(dashboard)["search"]
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        get(dashboard, f"/api/studies/{number}", method=method, **headers)
+    assert caught.value.code == 403
+    assert "search" in studies(dashboard)
+
+
+def test_its_own_pages_and_links_to_it_are_answered(served):
+    dashboard, _ = served
+    own = dashboard.url.removesuffix("/dashboard")
+    assert get(dashboard, "/dashboard", Sec_Fetch_Site="cross-site")[0] == 200
+    number = studies(dashboard)["search"]
+    assert get(dashboard, f"/api/studies/{number}", method="DELETE", Origin=own, Sec_Fetch_Site="same-origin")[0] == 204
 
 
 def listening(pid: int) -> set[tuple[int, str]]:

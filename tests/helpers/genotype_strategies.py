@@ -40,6 +40,8 @@ BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "Join": st.sampled_from(get_args(Join)),
     "Size": st.integers(1, 5),
     "Probability": st.sampled_from([0.0, 0.2, 0.5]),
+    "Factor": st.floats(0.5, 2),
+    "Weight": st.floats(0.5, 2),
     "bool": st.booleans(),
     "Channels": st.lists(st.integers(0, 5), min_size=1, max_size=4).map(tuple),
     "tuple[Size, ...]": st.sampled_from([(1,), (2, 1), (3, 2, 1)]),
@@ -57,8 +59,6 @@ def field(word: str, name: str) -> st.SearchStrategy[Any]:
         return st.deferred(lambda: st.lists(st.lists(blocks(depth=0), max_size=2).map(tuple), min_size=2, max_size=3).map(tuple))
     if written.startswith("Literal["):
         return st.sampled_from(ast.literal_eval(written.removeprefix("Literal")))
-    if written.startswith("Annotated[float"):
-        return st.floats(0.5, 2)
     if written.endswith(" | None"):
         return st.none() | BY_TYPE[written.removesuffix(" | None")]
     return BY_TYPE[written]

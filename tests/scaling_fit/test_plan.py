@@ -50,9 +50,12 @@ def test_levels_go_from_the_most_work_to_the_least():
     assert work == sorted(work, reverse=True)
 
 
-def test_too_little_time_is_refused_with_the_least():
-    with pytest.raises(StudyError, match=r"takes at least \d+ min here.*a training of twice its cost takes 4 s"):
-        planned(20.0)
+def test_where_the_time_is_too_short_the_smallest_plan_says_what_it_needs():
+    smallest, candidates = planned(20.0)
+    assert (smallest.parts, smallest.seeds, smallest.sizes) == (LEVELS[-1].parts, FEWEST_SEEDS, LEVELS[-1].sizes)
+    assert len(candidates) == smallest.points
+    assert smallest.needed_s > 20.0
+    assert planned(smallest.needed_s + 0.1)[0] == smallest, "with so much time it is made without a word"
 
 
 def test_the_file_is_that_of_version_0_1(tmp_path):

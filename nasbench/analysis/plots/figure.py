@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
+
+
+LETTERS_PER_INCH = 11  # of a title
 
 
 def axes(ax: Axes | None, size: tuple[float, float] = (8, 5.2)) -> Axes:
@@ -29,8 +33,10 @@ def number_log_axis(axis: Axis, minor: str = "") -> None:
     axis.set_minor_formatter(lambda value, _: f"{value:,.10g}" if f"{value:e}"[0] in minor else "")
 
 
-def save_picture(path: Path, draw: Callable[[Figure], object], size: tuple[float, float] = (8, 5.2)) -> Path:
+def save_picture(path: Path, draw: Callable[[Figure], object], size: tuple[float, float] = (8, 5.2), title: str = "") -> Path:
     """Let `draw` fill a figure, and write it to `path`, whole or not at all. The file's extension gives the format.
+
+    The `title` stands above the whole figure, in several lines if it is long.
 
     Raises:
         NasbenchError: an extension without a format, or the file cannot be written.
@@ -42,6 +48,8 @@ def save_picture(path: Path, draw: Callable[[Figure], object], size: tuple[float
     if path.suffix.removeprefix(".") not in formats:
         raise NasbenchError(f"the extension of a picture's file is one of {', '.join(sorted(formats))}; got {path.name}")
     draw(figure)
+    if title:
+        figure.suptitle(textwrap.fill(title, int(LETTERS_PER_INCH * size[0])), fontsize=11)
     buffer = io.BytesIO()
     figure.savefig(buffer, format=path.suffix.removeprefix("."), dpi=130)
     write_atomic(path, buffer.getvalue())

@@ -15,7 +15,7 @@ from nasbench.analysis.plots.figure import save_picture
 from nasbench.analysis.plots.genotypes import front_genotypes, plot_rows, rows_frame, table_size
 from nasbench.analysis.plots.progress import plot_front_over_time, plot_progress, progress_frame
 from nasbench.analysis.plots.relations import plot_relation, relation
-from nasbench.analysis.plots.study import save_front
+from nasbench.analysis.plots.study import save_front, study_title
 from nasbench.analysis.study import Study, open_study
 from nasbench.errors import NasbenchError, StudyError, nearest
 from nasbench.genotype import Genotype, adapt, trace
@@ -50,7 +50,7 @@ def draw(paths: Sequence[Path], what: str, out: Path, samples: int = 1000, anywa
         if what != "front":
             raise NasbenchError(f"only the picture front shows several studies; got {len(paths)} for {what}; name one study")
         picture = fronts_picture(compare_studies(paths, anyway=anyway))
-        return save_picture(out, lambda figure: plot_fronts(picture, figure.subplots()), SIZE)
+        return save_picture(out, lambda figure: plot_fronts(picture, figure.subplots()), SIZE, f"fronts of {', '.join(picture)}")
     study = open_study(paths[0])
     if what != "space" and usable(study.trials()).empty:
         raise StudyError(f"a picture shows trained trials; {study.path} has none yet; wait for the first")
@@ -65,11 +65,15 @@ def _time(study: Study, out: Path, _: int) -> Path:
         plot_progress(progress, "best_accuracy", left)
         plot_progress(progress, "hypervolume_ms", right)
 
-    return save_picture(out, both, (11, 4.6))
+    return save_picture(out, both, (11, 4.6), study_title(study))
 
 
 def _fronts(study: Study, out: Path, _: int) -> Path:
-    return save_picture(out, lambda figure: plot_front_over_time(study.trials(), study.reference(), figure.subplots()))
+
+    def draw_fronts(figure: Figure) -> None:
+        plot_front_over_time(study.trials(), study.reference(), figure.subplots())
+
+    return save_picture(out, draw_fronts, title=study_title(study))
 
 
 def _cost(study: Study, out: Path, _: int) -> Path:
@@ -81,21 +85,22 @@ def _cost(study: Study, out: Path, _: int) -> Path:
             plot_relation(relation(searched, column), ax)
             ax.label_outer()
 
-    return save_picture(out, three, (13, 4.6))
+    return save_picture(out, three, (13, 4.6), study_title(study))
 
 
 def _latency(study: Study, out: Path, _: int) -> Path:
     agreement = agreement_frame(study)
     if agreement.empty:
         raise StudyError(f"the picture shows measurements; {study.path} has none yet; wait until a network was measured")
-    return save_picture(out, lambda figure: plot_agreement(agreement, study.limit_ms, figure.subplots()), (6.2, 6.4))
+    return save_picture(out, lambda figure: plot_agreement(agreement, study.limit_ms, figure.subplots()), (6.2, 6.6), study_title(study))
 
 
 def _networks(study: Study, out: Path, _: int) -> Path:
     networks = front_genotypes(study.front())
     if not networks:
         raise StudyError(f"the picture shows the front; {study.path} has none yet; wait for a trained network")
-    return save_picture(out, lambda figure: plot_rows(networks, figure.subplots()), table_size(rows_frame(networks)))
+    width, height = table_size(rows_frame(networks))
+    return save_picture(out, lambda figure: plot_rows(networks, figure.subplots()), (width, height + 0.4), study_title(study))
 
 
 def _space(study: Study, out: Path, samples: int) -> Path:
@@ -110,7 +115,11 @@ def _space(study: Study, out: Path, samples: int) -> Path:
     )
     limits = {"latency_ms": command.get("latency_ms"), "macs": command.get("macs"), "params_count": command.get("params")}
     given = {k: float(v) for k, v in limits.items() if v is not None}
-    return save_picture(out, lambda figure: draw_space(frame, given, COSTS, figure.subplots(1, 3, sharey=True)), SIZES[3])
+
+    def draw_costs(figure: Figure) -> None:
+        draw_space(frame, given, COSTS, figure.subplots(1, 3, sharey=True))
+
+    return save_picture(out, draw_costs, SIZES[3], f"{study_title(study)}, {len(frame)} networks of the space")
 
 
 def _classes(study: Study) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST = 8  # networks side by side that stay readable
 LONGEST = 26  # letters in a line of a cell
+MOST_VALUES = 6  # of a field that are written one by one
 
 
 def chosen(front: pd.DataFrame, most: int = MOST) -> pd.DataFrame:
@@ -116,11 +118,12 @@ def table_size(words: pd.DataFrame) -> tuple[float, float]:
 def _words(rows: Sequence[Block]) -> list[str]:
     """The blocks of a stage in words, one entry for each run of one block type.
 
-    The first line has number, type, width and stride: `3 x mbconv 40 /2`. Below it are the other fields: `kernel 5, expand 3 4`.
+    The first line has number, type, width and stride: `3 x mbconv 40 /2`. Below it are the other fields: `kernel 5, expand 3 4 4`. A field
+    has one value if all blocks of the run have it, and else one for each block.
     """
     runs: list[list[Block]] = []
     for block in rows:
-        for single in [block] * block.repeat:
+        for single in block.unrolled:
             if runs and runs[-1][0].op == single.op:
                 runs[-1].append(single)
             else:
@@ -129,15 +132,26 @@ def _words(rows: Sequence[Block]) -> list[str]:
     for run in runs:
         op, count = run[0].op, len(run)
         fields = [{k: plain(v) for k, v in b.fields.items()} for b in run]  # with fields at their default
-        widths = [str(f["width"]) for f in fields if f.get("width") is not None]
-        stride = fields[0].get("stride", 1)
-        head = f"{f'{count} x ' if count > 1 else ''}{op}{f' {widths[-1]}' if widths else ''}{f' /{stride}' if stride != 1 else ''}"
+        widths = _each([_short(f.get("width")) for f in fields])
+        strides = [f.get("stride", 1) for f in fields]
+        shrinks = " /" + (str(strides[0]) if set(strides[1:]) <= {1} else "/".join(map(str, strides))) if set(strides) != {1} else ""
+        head = f"{f'{count} x ' if count > 1 else ''}{op}{f' {widths}' if widths != 'none' else ''}{shrinks}"
         words = []
         for name in dict.fromkeys(k for b in run for k in _shown(b)):
-            values = list(dict.fromkeys(_short(f.get(name)) for f in fields))
-            words.append(f"no {name}" if values == ["none"] else f"{name} {' '.join(values)}")
+            values = _each([_short(f.get(name)) for f in fields])
+            words.append(f"no {name}" if values == "none" else f"{name} {values}")
         lines += [f"{head}, {words[0]}"] if len(words) == 1 and len(head) + len(words[0]) + 2 <= LONGEST else [head, *_lines(words)]
     return lines
+
+
+def _each(values: Sequence[str]) -> str:
+    """The value that all have, or one for each: in sequence, or where there are many, each with the number of times that it is repeated."""
+    if len(set(values)) == 1:
+        return values[0]
+    if len(values) <= MOST_VALUES:
+        return " ".join(values)
+    runs = [(value, len(list(same))) for value, same in groupby(values)]
+    return " ".join(value if count == 1 else f"{value} (x{count})" for value, count in runs)
 
 
 def _shown(block: Block) -> list[str]:

@@ -130,5 +130,10 @@ def _name_known(picture: FrontPicture, ax: Axes) -> None:
 def save_front(study: Study, path: Path | None = None) -> Path:
     """Write the picture of a study; default path: `front.png` in the study directory."""
     picture = front_picture(study.trials(), study.summary(), study.limit_ms, study.device)
-    title = f"{study.path.name}: {study.command.get('space')} on {study.command.get('data')}"
-    return save_picture(path or study.path / "front.png", lambda figure: plot_front(picture, figure.subplots()).set_title(title), SIZE)
+    return save_picture(path or study.path / "front.png", lambda figure: plot_front(picture, figure.subplots()), SIZE, study_title(study))
+
+
+def study_title(study: Study) -> str:
+    """The title of a picture of a study: its name, its space or network, and its data."""
+    command = study.command
+    return f"{study.path.absolute().name}: {command.get('space') or command.get('network')} on {command.get('data')}"

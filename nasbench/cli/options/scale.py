@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,6 +12,7 @@ import typer
 
 from nasbench.cli.options.recipe_file import take_options
 from nasbench.errors import NasbenchError
+from nasbench.files import read_json
 from nasbench.genotype import Genotype
 from nasbench.genotype.yaml import load_yaml
 from nasbench.scaling import PUBLISHED, Law, fast, from_spec, scale
@@ -139,7 +139,7 @@ def read_law(path: Path) -> KnownLaw:
     """
     file = path / "fit.json" if path.is_dir() else path
     try:
-        report = json.loads(file.read_text())
+        report = read_json(file)
         fit = report["fit"]
         law = Law(fit["alpha"]["value"], fit["beta"]["value"], fit["gamma"]["value"])
     except (OSError, ValueError, KeyError, TypeError) as error:

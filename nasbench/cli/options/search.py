@@ -99,7 +99,7 @@ class SearchOptions:
     reward: Annotated[str, typer.Option(help="hard or soft (MnasNet), or pareto (accuracy and latency).")] = "hard"
     trials: Annotated[int | None, typer.Option(help="Networks to evaluate, and as many at random; by default --time decides.")] = None
     time: Annotated[str, typer.Option(help="Time for the whole search, such as 8min.")] = "8min"
-    known: Annotated[Text, typer.Option(help="Known networks to compare with, separated by commas.")] = None
+    known: Annotated[Text, typer.Option(help="Known networks to compare with, separated by commas; or none.")] = None
     eta: Annotated[int | None, typer.Option(help="Successive halving: one trial in so many continues from each rung, such as 3.")] = None
     rungs: Annotated[
         Text, typer.Option(help="Its rungs in epochs, such as 1,3,9; the last is the whole training. By default powers of --eta.")

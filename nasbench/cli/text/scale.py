@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,8 @@ def _interval(data: Any) -> str:
 
 def show_fit_plan(problem: FitProblem, plan: FitPlan, lattice: Sequence[Candidate]) -> None:
     """Print the plan of a fit; `lattice` are the networks of twice the cost."""
+    from nasbench.scaling_fit.plan import ways_to_less
+
     config = problem.config
     largest = max(candidate.deviation for candidate in lattice)
     outside = sum(not candidate.within_tolerance for candidate in lattice)
@@ -86,6 +89,8 @@ def show_fit_plan(problem: FitProblem, plan: FitPlan, lattice: Sequence[Candidat
             ("expected", f"about {plan.expected_s / 60:.1f} minutes; at most {show_duration(config.time_s)} in all"),
         ),
     )
+    if plan.needed_s > config.time_s:
+        say("", f"this is the smallest plan, and it needs about {math.ceil(plan.needed_s / 60)} min: {ways_to_less(problem)}")
     console.print()
 
 

@@ -24,7 +24,7 @@ from nasbench.engines.calls import MAX_ANSWER, describe, read_answer, timed_out,
 from nasbench.engines.gpus import GpuSlots
 from nasbench.engines.local.worker import run
 from nasbench.errors import StudyError
-from nasbench.processes import cause_of_death
+from nasbench.processes import TemporaryFolder, cause_of_death
 
 START_ATTEMPTS, START_WAIT_S = 100, 0.05
 EXIT_S = 5.0  # for a process to end after it has sent its answer
@@ -153,6 +153,9 @@ class LocalEngine(Engine):
                 if attempt == START_ATTEMPTS - 1:
                     raise
                 time.sleep(START_WAIT_S)
+            except KeyboardInterrupt:
+                _kill_server()  # it may still load its modules, and would start the process afterwards, for nobody
+                raise
 
     def _has_ended(self, call: _Running) -> bool:
         """Whether the call's process has ended. Reads its answer if there is one, and kills the process after its deadline."""
@@ -208,12 +211,23 @@ def _receive(receiver: Connection) -> tuple[Any, ...]:
 def _start_server(preload: Sequence[str]) -> None:
     """Start the fork server, unless it runs, with ^C blocked: the processes that it forks inherit that."""
     multiprocessing.set_forkserver_preload(list(preload))  # has no effect on a server that runs
+    config: dict[str, Any] = multiprocessing.current_process()._config  # type: ignore[attr-defined] # where `get_temp_dir` keeps its folder
+    if "tempdir" not in config:  # of a socket; what multiprocessing makes itself would stay for ever after a kill
+        config["tempdir"] = str(TemporaryFolder("server").path)  # removed at exit
     resource_tracker.ensure_running()  # first, because it unblocks ^C when it starts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _kill_server() -> None:
+    """Kill the fork server, with all calls of this process; the next call starts another one."""
+    pid: int | None = getattr(forkserver._forkserver, "_forkserver_pid", None)
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager

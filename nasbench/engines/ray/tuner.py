@@ -5,7 +5,6 @@ Nothing that Tune records is used: its folder is removed, and nothing is ever re
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from ray.tune.stopper import Stopper
 from nasbench.engines.ray.call_queue import CallQueue
 from nasbench.engines.ray.driver import Driver
 from nasbench.engines.ray.worker import ANSWER, Worker
-from nasbench.processes import temporary_prefix
+from nasbench.processes import TemporaryFolder
 
 
 class WorkerPool(NamedTuple):
@@ -40,7 +39,7 @@ class WorkerPool(NamedTuple):
 
 def run_tuner(calls: CallQueue, pool: WorkerPool) -> None:
     """Run the calls of the queue until it is closed."""
-    with tempfile.TemporaryDirectory(prefix=temporary_prefix("nasbench-tune-"), ignore_cleanup_errors=True) as folder:
+    with TemporaryFolder("tune") as folder:
         worker = tune.with_parameters(Worker, driver=pool.driver, preload=pool.preload, prepare=pool.prepare)
         Tuner(
             tune.with_resources(worker, pool.resources),
@@ -53,7 +52,7 @@ def run_tuner(calls: CallQueue, pool: WorkerPool) -> None:
             ),
             run_config=RunConfig(
                 name="workers",
-                storage_path=folder,
+                storage_path=str(folder),
                 stop=QueueClosed(calls),
                 callbacks=[CallDispatcher(calls)],
                 failure_config=FailureConfig(max_failures=0),  # whoever submits a call decides whether to try it again

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from nasbench.genotype.block import Block, block
 from nasbench.genotype.blocks.branches import blocks_of
+from nasbench.genotype.fields import Weight
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
 
@@ -18,13 +19,16 @@ def _head(value: Any) -> Any:
     return blocks_of(value)
 
 
+Blocks = Annotated[tuple[Block, ...], BeforeValidator(_head)]
+
+
 @block
 def auxiliary(
     t: Tracer,
     x: Value,
     *,
-    rows: Annotated[tuple[Block, ...], BeforeValidator(_head)],
-    weight: Annotated[float, Field(gt=0, le=10)] = 0.3,
+    rows: Blocks,
+    weight: Weight = 0.3,
 ) -> Value:
     """A classifier on the side that only training sees; its input passes on unchanged (Szegedy et al. 2014, section 5).
 

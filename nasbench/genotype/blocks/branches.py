@@ -31,12 +31,15 @@ def blocks_of(path: tuple[Any, ...], where: str = "") -> tuple[Block, ...]:
     return tuple([entry if isinstance(entry, Block) else read_block(entry) for entry in path])
 
 
+Paths = Annotated[tuple[tuple[Block, ...], ...], BeforeValidator(_paths)]
+
+
 @block
 def branches(
     t: Tracer,
     x: Value,
     *,
-    paths: Annotated[tuple[tuple[Block, ...], ...], BeforeValidator(_paths)],
+    paths: Paths,
     join: Join = "concat",
     split: bool = False,
     act: Act = "none",

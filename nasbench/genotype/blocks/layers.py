@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from nasbench.genotype.block import block
-from nasbench.genotype.fields import MAX_WIDTH, Act, Groups, Kernel, Order, Padding, Probability, Size, Stride, Width
+from nasbench.genotype.fields import MAX_WIDTH, Act, Factor, Groups, Kernel, Order, Padding, Probability, Size, Stride, Weight, Width
 from nasbench.genotype.layer import Value
 from nasbench.genotype.tracer import Tracer
 
@@ -101,9 +101,9 @@ def lrn(
     x: Value,
     *,
     size: Size = 5,
-    alpha: Annotated[float, Field(gt=0, le=1e3)] = 1e-4,
-    beta: Annotated[float, Field(gt=0, le=10)] = 0.75,
-    k: Annotated[float, Field(gt=0, le=1e3)] = 2.0,
+    alpha: Factor = 1e-4,
+    beta: Weight = 0.75,
+    k: Factor = 2.0,
 ) -> Value:
     """Local response normalisation across channels (Krizhevsky et al. 2012, section 3.3).
 
@@ -125,6 +125,6 @@ def take(t: Tracer, x: Value, *, channels: Channels) -> Value:
 
 
 @block
-def multiply(t: Tracer, x: Value, *, by: Annotated[float, Field(gt=0, le=1e3)]) -> Value:
+def multiply(t: Tracer, x: Value, *, by: Factor) -> Value:
     """Every number times `by`: the scaling of residuals (Szegedy et al. 2016, section 3.3)."""
     return t.multiply(x, by)

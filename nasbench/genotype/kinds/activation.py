@@ -32,6 +32,7 @@ class Activation(NamedTuple):
     """One activation function.
 
     Attributes:
+        formula: of the function of x, in words.
         torch: dotted name of the function.
         onnx: the operator, or a function (model, x, out, name) that writes several.
         attrs: attributes of the ONNX operator.
@@ -39,6 +40,7 @@ class Activation(NamedTuple):
         cheap: whether it only bounds its input, so that a kernel that it is fused into takes no longer.
     """
 
+    formula: str
     torch: str
     onnx: str | Callable[[OnnxWriter, str, str, str], str]
     attrs: Mapping[str, float] = {}
@@ -47,16 +49,16 @@ class Activation(NamedTuple):
 
 
 ACTS: Mapping[str, Activation] = {
-    "relu": Activation("torch.nn.functional.relu", "Relu", cheap=True),
-    "relu6": Activation("torch.nn.functional.relu6", _relu6, cheap=True),
-    "silu": Activation("torch.nn.functional.silu", _silu),
-    "hardswish": Activation("torch.nn.functional.hardswish", "HardSwish"),
-    "hardsigmoid": Activation("torch.nn.functional.hardsigmoid", "HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
-    "sigmoid": Activation("torch.sigmoid", "Sigmoid", in_place=False),
-    "tanh": Activation("torch.tanh", "Tanh", in_place=False),
-    "gelu": Activation("torch.nn.functional.gelu", _gelu, in_place=False),
-    "elu": Activation("torch.nn.functional.elu", "Elu", {"alpha": 1.0}),
-    "leaky_relu": Activation("torch.nn.functional.leaky_relu", "LeakyRelu", {"alpha": 0.01}),
+    "relu": Activation("max(x, 0)", "torch.nn.functional.relu", "Relu", cheap=True),
+    "relu6": Activation("min(max(x, 0), 6)", "torch.nn.functional.relu6", _relu6, cheap=True),
+    "silu": Activation("x * sigmoid(x), also called swish", "torch.nn.functional.silu", _silu),
+    "hardswish": Activation("x * min(max(x + 3, 0), 6) / 6", "torch.nn.functional.hardswish", "HardSwish"),
+    "hardsigmoid": Activation("min(max(x + 3, 0), 6) / 6", "torch.nn.functional.hardsigmoid", "HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
+    "sigmoid": Activation("1 / (1 + exp(-x))", "torch.sigmoid", "Sigmoid", in_place=False),
+    "tanh": Activation("tanh(x)", "torch.tanh", "Tanh", in_place=False),
+    "gelu": Activation("x * (1 + erf(x / sqrt(2))) / 2", "torch.nn.functional.gelu", _gelu, in_place=False),
+    "elu": Activation("x if x > 0 else exp(x) - 1", "torch.nn.functional.elu", "Elu", {"alpha": 1.0}),
+    "leaky_relu": Activation("x if x > 0 else 0.01 * x", "torch.nn.functional.leaky_relu", "LeakyRelu", {"alpha": 0.01}),
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench.errors import DeviceError
-from nasbench.files import cache_folder, checksum, write_atomic
+from nasbench.files import cache_folder, checksum, number, read_json, write_atomic
 from nasbench.genotype import digest
 from nasbench.latency.device import Device
 from nasbench.latency.measuring.reference_network import REFERENCE
@@ -144,7 +144,7 @@ def load_profile(path: Path, *, past: bool = False, again: str = "profile the de
         DeviceError: the file does not exist, is damaged or edited, or comes from another program, version or reference network.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
     except OSError as error:
         raise DeviceError(f"cannot read the device profile {path}: {error.strerror}; {again}") from error
     except ValueError as error:
@@ -186,18 +186,18 @@ def _read(body: Mapping[str, Any]) -> Profile:
         TimedNetwork(
             name=str(n["name"]),
             digest=str(n["digest"]),
-            ms=float(n["ms"]),
-            low_ms=float(n["low_ms"]),
-            high_ms=float(n["high_ms"]),
+            ms=float(number(n["ms"], above=0)),
+            low_ms=float(number(n["low_ms"], above=0)),
+            high_ms=float(number(n["high_ms"], above=0)),
             n=int(n["n"]),
-            kernels=tuple((signatures[i], None if ms is None else float(ms)) for i, ms in n["kernels"]),
+            kernels=tuple((signatures[i], None if ms is None else float(number(ms))) for i, ms in n["kernels"]),
         )
         for n in body["networks"]
     )
     reference, base = body["anchor"], body["base"]
     return Profile(
         Device.from_json(body["device"]),
-        float(reference["ms"]),
+        float(number(reference["ms"], above=0)),
         networks,
         str(body["made"]),
         reference=str(reference["digest"]),

@@ -242,4 +242,11 @@ def _shape(data: Any) -> Shape:
 
 
 def _plain(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    """The value of an attribute, with tuples in place of JSON's lists.
+
+    Raises:
+        TypeError: it cannot be part of a key.
+    """
+    plain = tuple(value) if isinstance(value, list) else value
+    hash(plain)
+    return plain

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from nasbench.latency.device import Device
 from nasbench.latency.runtimes.loaded import Loaded
 from nasbench.network import build
 from nasbench.network.onnx import INPUT, onnx_model
-from nasbench.processes import temporary_prefix
+from nasbench.processes import TemporaryFolder
 
 Feed = Mapping[str, Any]
 
@@ -34,9 +33,9 @@ def load(g: Genotype, device: Device) -> Loaded:
         raise DeviceError("the runtime onnxruntime needs packages that are not installed; pip install 'nasbench[onnx]'") from None
     model = onnx_model(g, build(g).eval(), device.batch)
     feed = {INPUT: torch.randn(device.batch, *g.input).numpy()}
-    with tempfile.TemporaryDirectory(prefix=temporary_prefix("nasbench-onnx-")) as folder:
+    with TemporaryFolder("onnx") as folder:
         # Optimised once: each round makes a session that records, and optimising takes longer than a round.
-        path = Path(folder) / "optimised.onnx"
+        path = folder / "optimised.onnx"
         options = _options(onnxruntime, device)
         options.optimized_model_filepath = str(path)
         session = _session(onnxruntime, model.SerializeToString(), options)
@@ -58,10 +57,10 @@ class SessionRecorder:
         self._feed, self._count = feed, len(layers)
         self._owners = owners(onnx.load_model_from_string(optimised).graph.node, layers)
         self.calls = [self._owners.count(layer) for layer in range(len(layers))]
-        self._folder = tempfile.TemporaryDirectory(prefix=temporary_prefix("nasbench-onnx-"))
+        self._folder = TemporaryFolder("onnx")
         options = _options(onnxruntime, device)
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # it is optimised already
-        options.enable_profiling, options.profile_file_prefix = True, str(Path(self._folder.name) / "runs")
+        options.enable_profiling, options.profile_file_prefix = True, str(self._folder.path / "runs")
         self._session = _session(onnxruntime, optimised, options)
         self._warm = 1
         self.run()
@@ -71,7 +70,7 @@ class SessionRecorder:
 
     def finish(self) -> list[list[float]]:
         events = json.loads(Path(self._session.end_profiling()).read_text())
-        self._folder.cleanup()
+        self._folder.close()
         passes: list[list[float]] = []
         times = [0.0] * self._count
         for event in events:

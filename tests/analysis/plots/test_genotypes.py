@@ -33,6 +33,21 @@ def test_a_field_left_at_its_default_is_not_called_none():
     assert df.loc["stage 2", "a"] == "mbconv 80\nkernel 3, no expand"
 
 
+def test_a_field_has_one_value_for_each_block_or_one_for_all():
+    expand = ("in*4.5", "in*2.5", "in*2.5", "in*2.3")
+    rows = tuple(Block("mbconv", {"width": 80 + 8 * (i > 1), "expand": e, "stride": 2 - (i > 0)}) for i, e in enumerate(expand))
+    long = (
+        Block("mbconv", {"width": 8, "expand": "in*4"}, 5),
+        Block("mbconv", {"width": 8, "expand": "in*3"}),
+        Block("mbconv", {"width": 8}),
+    )
+    strides = tuple(Block("conv", {"width": 8, "kernel": 3, "stride": s}) for s in (2, 1, 2))
+    df = rows_frame({"a": nb.Genotype("g", (3, 32, 32), stem=strides, stages=(rows, long))})
+    assert df.loc["stage 1", "a"].splitlines() == ["4 x mbconv 80 80 88 88 /2", "kernel 3", "expand 4.5 2.5 2.5 2.3"]
+    assert df.loc["stage 2", "a"].splitlines()[1:] == ["kernel 3", "expand 4 (x5) 3 6"]
+    assert df.loc["stem", "a"].splitlines() == ["3 x conv 8 /2/1/2", "kernel 3"]
+
+
 def test_shares_are_of_the_whole():
     networks = {"a": known("mobilenet_v3_small"), "b": known("resnet18")}
     shares = shares_frame(networks)
