@@ -15,7 +15,7 @@ import pandas as pd
 from nasbench.analysis.display import command_text, final_table, phase_lines, to_html
 from nasbench.analysis.final_round import final_network
 from nasbench.analysis.fronts.front import pareto_front
-from nasbench.analysis.fronts.hypervolume import Hypervolume, hypervolume, usable
+from nasbench.analysis.fronts.hypervolume import Hypervolume, cost_column, hypervolume, usable
 from nasbench.analysis.halving_cost import Spent, spent
 from nasbench.analysis.status import StudyState, study_state
 from nasbench.errors import StudyError
@@ -23,6 +23,7 @@ from nasbench.files import write_atomic
 from nasbench.latency import Predictor, Profile, load_profile
 from nasbench.latency.device import device_words
 from nasbench.latency.predicting.profile import MEASURED_ALIKE
+from nasbench.study.activity import read_activity
 from nasbench.study.directory import FIT_FILE, PROFILE_FILE, StudyDirectory
 from nasbench.study.snapshot import stored_trials
 from nasbench.study.trial import Trial
@@ -58,7 +59,7 @@ class Study:
         except StudyError as error:
             return f"Study {self.path}: {error}"
         winner = next((n for n in map(final_network, self.summary()) if n.winner), None)
-        lines += [f"winner: {winner.name}, {winner.accuracy:.1%} at {winner.latency_ms:.1f} ms"] if winner else []
+        lines += [f"winner: {winner.name}, {winner.accuracy:.1%}{winner.at}"] if winner else []
         return "\n  ".join([title, *lines])
 
     def _repr_html_(self) -> str:
@@ -122,18 +123,20 @@ class Study:
         return list(_columns(self.records())[1])
 
     def front(
-        self, *, minimize: Sequence[str] = ("latency_ms",), maximize: Sequence[str] = ("accuracy",), phase: str = "search"
+        self, *, minimize: Sequence[str] | None = None, maximize: Sequence[str] = ("accuracy",), phase: str = "search"
     ) -> pd.DataFrame:
         """The Pareto front of a phase: its trials, trained in full and within every limit, that no other of them dominates.
 
         Args:
-            minimize, maximize: columns of `trials`; default: low latency and high accuracy.
+            minimize, maximize: columns of `trials`; default: low latency and high accuracy. Where nothing asked for latencies, few
+                multiply-adds (`macs`) take the place of a low latency.
             phase: `search`, `random` or `final`.
 
         Raises:
             NasbenchError: the trials do not have such a column.
         """
-        return pareto_front(usable(self.trials(phase)), minimize=minimize, maximize=maximize)
+        trials = self.trials(phase)
+        return pareto_front(usable(trials), minimize=[cost_column(trials)] if minimize is None else minimize, maximize=maximize)
 
     def best(self) -> pd.Series | None:
         """The trial of the winner; before the final round, the trial of the search with the best reward so far; None before the first.
@@ -150,7 +153,7 @@ class Study:
         row = (mine.iloc[0] if len(mine) else df.iloc[int(by.to_numpy().argmax())]).copy()
         row["winner"] = bool(len(mine))
         row["final_accuracy"] = won["accuracy"] if won and len(mine) else math.nan
-        if won and len(mine) and won.get("measured", True):
+        if won and len(mine) and won.get("measured", True) and won["latency_ms"] is not None:
             row["measured_ms"] = won["latency_ms"]
         return row
 
@@ -188,7 +191,7 @@ class Study:
             now: seconds since the epoch; default: the current time.
         """
         finished = bool(self.summary()) or (self.path / FIT_FILE).exists()
-        return study_state(self.records(), self.command, self.plan(), self.driver, finished, now)
+        return study_state(self.records(), self.command, self.plan(), self.driver, finished, now, read_activity(self.path))
 
     def plan(self) -> dict[str, Any]:
         """The plan of the study; empty before it was made."""

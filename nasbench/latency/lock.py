@@ -70,6 +70,17 @@ def machine_lock(*, shared: bool = False, say: Callable[[str], None] | None = No
         os.close(file)
 
 
+def is_measured() -> bool:
+    """Whether a latency is being measured on this machine now, so that trainings wait."""
+    with suppress(OSError):
+        descriptor = os.open(lock_path(), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            return not try_lock(descriptor, shared=True)
+        finally:
+            os.close(descriptor)
+    return False
+
+
 def _locked(path: Path, shared: bool, say: Callable[[str], None] | None, on_wait: OnWait | None, held: Path) -> tuple[int, bool]:
     """The open and locked file, and whether another process had to be waited for.
 

@@ -35,6 +35,7 @@ def search_config(
     strategy: str = "evolution",
     option: Sequence[str] | Mapping[str, Any] = (),
     reward: str = "hard",
+    measure: bool = False,
     trials: int | None = None,
     time: str = "8min",
     known: str | None = None,
@@ -92,6 +93,7 @@ def search_config(
         known=tuple(known.split(",")) if known else KNOWN,
         recipe=trained_by,
         rungs=schedule,
+        measure=measure,
     )
 
 
