@@ -48,6 +48,10 @@ class DeviceError(NasbenchError):
     """A device that does not exist here, or cannot be measured reliably."""
 
 
+class BusyError(DeviceError):
+    """Other work keeps this machine busy, so that nothing can be measured now."""
+
+
 class StudyError(NasbenchError):
     """A study directory that does not allow what the user wants to do with it."""
 

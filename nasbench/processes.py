@@ -1,4 +1,4 @@
-"""Processes of the operating system: how one ended, and locks and temporary folders that a dead one cannot hold."""
+"""Processes of the operating system: how one ended, what it is called, and locks and temporary folders that a dead one cannot hold."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
+
+import psutil
 
 from nasbench.errors import NasbenchError
 
@@ -157,3 +160,65 @@ def cause_of_death(exit_code: int | None) -> str:
     name = signal.Signals(-exit_code).name if -exit_code in set(signal.Signals) else f"signal {-exit_code}"
     hint = "; often the system ran out of memory" if -exit_code == signal.SIGKILL else ""
     return f"was killed by {name}{hint}"
+
+
+def same_file(descriptor: int, path: Path) -> bool:
+    """Whether an open file is still the one at `path`: another process may have deleted or replaced it."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def lock_holders(descriptor: int, locks: Path = Path("/proc/locks")) -> list[int]:
+    """The processes that hold a `flock` on an open file.
+
+    The list is empty where the kernel does not say: off Linux, and for processes of another container.
+    """
+    status = os.fstat(descriptor)
+    place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    try:
+        lines = locks.read_text().splitlines()
+    except OSError:
+        return []
+    # A line is `7: FLOCK ADVISORY WRITE 4242 00:1a:113 0 EOF`; one of a process that waits has `->` as its second word.
+    rows = [words for line in lines if len(words := line.split()) > 5]
+    return [int(words[4]) for words in rows if words[1] == "FLOCK" and words[5] == place and int(words[4]) > 0]
+
+
+def own_family() -> set[int]:
+    """This process and everything that it started, directly or not."""
+    me = psutil.Process()
+    with suppress(psutil.Error):
+        return {me.pid, *(child.pid for child in me.children(recursive=True))}
+    return {me.pid}
+
+
+def describe_process(pid: int) -> str:
+    """A process in words: `process 4242 (python train.py, of anna, since 14:03)`; only its number where no more can be read."""
+    try:
+        process = psutil.Process(pid)
+        with process.oneshot():
+            command = short_command(process.cmdline()) or process.name()
+            began = datetime.fromtimestamp(process.create_time()).astimezone()
+            user = process.username()
+    except (psutil.Error, OSError, KeyError):
+        return f"process {pid}"
+    today = began.date() == datetime.now().astimezone().date()
+    return (
+        f"process {pid} ({command}, of {user}, since {began:%H:%M})"
+        if today
+        else f"process {pid} ({command}, of {user}, since {began:%d %b})"
+    )
+
+
+def short_command(words: Sequence[str], limit: int = 48) -> str:
+    """A command line in a few words: folders are left out, and what is longer than `limit` letters is cut.
+
+    Example:
+        >>> short_command(["/usr/bin/python3", "/home/anna/train.py", "--epochs", "90"])
+        'python3 train.py --epochs 90'
+    """
+    text = " ".join(Path(word).name if word.startswith("/") else word for word in words)
+    text = "".join(letter if letter.isprintable() else " " for letter in text)
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

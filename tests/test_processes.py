@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,17 @@ from pathlib import Path
 import pytest
 
 from nasbench.errors import NasbenchError
-from nasbench.processes import TemporaryFolder, cause_of_death, locked_directory, start_ticks, try_lock
+from nasbench.processes import (
+    TemporaryFolder,
+    cause_of_death,
+    describe_process,
+    lock_holders,
+    locked_directory,
+    own_family,
+    short_command,
+    start_ticks,
+    try_lock,
+)
 
 
 @pytest.mark.parametrize(
@@ -143,3 +154,30 @@ def test_a_folder_is_removed_while_others_write_in_it(tmp_path: Path) -> None:
     folder.close()
     folder.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_holds_a_lock_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with open(path, "w") as file:
+        assert lock_holders(file.fileno()) == []
+        assert try_lock(file)
+        assert lock_holders(file.fileno()) == [os.getpid()]
+        assert lock_holders(file.fileno(), tmp_path / "none") == [], "the kernel does not say"
+
+
+def test_a_process_in_words() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()", "a\nb"], stdin=subprocess.PIPE)
+    try:
+        assert re.fullmatch(rf"process {child.pid} \(python\S* -c input\(\) a b, of \S+, since \d\d:\d\d\)", describe_process(child.pid))
+        assert child.pid in own_family()
+        assert os.getpid() in own_family()
+    finally:
+        child.communicate(b"\n")
+    assert describe_process(child.pid) == f"process {child.pid}"
+    assert child.pid not in own_family()
+
+
+def test_a_long_command_is_cut() -> None:
+    words = short_command(["/opt/bin/train", "--data", "/mnt/images", *map(str, range(100))])
+    assert words.startswith("train --data images 0 1")
+    assert len(words) == 48

@@ -55,7 +55,7 @@ def final_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
                 "network": network.name + (" (winner)" if network.winner else ""),
                 "accuracy": f"{network.accuracy:.1%} ± {(network.best - network.worst) / 2:.1%}",
                 "test": "" if test is None else f"{test:.1%}",
-                "latency": f"{network.latency_ms:.1f} ms",
+                "latency": network.at.removeprefix(" at ") or "unknown",
                 "MACs": show_count(row["macs"]) if "macs" in row else "",
                 "parameters": show_count(row["params"]) if "params" in row else "",
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,7 +16,8 @@ class FinalNetwork(NamedTuple):
         source: `search` or `random` for a network that this phase found, `known` for a known network.
         label: The number of the trial that found it, or the name of the known network.
         winner: Whether it is the winner of the study.
-        latency_ms: Its latency, measured where the device is here, with the interval from `low_ms` to `high_ms`.
+        latency_ms: Its latency, measured where the device is here, with the interval from `low_ms` to `high_ms`; NaN where nothing asked
+            for latencies.
         accuracy: The mean over the fresh seeds on validation images (a share), with the `worst` and the `best` seed.
     """
 
@@ -28,20 +30,33 @@ class FinalNetwork(NamedTuple):
     accuracy: float
     worst: float
     best: float
+    macs: float = math.nan
 
     @property
     def name(self) -> str:
         """`search 12`, `random 3` or `known mobilenet_v2`."""
         return f"{self.source} {self.label}"
 
+    @property
+    def at(self) -> str:
+        """Its latency in words, ` at 12.3 ms`; empty where it is not known."""
+        return "" if math.isnan(self.latency_ms) else f" at {self.latency_ms:.1f} ms"
+
 
 def final_network(row: Mapping[str, Any]) -> FinalNetwork:
     """A network of the final round from a row of `Study.summary`."""
     source, _, label = str(row["network"]).partition(" ")
-    ms, accuracy = float(row["latency_ms"]), float(row["accuracy"])
-    low, high = (float(row.get(f"latency_{end}_ms", ms)) for end in ("low", "high"))
+    accuracy = float(row["accuracy"])
+    ms = _number(row["latency_ms"])
+    low, high = (_number(row.get(f"latency_{end}_ms", ms)) for end in ("low", "high"))
     seeds = row.get("accuracy_seeds") or [accuracy]
-    return FinalNetwork(source, label, bool(row["winner"]), ms, low, high, accuracy, float(min(seeds)), float(max(seeds)))
+    return FinalNetwork(
+        source, label, bool(row["winner"]), ms, low, high, accuracy, float(min(seeds)), float(max(seeds)), _number(row.get("macs"))
+    )
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
 
 
 def verdicts(rows: Sequence[Mapping[str, Any]], limit_ms: float | None) -> list[str]:
@@ -83,4 +98,4 @@ def _against(best: FinalNetwork, other: FinalNetwork | None, name: str, absent: 
         return f"was it worth it? {absent}"
     points = 100 * (best.accuracy - other.accuracy)
     spread = "beyond the spread of the seeds" if best.worst > other.best or best.best < other.worst else "within the spread of the seeds"
-    return f"was it worth it? {points:+.1f} points against {name} ({other.name}, {other.latency_ms:.1f} ms), {spread}"
+    return f"was it worth it? {points:+.1f} points against {name} ({other.name}{other.at.replace(' at ', ', ')}), {spread}"

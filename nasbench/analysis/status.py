@@ -10,6 +10,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
+from nasbench.study.activity import Activity
 from nasbench.study.trial import Trial
 
 PHASES = ("search", "random", "final")
@@ -40,6 +41,7 @@ class StudyState:
         per_hour: Trainings an hour, from the last few; None before the second one, or while no driver works.
         left_s: The estimated time to the end of the study; None where it is not known.
         last: The newest trial and its result, in words.
+        activity: What the driver does now, in words: the part of its work, and what it waits for; empty while no driver works.
     """
 
     driver: Mapping[str, object] | None
@@ -52,6 +54,7 @@ class StudyState:
     per_hour: float | None
     left_s: float | None
     last: str
+    activity: str = ""
 
     @property
     def progress(self) -> str:
@@ -84,6 +87,7 @@ def study_state(
     driver: Mapping[str, object] | None,
     finished: bool,
     now: float | None = None,
+    activity: Activity | None = None,
 ) -> StudyState:
     """The state of a study, as `Study.state` gives it.
 
@@ -92,6 +96,7 @@ def study_state(
         command, plan, driver: see `Study`.
         finished: whether the final round has ended.
         now: seconds since the epoch; default: the current time.
+        activity: what the driver last said that it does.
     """
     now = time.time() if now is None else now
     counts: dict[str, Counter[str]] = {}
@@ -115,6 +120,7 @@ def study_state(
         per_hour=_pace(trained, now) if driver else None,
         left_s=_left(searching, command, plan, driver, now) if driver else None,
         last=_last(records),
+        activity=str(activity) if driver and activity else "",
     )
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from nasbench.analysis.display import command_text, final_table, history_lines, phase_lines, to_html
 from nasbench.analysis.final_round import final_network
 from nasbench.analysis.fronts.front import pareto_front
-from nasbench.analysis.fronts.hypervolume import Hypervolume, comparable, hypervolume, usable
+from nasbench.analysis.fronts.hypervolume import Hypervolume, comparable, cost_column, hypervolume, usable
 from nasbench.analysis.halving_cost import Spent, spent
 from nasbench.analysis.status import StudyState, study_state
 from nasbench.analysis.trial_frame import columns, trial_frame
@@ -24,6 +24,7 @@ from nasbench.files import write_atomic
 from nasbench.latency import Predictor, Profile, load_profile
 from nasbench.latency.device import device_words
 from nasbench.latency.predicting.profile import MEASURED_ALIKE
+from nasbench.study.activity import read_activity
 from nasbench.study.directory import FIT_FILE, PROFILE_FILE, StudyDirectory
 from nasbench.study.reader import TrialReader
 from nasbench.study.trial import Trial
@@ -58,7 +59,7 @@ class Study:
         except StudyError as error:
             return f"Study {self.path}: {error}"
         winner = next((n for n in map(final_network, self.summary()) if n.winner), None)
-        lines += [f"winner: {winner.name}, {winner.accuracy:.1%} at {winner.latency_ms:.1f} ms"] if winner else []
+        lines += [f"winner: {winner.name}, {winner.accuracy:.1%}{winner.at}"] if winner else []
         return "\n  ".join([title, *lines])
 
     def _repr_html_(self) -> str:
@@ -137,19 +138,21 @@ class Study:
         return list(columns(self.records())[1])
 
     def front(
-        self, *, minimize: Sequence[str] = ("latency_ms",), maximize: Sequence[str] = ("accuracy",), phase: str | None = None
+        self, *, minimize: Sequence[str] | None = None, maximize: Sequence[str] = ("accuracy",), phase: str | None = None
     ) -> pd.DataFrame:
         """The Pareto front of the study: the trials, trained in full and within every limit, that no other of them dominates.
 
         Args:
-            minimize, maximize: columns of `trials`; default: low latency and high accuracy.
+            minimize, maximize: columns of `trials`; default: low latency and high accuracy. Where nothing asked for latencies, few
+                multiply-adds (`macs`) take the place of a low latency.
             phase: only trials of `search`, `random` or `final`. By default those of search and random search count alike, because they
                 were evaluated alike; the column `phase` says which found a network.
 
         Raises:
             NasbenchError: the trials do not have such a column.
         """
-        return pareto_front(comparable(self.trials(phase), phase), minimize=minimize, maximize=maximize)
+        trials = comparable(self.trials(phase), phase)
+        return pareto_front(trials, minimize=[cost_column(trials)] if minimize is None else minimize, maximize=maximize)
 
     def best(self) -> pd.Series | None:
         """The trial of the winner; before the final round, the trial with the best reward so far; None before the first.
@@ -166,7 +169,7 @@ class Study:
         row = (mine.iloc[0] if len(mine) else df.iloc[int(by.to_numpy().argmax())]).copy()
         row["winner"] = bool(len(mine))
         row["final_accuracy"] = won["accuracy"] if won and len(mine) else math.nan
-        if won and len(mine) and won.get("measured", True):
+        if won and len(mine) and won.get("measured", True) and won["latency_ms"] is not None:
             row["measured_ms"] = won["latency_ms"]
         return row
 
@@ -204,7 +207,7 @@ class Study:
             now: seconds since the epoch; default: the current time.
         """
         finished = bool(self.summary()) or (self.path / FIT_FILE).exists()
-        return study_state(self.records(), self.command, self.plan(), self.driver, finished, now)
+        return study_state(self.records(), self.command, self.plan(), self.driver, finished, now, read_activity(self.path))
 
     def plan(self) -> dict[str, Any]:
         """The plan of the study; empty before it was made."""

@@ -79,9 +79,11 @@ def _random_model(g: Genotype, batch: int | None) -> tuple[bytes, OnnxCheck]:
         return _checked_model(g, net, batch)
 
 
-def _winner_weights(study: Path) -> Path:
-    """The file with the weights of a study's winner."""
+def _winner_weights(study: Path) -> Path | None:
+    """The file with the weights of a study's winner; None for a study that has none yet."""
     path = study / "best" / "weights.safetensors"
+    if not (study / "best" / "genotype.yaml").is_file():
+        return None  # the best trial so far: only the final round stores weights
     if not path.is_file():
         raise NasbenchError(
             f"a finished study holds best/weights.safetensors; {study} does not; finish it with resume, or give --weights FILE"

@@ -46,15 +46,16 @@ def plan(
     Example: nasbench plan --space mbconv --latency 20ms
     """
     config = options.config(training, engine, device)
-    from nasbench.search.device_profile import obtain_profile
-    from nasbench.search.plan import plan_search
+    from nasbench.search.measuring import search_patience
+    from nasbench.search.plan import plan_search, with_predictor
     from nasbench.search.problem import open_problem
 
     resolved, profile = config.device.resolve()
     problem = open_problem(config, resolved)
     with Reporter() as reporter:
-        problem = problem.predicting(profile or obtain_profile(problem.device, problem.space, reporter))
-        planned = plan_search(problem, reporter)
+        patience = search_patience(config.time_s, reporter.say)
+        problem = with_predictor(problem, reporter, patience) if profile is None else problem.predicting(profile)
+        planned = plan_search(problem, reporter, patience)
     if as_json:
         show_json(json.loads(planned.to_json()))
     else:

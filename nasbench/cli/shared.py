@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -62,26 +63,47 @@ def is_space(name: str) -> bool:
 
 
 def winner_of(study: Path) -> Genotype:
-    """The winner of a finished study. The study's own block types are loaded only if the genotype cannot be read without them.
+    """The network that a study delivers; before that, and where it delivers none, the best of its trials so far, which is said.
+
+    The study's own block types are loaded only if the genotype cannot be read without them.
 
     Raises:
-        GenotypeError: the study has no winner.
+        GenotypeError: the study has no trial with a result yet.
         StudyError: its block types may not be loaded; see `load_stored_plugins`.
     """
-    best = study / "best" / "genotype.yaml"
-    if not best.exists():
-        raise GenotypeError(
-            f"a finished study holds best/genotype.yaml; {study} does not; name a finished study, or finish it with `nasbench resume`"
-        )
+    file = study / "best" / "genotype.yaml"
+    source: str | Path = file if file.exists() else _best_so_far(study)
     try:
-        return Genotype.from_yaml(best)
+        return Genotype.from_yaml(source)
     except GenotypeError:
         from nasbench.study.plugins import load_stored_plugins
 
         if not (study / "study.yaml").is_file():
             raise
         load_stored_plugins(study)
-        return Genotype.from_yaml(best)
+        return Genotype.from_yaml(source)
+
+
+def _best_so_far(study: Path) -> str:
+    """The YAML of the best trial of a study so far."""
+    from nasbench.analysis.study import open_study
+
+    opened = open_study(study)
+    best = opened.best()
+    if best is None:
+        raise GenotypeError(
+            f"a study gives its winner, or the best of its trials so far; {study} has none with a result yet; wait for the first, or "
+            "continue it with `nasbench resume`"
+        )
+    state = "ended without a winner" if opened.summary() else "has no winner yet"
+    ms = "" if math.isnan(best["latency_ms"]) else f" at {best['latency_ms']:.1f} ms"
+    warn(f"{study} {state}: this is the best trial so far, {best['phase']} {best['number']} with {best['accuracy']:.1%}{ms}")
+    return str(best["genotype"])
+
+
+def warn(line: str) -> None:
+    """Print a line to standard error, so that it does not mix with the result."""
+    typer.echo(line, err=True)
 
 
 def say(*lines: str) -> None:

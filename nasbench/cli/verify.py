@@ -43,19 +43,33 @@ def verify(card: Annotated[Path, typer.Argument(help="A card.json, or a study's 
     if as_json:
         show_json({"card": str(path), "written": written, **verification.to_json()})
     else:
-        _show(verification, path, written)
+        _show(verification, path, written, stored.unverified)
     if verification.verdict == "unsure":
-        m = verification.at_card_speed
-        raise DeviceError(
-            f"a verdict needs a quieter machine; {m.low_ms:.3g} to {m.high_ms:.3g} ms holds the limit {stored.limit_ms:g} ms, "
-            f"spread {verification.now.spread:.0%} ({verification.now.why}); stop other work and verify again"
-        )
+        raise DeviceError(_unsure(verification))
     return 0 if verification.verdict == "kept" else MISSED
 
 
-def _show(v: Verification, path: Path, written: bool) -> None:
+def _unsure(v: Verification) -> str:
+    """Why there is no verdict, and who is to be stopped."""
+    from nasbench.latency.measuring import other_work
+
+    m = v.at_card_speed
+    if v.now.disturbed:
+        return f"a verdict needs a quiet machine; {v.now.why}: {other_work.other_work()}; stop that and verify again"
+    return (
+        f"a verdict needs a quieter machine; {m.low_ms:.3g} to {m.high_ms:.3g} ms holds the limit {v.card.limit_ms:g} ms, "
+        f"spread {v.now.spread:.0%} ({v.now.why}); stop other work and verify again"
+    )
+
+
+def _show(v: Verification, path: Path, written: bool, unverified: str) -> None:
     say(f"{v.card.name} on {v.card.device}")
+    if unverified:
+        say(f"not measured until now: {unverified}")
+    p = v.card.predicted
     rows = [("limit", f"{v.card.limit_ms:g} ms", "")]
+    if v.before is None and p is not None:
+        rows.append(("on the card", f"{p.ms:.2f} ms", f"{p.low_ms:.2f} to {p.high_ms:.2f} ms, predicted"))
     if v.before is not None:
         rows.append(("on the card", *_cells(v.before)))
         rows.append(("now, at the card's speed", *_cells(v.at_card_speed)))

@@ -12,6 +12,7 @@ from nasbench.engines.gpus import GpuSlots, visible_gpus
 from nasbench.errors import StudyError
 from nasbench.evaluate.base import Evaluator
 from nasbench.evaluate.call import call_directory, in_directory
+from nasbench.latency.lock import is_measured
 
 
 def room_for(config: EngineConfig) -> int:
@@ -46,7 +47,8 @@ def open_engine(config: EngineConfig, workers: int, evaluator: Evaluator, say: C
     if config.name == "local":
         from nasbench.engines.local.engine import LocalEngine
 
-        return LocalEngine(workers, preload=modules, gpus=GpuSlots(visible_gpus(), config.gpus) if config.gpus else None)
+        slots = GpuSlots(visible_gpus(), config.gpus) if config.gpus else None
+        return LocalEngine(workers, preload=modules, gpus=slots, waits=is_measured)  # trials wait while a latency is measured
     from nasbench.engines.ray.engine import RayEngine
 
     shared = evaluator.worker_data()

@@ -30,6 +30,8 @@ from nasbench.registry import Registry
 
 CHECKPOINT = "checkpoint.bin"  # in a trial's directory: the state from which an interrupted or paused evaluation continues
 
+WAITED = "waited_s"  # in the details of an evaluation: seconds for which it only waited, which no plan counts
+
 CLASSES = 10  # of networks that no data set gives a number of classes
 
 Status = Literal["ok", "infeasible", "diverged", "failed"]
@@ -129,7 +131,7 @@ class ExpectedSeconds(NamedTuple):
 
 
 class Timed(NamedTuple):
-    """The record of an evaluation (see `Evaluation.to_record`), and the wall time in seconds."""
+    """The record of an evaluation (see `Evaluation.to_record`), and its wall time in seconds, without what it waited (`WAITED`)."""
 
     record: Mapping[str, Any]
     wall_s: float

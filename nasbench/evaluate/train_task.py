@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from safetensors.torch import save
 from torch import nn
 
 from nasbench.errors import GenotypeError, first_line
-from nasbench.evaluate.base import CHECKPOINT
+from nasbench.evaluate.base import CHECKPOINT, WAITED
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, adapt
 from nasbench.latency import machine_lock
@@ -28,6 +29,7 @@ from nasbench.training.trainer import Epoch, evaluate, train
 
 RESULT = "result.json"
 WEIGHTS = "weights.safetensors"
+LONG_S = 0.5  # a longer wait for the measuring lock is part of the record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +90,8 @@ def evaluate_training(task: TrainTask) -> dict[str, Any]:
 
     Returns:
         `status` is `ok`, `diverged` (the loss became infinite or NaN) or `infeasible` (the shapes do not fit together at the
-        resolution of the recipe, or the memory is too small). The last two have a `reason` and no accuracy.
+        resolution of the recipe, or the memory is too small). The last two have a `reason` and no accuracy. `seconds` is the time of the
+        training alone; `waited_s` is there where the training had to wait until a measurement on this machine ended.
 
     Raises:
         NasbenchError: the data, the recipe or the disk does not allow any trial of the study.
@@ -116,8 +119,10 @@ def _evaluate(task: TrainTask, directory: Path) -> dict[str, Any]:
     recipe = Recipe.from_dict(task.recipe)
     torch.set_num_threads(task.threads)
     images = load_images(task.data, Path(task.root) if task.root else None, size=recipe.decoded_size)
+    began, waited_s = time.monotonic(), 0.0
     try:
         with machine_lock(shared=True):  # no latency is measured meanwhile
+            waited_s = time.monotonic() - began
             record = _train(task, images, recipe, directory)
     except (RuntimeError, MemoryError) as error:
         if not _is_out_of_memory(error):
@@ -125,7 +130,7 @@ def _evaluate(task: TrainTask, directory: Path) -> dict[str, Any]:
         record = _infeasible(f"out of memory while training at batch size {recipe.batch_size}: {first_line(error)}")
     except GenotypeError as error:
         record = _infeasible(f"cannot be built for training: {first_line(error)}")
-    record = {**record, "task": task.identity()}
+    record = {**record, "task": task.identity(), **({WAITED: waited_s} if waited_s > LONG_S else {})}
     if not task.whole and record["status"] == "ok":
         return record
     write_atomic(directory / RESULT, json.dumps(record, indent=1, allow_nan=False) + "\n")

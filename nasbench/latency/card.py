@@ -30,7 +30,9 @@ class Card:
         limit_ms: the latency limit (`target_ms` in the file).
         device: the device for which the latency holds, with the versions of everything that changes latencies there.
         predicted: prediction made before the network was built; None if there was none.
-        measured: measurement on the device; None until a card for a device that is elsewhere is verified there.
+        measured: measurement on the device; None until a card for a device that is elsewhere, or was too busy, is verified there.
+        unverified: why the network was not measured, where it should have been; empty for a card that is complete, and for a device that
+            is elsewhere.
     """
 
     genotype: str
@@ -38,6 +40,7 @@ class Card:
     device: Device
     predicted: Prediction | None = None
     measured: Measurement | None = None
+    unverified: str = ""
 
     @property
     def network(self) -> Genotype:
@@ -77,6 +80,7 @@ class Card:
             "measured": None if self.measured is None else self.measured.to_json(),
             "anchor": digest(REFERENCE),
             "genotype": self.genotype,
+            **({"unverified": self.unverified} if self.unverified else {}),
         }
         return {"format": FORMAT, "version": VERSION, "sha256": checksum(body), **body}
 
@@ -102,7 +106,13 @@ class Card:
         if data.get("sha256") != checksum(body):
             raise DeviceError(f"{where} was changed after it was written: its checksum differs; restore it from a copy, or search again")
         try:
-            card = cls(str(data["genotype"]), float(number(data["target_ms"], above=0)), Device.from_json(data["device"]), *_timings(data))
+            card = cls(
+                str(data["genotype"]),
+                float(number(data["target_ms"], above=0)),
+                Device.from_json(data["device"]),
+                *_timings(data),
+                str(data.get("unverified", "")),
+            )
             written, reference = str(data["digest"]), data["anchor"]
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, NasbenchError):
@@ -128,10 +138,15 @@ def _prediction(data: Mapping[str, Any]) -> Prediction:
 
 
 def make_card(
-    g: Genotype, limit_ms: float, device: Device, measured: Measurement | None = None, predicted: Prediction | None = None
+    g: Genotype,
+    limit_ms: float,
+    device: Device,
+    measured: Measurement | None = None,
+    predicted: Prediction | None = None,
+    unverified: str = "",
 ) -> Card:
-    """The card of a network. By default it has no measurement yet: the device is elsewhere, and `verify` there adds one."""
-    return Card(g.to_yaml(), limit_ms, device, predicted, measured)
+    """The card of a network. By default it has no measurement yet: the device is elsewhere or too busy, and `verify` there adds one."""
+    return Card(g.to_yaml(), limit_ms, device, predicted, measured, unverified)
 
 
 def save_card(card: Card, path: Path) -> None:

@@ -72,5 +72,5 @@ def verify_card(
         if say:
             say(f"too noisy for a verdict ({now.why}): measuring again")
     if card.measured is None and not now.noisy:
-        verification = replace(verification, card=replace(card, measured=now))
+        verification = replace(verification, card=replace(card, measured=now, unverified=""))
     return verification

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from nasbench.errors import GenotypeError, LimitError
+from nasbench.errors import BusyError, GenotypeError, LimitError
 from nasbench.genotype import Genotype, digest
 from nasbench.latency import Prediction
 from nasbench.search.limits import Limits, Metrics
@@ -22,6 +22,7 @@ TOGETHER = 4  # unsure networks that are worth a session of measuring, which tak
 PATIENCE = 50  # candidates after which an unsure one is measured with fewer others
 FRUITLESS = 8  # sessions in a row that admitted nothing, after which a phase gives up
 NOT_HERE = "measuring would tell, but the device is elsewhere"
+BUSY = "measuring would tell, but other work kept this machine busy"
 
 
 class CandidateFilter:
@@ -35,7 +36,7 @@ class CandidateFilter:
 
     Args:
         estimate: the metrics of a network.
-        measure: None where the device cannot be measured; the unsure then count as outside.
+        measure: None where the device cannot be measured; the unsure then count as outside, also from the moment when it is too busy.
         starts: known networks to begin with, and the values that lead to them.
         interrupted: trials that a killed driver left running; it may not have checked their limits.
         proposes: whether the strategy proposes candidates after `starts` and `interrupted`.
@@ -61,6 +62,7 @@ class CandidateFilter:
         self._waiting: list[Trial] = []
         self._ready: list[Trial] = []
         self._admitted: dict[int, Metrics] = {}
+        self._why_unmeasured = NOT_HERE
         self._asked, self._sessions = 0, 0  # since the last trial that was admitted
 
     def ask(self, needed: int) -> Trial | None:
@@ -68,7 +70,7 @@ class CandidateFilter:
 
         Raises:
             LimitError: too many in a row were outside, predicted or measured, and none was ever inside.
-            DeviceError: measuring failed.
+            DeviceError: measuring failed. Where other work keeps the machine busy, unsure networks are refused instead.
         """
         while self._asked < REJECTED or not self._proposes:
             if self._ready:
@@ -137,7 +139,7 @@ class CandidateFilter:
         if self._limits.judge(metrics) != "unsure":
             return self._judge(trial, metrics)
         if self._measure is None:
-            self._refuse(trial, metrics, f"{self._limits.broken(metrics)}; {NOT_HERE}")
+            self._refuse(trial, metrics, f"{self._limits.broken(metrics)}; {self._why_unmeasured}")
         else:
             self._waiting.append(trial)
         return False
@@ -160,14 +162,27 @@ class CandidateFilter:
         results = {}
         if new and self._measure is not None:
             self._say(f"{self._phase.name}: measuring {len(new)} networks whose prediction is too near the limit to tell")
-            results = dict(self._measure(new))
+            try:
+                results = dict(self._measure(new))
+            except BusyError as error:
+                self._go_on_without_measuring(error)
         rows = []
         for trial in waiting:
             raw = results.get(trial.digest) or self._measurements.raw(trial.digest)
             if raw is not None:
-                rows.append(Measured(self._phase.name, trial.digest, self._estimate(trial.network).predicted.ms, raw))
+                rows.append(Measured(self._phase.name, trial.digest, self._estimate(trial.network).prediction.ms, raw))
         self._measurements.add(rows)
-        self._ready += [trial for trial in waiting if self._judge(trial, self._measured(trial))]
+        for trial in waiting:
+            metrics = self._measured(trial)
+            if metrics.measured is None:
+                self._refuse(trial, metrics, f"{self._limits.broken(metrics)}; {self._why_unmeasured}")
+            elif self._judge(trial, metrics):
+                self._ready.append(trial)
+
+    def _go_on_without_measuring(self, error: BusyError) -> None:
+        """Refuse unsure networks from now on, as for a device that is elsewhere."""
+        self._say(f"{error}; {self._phase.name} goes on with the networks that are surely within the limit by their prediction")
+        self._measure, self._why_unmeasured = None, BUSY
 
     def _measured(self, trial: Trial) -> Metrics:
         return replace(self._estimate(trial.network), measured=self._measurements.find(trial.digest, self._phase.name))
@@ -175,9 +190,9 @@ class CandidateFilter:
     def _corrected(self, g: Genotype) -> Metrics:
         """The metrics, with the prediction corrected by what this phase measured."""
         metrics, factor = self._estimate(g), self._measurements.correction(self._phase.name)
-        p = metrics.predicted
         if factor == 1:
             return metrics
+        p = metrics.prediction
         return replace(metrics, predicted=Prediction(p.ms * factor, p.low_ms * factor, p.high_ms * factor, p.extrapolated))
 
     def _give_up(self, of: str, count: int, why: str) -> None:
@@ -187,5 +202,6 @@ class CandidateFilter:
         """
         why = f"{count} {of} of {self._phase.name} in a row {why} {self._limits.describe()}"
         if not any(trial.reached for trial in self._phase.records()):
-            raise LimitError(f"{why}; allow more, or choose another space")
+            again = f"{BUSY}: stop that and give the same command again, or " if self._why_unmeasured == BUSY else ""
+            raise LimitError(f"{why}; {again}allow more, or choose another space")
         self._say(f"{why}; no more are proposed")

@@ -47,6 +47,7 @@ class SearchConfig:
         recipe: how a network is trained.
         reuse: path of a study with whose trials this one begins, see `nasbench.search.reuse`.
         rungs: epochs after which successive halving chooses the trials that continue; by default every trial is trained to the end.
+        measure: profile the device and measure latencies although nothing that is asked for needs them.
 
     Raises:
         LimitError: the reward needs a limit that is not given.
@@ -73,6 +74,7 @@ class SearchConfig:
     recipe: Recipe = PROXY
     rungs: Rungs = ALL_AT_ONCE
     reuse: str | None = None
+    measure: bool = False
 
     def __post_init__(self) -> None:
         check_mode(self.mode)
@@ -98,6 +100,16 @@ class SearchConfig:
                 f"the last rung is the whole training; the rungs end after {self.rungs.epochs[-1]} epochs, the recipe has "
                 f"{self.recipe.epochs}; give both the same"
             )
+
+    @property
+    def wants_latency(self) -> bool:
+        """Whether latencies are asked for. Else the device is not profiled and nothing is measured."""
+        return self._needs_latency or self.measure
+
+    @property
+    def _needs_latency(self) -> bool:
+        """Whether latencies decide which networks are found."""
+        return self.limits.latency_ms is not None or self.mode == "pareto"
 
     def context(self, plugins: tuple[Plugin, ...] = ()) -> EvaluationContext:
         """What the evaluator needs to know of the study."""
@@ -152,6 +164,7 @@ class SearchConfig:
             | ({"evaluator_options": dict(self.evaluator_options)} if self.evaluator_options else {})
             | ({"reuse": self.reuse} if self.reuse else {})
             | ({"rungs": list(self.rungs.epochs), "eta": self.rungs.eta} if self.rungs else {})
+            | ({"measure": True} if self.measure and not self._needs_latency else {})
         )
 
     @classmethod
@@ -170,6 +183,7 @@ class SearchConfig:
             recipe=Recipe.from_dict(command["recipe"]),
             reuse=command.get("reuse"),
             rungs=Rungs(tuple(command.get("rungs", ())), command.get("eta", ETA)),
+            measure=bool(command.get("measure", False)),
             **{k: command[k] for k in same_names},
         )
 
@@ -187,6 +201,7 @@ class SearchConfig:
         parts += [self.strategy] if self.strategy != "evolution" else []
         parts += [self.mode] if self.mode != "hard" else []
         parts += [f"eta{self.rungs.eta}"] if self.rungs else []
+        parts += ["measured"] if self.measure and not self._needs_latency else []
         parts += [f"seed{self.seed}"] if self.seed else []
         return "-".join(parts)[:100]
 

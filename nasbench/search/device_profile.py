@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nasbench.errors import DeviceError, GenotypeError, LimitError
+from nasbench.errors import BusyError, DeviceError, GenotypeError, LimitError
 from nasbench.genotype import Genotype, digest
 from nasbench.latency import (
     Device,
+    Patience,
     Predictor,
     Profile,
     load_or_profile,
@@ -20,6 +21,8 @@ from nasbench.latency import (
     profile_path,
     save_profile,
 )  # fmt: skip
+from nasbench.latency.measuring.other_work import other_work
+from nasbench.latency.predicting.profiling import profile_while_busy
 from nasbench.latency.runtimes.registry import RUNTIMES
 from nasbench.search.reporting import Listener
 from nasbench.spaces import Space
@@ -29,13 +32,21 @@ from nasbench.zoo import known
 DEFAULT_SPACE = "mbconv"  # whose networks profile a device where no search chooses a space
 NETWORKS = 56  # of a new profile, which takes one to two minutes
 ADAPTED = 16  # of a profile that is adapted from another device's
+WHILE_BUSY = 12  # of a profile that is made on a busy machine; three quarters of them are timed
 FEWEST, MOST = 10, 1000  # networks of a profile
 POOL = 150  # samples among which profiling finds the networks whose predictions are least sure
 FAMILIAR = ("mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0", "mnasnet_a1", "mobilenet_v3_large", "shufflenet_v2_x1_0", "resnet18")
 
 
 def obtain_profile(
-    device: Device, space: Space, listener: Listener, *, again: bool = False, base: Profile | None = None, networks: int | None = None
+    device: Device,
+    space: Space,
+    listener: Listener,
+    *,
+    again: bool = False,
+    base: Profile | None = None,
+    networks: int | None = None,
+    patience: Patience | None = None,
 ) -> Profile:
     """The stored profile of `device`, extended where it does not cover `space`; or a new one.
 
@@ -46,6 +57,8 @@ def obtain_profile(
         again: measure even if a profile is stored.
         base: the profile of another device, from which a new profile is adapted with fewer networks.
         networks: how many networks to time for a new profile.
+        patience: how long to wait for a quiet machine. When it is over, a stored profile is used as it is; without one, a few networks are
+            timed on the busy machine, and the profile is marked as noisy and not stored. By default a busy machine is an error.
 
     Raises:
         DeviceError: the device cannot be measured, the machine was too busy, or there are too few networks.
@@ -53,15 +66,27 @@ def obtain_profile(
     if base is None and not RUNTIMES[device.runtime].layers:
         eager = local_device(device.threads, device.batch, "eager", device.precision, device.memory_format, device.kind)
         stored = None if again or networks is not None else stored_profile(device)
-        base = obtain_profile(eager, space, listener) if stored is None else stored.base
+        base = obtain_profile(eager, space, listener, patience=patience) if stored is None else stored.base
     count = networks or (NETWORKS if base is None else ADAPTED)
     timing = _networks_to_time(space, count, FAMILIAR if base is None else FAMILIAR[: count // 4])
     listener.stage(f"profile of {device}")
     options: dict[str, Any] = {"pool": timing.pool, "more": timing.more, "base": base, "progress": listener.rounds, "say": listener.say}
     is_new = again or networks is not None
-    profile = profile_device(device, timing.first, **options) if is_new else load_or_profile(device, timing.first, **options)
+    make = profile_device if is_new else load_or_profile
+    try:
+        profile = make(device, timing.first, **options, patience=patience)
+    except BusyError as error:
+        if patience is None or is_new:
+            raise
+        few = _networks_to_time(space, WHILE_BUSY, FAMILIAR[: WHILE_BUSY // 4]).first
+        listener.say(f"{error}; now {len(few)} networks are timed on the busy machine, for rough predictions")
+        profile = profile_while_busy(device, few, base=base, progress=listener.rounds, say=listener.say)
+    if profile.noisy and patience is None:
+        raise DeviceError(f"a profile needs a quiet machine; {profile.why}; {other_work()}; stop that, then give the same command again")
     if profile.noisy:
-        raise DeviceError(f"a profile needs a quiet machine; {profile.why}; stop other work, then give the same command again")
+        listener.say(
+            f"this profile is rough and serves this search only: {profile.why}; other work kept the cores {profile.waited:.0%} of the time"
+        )
     if is_new:
         save_profile(profile, profile_path(device))
     return profile

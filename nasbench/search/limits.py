@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
-from nasbench.errors import LimitError, nearest
+from nasbench.errors import LimitError, StudyError, nearest
 from nasbench.genotype import Genotype, Trace, cost_of, trace
 from nasbench.genotype.units import show_count, show_memory
 from nasbench.latency import Measurement, Prediction
@@ -23,7 +23,7 @@ class Metrics:
         params, macs: numbers of parameters and multiply-adds.
         peak_bytes: peak memory of inference in float32.
         size_bytes: size of parameters and buffers at the precision of the device.
-        predicted: predicted latency with its interval.
+        predicted: predicted latency with its interval; None where the device was not profiled, because nothing asks for latencies.
         measured: measured latency, at the speed that the machine had when it was profiled. It is used instead of the prediction.
     """
 
@@ -31,37 +31,63 @@ class Metrics:
     macs: int
     peak_bytes: int
     size_bytes: int
-    predicted: Prediction
+    predicted: Prediction | None = None
     measured: Measurement | None = None
+
+    @property
+    def prediction(self) -> Prediction:
+        """The predicted latency.
+
+        Raises:
+            StudyError: there is none.
+        """
+        if self.predicted is None:
+            raise StudyError("a latency limit needs predicted latencies; give the problem a profile with `predicting`")
+        return self.predicted
+
+    @property
+    def has_latency(self) -> bool:
+        """Whether a latency is known, measured or predicted."""
+        return self.measured is not None or self.predicted is not None
 
     @property
     def latency_ms(self) -> float:
         """The measured latency in milliseconds; without a measurement, the predicted one."""
-        return self.predicted.ms if self.measured is None else self.measured.median_ms
+        return self.prediction.ms if self.measured is None else self.measured.median_ms
 
     @property
     def low_ms(self) -> float:
-        return self.predicted.low_ms if self.measured is None else self.measured.low_ms
+        return self.prediction.low_ms if self.measured is None else self.measured.low_ms
 
     @property
     def high_ms(self) -> float:
-        return self.predicted.high_ms if self.measured is None else self.measured.high_ms
+        return self.prediction.high_ms if self.measured is None else self.measured.high_ms
+
+    @property
+    def latency_text(self) -> str:
+        """The latency in words: `12.3 ms [11.0, 13.8] predicted`, with the reasons why an interval cannot be relied on."""
+        how = "predicted" if self.measured is None else "measured"
+        far = "" if self.reliable else f" ({'; '.join(self.prediction.extrapolated)})"
+        return f"{self.latency_ms:.1f} ms [{self.low_ms:.1f}, {self.high_ms:.1f}] {how}{far}"
 
     @property
     def reliable(self) -> bool:
         """Whether the interval can be relied on. The interval of an extrapolated prediction cannot."""
-        return self.measured is not None or not self.predicted.extrapolated
+        return self.measured is not None or not self.prediction.extrapolated
 
 
-def estimate(g: Genotype, predict: Predict, precision: str = "fp32") -> Metrics:
+def estimate(g: Genotype, predict: Predict | None, precision: str = "fp32") -> Metrics:
     """The metrics of a network, all from one trace.
+
+    Args:
+        predict: predicts the latency; None leaves it out.
 
     Raises:
         GenotypeError: the shapes do not fit together.
     """
     layers = trace(g)
     cost = cost_of(layers)
-    return Metrics(cost.params, cost.macs, cost.peak_bytes, cost.size_bytes(precision), predict(layers))
+    return Metrics(cost.params, cost.macs, cost.peak_bytes, cost.size_bytes(precision), predict and predict(layers))
 
 
 @dataclass(frozen=True)
@@ -113,7 +139,7 @@ class Limits:
             {'macs': 0.5}
         """
         pairs = {
-            "latency": (metrics.high_ms, self.latency_ms),
+            "latency": (metrics.high_ms if self.latency_ms is not None else 0.0, self.latency_ms),
             "macs": (metrics.macs, self.macs),
             "params": (metrics.params, self.params),
             "memory": (metrics.peak_bytes, self.memory_bytes),
@@ -124,11 +150,8 @@ class Limits:
     def broken(self, metrics: Metrics) -> str:
         """The limits that a network breaks or may break, in words."""
         m = metrics
-        how = "predicted" if m.measured is None else "measured"
-        far = "" if m.reliable else f" ({'; '.join(m.predicted.extrapolated)})"
-        interval = f"{m.latency_ms:.1f} ms [{m.low_ms:.1f}, {m.high_ms:.1f}] {how}{far}"
         shown = {
-            "latency": f"{interval}, the limit is {self.latency_ms or 0:g} ms",
+            "latency": "" if self.latency_ms is None else f"{m.latency_text}, the limit is {self.latency_ms:g} ms",
             "macs": f"{show_count(m.macs)} MACs, the limit is {show_count(self.macs or 0)}",
             "params": f"{show_count(m.params)} parameters, the limit is {show_count(self.params or 0)}",
             "memory": f"{show_memory(m.peak_bytes)} at the peak, the limit is {show_memory(self.memory_bytes or 0)}",
@@ -193,8 +216,14 @@ def directions(mode: Mode) -> tuple[Literal["maximize", "minimize"], ...]:
     return ("maximize", "minimize") if mode == "pareto" else ("maximize",)
 
 
-def values(accuracy: float, latency_ms: float, limit_ms: float | None, mode: Mode) -> list[float]:
-    """The values that a strategy optimises: accuracy and latency in `pareto` mode, else the reward; without a limit, the accuracy."""
-    if mode == "pareto":
-        return [accuracy, latency_ms]
-    return [accuracy if limit_ms is None else reward(accuracy, latency_ms, limit_ms, mode)]
+def values(accuracy: float, latency_ms: float | None, limit_ms: float | None, mode: Mode) -> list[float]:
+    """The values that a strategy optimises: accuracy and latency in `pareto` mode, else the reward; without a limit, the accuracy.
+
+    Raises:
+        StudyError: the values depend on the latency, and it is not known.
+    """
+    if mode != "pareto" and limit_ms is None:
+        return [accuracy]
+    if latency_ms is None:
+        raise StudyError(f"the reward {mode} depends on the latency; the network has none; give the problem a profile with `predicting`")
+    return [accuracy, latency_ms] if limit_ms is None or mode == "pareto" else [reward(accuracy, latency_ms, limit_ms, mode)]

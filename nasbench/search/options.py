@@ -35,6 +35,7 @@ def search_config(
     strategy: str = "evolution",
     option: Sequence[str] | Mapping[str, Any] = (),
     reward: str = "hard",
+    measure: bool = False,
     trials: int | None = None,
     time: str = "8min",
     known: str | None = None,
@@ -94,6 +95,7 @@ def search_config(
         recipe=trained_by,
         rungs=schedule,
         reuse=None if reuse is None else str(Path(reuse)),
+        measure=measure,
     )
 
 

@@ -12,15 +12,15 @@ from typing import Any
 from nasbench.engines.base import Engine
 from nasbench.engines.open import open_engine
 from nasbench.errors import LimitError, StudyError
-from nasbench.evaluate.base import EvaluateAll, Evaluator, Fidelity, Timed
+from nasbench.evaluate.base import WAITED, EvaluateAll, Evaluator, Fidelity, Timed
 from nasbench.evaluate.call import EvaluationCall, evaluate_call
 from nasbench.files import read_json, write_atomic
 from nasbench.genotype import Genotype, cost
-from nasbench.latency import save_profile
+from nasbench.latency import Patience, save_profile
 from nasbench.latency.contract import side
 from nasbench.processes import TemporaryFolder
 from nasbench.search.config import SearchConfig
-from nasbench.search.device_profile import obtain_profile, studied_profile
+from nasbench.search.device_profile import obtain_profile, stored_profile, studied_profile
 from nasbench.search.loop import result_of
 from nasbench.search.problem import Problem
 from nasbench.search.reporting import Listener
@@ -98,7 +98,7 @@ class Plan:
             ) from None
 
 
-def plan_search(problem: Problem, listener: Listener, elapsed_s: float = 0.0) -> Plan:
+def plan_search(problem: Problem, listener: Listener, patience: Patience | None = None, elapsed_s: float = 0.0) -> Plan:
     """Look at the space and ask the evaluator for its cost; nothing is stored.
 
     Raises:
@@ -106,7 +106,23 @@ def plan_search(problem: Problem, listener: Listener, elapsed_s: float = 0.0) ->
         StudyError: the engine cannot run a trial.
     """
     with engine_of(problem, listener) as engine:
-        return _plan(problem, engine, listener, elapsed_s)
+        return _plan(problem, engine, listener, patience, elapsed_s)
+
+
+def with_predictor(problem: Problem, listener: Listener, patience: Patience | None = None) -> Problem:
+    """The problem with latency predicted from the profile of its device, which is measured if there is none.
+
+    Where nothing asks for latencies, only a stored profile is used, and nothing is measured.
+
+    Raises:
+        DeviceError: see `obtain_profile`.
+    """
+    if problem.predictor is not None:  # the device came with its profile
+        return problem
+    if problem.config.wants_latency:
+        return problem.predicting(obtain_profile(problem.device, problem.space, listener, patience=patience))
+    stored = stored_profile(problem.device)
+    return problem if stored is None else problem.predicting(stored)
 
 
 def engine_of(problem: Problem, listener: Listener) -> Engine:
@@ -115,7 +131,7 @@ def engine_of(problem: Problem, listener: Listener) -> Engine:
 
 
 def planned(
-    problem: Problem, directory: StudyDirectory, engine: Engine, listener: Listener, clock: Callable[[], float]
+    problem: Problem, directory: StudyDirectory, engine: Engine, listener: Listener, clock: Callable[[], float], patience: Patience
 ) -> tuple[Problem, Plan]:
     """The problem with its device profiled, and the plan; a resumed study predicts and does as it began."""
     stored = directory.path / "plan.json"
@@ -124,10 +140,10 @@ def planned(
         if extended := plan.extended(problem.config, directory.history):
             plan = extended
             write_atomic(stored, plan.to_json())
-        return problem.predicting(studied_profile(directory.path)), plan
-    if problem.predictor is None:  # else the device came with its profile
-        problem = problem.predicting(obtain_profile(problem.device, problem.space, listener))
-    plan = _plan(problem, engine, listener, clock())
+        predicts = problem.config.wants_latency or (directory.path / PROFILE_FILE).exists()
+        return problem.predicting(studied_profile(directory.path)) if predicts else problem, plan
+    problem = with_predictor(problem, listener, patience)
+    plan = _plan(problem, engine, listener, patience, clock())
     if problem.predictor is not None:
         save_profile(problem.predictor.profile, directory.path / PROFILE_FILE)
         problem = problem.predicting(studied_profile(directory.path))  # the file has fewer digits: predict as a resumed study will
@@ -135,26 +151,29 @@ def planned(
     return problem, plan
 
 
-def _plan(problem: Problem, engine: Engine, listener: Listener, elapsed_s: float) -> Plan:
+def _plan(problem: Problem, engine: Engine, listener: Listener, patience: Patience | None, elapsed_s: float) -> Plan:
     config = problem.config
     listener.stage("looking at the space")
-    sample = sample_space(problem.space, problem.decode, config.limits, problem.estimate, config.seed)
-    _measure_fastest(problem, sample, listener)
+    measurable = problem.measurable
+    sample = sample_space(problem.space, problem.decode, config.limits, problem.estimate, config.seed, measurable=measurable)
+    _measure_fastest(problem, sample, listener, patience)
     listener.stage("timing the evaluator")
     return make_plan(config, problem.evaluator, sample, list(problem.known().values()), engine, config.time_s - elapsed_s)
 
 
-def _measure_fastest(problem: Problem, sample: SpaceSample, listener: Listener) -> None:
+def _measure_fastest(problem: Problem, sample: SpaceSample, listener: Listener, patience: Patience | None) -> None:
     """Measure the fastest network where no sample is surely inside: a limit that cannot be met is refused before the search.
 
     Raises:
         LimitError: it cannot be met.
+        BusyError: other work keeps the machine busy, so that nobody knows.
     """
-    limit, measure = problem.config.limits.latency_ms, problem.measurer(listener.say)
+    limit, measure = problem.config.limits.latency_ms, problem.measurer(listener.say, patience)
     if limit is None or sample.summary.inside or measure is None or problem.predictor is None:
         return
     listener.say(f"no sample is surely within {limit:g} ms: measuring the fastest network that was found")
-    m = measure({"fastest": sample.fastest})["fastest"].at_speed(problem.predictor.profile.reference_ms)
+    m, speed_ms = measure({"fastest": sample.fastest})["fastest"], problem.predictor.profile.speed_ms
+    m = m if speed_ms is None else m.at_speed(speed_ms)
     if side(m.low_ms, m.high_ms, limit) == "outside":
         raise LimitError(
             f"{limit:g} ms cannot be met in {problem.space.name}: the fastest network that was found takes {m.median_ms:.3g} ms "
@@ -233,7 +252,9 @@ def evaluate_all(engine: Engine) -> EvaluateAll:
                         place.mkdir()
                         engine.submit(i, evaluate_call, EvaluationCall.of(evaluator, g.to_yaml(), Fidelity(), 0, place))
                     for finished in engine.wait():
-                        timed[int(str(finished.key))] = Timed(result_of(finished), finished.seconds)
+                        record = result_of(finished)
+                        waited_s = float(record.get(WAITED, 0.0))  # for the machine's measuring lock, which another search may hold
+                        timed[int(str(finished.key))] = Timed(record, max(0.0, finished.seconds - waited_s))
             finally:  # after an interrupt no worker may write into the folder, which is removed now
                 for key in engine.running:
                     engine.cancel(key)

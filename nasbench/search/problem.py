@@ -10,7 +10,7 @@ from nasbench.engines.open import check_room
 from nasbench.errors import StudyError
 from nasbench.evaluate import Evaluator, make_evaluator
 from nasbench.genotype import Genotype, adapt
-from nasbench.latency import Device, Predictor, Profile
+from nasbench.latency import Device, Patience, Predictor, Profile
 from nasbench.latency.contract import within_limit
 from nasbench.plugins import Plugin, loaded_plugins
 from nasbench.search.config import SearchConfig
@@ -29,7 +29,7 @@ class Problem:
 
     Attributes:
         evaluator: says how good a network is.
-        predictor: of latency on the device; None before the device is profiled.
+        predictor: of latency on the device; None before the device is profiled, and where nothing asks for latencies.
         measure: measures networks by name on the device; None for the real measuring, where the device is here.
     """
 
@@ -50,9 +50,11 @@ class Problem:
         """Whether networks can be measured: the device is here, or a node of the cluster."""
         return self.measure is not None or measurable(self.device, self.config.engine)
 
-    def measurer(self, say: Callable[[str], None]) -> Measure | None:
-        """What measures; None where the device is elsewhere."""
-        return self.measure or measurer_for(self.device, self.config.engine, say)
+    def measurer(self, say: Callable[[str], None], patience: Patience | None = None) -> Measure | None:
+        """What measures; None where the device is elsewhere, or where nothing asks for latencies."""
+        if not self.config.wants_latency:
+            return None
+        return self.measure or measurer_for(self.device, self.config.engine, say, patience)
 
     @cached_property
     def classes(self) -> int:
@@ -73,12 +75,12 @@ class Problem:
         """The metrics of a network.
 
         Raises:
-            StudyError: the problem has no predictor yet.
+            StudyError: latencies are asked for, and the problem has no predictor yet.
             GenotypeError: shapes that do not meet.
         """
-        if self.predictor is None:
-            raise StudyError("metrics need a predictor; give the problem a profile with `predicting`")
-        return estimate(g, self.predictor.predict, self.device.precision)
+        if self.predictor is None and self.config.wants_latency:
+            raise StudyError("latencies need a predictor; give the problem a profile with `predicting`")
+        return estimate(g, None if self.predictor is None else self.predictor.predict, self.device.precision)
 
     def starts(self) -> list[tuple[Genotype, ParameterValues]]:
         """Known networks that are points of the space, each at the largest resolution that may be inside the limits.

@@ -14,12 +14,14 @@ METRICS = (
 
 
 def metrics_record(metrics: Metrics, limits: Limits) -> dict[str, Any]:
-    """Metrics as the ledger stores them: `latency_ms` is measured where that was needed, else predicted."""
+    """Metrics as the ledger stores them: `latency_ms` is measured where that was needed, else predicted, and left out where unknown."""
+    latency: dict[str, float] = {}
+    if metrics.has_latency:
+        latency = {"latency_ms": metrics.latency_ms, "latency_low_ms": metrics.low_ms, "latency_high_ms": metrics.high_ms}
+    if metrics.measured is not None:
+        latency |= {"measured_ms": metrics.measured.median_ms, "predicted_ms": metrics.prediction.ms}
     return {
-        "latency_ms": metrics.latency_ms,
-        "latency_low_ms": metrics.low_ms,
-        "latency_high_ms": metrics.high_ms,
-        **({} if metrics.measured is None else {"measured_ms": metrics.measured.median_ms, "predicted_ms": metrics.predicted.ms}),
+        **latency,
         "macs": metrics.macs,
         "params_count": metrics.params,
         "peak_bytes": metrics.peak_bytes,
@@ -46,6 +48,6 @@ def complete_record(trial: Trial, result: dict[str, Any], metrics: Metrics | Non
     record = result | known
     accuracy = result.get("accuracy")
     if result.get("status") == "ok" and accuracy is not None:
-        record["values"] = values(accuracy, known["latency_ms"], config.limits.latency_ms, config.mode)
+        record["values"] = values(accuracy, known.get("latency_ms"), config.limits.latency_ms, config.mode)
         record["reward"] = record["values"][0]
     return record

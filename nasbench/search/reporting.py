@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
 
 from nasbench.errors import StudyError
+from nasbench.study.activity import clear_activity, write_activity
 from nasbench.study.trial import PAUSED, Trial
 
 SAME_FAILURES = 3  # trials in a row that fail for one reason stop the study: it is not the networks' fault
@@ -31,6 +34,45 @@ class Listener(Protocol):
 
 class TrialsFailed(StudyError):
     """Trials fail for a reason that is not their networks' fault."""
+
+
+class ActivityListener:
+    """Passes everything on to another listener, and writes into the study what its driver does now, for `nasbench status`.
+
+    A context manager: at its end the driver does nothing any more.
+    """
+
+    def __init__(self, listener: Listener, path: Path) -> None:
+        self._listener, self._path = listener, path
+        self._stage = ""
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        self._stage = name
+        write_activity(self._path, name)
+        self._listener.stage(name, total)
+
+    def step(self, message: str | None = None) -> None:
+        self._listener.step(message)
+
+    def expect(self, total: int, left_s: float) -> None:
+        self._listener.expect(total, left_s)
+
+    def say(self, message: str) -> None:
+        write_activity(self._path, self._stage, message)
+        self._listener.say(message)
+
+    def rounds(self, done: int, total: int) -> None:
+        self._listener.rounds(done, total)
+
+    def close(self) -> None:
+        """Remove what was written."""
+        clear_activity(self._path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
 
 
 class Failures:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from nasbench.engines.base import Engine
 from nasbench.errors import NasbenchError, StudyError
 from nasbench.genotype import Genotype
+from nasbench.latency import Patience
 from nasbench.search.candidate_filter import CandidateFilter
 from nasbench.search.config import DEFAULTS, MAY_CHANGE
 from nasbench.search.extension import extend
@@ -19,11 +21,11 @@ from nasbench.search.final.finalists import FinalResult
 from nasbench.search.final.winner import Choice, deliver
 from nasbench.search.limits import directions
 from nasbench.search.loop import run_phases
-from nasbench.search.measuring import Measure
+from nasbench.search.measuring import Measure, search_patience
 from nasbench.search.plan import Plan, engine_of, evaluate_all, planned
 from nasbench.search.problem import Problem
 from nasbench.search.records import complete_record
-from nasbench.search.reporting import Failures, Listener, TrialsFailed, describe_trial
+from nasbench.search.reporting import ActivityListener, Failures, Listener, TrialsFailed, describe_trial
 from nasbench.search.reuse import REUSED, Reused, reused_trials
 from nasbench.search.running_phase import RunningPhase, Schedule, ToTheEnd
 from nasbench.search.successive_halving import SuccessiveHalving
@@ -52,7 +54,7 @@ class Outcome:
         path: of the study.
         results: of the final round, best first.
         complete: whether every planned trial was done.
-        choice: the winner, who missed the limit before it, and whether the machine was too noisy.
+        choice: the winner, or the network that is delivered unverified; and which missed the limit before it.
     """
 
     path: Path
@@ -83,12 +85,16 @@ def run_search(problem: Problem, path: Path, listener: Listener, show_plan: Show
     with (
         StudyDirectory.create(path, command, may_change=MAY_CHANGE, defaults=DEFAULTS, more=more, before_change=extend) as directory,
         engine_of(problem, listener) as engine,
+        ExitStack() as stack,
     ):
+        listener = stack.enter_context(ActivityListener(listener, directory.path))
+        patience = search_patience(problem.config.time_s, listener.say)
         try:
             source = problem.config.reuse
             reused = reused_trials(path, source, command) if source else Reused()
-            problem, plan = planned(problem, directory, engine, listener, clock)
+            problem, plan = planned(problem, directory, engine, listener, clock, patience)
         except NasbenchError:
+            listener.close()
             directory.discard()  # nothing was done yet: leave nothing behind
             raise
         store_plugins(directory.path, plugins)
@@ -98,7 +104,8 @@ def run_search(problem: Problem, path: Path, listener: Listener, show_plan: Show
         with Ledger.open(directory) as ledger:
             for message in ledger.messages:
                 listener.say(message)
-            return _Search(replace(problem, evaluator=evaluator), directory, ledger, engine, plan, listener, clock, reused).run()
+            problem = replace(problem, evaluator=evaluator)
+            return _Search(problem, directory, ledger, engine, plan, listener, clock, patience, reused).run()
 
 
 @dataclass
@@ -112,24 +119,40 @@ class _Search:
     plan: Plan
     listener: Listener
     clock: Clock
+    patience: Patience
     reused: Reused
 
     def run(self) -> Outcome:
         problem, listener = self.problem, self.listener
-        if problem.predictor is None:
-            raise StudyError("a search needs a predictor; give the problem a profile with `predicting`")
-        measurements = Measurements(self.directory.path / MEASUREMENTS_FILE, problem.predictor.profile.reference_ms)
-        measure = problem.measurer(listener.say)
+        if problem.predictor is None and problem.config.wants_latency:
+            raise StudyError("a search under a latency limit needs a predictor; give the problem a profile with `predicting`")
+        speed_ms = None if problem.predictor is None else problem.predictor.profile.speed_ms
+        measurements = Measurements(self.directory.path / MEASUREMENTS_FILE, speed_ms)
+        measure = problem.measurer(listener.say, self.patience)
         if self.reused:
             self._take_over(measurements, measure)
         phases, filters = self._phases(measurements, measure)
-        final = FinalRound(problem, self.directory, self.ledger, phases[0].phase, phases[1].phase, measure, measurements, listener)
+        # An extended study has a final round behind it. What another study spent does not count.
+        spent_s = sum(t.seconds or 0.0 for t in self.ledger.records() if REUSED not in t.more)
+        budget = TimeBudget(self.plan, problem.config, self.clock, spent_s, simulated=problem.evaluator.simulates_time)
+        final = FinalRound(
+            problem,
+            self.directory,
+            self.ledger,
+            phases[0].phase,
+            phases[1].phase,
+            measure,
+            measurements,
+            listener,
+            budget.late_with_known_s,
+        )
         self.engine.time_limit_s = max(300.0, 20 * self.plan.seconds_per_trial)
-        self._evaluate(phases, filters, skip=final.begun())
+        self._evaluate(phases, filters, budget, skip=final.begun())
         results, choice = final.run(self.engine)
-        best = choice.winner
+        best = choice.delivered
         weights = self._weights(best) if best else None
-        deliver(self.directory.path, results, best, weights, problem.config.limits, problem.device)
+        unverified = "" if choice.winner else choice.why
+        deliver(self.directory.path, results, best, weights, problem.config.limits, problem.device, unverified=unverified)
         complete = problem.config.trials is None or all(phase.left == 0 for phase in phases)
         return Outcome(self.directory.path, results, complete, choice)
 
@@ -208,7 +231,7 @@ class _Search:
 
         return complete
 
-    def _evaluate(self, phases: list[RunningPhase], filters: list[CandidateFilter], *, skip: bool) -> None:
+    def _evaluate(self, phases: list[RunningPhase], filters: list[CandidateFilter], budget: TimeBudget, *, skip: bool) -> None:
         """Run both phases until they are done or their time is over.
 
         Args:
@@ -217,10 +240,6 @@ class _Search:
         Raises:
             StudyError: nothing could be evaluated within the limits.
         """
-        # An extended study has a final round behind it. What another study spent does not count.
-        spent_s = sum(t.seconds or 0.0 for t in self.ledger.records() if REUSED not in t.more)
-        simulated = self.problem.evaluator.simulates_time
-        budget = TimeBudget(self.plan, self.problem.config, self.clock, spent_s, simulated=simulated)
         failures = Failures()
 
         def report(phase: RunningPhase, trial: Trial) -> None:

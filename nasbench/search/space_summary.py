@@ -18,6 +18,7 @@ from nasbench.spaces.options import same
 from nasbench.study.sampling import every
 
 SAMPLES = 400
+UNRELIABLE = 1e6  # added to the excess of a latency whose interval says nothing
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,17 @@ class SpaceSummary:
 
     Attributes:
         count: genotypes in the space; sampled: how many were looked at: all of them where that is no more than a sample.
-        fastest_ms, slowest_ms: found by changing one value at a time from the fastest and the slowest sample.
-        median_ms: of the samples.
+        fastest_ms, slowest_ms: found by changing one value at a time from the fastest and the slowest sample; None where the device was not
+            profiled, because nothing asks for latencies.
+        median_ms: of the samples, or None.
         inside, unsure, outside: shares of the samples; the unsure are too near the latency limit for their prediction to tell.
     """
 
     count: int
     sampled: int
-    fastest_ms: float
-    median_ms: float
-    slowest_ms: float
+    fastest_ms: float | None
+    median_ms: float | None
+    slowest_ms: float | None
     inside: float
     unsure: float
     outside: float
@@ -58,8 +60,8 @@ class SpaceSample:
     """The summary of a space with the networks that it was made from.
 
     Attributes:
-        examples: sampled networks inside the limits or unsure, by latency.
-        fastest: the network of `summary.fastest_ms`.
+        examples: sampled networks inside the limits, or unsure and measurable; by latency, or by multiply-adds where that is unknown.
+        fastest: the network of `summary.fastest_ms`, or the one with the fewest multiply-adds.
     """
 
     summary: SpaceSummary
@@ -77,8 +79,13 @@ def sample_space(
     estimate: Callable[[Genotype], Metrics],
     seed: int = 0,
     samples: int = SAMPLES,
+    *,
+    measurable: bool = True,
 ) -> SpaceSample:
     """Look at all of a small space, else sample it; `decode` is the space's with the classes of the data.
+
+    Args:
+        measurable: whether the device can be measured; else only networks that are surely inside the limits count.
 
     Raises:
         LimitError: no network that was found can meet the limits.
@@ -86,23 +93,25 @@ def sample_space(
     rng = random.Random(seed)
     whole = space.count() <= samples
     seen = _all(space, decode, estimate) if whole else _some(space, decode, estimate, rng, samples)
-    seen.sort(key=lambda entry: entry[0].latency_ms)
+    timed = seen[0][0].has_latency
+    seen.sort(key=lambda entry: entry[0].latency_ms if timed else float(entry[0].macs))
     fastest, slowest = seen[0], seen[-1]
-    if not whole:
+    if timed and not whole:
         fastest = _descend(decode, fastest, lambda metrics: metrics.latency_ms, estimate, rng)
         slowest = _descend(decode, slowest, lambda metrics: -metrics.latency_ms, estimate, rng)
     sides = [limits.judge(metrics) for metrics, _, _ in seen]
-    examples = [g for (_, g, _), where in zip(seen, sides, strict=True) if where != "outside"]
+    hopeful = ("inside", "unsure") if measurable else ("inside",)
+    examples = [g for (_, g, _), where in zip(seen, sides, strict=True) if where in hopeful]
     if not examples:
-        start = min(seen, key=lambda entry: _worst(limits, entry[0]))
-        examples = [_nearest(space, decode, limits, estimate, fastest, start, rng)[1]]
+        start = min(seen, key=lambda entry: _worst(limits, entry[0], measurable))
+        examples = [_nearest(space, decode, limits, estimate, fastest, start, rng, measurable)[1]]
     shares = {where: n / len(seen) for where, n in Counter(sides).items()}
     summary = SpaceSummary(
         count=space.count(),
         sampled=len(seen),
-        fastest_ms=fastest[0].latency_ms,
-        median_ms=median(metrics.latency_ms for metrics, _, _ in seen),
-        slowest_ms=slowest[0].latency_ms,
+        fastest_ms=fastest[0].latency_ms if timed else None,
+        median_ms=median(metrics.latency_ms for metrics, _, _ in seen) if timed else None,
+        slowest_ms=slowest[0].latency_ms if timed else None,
         inside=shares.get("inside", 0.0),
         unsure=shares.get("unsure", 0.0),
         outside=shares.get("outside", 0.0),
@@ -148,8 +157,9 @@ def _nearest(
     fastest: Seen,
     start: Seen,
     rng: random.Random,
+    measurable: bool,
 ) -> Seen:
-    """A network that may meet the limits though no sample did.
+    """A network that may meet the limits though no sample did; one that surely meets them where nothing can be measured.
 
     Raises:
         LimitError: there is none.
@@ -160,21 +170,32 @@ def _nearest(
             f"{limit:g} ms cannot be met in {space.name}: the fastest network is predicted to take {metrics.latency_ms:.1f} ms "
             f"[{metrics.low_ms:.1f}, {metrics.high_ms:.1f}]; allow at least that, or choose a space with smaller networks"
         )
+    found: list[Seen] = []
     for begin in (fastest, start):
-        nearest = _descend(decode, begin, lambda metrics: _worst(limits, metrics), estimate, rng)
-        if limits.judge(nearest[0]) != "outside":
-            return nearest
+        found.append(_descend(decode, begin, lambda metrics: _worst(limits, metrics, measurable), estimate, rng))
+        where = limits.judge(found[-1][0])
+        if where == "inside" or (where == "unsure" and measurable):
+            return found[-1]
+    nearest = min(found, key=lambda seen: _worst(limits, seen[0], measurable))
+    unsure = limits.judge(nearest[0]) == "unsure"
+    why = "; that is not sure, and the device is elsewhere, so that nothing can be measured" if unsure else ""
     raise LimitError(
-        f"{limits.describe()} cannot be met in {space.name}: the nearest network that was found has {limits.broken(nearest[0])}; "
+        f"{limits.describe()} cannot be met in {space.name}: the nearest network that was found has {limits.broken(nearest[0])}{why}; "
         "allow more, or choose a space with smaller networks"
     )
 
 
-def _worst(limits: Limits, metrics: Metrics) -> float:
-    """The largest excess over a limit; for latency the lower end of the interval counts, since that may still be inside."""
+def _worst(limits: Limits, metrics: Metrics, measurable: bool) -> float:
+    """The largest excess over a limit.
+
+    For latency the lower end of the interval counts, since that network may still be inside; the upper end where nothing can be measured,
+    and then an interval that cannot be relied on is worse than all others.
+    """
     excess = limits.excess(metrics)
-    if limits.latency_ms is not None:
+    if limits.latency_ms is not None and measurable:
         excess["latency"] = metrics.low_ms / limits.latency_ms - 1
+    elif limits.latency_ms is not None and not metrics.reliable:
+        excess["latency"] += UNRELIABLE
     return max(excess.values())
 
 

@@ -52,6 +52,15 @@ class TimeBudget:
         longest = one * max(rungs.steps) / rungs.epochs[-1] + STARTING_S if rungs else one
         return self._elapsed_s + longest + after > self._config.time_s
 
+    def late_with_known_s(self) -> float:
+        """Seconds after the time given at which the final round would end, if it began now and trained the known networks too.
+
+        It is zero or less where the time suffices, and where the number of trials is given in place of a time.
+        """
+        if self._config.trials is not None:
+            return 0.0
+        return self._elapsed_s + self._needs()[1] - self._config.time_s
+
     def outlook(self, phases: Sequence[RunningPhase]) -> tuple[int, float]:
         """How many trainings there will have been in all, those of the final round included, and seconds until then."""
         whole, after = self._needs()

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from nasbench.errors import StudyError
-from nasbench.processes import start_ticks, try_lock
+from nasbench.processes import same_file, start_ticks, try_lock
 
 
 class DriverLock:
@@ -48,10 +48,10 @@ class DriverLock:
                     f"a study has one driver at a time; {self.path.parent} is held by {who}; wait for it, stop it, or choose another --name"
                 ) from None
             # The driver is dead, but a process that it forked still has the file open: the next attempt makes a new file.
-            if _same_file(fd, self.path):
+            if same_file(fd, self.path):
                 self.path.unlink(missing_ok=True)
             return
-        if not _same_file(fd, self.path):
+        if not same_file(fd, self.path):
             return  # another driver replaced the file after we opened it and before we locked it
         content = {
             "pid": os.getpid(),
@@ -108,10 +108,3 @@ def _alive(driver: dict[str, object]) -> bool:
         pass
     # The pid may belong to another process by now; the start time tells them apart.
     return driver.get("ticks") in (None, start_ticks(pid))
-
-
-def _same_file(fd: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(fd), os.stat(path))
-    except FileNotFoundError:
-        return False

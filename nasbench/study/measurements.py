@@ -44,13 +44,14 @@ class Measurements:
     """The measurements of a study, one a line in its file. Lines are only added; a last line that a kill cut off is ignored.
 
     Args:
-        reference_ms: time of the reference network when the device was profiled. `find` converts measurements to that speed.
+        reference_ms: time of the reference network when the device was profiled. `find` converts measurements to that speed; None leaves
+            them as they were made.
 
     Raises:
         StudyError: the file is damaged or cannot be read.
     """
 
-    def __init__(self, path: Path, reference_ms: float) -> None:
+    def __init__(self, path: Path, reference_ms: float | None) -> None:
         self._file, self._reference_ms = JsonLines(path), reference_ms
         self._all: list[Measured] = []
         try:
@@ -98,4 +99,4 @@ class Measurements:
 
     def at_speed(self, raw: Measurement) -> Measurement:
         """The measurement as it would have been when the device was profiled."""
-        return raw.at_speed(self._reference_ms)
+        return raw if self._reference_ms is None else raw.at_speed(self._reference_ms)

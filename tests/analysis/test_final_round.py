@@ -14,8 +14,9 @@ from nasbench.analysis.final_round import FinalNetwork, final_network, verdicts
 )
 def test_a_network_from_its_row(name, source, label):
     network = final_network(row(name, 12.5, 0.78, 0.82, winner=True))
-    assert network == FinalNetwork(source, label, True, 12.5, 12.0, 13.5, 0.8, 0.78, 0.82)
+    assert network == FinalNetwork(source, label, True, 12.5, 12.0, 13.5, 0.8, 0.78, 0.82, row(name, 12.5, 0.78, 0.82)["macs"])
     assert network.name == name
+    assert network.at == " at 12.5 ms"
 
 
 def test_a_row_without_intervals_and_seeds():

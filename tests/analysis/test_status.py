@@ -11,6 +11,8 @@ from made_study import COMMAND, add_summary, add_trials, make_study, result, row
 
 import nasbench as nb
 from nasbench.analysis.status import Best
+from nasbench.cli.text.status import show_state
+from nasbench.study.activity import write_activity
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.ledger import Ledger
 
@@ -83,6 +85,25 @@ def test_a_young_study_says_nothing_it_does_not_know(tmp_path):
         state = nb.open_study(tmp_path / "one").state()
     assert state.driver is not None
     assert (state.counts, state.best, state.planned, state.left_s, state.per_hour, state.last) == ({}, {}, {}, None, None, "")
+
+
+def test_what_the_driver_does_now(running, capsys):
+    study = running(result(0.8, 12))
+    assert study.state().activity == ""
+    write_activity(study.path, "measuring the finalists")
+    write_activity(study.path, "measuring the finalists", "waiting since 14:03:20 for a quiet machine: process 7 keeps 1.9 cores")
+    activity = study.state().activity
+    assert activity.startswith("measuring the finalists since ")
+    assert activity.endswith("waiting since 14:03:20 for a quiet machine: process 7 keeps 1.9 cores")
+    show_state(study)
+    assert f"now: {activity}"[:60] in capsys.readouterr().out
+    assert study.state().to_json()["activity"] == activity
+
+
+def test_a_driver_that_was_killed_does_nothing(tmp_path):
+    path = make_study(tmp_path / "one", [result(0.7, 10)])
+    write_activity(path, "measuring the finalists")
+    assert nb.open_study(path).state().activity == ""
 
 
 def test_finished(tmp_path):

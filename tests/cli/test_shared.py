@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nasbench.cli.shared import at_input, genotype_of, parse_shape, rows_of, show_json, table, winner_of
-from nasbench.errors import GenotypeError, NasbenchError
+from nasbench.errors import GenotypeError, NasbenchError, StudyError
 from nasbench.zoo import known
 
 
@@ -18,7 +18,7 @@ def test_a_network_by_name_or_file(tmp_path):
 
 
 def test_the_winner_of_a_study(tmp_path):
-    with pytest.raises(GenotypeError, match="nasbench resume"):
+    with pytest.raises(StudyError, match=r"a study is a directory with study\.yaml"):
         winner_of(tmp_path)
     (tmp_path / "best").mkdir()
     (tmp_path / "best" / "genotype.yaml").write_text(known("lenet5").to_yaml())

@@ -10,7 +10,7 @@ import pytest
 from messages import one_line
 
 from nasbench.cli.shared import MISSED
-from nasbench.latency import load_card, local_device, make_card, save_card
+from nasbench.latency import Prediction, load_card, local_device, make_card, save_card
 from nasbench.latency.measurement import Measurement, Round, judge
 from nasbench.latency.measuring.reference_network import REFERENCE
 from nasbench.plugins import forget_plugin, load_plugin
@@ -72,6 +72,24 @@ def test_a_card_from_a_search_for_another_machine_is_completed_there(call, card:
     assert done.returncode == 0
     assert "written into card.json" in done.stdout
     assert (load_card(card).measured, load_card(card).met) == (timed(19.0), True)
+
+
+def test_an_unverified_card_is_completed_when_the_machine_is_quiet(call, card: Path, machine) -> None:
+    save_card(make_card(REFERENCE, 20.0, local_device(1), predicted=Prediction(18.0, 16.0, 19.9), unverified="it was busy"), card)
+    assert (json.loads(card.read_text())["unverified"], load_card(card).met) == ("it was busy", None)
+    machine(timed(19.0))
+    done = call("verify", "card.json")
+    assert done.returncode == 0
+    for words in ("not measured until now: it was busy", "18.00 ms", "16.00 to 19.90 ms, predicted", "written into card.json", "kept"):
+        assert words in done.stdout, words
+    assert (load_card(card).measured, load_card(card).met, load_card(card).unverified) == (timed(19.0), True, "")
+    assert "unverified" not in json.loads(card.read_text())
+
+
+def test_a_busy_machine_names_who_keeps_it_busy(call, card: Path, machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nasbench.latency.measuring.other_work.other_work", lambda: "process 7 (loop) keeps 1.9 cores")
+    machine(replace(timed(10.0), waited=0.4, noisy=True, why="other work kept the cores 40% of the time"))
+    one_line(call("verify", "card.json"), "process 7 (loop) keeps 1.9 cores", "stop that and verify again")
 
 
 def test_a_card_of_a_plugins_runtime_needs_the_plugin(call, card: Path, machine) -> None:

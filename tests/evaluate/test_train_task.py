@@ -6,6 +6,7 @@ import multiprocessing
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -59,6 +60,16 @@ def test_a_trial_leaves_its_record_its_history_and_its_weights(tmp_path: Path) -
     assert [line["epoch"] for line in lines] == [1, 2]
     assert lines[-1]["accuracy"] == record["accuracy"]
     assert {p.name for p in tmp_path.iterdir()} == {"result.json", "metrics.jsonl", "weights.safetensors"}
+
+
+def test_a_wait_for_a_measurement_is_recorded_and_is_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([100.0, 160.0])
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+        record = evaluate_training(task(tmp_path / "waits"))
+    assert record["waited_s"] == 60.0
+    assert record["seconds"] < 60.0
+    assert "waited_s" not in evaluate_training(task(tmp_path / "does not"))
 
 
 def test_the_saved_weights_are_those_that_were_judged(tmp_path: Path) -> None:

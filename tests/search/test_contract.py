@@ -107,7 +107,9 @@ def test_noise_promises_nothing(tmp_path):
     outcome = run(tmp_path / "study", problem(Stopwatch(noisy=True), limits=LIMIT), listener)
     assert outcome.winner is None
     assert outcome.choice.noisy
-    assert not (tmp_path / "study" / "best" / "card.json").exists()
+    card = json.loads((tmp_path / "study" / "best" / "card.json").read_text())
+    assert (card["measured"], card["met"]) == (None, None), "delivered unverified"
+    assert card["unverified"] == "the measurement was too noisy: shaky"
     calm = run(tmp_path / "study", problem(Stopwatch(), limits=LIMIT))
     assert calm.winner is not None, "the same command on a quieter day"
 

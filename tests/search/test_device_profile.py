@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
 from paper_search import PAPER, Silent, profile
 
-from nasbench.errors import DeviceError, LimitError
+from nasbench.errors import BusyError, DeviceError, LimitError
 from nasbench.genotype import digest
-from nasbench.latency import Predictor, save_profile
+from nasbench.latency import Patience, Predictor, save_profile
+from nasbench.latency.predicting.predict import FEWEST as FEWEST_OF_A_PREDICTOR
 from nasbench.search import device_profile
 from nasbench.search.device_profile import ADAPTED, FAMILIAR, NETWORKS, held_out, obtain_profile, samples, stored_profile, studied_profile
 from nasbench.spaces import load_space
@@ -66,6 +68,55 @@ def test_a_profile_that_is_measured_again_is_stored(timed):
     assert stored_profile(PAPER) is None
     obtain_profile(PAPER, TINY, Silent(), again=True)
     assert stored_profile(PAPER).device == PAPER
+
+
+@pytest.fixture
+def busy(monkeypatch, tmp_path):
+    """A machine on which nothing can be profiled; how a rough profile is made is written down."""
+    monkeypatch.setenv("NASBENCH_CACHE", str(tmp_path))
+    made = []
+
+    def refuse(*_, **__):
+        raise BusyError("measuring needs a quiet machine; process 7 keeps 1.9 cores")
+
+    def rough(device, networks, **_):
+        made.append(networks)
+        return replace(profile(), noisy=True, why="other work disturbed 9 of 9 networks", waited=0.6)
+
+    with (
+        patch.object(device_profile, "profile_device", refuse),
+        patch.object(device_profile, "load_or_profile", refuse),
+        patch.object(device_profile, "profile_while_busy", rough),
+    ):
+        yield made
+
+
+def test_a_search_on_a_busy_machine_gets_a_rough_profile_that_is_not_stored(busy):
+    listener = Silent()
+    found = obtain_profile(PAPER, TINY, listener, patience=Patience(0.0, listener.say))
+    assert (found.noisy, found.waited) == (True, 0.6)
+    assert FEWEST_OF_A_PREDICTOR <= len(busy[0]) <= 10, "one group of measuring processes"
+    assert stored_profile(PAPER) is None
+    assert "process 7 keeps 1.9 cores; now 9 networks are timed on the busy machine" in listener.messages[0]
+    assert "rough and serves this search only" in listener.messages[1]
+    with pytest.raises(BusyError):
+        obtain_profile(PAPER, TINY, Silent())
+    assert len(busy) == 1
+
+
+def test_a_rough_profile_stays_rough_in_its_study(tmp_path):
+    rough = replace(profile(), noisy=True, why="other work disturbed 9 of 9 networks", waited=0.6)
+    save_profile(rough, tmp_path / "profile.json")
+    found = studied_profile(tmp_path)
+    assert (found.noisy, found.why, found.waited, found.speed_ms) == (True, rough.why, 0.6, None)
+    save_profile(profile(), tmp_path / "profile.json")
+    quiet = studied_profile(tmp_path)
+    assert (quiet.noisy, quiet.waited, quiet.speed_ms) == (False, 0.0, quiet.reference_ms)
+    assert "disturbed" not in (tmp_path / "profile.json").read_text(), "the file is as it was before"
+    slow, plain = (Predictor(each).predict(TINY.sample(0)) for each in (rough, profile()))
+    assert slow.high_ms == plain.high_ms
+    assert slow.ms == pytest.approx(0.4 * plain.ms)
+    assert slow.low_ms == pytest.approx(0.4 * plain.low_ms)
 
 
 def test_a_check_uses_networks_that_were_not_profiled():

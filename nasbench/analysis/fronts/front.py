@@ -41,9 +41,9 @@ def pareto_front(df: pd.DataFrame, *, minimize: Sequence[str] = (), maximize: Se
     return df.iloc[pareto.front(pareto.signed(points, up))]
 
 
-def points(trials: pd.DataFrame) -> list[tuple[float, float]]:
-    """The rows of a frame as points (latency_ms, accuracy)."""
-    return [(float(ms), float(share)) for ms, share in zip(trials["latency_ms"], trials["accuracy"], strict=True)]
+def points(trials: pd.DataFrame, column: str = "latency_ms", factor: float = 1.0) -> list[tuple[float, float]]:
+    """The rows of a frame as points (cost, accuracy); the cost is `column`, times `factor`."""
+    return [(factor * float(cost), float(share)) for cost, share in zip(trials[column], trials["accuracy"], strict=True)]
 
 
 def front_points(costs_and_scores: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -40,7 +40,13 @@ class Hypervolume(NamedTuple):
 
 def usable(trials: pd.DataFrame) -> pd.DataFrame:
     """The rows of `Study.trials` from which a front is made: trials that were trained in full and keep every limit."""
-    return trials[(trials["status"] == "ok") & trials["accuracy"].notna() & trials["latency_ms"].notna()]
+    return trials[(trials["status"] == "ok") & trials["accuracy"].notna() & trials[cost_column(trials)].notna()]
+
+
+def cost_column(trials: pd.DataFrame) -> str:
+    """The column that says what a network costs: `latency_ms`, or `macs` in a study in which nothing asked for latencies."""
+    has_macs = "macs" in trials and trials["macs"].notna().any()
+    return "macs" if has_macs and trials["latency_ms"].isna().all() else "latency_ms"
 
 
 def comparable(trials: pd.DataFrame, phase: str | None = None) -> pd.DataFrame:

@@ -31,7 +31,7 @@ def agreement_frame(study: Study) -> pd.DataFrame:
         StudyError: the study has no profile yet, or its measurements are damaged.
     """
     predictor = study.predictor()
-    measurements = Measurements(study.path / MEASUREMENTS_FILE, predictor.profile.reference_ms)
+    measurements = Measurements(study.path / MEASUREMENTS_FILE, predictor.profile.speed_ms)
     genotypes = {f.digest: f.genotype for f in load_finalists(study.path / "finalists.json") or ()}
     genotypes |= {t.digest: t.genotype for t in study.records() if t.digest and t.genotype}
     measured = [(m, measurements.at_speed(m.raw)) for m in measurements.all() if m.digest in genotypes]

@@ -12,6 +12,7 @@ from nasbench.analysis.networks import part_names, stage_frame
 from nasbench.analysis.plots.figure import axes
 from nasbench.genotype import Block, Genotype
 from nasbench.genotype.block import plain
+from nasbench.genotype.units import show_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +38,8 @@ def front_genotypes(front: pd.DataFrame, most: int = MOST) -> dict[str, Genotype
     networks = {}
     for row in chosen(front, most).to_dict("records"):
         place = " ".join(str(row[name]) for name in ("study", "phase", "number") if name in row)
-        networks[f"{place}: {row['latency_ms']:.1f} ms, {100 * row['accuracy']:.1f} %"] = Genotype.from_yaml(row["genotype"])
+        cost = f"{show_count(row['macs'])} MACs" if pd.isna(row["latency_ms"]) else f"{row['latency_ms']:.1f} ms"
+        networks[f"{place}: {cost}, {100 * row['accuracy']:.1f} %"] = Genotype.from_yaml(row["genotype"])
     return networks
 
 

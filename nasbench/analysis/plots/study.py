@@ -10,7 +10,7 @@ import pandas as pd
 
 from nasbench.analysis.final_round import FinalNetwork, final_network
 from nasbench.analysis.fronts.front import pareto_front, points
-from nasbench.analysis.fronts.hypervolume import comparable, usable
+from nasbench.analysis.fronts.hypervolume import comparable, cost_column, usable
 from nasbench.analysis.plots.figure import axes, save_picture
 from nasbench.analysis.plots.labels import Bubble, place_labels
 from nasbench.analysis.plots.metrics import METRICS
@@ -25,17 +25,18 @@ PERCENT = METRICS["accuracy"].factor
 
 
 class FrontPicture(NamedTuple):
-    """The data of the picture of a study, with points (latency_ms, accuracy).
+    """The data of the picture of a study, with points (cost, accuracy): the latency in ms, or where it is not known millions of MACs.
 
     Attributes:
         search, random: The trials of these phases that were trained in full and keep every limit.
-        front: The Pareto front of both phases, sorted by latency.
-        intervals: The interval (low, high) of each latency of the front.
+        front: The Pareto front of both phases, sorted by cost.
+        intervals: The interval (low, high) of each cost of the front.
         finals: The networks of the final round.
         limit_ms: The latency limit, or None.
         device: The device of all latencies, in words.
         how: Latencies of the final round are `measured`, or `predicted` for a device that is elsewhere.
         stopped: Trials of both phases that successive halving stopped, with the accuracy that they had reached by then.
+        column: The cost: `latency_ms` or `macs`.
     """
 
     search: list[tuple[float, float]]
@@ -47,20 +48,32 @@ class FrontPicture(NamedTuple):
     device: str
     how: str = "measured"
     stopped: Sequence[tuple[float, float]] = ()
+    column: str = "latency_ms"
+
+    def cost(self, network: FinalNetwork) -> tuple[float, float, float]:
+        """The cost of a network of the final round, and its interval."""
+        if self.column == "latency_ms":
+            return network.latency_ms, network.low_ms, network.high_ms
+        return (METRICS[self.column].factor * network.macs,) * 3
 
 
 def front_picture(trials: pd.DataFrame, summary: Sequence[Mapping[str, Any]], limit_ms: float | None, device: str = "") -> FrontPicture:
     """Collect the points from `Study.trials` and `Study.summary`."""
     trained = usable(trials)
-    reached = trials[trials["status"].isin(["stopped", "paused"])].dropna(subset=["latency_ms", "accuracy"])
+    column = cost_column(trials)
+    factor = METRICS[column].factor
+    reached = trials[trials["status"].isin(["stopped", "paused"])].dropna(subset=[column, "accuracy"])
     search, random = (trained[trained["phase"] == phase] for phase in ("search", "random"))
-    front = pareto_front(comparable(trials), minimize=["latency_ms"], maximize=["accuracy"])
-    low, high = (front.get(f"latency_{end}_ms", front["latency_ms"]).fillna(front["latency_ms"]).astype(float) for end in ("low", "high"))
-    stopped = [point for phase in ("search", "random") for point in points(reached[reached["phase"] == phase])]
+    front = pareto_front(comparable(trials), minimize=[column], maximize=["accuracy"])
+    costs = factor * front[column].astype(float)
+    low, high = costs, costs
+    if column == "latency_ms":
+        low, high = (front.get(f"latency_{end}_ms", costs).fillna(costs).astype(float) for end in ("low", "high"))
+    stopped = [point for phase in ("search", "random") for point in points(reached[reached["phase"] == phase], column, factor)]
     how = "measured" if all(r.get("measured", True) for r in summary) else "predicted"
     return FrontPicture(
-        points(search), points(random), points(front), list(zip(low, high, strict=True)), list(map(final_network, summary)), limit_ms,
-        device, how, stopped,
+        points(search, column, factor), points(random, column, factor), points(front, column, factor), list(zip(low, high, strict=True)),
+        list(map(final_network, summary)), limit_ms, device, how, stopped, column,
     )  # fmt: skip
 
 
@@ -86,21 +99,25 @@ def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
         ax.step(x, [PERCENT * v for v in y], where="post", color="0.3", lw=1.4, label="front of both phases")
         ends = [[ms - low, high - ms] for ms, (low, high) in zip(x, picture.intervals, strict=True)]
         ax.errorbar(x, [PERCENT * v for v in y], xerr=list(zip(*ends, strict=True)), fmt="none", ecolor="0.3", elinewidth=0.8, alpha=0.6)
+    how_finals = f", {picture.how}" if picture.column == "latency_ms" else ""
     for kind, source, color, marker, size in (
         ("known network", "known", green, "s", 6.5),
         ("finalist", "search", blue, "D", 7),
         ("best of random", "random", orange, "D", 7),
     ):
         networks = [n for n in picture.finals if n.source == source and not n.winner]
-        _finals(networks, ax, color, marker, size, f"{kind}, {picture.how}")
+        _finals(picture, networks, ax, color, marker, size, f"{kind}{how_finals}")
     for network in picture.finals:
         if network.winner:
-            _finals([network], ax, red, "*", 15, f"winner ({network.name}), {picture.how}")
+            _finals(picture, [network], ax, red, "*", 15, f"winner ({network.name}){how_finals}")
     if picture.limit_ms is not None:
         ax.axvline(picture.limit_ms, color="0.35", ls="--", lw=1.1, label=f"limit {picture.limit_ms:g} ms")
         ax.set_xlim(right=max(ax.get_xlim()[1], 1.04 * picture.limit_ms))
-    how = "small marks predicted, or measured where the prediction was unsure"
-    ax.set_xlabel(f"{METRICS['latency_ms'].label}: {how}" + (f"\n{picture.device}" if picture.device else ""))
+    if picture.column == "latency_ms":
+        how = "small marks predicted, or measured where the prediction was unsure"
+        ax.set_xlabel(f"{METRICS[picture.column].label}: {how}" + (f"\n{picture.device}" if picture.device else ""))
+    else:
+        ax.set_xlabel(METRICS[picture.column].label)
     ax.set_ylabel(METRICS["accuracy"].label)
     ax.grid(alpha=0.25)
     if ax.get_legend_handles_labels()[1]:
@@ -109,11 +126,12 @@ def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _finals(networks: Sequence[FinalNetwork], ax: Axes, color: Any, marker: str, size: float, label: str) -> None:
+def _finals(picture: FrontPicture, networks: Sequence[FinalNetwork], ax: Axes, color: Any, marker: str, size: float, label: str) -> None:
     if networks:
+        costs = [picture.cost(n) for n in networks]
         ax.errorbar(
-            [n.latency_ms for n in networks], [PERCENT * n.accuracy for n in networks],
-            xerr=[[max(0.0, n.latency_ms - n.low_ms) for n in networks], [max(0.0, n.high_ms - n.latency_ms) for n in networks]],
+            [cost for cost, _, _ in costs], [PERCENT * n.accuracy for n in networks],
+            xerr=[[max(0.0, cost - low) for cost, low, _ in costs], [max(0.0, high - cost) for cost, _, high in costs]],
             yerr=[[PERCENT * (n.accuracy - n.worst) for n in networks], [PERCENT * (n.best - n.accuracy) for n in networks]],
             fmt=marker, ms=size, mfc=color, mec="black", mew=0.7, ecolor="0.25", elinewidth=1, capsize=2.5, label=label,
             zorder=4 if marker == "*" else 3,
@@ -121,9 +139,9 @@ def _finals(networks: Sequence[FinalNetwork], ax: Axes, color: Any, marker: str,
 
 
 def _name_known(picture: FrontPicture, ax: Axes) -> None:
-    known = [Bubble(n.label, n.latency_ms, PERCENT * n.accuracy, 5) for n in picture.finals if n.source == "known"]
+    known = [Bubble(n.label, picture.cost(n)[0], PERCENT * n.accuracy, 5) for n in picture.finals if n.source == "known"]
     others = [Bubble("", ms, PERCENT * share, 3) for ms, share in (*picture.search, *picture.random)]
-    others += [Bubble("", n.latency_ms, PERCENT * n.accuracy, 6) for n in picture.finals if n.source != "known"]
+    others += [Bubble("", picture.cost(n)[0], PERCENT * n.accuracy, 6) for n in picture.finals if n.source != "known"]
     place_labels(ax, known, others)
 
 

@@ -97,6 +97,9 @@ class SearchOptions:
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the strategy, such as population=50; may be repeated.")
     ] = None
     reward: Annotated[str, typer.Option(help="hard or soft (MnasNet), or pareto (accuracy and latency).")] = "hard"
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure latencies although there is no latency limit; else nothing is measured then.")
+    ] = False
     trials: Annotated[int | None, typer.Option(help="Networks to evaluate, and as many at random; by default --time decides.")] = None
     time: Annotated[str, typer.Option(help="Time for the whole search, such as 8min.")] = "8min"
     known: Annotated[Text, typer.Option(help="Known networks to compare with, separated by commas; or none.")] = None

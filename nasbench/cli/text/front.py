@@ -22,8 +22,12 @@ COLUMNS = (">trial", ">accuracy", ">latency", ">MACs", ">params")
 
 def show_front(study: Study) -> None:
     """Print the front of a study and its hypervolume."""
-    table(COLUMNS, _cells(study.front()))
-    say(f"hypervolume {study.hypervolume()}")
+    front = study.front()
+    table(COLUMNS, _cells(front))
+    if front["latency_ms"].notna().any():
+        say(f"hypervolume {study.hypervolume()}")
+    else:
+        say("the front is that of multiply-adds and accuracy: nothing asked for latencies, so none is known")
 
 
 def front_json(study: Study) -> None:
@@ -41,7 +45,7 @@ def show_fronts(comparison: Comparison) -> None:
         (
             (
                 name, r["strategy"], f"{limit} ms" if (limit := _cell(r["limit_ms"], "g")) else "none", r["trials"],
-                show_duration(r["cost_s"]), _cell(r["accuracy"], ".1%"), f"{_cell(r['latency_ms'], '.1f')} ms" if r["trials"] else "",
+                show_duration(r["cost_s"]), _cell(r["accuracy"], ".1%"), f"{ms} ms" if (ms := _cell(r["latency_ms"], ".1f")) else "",
                 _cell(r["final_accuracy"], ".1%"), _cell(r["hypervolume_ms"], ".2f"),
             )
             for name, r in comparison.table().to_dict("index").items()
@@ -69,7 +73,8 @@ def fronts_json(comparison: Comparison) -> None:
 def _cells(front: pd.DataFrame) -> Iterator[tuple[str, ...]]:
     for r in front.to_dict("records"):
         macs, params = show_count(r["macs"]), show_count(r["params_count"])
-        yield f"{r['phase']} {r['number']}", f"{r['accuracy']:.1%}", f"{r['latency_ms']:.1f} ms", macs, params
+        latency = _cell(r["latency_ms"], ".1f")
+        yield f"{r['phase']} {r['number']}", f"{r['accuracy']:.1%}", f"{latency} ms" if latency else "unknown", macs, params
 
 
 def _cell(value: Any, shown: str) -> str:

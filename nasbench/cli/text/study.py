@@ -28,7 +28,10 @@ def show_plan(problem: Problem, plan: Plan) -> None:
     unsure = f", {space.unsure:.0%} unsure" if space.unsure else ""
     which = "all" if space.sampled >= space.count else f"{space.sampled} samples"
     unsure_are = "measured before they are trained" if problem.measurable else "counted as outside, since the device is elsewhere"
-    latencies = f"{space.fastest_ms:.1f} ms fastest, {space.median_ms:.1f} ms median, {space.slowest_ms:.1f} ms slowest (predicted)"
+    latencies = "not predicted or measured, since nothing asks for it; --latency or --measure do"
+    if space.fastest_ms is not None:
+        latencies = f"{space.fastest_ms:.1f} ms fastest, {space.median_ms:.1f} ms median, {space.slowest_ms:.1f} ms slowest (predicted)"
+        latencies += "" if config.wants_latency else "; nothing is measured, since no latency limit asks for it"
     table(
         ("plan", ""),
         (
@@ -76,7 +79,9 @@ def show_outcome(config: SearchConfig, study: Study, outcome: Outcome, seconds: 
     console.print()
     if outcome.winner is None:
         say(*outcome.choice.missed)
-        if outcome.choice.noisy:
+        if outcome.choice.unverified is not None:
+            _show_unverified(outcome.choice.unverified, outcome.choice.why, config, study.path)
+        elif outcome.choice.noisy:
             say("nothing is delivered: this machine was too noisy to measure; stop other work, then give the same command again")
         else:
             say(f"no network that was found keeps {config.limits.describe()} when measured on this device; allow more, or search longer")
@@ -89,19 +94,46 @@ def show_outcome(config: SearchConfig, study: Study, outcome: Outcome, seconds: 
 
 
 def _show_winner(best: FinalResult, config: SearchConfig) -> None:
-    f, m, limit_ms = best.finalist, best.again or best.finalist.measured, config.limits.latency_ms
-    say("winner", rows_of(Genotype.from_yaml(f.genotype)), "")
+    say("winner", rows_of(Genotype.from_yaml(best.finalist.genotype)), "")
+    _show_result(best, _latency_rows(best, config.limits.latency_ms))
+
+
+def _show_unverified(best: FinalResult, why: str, config: SearchConfig, path: Path) -> None:
+    """Print the network that is delivered although it could not be measured."""
+    from nasbench.search.final.finalists import prediction_text
+
+    f, limit_ms = best.finalist, config.limits.latency_ms or 0.0
+    say(why, "")
+    say("best network by prediction, not verified", rows_of(Genotype.from_yaml(f.genotype)), "")
+    expected = "latency unknown" if f.predicted is None else prediction_text(f.predicted)
+    advice = f"stop other work; then `nasbench verify {path}` measures it and completes best/card.json"
+    _show_result(best, [("latency", f"{expected}; limit {limit_ms:g} ms: NOT VERIFIED"), ("", advice)])
+
+
+def _latency_rows(best: FinalResult, limit_ms: float | None) -> list[tuple[str, str]]:
+    from nasbench.search.final.finalists import prediction_text
+
+    f, m = best.finalist, best.again or best.finalist.measured
     limit = f"limit {limit_ms:g} ms: " if limit_ms else "no latency limit"
+    if m is None and f.predicted is None:
+        return [("latency", "not measured, since no latency limit asks for it; --measure does")]
+    if m is None and f.predicted is not None:
+        kept = "kept as predicted; `nasbench verify` on that device completes best/card.json" if limit_ms else ", so nothing was measured"
+        return [("latency", f"{prediction_text(f.predicted)}; {limit}{kept}")]
     if m is None:
-        p = f.predicted
-        kept = "kept as predicted; `nasbench verify` on that device completes best/card.json" if limit_ms else ""
-        latency = [("latency", f"{p.ms:.1f} ms predicted [{p.low_ms:.1f}, {p.high_ms:.1f}]; {limit}{kept}")]
-    else:
-        kept = f"kept, {m.median_ms / limit_ms:.0%} of it used" if limit_ms else ""
-        measured = f"{m.median_ms:.1f} ms measured [{m.low_ms:.1f}, {m.high_ms:.1f}], {f.predicted.ms:.1f} ms predicted; {limit}{kept}"
-        how = "measured again before it was delivered; " if best.again else ""
-        noisy = f"; noisy: {m.why}" if m.noisy else ""
-        latency = [("latency", measured), ("", f"{how}median of {m.n} rounds and its 95 % interval{noisy}")]
+        return []
+    kept = f"kept, {m.median_ms / limit_ms:.0%} of it used" if limit_ms else ""
+    expected = "" if f.predicted is None else f", {f.predicted.ms:.1f} ms predicted"
+    how = "measured again before it was delivered; " if best.again else ""
+    noisy = f"; noisy: {m.why}" if m.noisy else ""
+    return [
+        ("latency", f"{m.median_ms:.1f} ms measured [{m.low_ms:.1f}, {m.high_ms:.1f}]{expected}; {limit}{kept}"),
+        ("", f"{how}median of {m.n} rounds and its 95 % interval{noisy}"),
+    ]
+
+
+def _show_result(best: FinalResult, latency: list[tuple[str, str]]) -> None:
+    f = best.finalist
     table(
         ("", ""),
         (
@@ -125,20 +157,24 @@ def show_summary(study: Study) -> None:
     from nasbench.latency.contract import side
 
     rows = study.summary()
+    unknown = all(r["latency_ms"] is None for r in rows)
     limit_ms = study.command.get("latency_ms")
     shown = []
     for r in rows:
+        ms = r["latency_ms"]
         inside = "" if limit_ms is None else INSIDE[side(r["latency_low_ms"], r["latency_high_ms"], limit_ms)]
         test = f"{r['test_accuracy']:.1%}" if r["test_accuracy"] is not None else ""
         spread = f"{r['accuracy']:.1%} ± {(max(r['accuracy_seeds']) - min(r['accuracy_seeds'])) / 2:.1%}"
-        name = f"{r['network']}{'  <- winner' if r['winner'] else ''}"
-        shown.append((name, spread, test, f"{r['latency_ms']:.1f} ms", inside, show_count(r["macs"]), show_count(r["params"])))
+        name = f"{r['network']}{'  <- winner' if r['winner'] else '  <- not verified' if r.get('unverified') else ''}"
+        shown.append(
+            (name, spread, test, "unknown" if ms is None else f"{ms:.1f} ms", inside, show_count(r["macs"]), show_count(r["params"]))
+        )
     table(
         (
             "final round",
             ">accuracy",
             ">test",
-            ">measured" if all(r.get("measured", True) for r in rows) else ">predicted",
+            ">latency" if unknown else ">measured" if all(r.get("measured", True) for r in rows) else ">predicted",
             "in limit",
             ">MACs",
             ">params",

@@ -53,20 +53,27 @@ class LocalEngine(Engine):
         time_limit_s: seconds after which a call's process group is killed; None for no limit.
         preload: modules that the server imports once, such as torch and the evaluator's; they must not compute on import.
         gpus: slots on GPUs. Each call takes one, and its process sees no other GPU.
+        waits: says whether calls only wait at this moment. A call whose time is over then gets as much time again.
 
     Raises:
         StudyError: impossible numbers, or fewer GPU slots than workers.
     """
 
     def __init__(
-        self, workers: int = 1, *, time_limit_s: float | None = None, preload: Sequence[str] = (), gpus: GpuSlots | None = None
+        self,
+        workers: int = 1,
+        *,
+        time_limit_s: float | None = None,
+        preload: Sequence[str] = (),
+        gpus: GpuSlots | None = None,
+        waits: Callable[[], bool] = lambda: False,
     ) -> None:
         check_engine(workers, time_limit_s)
         if gpus is not None:
             gpus.check(workers)
         self.workers = workers
         self.time_limit_s = time_limit_s
-        self._gpus = gpus
+        self._gpus, self._waits = gpus, waits
         self._preload = ["nasbench.engines.local.worker", *preload]
         self._context = multiprocessing.get_context("forkserver")
         self._running: dict[Hashable, _Running] = {}
@@ -166,6 +173,9 @@ class LocalEngine(Engine):
         if call.process.exitcode is not None:
             return True
         if call.deadline is not None and time.monotonic() >= call.deadline:
+            if not call.answer and call.limit_s is not None and self._waits():
+                call.deadline = time.monotonic() + call.limit_s
+                return False
             call.timed_out = not call.answer
             _kill(call.process)
             call.process.join()

@@ -15,7 +15,7 @@ from typing import Self
 
 from nasbench.processes import start_ticks
 
-INHERITED = ("NASBENCH_CACHE", "XDG_CACHE_HOME")  # they say where the machine's measurement lock lies
+INHERITED = ("NASBENCH_CACHE", "XDG_CACHE_HOME", "NASBENCH_LOCK")  # they say where profiles and the machine's measuring lock lie
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ TRIALS_S = 3600.0  # for the trials on the node to end
 def session_on(resource: str, address: str | None, say: Callable[[str], None]) -> Session:
     """A function like `measure` that measures on the node of the cluster that has `resource`.
 
-    The node runs one session at a time, and no trial meanwhile: trials hold the node's measurement lock, so the session waits until
+    The node runs one session at a time, and no trial meanwhile: trials hold the node's measuring lock, so the session waits until
     they have ended.
 
     Args:

@@ -1,12 +1,19 @@
-"""How long this process was ready to run while other work had the core. Only Linux says so. No torch."""
+"""How long this process, or a thread that tries, is ready to run while other work has the core. Only Linux says so. No torch."""
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
+from nasbench.latency.processor import one_cpu_a_core
+
 TASKS = Path("/proc/self/task")
+PROBE_S = 0.15  # on each core: longer than the turns that processes take on it
+MOST_PROBED = 8  # cores
 
 
 class Moment(NamedTuple):
@@ -43,3 +50,34 @@ def _queued(task: Path) -> int:
         if task.exists():
             raise  # this kernel has no statistics
         return 0  # the thread has just ended
+
+
+def share_taken(threads: int, seconds: float = PROBE_S) -> float | None:
+    """The share of the time for which other work now keeps a busy thread from the cores that a measurement with `threads` would use.
+
+    It is the share that `Round.waited` states of a measurement, found in a moment: a thread computes on one core after the other. Where
+    threads are not bound to cores, it is that of one free thread. It is None where the kernel does not say.
+    """
+    cpus = one_cpu_a_core()
+    bound = threads <= len(cpus) and hasattr(os, "sched_setaffinity")
+    places: list[int | None] = [*cpus[:threads][:MOST_PROBED]] if bound else [None]
+    shares: list[float | None] = []
+    thread = threading.Thread(target=lambda: shares.extend(_share_on(cpu, seconds) for cpu in places), daemon=True)
+    thread.start()  # a thread of its own, because it is bound to cores
+    thread.join()
+    known = [share for share in shares if share is not None]
+    return fmean(known) if known else None
+
+
+def _share_on(cpu: int | None, seconds: float) -> float | None:
+    """The share of `seconds` for which this thread, while it computes on one logical CPU, waits for it."""
+    task = TASKS / str(threading.get_native_id())
+    try:
+        if cpu is not None:
+            os.sched_setaffinity(threading.get_native_id(), {cpu})
+        start, queued = time.perf_counter(), _queued(task)
+        while time.perf_counter() - start < seconds:
+            pass
+        return (_queued(task) - queued) / 1e9 / (time.perf_counter() - start)
+    except OSError:
+        return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype
@@ -11,6 +12,7 @@ from nasbench.latency.device import Device, local_device
 from nasbench.latency.lock import machine_lock
 from nasbench.latency.measurement import Measurement, Round, judge_together
 from nasbench.latency.measuring.measuring_process import run_job
+from nasbench.latency.measuring.patience import Patience
 from nasbench.latency.runtimes.registry import RUNTIMES
 from nasbench.plugins import loaded_plugins
 
@@ -23,19 +25,22 @@ def measure(
     max_seconds: float = 60.0,
     progress: Callable[[int, int], None] | None = None,
     say: Callable[[str], None] | None = None,
+    patience: Patience | None = None,
 ) -> dict[str, Measurement]:
     """The latency of each network on `device`, at its own input size and the device's batch.
 
     All networks take turns, round by round, with the reference network between them. After `min_rounds` those that are still noisy get
-    up to twice as many more; a measurement that stays noisy says so.
+    up to twice as many more; a measurement that stays noisy says so. It ends early where other work disturbs all of them.
 
     Args:
         max_seconds: for all rounds together; loading and warming up come on top.
         progress: called with the number of rounds that are done and of all rounds.
         say: called with a message if another measurement has to be waited for.
+        patience: how long to wait until other work leaves the cores; by default the networks are measured at once.
 
     Raises:
         DeviceError: the device is another machine's, or the measuring process failed, died or hung.
+        BusyError: other work keeps the machine busy, and the patience is over.
 
     Example:
         >>> measure({"mine": g}, local_device(threads=1))["mine"].median_ms
@@ -54,10 +59,23 @@ def measure(
         "max_seconds": max_seconds,
         "plugins": loaded_plugins(),
     }
-    with machine_lock(say=say):
+    with quiet_machine(device, patience, say):
         seconds = time_limit(max_seconds, len(genotypes), device.runtime)
         rounds = run_job(job, threads=device.threads, seconds=seconds, on_progress=progress)
     return judge_together({name: [Round(*r) for r in rounds[name]] for name in genotypes})
+
+
+@contextmanager
+def quiet_machine(device: Device, patience: Patience | None, say: Callable[[str], None] | None) -> Iterator[None]:
+    """Hold the machine's measuring lock; with `patience`, wait until other work leaves the cores of the device.
+
+    Raises:
+        BusyError: the patience is over before.
+    """
+    with machine_lock(say=say, on_wait=None if patience is None else patience.while_locked):
+        if patience is not None:
+            patience.until_quiet(device.threads)
+        yield
 
 
 def time_limit(max_seconds: float, networks: int, runtime: str = "eager") -> float:

@@ -14,11 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from nasbench.errors import DeviceError
+from nasbench.errors import BusyError, DeviceError
+from nasbench.latency.measuring.other_work import busy_processes, other_work
+from nasbench.latency.measuring.patience import ADVICE
 from nasbench.processes import cause_of_death
 
 WORKER = (sys.executable, "-m", "nasbench.latency.measuring.worker")
 ROOT = Path(__file__).parents[3]  # the folder from which `nasbench` is imported
+BUSY_CORES = 0.5  # used by others: that many explain why the worker was slow
 
 
 def run_job(
@@ -75,9 +78,7 @@ def _follow(
         try:
             line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
-            raise DeviceError(
-                f"measuring took more than {seconds:.0f} s and was stopped; measure fewer or smaller networks at a time"
-            ) from None
+            raise _took_too_long(seconds) from None
         if line is None:
             raise DeviceError(f"the measuring process {_cause(worker, output)}; measure again, or a smaller network")
         try:
@@ -93,6 +94,17 @@ def _follow(
                 on_part(event["part"])
         elif on_progress:
             on_progress(event["done"], event["of"])
+
+
+def _took_too_long(seconds: float) -> DeviceError:
+    """The error about a worker that was stopped: other processes kept the cores, or it hung."""
+    busy = busy_processes()
+    if sum(process.cores for process in busy) > BUSY_CORES:
+        return BusyError(f"measuring took more than {seconds:.0f} s and was stopped; {other_work(busy)}; {ADVICE}")
+    return DeviceError(
+        f"measuring took more than {seconds:.0f} s and was stopped, though nothing else keeps this machine busy; give the same command "
+        "again; if that does not help, leave out the largest networks"
+    )
 
 
 def _talk(worker: subprocess.Popen[str], job: str, lines: queue.Queue[str | None]) -> None:

@@ -24,17 +24,22 @@ Part = Callable[[Mapping[str, Any]], None]
 
 MORE_ROUNDS = 3  # networks that need it get up to so many times the rounds
 PROFILE_ROUND_MS = 100.0  # of whole runs; half as many runs follow, layer by layer
-PROCESSES = {"cpu": 10, "cuda": 4}  # at one time; each takes about 100 MB, on a GPU several hundred MB of its memory,
+PROCESSES = {
+    "cpu": 10,
+    "cuda": 4,
+}  # at one time, unless a job asks for fewer; each takes about 100 MB, on a GPU several hundred MB of its memory,
 GROUP_PARAMS = 300_000_000  # and the parameters of their networks
 MEASURED_IN = 3  # passes, each in new processes;
 SLOW_S = 60.0  # one pass if loading a network may take so long
+DISTURBED_PASSES = 2  # in which other work disturbed all networks, after which measuring ends
 
 
 def measure(job: Mapping[str, Any], progress: Progress, part: Part) -> dict[str, list[Round]]:
     """`rounds` rounds of each network; more of those that are still noisy after that.
 
     The rounds are spread over several passes through all networks, each in new processes. Where a process's memory lies changes its speed
-    by up to a tenth; and if other work for a while slows the networks and the reference network differently, it meets one pass alone.
+    by up to a tenth; and if other work for a while slows the networks and the reference network differently, it meets one pass alone. If
+    other work disturbed all networks in the first passes, the later ones are left out.
     """
     passes = MEASURED_IN if RUNTIMES[job["device"]["runtime"]].load_s < SLOW_S else 1
     rounds, end = math.ceil(job["rounds"] / passes), time.monotonic() + 2 * job["max_seconds"]
@@ -42,8 +47,10 @@ def measure(job: Mapping[str, Any], progress: Progress, part: Part) -> dict[str,
     wanted = dict(job["networks"])
     first = 0
     for i in range(MORE_ROUNDS * passes):
+        measurements = judge_together(result) if i >= min(passes, DISTURBED_PASSES) else {}
+        if measurements and all(m.disturbed for m in measurements.values()):
+            break  # the caller waits until the other work ends, which helps more than further rounds
         if i >= passes:
-            measurements = judge_together(result)
             wanted = {name: text for name, text in wanted.items() if measurements[name].noisy}
             if not wanted or time.monotonic() > end:
                 break
@@ -83,7 +90,7 @@ def take_turns(
     Networks take turns in groups, one group after the other.
     """
     device, rounds = Device.from_json(job["device"]), job["rounds"]
-    groups = list(grouped(job["networks"], PROCESSES[device.kind]))
+    groups = list(grouped(job["networks"], job.get("processes", PROCESSES[device.kind])))
     rng = random.Random(0)
     left = job["max_seconds"]
     first = job.get("first_group", 0)

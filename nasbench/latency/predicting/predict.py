@@ -48,6 +48,8 @@ class Predictor:
     width. A network on which the fits of the folds disagree gets a wider interval (normalised conformal prediction, Lei et al. 2018,
     section 5.2; the disagreement is the jackknife's standard error). The coverage holds for networks like the profiled ones.
 
+    Of a profile that other work disturbed, a prediction is the time without the waits for a core, and the upper end that with them.
+
     Attributes:
         profile: the profile on which it was fitted.
         coverage: share of measurements that the interval shall hold.
@@ -126,7 +128,8 @@ class Predictor:
             reasons = (*reasons, f"{share:.0%} of its time is in layers of sizes far from those timed")
         unsure = GUESS * float(times[guessed, 0].sum()) * self._factor
         factor = math.exp(self._width * self._scale(sums))
-        return Prediction(ms, max(0.0, ms / factor - unsure), ms * factor + unsure, reasons)
+        undisturbed = 1 - self.profile.waited  # the waits of a noisy profile are within the interval: below its upper end, above the rest
+        return Prediction(undisturbed * ms, max(0.0, undisturbed * (ms / factor - unsure)), ms * factor + unsure, reasons)
 
     def _rows(self, kernels: Sequence[Signature]) -> list[int]:
         """The rows of the table for these kernels."""

@@ -63,9 +63,11 @@ class Profile:
         reference_ms: usual time of the reference network; all timings hold for that speed of the machine.
         networks: the timed networks.
         made: day and time, UTC.
-        noisy: other work disturbed the profiling; `why` says how. Such a profile is not stored.
+        noisy: other work disturbed the profiling; `why` says how. Such a profile is not stored for other searches.
         reference: digest of the reference network.
         base: profile of another device from which this one was adapted, with fewer networks.
+        waited: of a noisy profile, the share of the time for which other work kept the cores. Its timings include these waits, so that a
+            network takes between `1 - waited` of its predicted time and all of it on a quiet machine.
     """
 
     device: Device
@@ -76,11 +78,17 @@ class Profile:
     why: str = ""
     reference: str = digest(REFERENCE)
     base: Profile | None = None
+    waited: float = 0.0
 
     @property
     def fuses(self) -> bool:
         """Whether the runtime runs several layers as one kernel."""
         return RUNTIMES[self.device.runtime].fuses
+
+    @property
+    def speed_ms(self) -> float | None:
+        """The speed to which measurements are converted: `reference_ms`; None for a noisy profile, which does not show it."""
+        return None if self.noisy else self.reference_ms
 
     @property
     def range_ms(self) -> tuple[float, float]:
@@ -123,6 +131,7 @@ def _body(profile: Profile) -> dict[str, Any]:
         kernels = [[number.setdefault(s, len(number)), None if ms is None else round(ms, 6)] for s, ms in n.kernels]
         head = {"name": n.name, "digest": n.digest, "ms": round(n.ms, 4), "low_ms": round(n.low_ms, 4), "high_ms": round(n.high_ms, 4)}
         networks.append({**head, "n": n.n, "kernels": kernels})
+    disturbed = {"disturbed": {"waited": profile.waited, "why": profile.why}} if profile.noisy else {}
     return {
         "made": profile.made,
         "device": profile.device.to_json(),
@@ -130,6 +139,7 @@ def _body(profile: Profile) -> dict[str, Any]:
         "networks": networks,
         "signatures": [s.to_json() for s in number],
         "base": None if profile.base is None else _body(profile.base),
+        **disturbed,
     }
 
 
@@ -194,12 +204,15 @@ def _read(body: Mapping[str, Any]) -> Profile:
         )
         for n in body["networks"]
     )
-    reference, base = body["anchor"], body["base"]
+    reference, base, disturbed = body["anchor"], body["base"], body.get("disturbed", {})
     return Profile(
         Device.from_json(body["device"]),
         float(number(reference["ms"], above=0)),
         networks,
         str(body["made"]),
+        noisy=bool(disturbed),
+        why=str(disturbed.get("why", "")),
+        waited=float(disturbed.get("waited", 0.0)),
         reference=str(reference["digest"]),
         base=None if base is None else _read(base),
     )

@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from statistics import median
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.errors import DeviceError
+from nasbench.errors import BusyError, DeviceError
 from nasbench.genotype import Genotype, digest, inference, trace
 from nasbench.latency.device import Device
 from nasbench.latency.lock import machine_lock
 from nasbench.latency.measurement import Measurement, Round, judge_together, undisturbed
-from nasbench.latency.measuring.measure import check_local, time_limit
+from nasbench.latency.measuring.measure import check_local, quiet_machine, time_limit
 from nasbench.latency.measuring.measuring_process import run_job
+from nasbench.latency.measuring.patience import Patience
 from nasbench.latency.predicting.kernel_times import Array
 from nasbench.latency.predicting.partial_profile import PartialProfile, Timings
 from nasbench.latency.predicting.predict import FEWEST, Predictor
@@ -29,6 +31,10 @@ FEWEST_ROUNDS = 4  # undisturbed rounds that a network needs to be used
 LEAST_USED = 2 / 3  # share of the networks that must have them
 MAX_ERROR = 0.5  # a predictor with a larger error was fitted on noise
 NETWORK_S = 3.0  # seconds for the rounds of one network
+BUSY_NETWORK_S = 2.0  # the same while other work keeps the machine busy,
+BUSY_PROCESSES = 3  # measuring processes at one time then,
+BUSY_S = 180.0  # and seconds for all of it
+MOST_WAITED = 0.95  # share of the time that a profile states as waited
 LEAST = 0.1  # share of a kernel's recorded time that is at least the kernel's own
 
 Progress = Callable[[int, int], None]
@@ -46,6 +52,7 @@ def profile_device(
     max_seconds: float | None = None,
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
+    patience: Patience | None = None,
 ) -> Profile:
     """Time the networks on the local `device` in turns: end to end, and kernel by kernel if the runtime can.
 
@@ -59,15 +66,17 @@ def profile_device(
         max_seconds: for all rounds together; 3 s for each network by default.
         progress: called with the number of rounds that are done and of all rounds.
         say: called with a message if another measurement has to be waited for.
+        patience: how long to wait until other work leaves the cores; by default the networks are timed at once.
 
     Raises:
         DeviceError: there are fewer than 5 networks, the device is another machine's, or the measuring process failed.
+        BusyError: other work keeps the machine busy, and the patience is over.
     """
     check_local(device)
     if len(genotypes) < FEWEST:
         raise DeviceError(f"a profile needs at least {FEWEST} networks; got {len(genotypes)}; add samples of the space")
     more = min(more, len(pool or ()))
-    session = _Session(device, rounds, max_seconds, len(genotypes) + more, progress, say)
+    session = _Session(device, rounds, max_seconds, len(genotypes) + more, progress, say, patience)
     wanted = dict(genotypes)
     session.time(wanted)
     profile = read_timings(device, wanted, session.timings(wanted), base)
@@ -93,8 +102,10 @@ class _Session:
         networks: int,
         progress: Progress | None,
         say: Callable[[str], None] | None,
+        patience: Patience | None,
     ) -> None:
         self.device, self.rounds, self.networks, self.progress, self.say = device, rounds, networks, progress, say
+        self.patience = patience
         self.each_s = NETWORK_S if max_seconds is None else max_seconds / networks
         self.partial = PartialProfile(device)
         self.resumed = self.partial.groups > 0
@@ -110,21 +121,13 @@ class _Session:
         self.resumed = False
         if not left:
             return
-        job = {
-            "task": "profile",
-            "device": self.device.to_json(),
-            "networks": {name: g.to_yaml() for name, g in left.items()},
-            "rounds": self.rounds,
-            "max_seconds": self.each_s * len(left),
-            "first_group": self.partial.groups,
-            "plugins": loaded_plugins(),
-        }
+        job = _job(self.device, left, self.rounds, self.each_s * len(left)) | {"first_group": self.partial.groups}
 
         def on_progress(now: int, of: int) -> None:
             if self.progress:
                 self.progress(round((done + len(left) * now / of) * self.rounds), self.networks * self.rounds)
 
-        with machine_lock(say=self.say):
+        with quiet_machine(self.device, self.patience, self.say):
             run_job(
                 job,
                 threads=self.device.threads,
@@ -132,6 +135,50 @@ class _Session:
                 on_progress=on_progress,
                 on_part=lambda part: self.partial.add({digest(networks[name]): timings for name, timings in part.items()}),
             )
+
+
+def _job(device: Device, genotypes: Mapping[str, Genotype], rounds: int, max_seconds: float) -> dict[str, Any]:
+    return {
+        "task": "profile",
+        "device": device.to_json(),
+        "networks": {name: g.to_yaml() for name, g in genotypes.items()},
+        "rounds": rounds,
+        "max_seconds": max_seconds,
+        "plugins": loaded_plugins(),
+    }
+
+
+def profile_while_busy(
+    device: Device,
+    genotypes: Mapping[str, Genotype],
+    *,
+    base: Profile | None = None,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Profile:
+    """A profile that is made while other work keeps the machine busy: a few networks, timed for a few seconds. It must not be stored.
+
+    Its predictions reach from the time without the waits for a core to the time with them; see `Profile.waited`. Where the time is over
+    before all networks were timed, those that were are enough if they are five.
+
+    Raises:
+        DeviceError: as `profile_device`.
+        BusyError: not even five networks could be timed.
+    """
+    check_local(device)
+    if len(genotypes) < FEWEST:
+        raise DeviceError(f"a profile needs at least {FEWEST} networks; got {len(genotypes)}; add samples of the space")
+    max_seconds = BUSY_NETWORK_S * len(genotypes)
+    job = _job(device, genotypes, FEWEST_ROUNDS, max_seconds) | {"processes": BUSY_PROCESSES}
+    timings: Timings = {}
+    # Shared: nobody is to measure meanwhile, but trainings cannot disturb this more than the other work does.
+    with machine_lock(shared=True, say=say):
+        try:
+            run_job(job, threads=device.threads, seconds=BUSY_S, on_progress=progress, on_part=timings.update)
+        except BusyError:
+            if len(timings) < FEWEST:
+                raise
+    return read_timings(device, {name: g for name, g in genotypes.items() if name in timings}, timings, base)
 
 
 def read_timings(device: Device, genotypes: Mapping[str, Genotype], timings: Mapping[str, Any], base: Profile | None = None) -> Profile:
@@ -150,7 +197,9 @@ def read_timings(device: Device, genotypes: Mapping[str, Genotype], timings: Map
         networks.append(TimedNetwork(name, digest(g), m.median_ms, m.low_ms, m.high_ms, m.n, kernels))
     reference_ms = next(iter(measured.values())).reference_ms
     made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    profile = Profile(device, reference_ms, tuple(networks), made, bool(why), why, base=base)
+    waits = [r.waited or 0.0 for of_network in good.values() for r in of_network]
+    waited = min(MOST_WAITED, median(waits)) if why else 0.0
+    profile = Profile(device, reference_ms, tuple(networks), made, bool(why), why, base=base, waited=waited)
     error = Predictor(profile).error
     if not why and error > MAX_ERROR:
         profile = replace(profile, noisy=True, why=f"nine in ten of its networks predict each other only within {error:.0%}")
@@ -204,10 +253,12 @@ def load_or_profile(
     base: Profile | None = None,
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
+    patience: Patience | None = None,
 ) -> Profile:
     """The stored profile of `device`, extended by those of `genotypes` that it does not cover; a new profile if there is none.
 
-    A file that cannot be used is reported and replaced. A noisy profile is returned, marked as noisy, and not stored.
+    A file that cannot be used is reported and replaced. A noisy profile is returned, marked as noisy, and not stored. Where other work
+    keeps the machine busy, a stored profile is returned as it is.
 
     Raises:
         DeviceError: see `profile_device`.
@@ -225,11 +276,25 @@ def load_or_profile(
         return old
     if old is not None and len(wanted) < FEWEST:  # a new profile needs so many; networks that both share also tie the sessions
         wanted = dict(list((wanted | dict(genotypes)).items())[:FEWEST])
-    new = profile_device(device, wanted, pool=pool, more=more if old is None else 0, base=base, progress=progress, say=say)
+    more = more if old is None else 0
+    try:
+        new = profile_device(device, wanted, pool=pool, more=more, base=base, progress=progress, say=say, patience=patience)
+    except BusyError as error:
+        if old is None or patience is None:
+            raise
+        return _as_it_is(old, str(error), say)
+    if old is not None and patience is not None and new.noisy:
+        return _as_it_is(old, new.why, say)
     whole = new if old is None else old.joined(new)
     if not whole.noisy:
         save_profile(whole, path)
     return whole
+
+
+def _as_it_is(stored: Profile, why: str, say: Say | None) -> Profile:
+    if say:
+        say(f"the stored profile is used as it is, though it does not cover all networks: {why}")
+    return stored
 
 
 def uncovered(profile: Profile, genotypes: Mapping[str, Genotype]) -> dict[str, Genotype]:

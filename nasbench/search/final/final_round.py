@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from nasbench.engines.base import Engine
 from nasbench.genotype import Genotype
+from nasbench.genotype.units import show_duration
 from nasbench.search.extension import FINALISTS_FILE, earlier_finalists
 from nasbench.search.final.finalists import Finalist, FinalResult, choose_finalists, final_results, load_finalists, save_finalists
 from nasbench.search.final.winner import Choice, choose_winner
@@ -27,6 +28,7 @@ from nasbench.study.phase import Phase
 from nasbench.study.trial import Trial
 
 FINAL = "final"  # the name of its phase
+MOST_LATE_S = 120.0  # after the time given
 SUBSTITUTES = 2  # times that further finalists are trained where all before missed the limit when measured again
 
 
@@ -36,7 +38,9 @@ class FinalRound:
 
     Attributes:
         search, random: the phases whose best trials take part.
-        measure: None where the device is elsewhere.
+        measure: None where the device is elsewhere, or where nothing asks for latencies.
+        late_with_known_s: how long after the time given the search would end if the known networks were trained too; they are left out
+            if that is long.
     """
 
     problem: Problem
@@ -47,6 +51,7 @@ class FinalRound:
     measure: Measure | None
     measurements: Measurements
     listener: Listener
+    late_with_known_s: Callable[[], float] = lambda: 0.0
     _failures: Failures = field(default_factory=Failures)
 
     @property
@@ -64,14 +69,17 @@ class FinalRound:
         """
         finalists = load_finalists(self._file)
         if finalists is None:
+            known = self._known()
             if self.measure is not None:
-                self.listener.say("measuring the finalists, alone on the machine")
-            finalists = self._first(earlier_finalists(self.directory.path))
+                self.listener.stage("measuring the finalists, alone on the machine")
+            finalists = self._first(known, earlier_finalists(self.directory.path))
             save_finalists(self._file, finalists)
         for left in range(SUBSTITUTES, -1, -1):
             ranked = self._train(engine, finalists)
+            if self.measure is not None and self.problem.config.limits.latency_ms is not None:
+                self.listener.stage("measuring the winner, alone on the machine")
             choice = choose_winner(ranked, self.problem.config.limits, self.measure, self.measurements, self.listener.say)
-            if choice.winner or choice.noisy or not choice.missed or not left:
+            if choice.delivered or choice.noisy or not choice.missed or not left:
                 break
             more = self._choose({}, FINALISTS, 0, {f.digest for f in finalists})
             if not more:
@@ -80,16 +88,26 @@ class FinalRound:
             save_finalists(self._file, finalists)
         return ranked, choice
 
-    def _first(self, earlier: list[Finalist]) -> list[Finalist]:
+    def _first(self, known: dict[str, Genotype], earlier: list[Finalist]) -> list[Finalist]:
         """The best of each phase, and known networks. After an extension, the earlier finalists stay, since they are trained already."""
         if not earlier:
-            return self._choose(self.problem.known(), FINALISTS, RIVALS)
+            return self._choose(known, FINALISTS, RIVALS)
         before = {f.digest for f in earlier}
         own, rivals = (
             sum(t.digest not in before for t in best_trials(phase)[:count])
             for phase, count in ((self.search, FINALISTS), (self.random, RIVALS))
         )
         return [*earlier, *self._choose({}, own, rivals, before)]
+
+    def _known(self) -> dict[str, Genotype]:
+        """The known networks to compare with; none where training them would end the search long after its time."""
+        known, late_s = self.problem.known(), self.late_with_known_s()
+        if not known or late_s <= MOST_LATE_S:
+            return known
+        self.listener.say(
+            f"the {len(known)} known networks are not trained for comparison: the search would end {show_duration(late_s)} after its --time"
+        )
+        return {}
 
     def _choose(self, known: dict[str, Genotype], own: int, rivals: int, before: AbstractSet[str] = frozenset()) -> list[Finalist]:
         """The best of each phase that keep the limit, without those who were chosen `before`."""

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nasbench.errors import StudyError
+from nasbench.errors import BusyError, StudyError
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, digest
 from nasbench.latency import Measurement, Prediction
@@ -29,7 +29,8 @@ class Finalist:
     Attributes:
         origin: `search 12`, `random 3` or `known mobilenet_v2`: for people; see `phase`.
         genotype: YAML.
-        predicted, measured: latency, both at the profile's speed; no measurement where the device is elsewhere.
+        predicted, measured: latency, both at the profile's speed; no measurement where the device is elsewhere or was too busy, and
+            neither where nothing asks for latencies.
         phase: the phase that found it, or `known`.
     """
 
@@ -38,7 +39,7 @@ class Finalist:
     digest: str
     params: int
     macs: int
-    predicted: Prediction
+    predicted: Prediction | None
     measured: Measurement | None
     phase: str
 
@@ -46,26 +47,34 @@ class Finalist:
         """Whether the measurement leaves room for another session; without one, whether the predicted interval is inside the limit."""
         if limits.latency_ms is None:
             return True
-        if self.measured is None:
-            return predicted_inside(self.predicted, limits.latency_ms)
-        return leaves_room(self.measured, limits.latency_ms)
+        if self.measured is not None:
+            return leaves_room(self.measured, limits.latency_ms)
+        return self.predicted is not None and predicted_inside(self.predicted, limits.latency_ms)
 
     @property
     def latency(self) -> str:
         """In words."""
-        return f"{self.predicted.ms:.1f} ms predicted" if self.measured is None else f"{self.measured}"
+        if self.measured is not None:
+            return str(self.measured)
+        return "latency unknown" if self.predicted is None else prediction_text(self.predicted)
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Finalist:
         """From `to_json`'s data; files of version 0.1 name the phase only in the origin."""
-        predicted = Prediction(**{**row["predicted"], "extrapolated": tuple(row["predicted"]["extrapolated"])})
+        predicted = row["predicted"] and Prediction(**{**row["predicted"], "extrapolated": tuple(row["predicted"]["extrapolated"])})
         measured = row["measured"] and Measurement.from_json(row["measured"])
         return cls(**{"phase": str(row["origin"]).split()[0], **row, "predicted": predicted, "measured": measured})
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         measured = None if self.measured is None else self.measured.to_json()
-        return asdict(self) | {"predicted": self.predicted._asdict(), "measured": measured}
+        predicted = None if self.predicted is None else self.predicted._asdict()
+        return asdict(self) | {"predicted": predicted, "measured": measured}
+
+
+def prediction_text(p: Prediction) -> str:
+    """A predicted latency in words: `12.3 ms predicted [11.0, 13.8]`."""
+    return f"{p.ms:.1f} ms predicted [{p.low_ms:.1f}, {p.high_ms:.1f}]"
 
 
 def choose_finalists(
@@ -80,7 +89,7 @@ def choose_finalists(
     """Measure all known networks and the best trials of each phase, in turns; then more, until enough of each phase keep the limit.
 
     A network that is not within the limit when it is measured is named and passed over. Without `measure` the predictions
-    decide.
+    decide, and also where other work keeps the machine too busy or too noisy to measure.
 
     Args:
         phases: the ranked trials of each phase, and how many finalists it sends.
@@ -90,6 +99,7 @@ def choose_finalists(
     batch = [(KNOWN, f"{KNOWN} {name}", g) for name, g in known.items()]
     chosen: list[Finalist] = []
     noisy = 0
+    missed: set[str] = set()
     while True:
         for name, trials in waiting.items():
             count = missing[name] + 1 if missing[name] else 0
@@ -97,22 +107,31 @@ def choose_finalists(
             waiting[name] = trials[count:]
         if not batch:
             return chosen
-        measured = _measured(batch, estimate, measure, measurements)
+        try:
+            measured = _measured(batch, estimate, measure, measurements)
+        except BusyError as error:
+            say(f"{error}; the finalists are chosen by their predictions")
+            measure = None
+            measured = _measured(batch, estimate, measure, measurements)
         before = len(chosen)
         for finalist in measured:
             if finalist.phase not in missing:
                 chosen.append(finalist)
             elif not finalist.keeps(limits):
                 room = "" if limits.latency_ms is None else f"; {requirement(limits.latency_ms)}"
-                say(f"{finalist.origin}, predicted at {finalist.predicted.ms:.1f} ms, is passed over: {finalist.latency}{room}")
+                expected = "" if finalist.predicted is None else f", predicted at {finalist.predicted.ms:.1f} ms,"
+                say(f"{finalist.origin}{expected} is passed over: {finalist.latency}{room}")
+                missed |= set() if finalist.measured is not None and finalist.measured.noisy else {finalist.digest}
             elif missing[finalist.phase]:
                 chosen.append(finalist)
                 missing[finalist.phase] -= 1
         hopeless = all(f.measured is not None and f.measured.noisy for f in measured) and len(chosen) == before
         noisy = noisy + 1 if hopeless else 0
         if noisy >= NOISY_SESSIONS:
-            say("the machine is too noisy to measure more finalists")
-            return chosen
+            say("the machine is too noisy to measure more finalists: predictions decide")
+            without = missed | {f.digest for f in chosen}
+            left = {name: ([t for t in ranked if t.digest not in without], missing[name]) for name, (ranked, _) in phases.items()}
+            return chosen + choose_finalists(left, {}, estimate, limits, None, measurements, say)
         batch = []
 
 
@@ -128,7 +147,7 @@ def _measured(
     for phase, origin, g in batch:
         name, metrics = digest(g), estimate(g)
         if results is not None:
-            rows.append(Measured("finalists", name, metrics.predicted.ms, results[origin]))
+            rows.append(Measured("finalists", name, metrics.prediction.ms, results[origin]))
         measured = None if results is None else measurements.at_speed(results[origin])
         finalists.append(Finalist(origin, g.to_yaml(), name, metrics.params, metrics.macs, metrics.predicted, measured, phase))
     if rows:
@@ -188,13 +207,18 @@ def final_results(finalists: Sequence[Finalist], trials: Sequence[Trial], seeds:
     return sorted(results, key=lambda r: -r.accuracy)
 
 
-def summary(ranked: Sequence[FinalResult], best: FinalResult | None) -> list[dict[str, Any]]:
-    """The table of the final round as plain data; latencies are measured where the device is here, the winner's by its second one."""
+def summary(ranked: Sequence[FinalResult], best: FinalResult | None, unverified: FinalResult | None = None) -> list[dict[str, Any]]:
+    """The table of the final round as plain data; latencies are measured where the device is here, the winner's by its second one.
+
+    Args:
+        unverified: the network that is delivered where the machine was too busy to measure a winner.
+    """
     rows = []
     for result in ranked:
         f = result.finalist
         won = best is not None and best.finalist == f
         m = best.again if won and best is not None and best.again is not None else f.measured
+        latency: Any = f.predicted if m is None else m
         rows.append(
             {
                 "network": f.origin,
@@ -202,15 +226,16 @@ def summary(ranked: Sequence[FinalResult], best: FinalResult | None) -> list[dic
                 "accuracy": result.accuracy,
                 "accuracy_seeds": list(result.seeds),
                 "test_accuracy": result.test_accuracy,
-                "latency_ms": f.predicted.ms if m is None else m.median_ms,
-                "latency_low_ms": f.predicted.low_ms if m is None else m.low_ms,
-                "latency_high_ms": f.predicted.high_ms if m is None else m.high_ms,
+                "latency_ms": m.median_ms if m is not None else None if f.predicted is None else f.predicted.ms,
+                "latency_low_ms": None if latency is None else latency.low_ms,
+                "latency_high_ms": None if latency is None else latency.high_ms,
                 "measured": m is not None,
                 "noisy": m is not None and m.noisy,
-                "predicted_ms": f.predicted.ms,
+                "predicted_ms": None if f.predicted is None else f.predicted.ms,
                 "params": f.params,
                 "macs": f.macs,
                 "digest": f.digest,
+                **({"unverified": True} if unverified is not None and unverified.finalist == f else {}),
             }
         )
     return rows

@@ -139,3 +139,14 @@ def test_submit_without_a_free_worker_is_an_error_of_the_program():
         engine.submit("key", jobs.double, 1)
         with pytest.raises(RuntimeError, match="0 of 1 free"):
             engine.submit("other", jobs.double, 1)
+
+
+def test_a_call_that_only_waits_is_not_killed_when_its_time_is_over(tmp_path):
+    """While a latency is measured on the machine, trainings wait for the end of it."""
+    waiting = [True, True]
+    with LocalEngine(1, time_limit_s=0.5, waits=lambda: bool(waiting and waiting.pop())) as engine:
+        engine.submit("waits", jobs.sleep, (tmp_path / "pid", 1.2))
+        assert engine.wait(20)[0].end == "result"
+        assert waiting == []
+        engine.submit("hangs", jobs.sleep, (tmp_path / "pid", 60.0))
+        assert engine.wait(20)[0].end == "timeout", "the control"

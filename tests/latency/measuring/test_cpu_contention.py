@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from nasbench.latency.measuring.cpu_contention import Moment, now, waited_share
+from nasbench.latency.measuring.cpu_contention import Moment, now, share_taken, waited_share
 
 
 def test_the_share_is_of_all_threads_time() -> None:
@@ -47,3 +47,23 @@ def test_sharing_one_core_with_busy_processes_shows() -> None:
         for process in busy:
             process.kill()
             process.communicate()
+
+
+@pytest.mark.skipif(now().queued is None, reason="this kernel keeps no scheduler statistics")
+def test_a_moment_shows_whether_other_work_keeps_the_cores() -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    busy = [
+        subprocess.Popen([sys.executable, "-c", f"import os; os.sched_setaffinity(0, {{{core}}})\nprint(1, flush=True)\nwhile True: pass"],
+                         stdout=subprocess.PIPE)
+        for core in 2 * cores
+    ]  # fmt: skip
+    try:
+        for process in busy:
+            process.stdout.readline()
+        with_loops = share_taken(len(cores), 0.3)
+        assert set(os.sched_getaffinity(0)) == set(cores), "this thread is not bound to a core"
+    finally:
+        for process in busy:
+            process.kill()
+            process.communicate()
+    assert with_loops > 0.3

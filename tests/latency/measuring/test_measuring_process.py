@@ -4,8 +4,10 @@ import sys
 
 import pytest
 
-from nasbench.errors import DeviceError
+from nasbench.errors import BusyError, DeviceError
+from nasbench.latency.measuring import measuring_process
 from nasbench.latency.measuring.measuring_process import run_job
+from nasbench.latency.measuring.other_work import BusyProcess
 
 
 def run(code: str, seconds: float = 60.0, **keywords: object) -> object:
@@ -59,3 +61,14 @@ def test_what_the_worker_refuses_is_an_error() -> None:
 def test_a_hang_is_stopped() -> None:
     with pytest.raises(DeviceError, match="took more than 1 s and was stopped"):
         run("import time; time.sleep(600)", seconds=1.0)
+
+
+def test_who_made_it_slow_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = [BusyProcess(1, 1.9)]
+    monkeypatch.setattr(measuring_process, "busy_processes", lambda: busy)
+    with pytest.raises(BusyError, match=r"took more than 0 s and was stopped; process 1 .*keeps 1.9 cores; .* safe; stop the other work"):
+        run("import time; time.sleep(600)", seconds=0.2)
+    busy[:] = [BusyProcess(1, 0.2)]
+    with pytest.raises(DeviceError, match="though nothing else keeps this machine busy") as error:
+        run("import time; time.sleep(600)", seconds=0.2)
+    assert not isinstance(error.value, BusyError)

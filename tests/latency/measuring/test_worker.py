@@ -141,3 +141,13 @@ def test_networks_that_do_not_fit_into_memory_together_are_apart(monkeypatch: py
     assert by_number == {0: {"n0", "n1"}, 1: {"n2", "n3"}, 2: {"n4"}}
     monkeypatch.setattr(worker, "GROUP_PARAMS", 1)  # one that is too large for the bound is still timed, alone
     assert [list(group) for group in worker.grouped(several, 10)] == [[f"n{i}"] for i in range(5)]
+
+
+def test_measuring_ends_early_where_other_work_disturbs_all(processes: type[FakeProcess]) -> None:
+    processes.waited = {f"n{i}": 0.5 for i in range(3)}
+    found = worker.measure(job(3, rounds=6), ignore, ignore)
+    assert {len(rounds) for rounds in found.values()} == {2 * worker.DISTURBED_PASSES}
+    processes.waited = {"n0": 0.5}
+    found = worker.measure(job(3, rounds=6), ignore, ignore)
+    assert len(found["n1"]) == 6, "the control: one of three is disturbed"
+    assert len(found["n0"]) > 6

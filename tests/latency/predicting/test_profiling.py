@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasbench.errors import DeviceError
+from nasbench.errors import BusyError, DeviceError
 from nasbench.genotype import Genotype, inference, trace
 from nasbench.latency.device import local_device
+from nasbench.latency.measuring.patience import Patience
 from nasbench.latency.predicting import profiling
 from nasbench.latency.predicting.partial_profile import PartialProfile
 from nasbench.latency.predicting.predict import Predictor
 from nasbench.latency.predicting.profile import load_profile, profile_path
-from nasbench.latency.predicting.profiling import load_or_profile, profile_device, uncovered
+from nasbench.latency.predicting.profiling import load_or_profile, profile_device, profile_while_busy, uncovered
 from nasbench.latency.predicting.signature import groups, signatures
 from nasbench.zoo import known
 
@@ -244,6 +245,30 @@ def test_a_noisy_profile_says_so_and_is_not_stored(worker: Worker, some) -> None
     assert not profile_path(local_device(1)).exists()
 
 
+def test_a_profile_on_a_busy_machine_says_how_long_it_waited(worker: Worker, some) -> None:
+    worker.waited = 0.6
+    found = profile_while_busy(local_device(1), some)
+    assert (found.noisy, found.waited) == (True, 0.6)
+    assert not list(profile_path(local_device(1)).parent.glob("*")), "neither a profile nor a part of one"
+    worker.waited = 0.0
+    quiet = profile_while_busy(local_device(1), some)
+    assert (quiet.noisy, quiet.waited) == (False, 0.0), "the other work ended just then"
+
+
+def test_a_stored_profile_serves_a_search_while_it_cannot_be_extended(worker: Worker, some) -> None:
+    stored = load_or_profile(local_device(1), some)
+    others = {name: known(name) for name in ("squeezenet1_1", "googlenet", "densenet121", "shufflenet_v2_x1_0", "resnext50_32x4d")}
+    said: list[str] = []
+    patience = Patience(0.0, said.append, look=lambda threads: 0.6, who=lambda: "process 7 keeps 1.9 cores")
+    found = load_or_profile(local_device(1), others, say=said.append, patience=patience)
+    assert [n.digest for n in found.networks] == [n.digest for n in stored.networks]
+    assert "the stored profile is used as it is, though it does not cover all networks" in said[0]
+    assert "process 7 keeps 1.9 cores" in said[0]
+    profile_path(local_device(1)).unlink()
+    with pytest.raises(BusyError):
+        load_or_profile(local_device(1), some, patience=patience)
+
+
 def test_disturbed_passes_are_left_out(paper, some) -> None:
     found = Worker(paper().law)({"networks": {n: g.to_yaml() for n, g in some.items()}, "rounds": 8})
     for record in found.values():
@@ -277,3 +302,20 @@ def test_timings_that_contradict_each_other_are_noisy(paper, some) -> None:
 def test_too_few_networks_are_refused(worker: Worker, some) -> None:
     with pytest.raises(DeviceError, match="at least 5 networks; got 1"):
         profile_device(local_device(1), {"one": some["sample 0"]})
+
+
+def test_on_a_very_busy_machine_five_networks_are_enough(worker: Worker, some, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is over before all were timed."""
+    worker.waited, worker.dies_after = 0.9, 3
+
+    def too_slow(*arguments: Any, **options: Any) -> Any:
+        try:
+            return worker(*arguments, **options)
+        except DeviceError:
+            raise BusyError("measuring took more than 180 s") from None
+
+    monkeypatch.setattr(profiling, "run_job", too_slow)
+    assert len(profile_while_busy(local_device(1), some).networks) == 6
+    worker.dies_after = 2
+    with pytest.raises(BusyError):
+        profile_while_busy(local_device(1), some)
