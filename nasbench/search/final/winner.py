@@ -15,6 +15,7 @@ from nasbench.search.final.finalists import KNOWN, FinalResult, summary
 from nasbench.search.limits import Limits
 from nasbench.search.measuring import Measure
 from nasbench.study.measurements import Measured, Measurements
+from nasbench.training.preprocess import PREPROCESS_FILE, Preprocess, save_preprocess
 
 WINNER = "winner"
 
@@ -67,13 +68,22 @@ def choose_winner(
 
 
 def deliver(
-    path: Path, ranked: Sequence[FinalResult], best: FinalResult | None, weights: Path | None, limits: Limits, device: Device
+    path: Path,
+    ranked: Sequence[FinalResult],
+    best: FinalResult | None,
+    weights: Path | None,
+    limits: Limits,
+    device: Device,
+    preprocess: Preprocess | None = None,
 ) -> None:
-    """Write `summary.json`, and in `best/` the genotype, weights and card of the winner; what an earlier run left there is removed."""
+    """Write `summary.json`, and in `best/` the genotype, weights, preprocessing and card of the winner.
+
+    What an earlier run left there is removed.
+    """
     write_atomic(path / "summary.json", json.dumps(summary(ranked, best), indent=1) + "\n")
     directory = path / "best"
     if best is None:
-        for name in ("genotype.yaml", "weights.safetensors", "card.json"):
+        for name in ("genotype.yaml", "weights.safetensors", PREPROCESS_FILE, "card.json"):
             (directory / name).unlink(missing_ok=True)
         return
     directory.mkdir(exist_ok=True)
@@ -82,5 +92,7 @@ def deliver(
     write_atomic(directory / "genotype.yaml", g.to_yaml())
     if weights is not None and weights.exists():
         write_atomic(directory / "weights.safetensors", weights.read_bytes())
+    if preprocess is not None:
+        save_preprocess(preprocess, directory / PREPROCESS_FILE)
     if limits.latency_ms is not None:
         save_card(make_card(g, limits.latency_ms, device, best.again or f.measured, f.predicted), directory / "card.json")
