@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 import timm
 import torch
 from paper_search import Stopwatch, problem, run
+from PIL import Image
 from references import error, images, scramble
 from torch.fx.experimental.optimization import fuse
 
@@ -31,6 +33,9 @@ from nasbench.plugins import load_plugin
 from nasbench.search.limits import Limits
 from nasbench.spaces import load_space, read_space
 from nasbench.strategies import STRATEGIES
+from nasbench.training.folders import names
+from nasbench.training.preprocess import Preprocess, save_preprocess
+from nasbench.training.recipe import Recipe
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -219,3 +224,30 @@ def test_the_options_of_strategies_are_those_of_the_page() -> None:
         (row,) = re.findall(rf"^\| `{name}` \| (.*?) \|", page, re.MULTILINE)
         defaults = {p.name: p.default for p in inspect.signature(STRATEGIES[name]).parameters.values() if p.name != "seed"}
         assert dict(re.findall(r"`(\w+)` \((\d+)\)", row)) == {option: str(value) for option, value in defaults.items()}
+
+
+IMAGES = (DOCS / "data.md").read_text()
+
+
+def test_every_field_of_the_recipe_is_described_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", IMAGES[IMAGES.index("## The recipe") :], re.MULTILINE))
+    assert rows == {f.name: json.dumps(f.default).strip('"') for f in fields(Recipe)}
+
+
+def test_every_name_of_a_split_is_described() -> None:
+    for role, words in names.WORDS.items():
+        row = next(line for line in IMAGES.splitlines() if line.startswith(f"| {role.replace('train', 'training')} |"))
+        assert tuple(re.findall(r"`(\w+)`", row.split("|")[2])) == words
+
+
+def test_the_python_about_images_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "best").mkdir()
+    save_preprocess(Preprocess(input=(3, 8, 8), mean=(0.5,) * 3, std=(0.2,) * 3, classes=("cat", "dog")), "best/preprocess.json")
+    for name in ("cat.jpg", "dog.png"):
+        Image.new("RGB", (20, 20)).save(name)
+    (code,) = re.findall(r"```python\n(.*?)```", IMAGES, re.DOTALL)
+    found: dict[str, Any] = {}
+    exec(compile(code, "docs/data.md", "exec", dont_inherit=True), found)
+    assert found["inputs"].shape == (2, 3, 8, 8)
+    assert capsys.readouterr().out == "('cat', 'dog')\n"

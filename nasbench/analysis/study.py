@@ -78,7 +78,8 @@ class Study:
         """The title and the lines that a console and a notebook show."""
         state = self.state()
         device = [f"device: {self.device}"] if self.device else []
-        lines = [command_text(self.command), *history_lines(self._folder.history), *device, *phase_lines(state), *self.problems]
+        history = history_lines(self._folder.history)
+        lines = [command_text(self.command), *history, *self.data_lines, *device, *phase_lines(state), *self.problems]
         return f"Study {self.path}: {state.progress}", lines
 
     @property
@@ -100,6 +101,12 @@ class Study:
     def limit_ms(self) -> float | None:
         """The latency limit in ms, or None."""
         return self.command.get("latency_ms")
+
+    @property
+    def data_lines(self) -> list[str]:
+        """What was understood of the images, in words; empty for studies of earlier versions."""
+        data = self.about.get("data")
+        return [str(line) for line in data.get("lines", ())] if isinstance(data, dict) else []
 
     def records(self, phase: str | None = None) -> list[Trial]:
         """The trials as records, of one phase or of all; empty before the first trial.

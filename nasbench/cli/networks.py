@@ -105,12 +105,14 @@ def export(
 
 
 def _write_weights(g: Genotype, source: Path, out: Path) -> Path:
-    """Write the weights of the file `source` under the names of nasbench, beside `out`; returns the path."""
+    """Write the weights of the file `source` under the names of nasbench, with their metadata, beside `out`; returns the path."""
     from safetensors.torch import save
 
-    from nasbench.cli.onnx import load_network
+    from nasbench.cli.onnx import load_network, preprocess_of
     from nasbench.files import write_atomic
 
     path = out.with_suffix(".safetensors")
-    write_atomic(path, save({name: value.contiguous() for name, value in load_network(g, source).state_dict().items()}))
+    preprocess = preprocess_of(source)
+    weights = {name: value.contiguous() for name, value in load_network(g, source).state_dict().items()}
+    write_atomic(path, save(weights, None if preprocess is None else preprocess.to_metadata()))
     return path

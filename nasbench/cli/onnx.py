@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from nasbench.network.onnx import OnnxCheck
+    from nasbench.training.preprocess import Preprocess
 
 
 def export_onnx(g: Genotype, path: Path, dynamic_batch: bool, weights: Path | None, study: Path | None, as_json: bool) -> None:
@@ -31,11 +32,12 @@ def export_onnx(g: Genotype, path: Path, dynamic_batch: bool, weights: Path | No
         onnx_package(package)
     source = weights or (None if study is None else _winner_weights(study))
     batch = None if dynamic_batch else 1
-    data, check = _random_model(g, batch) if source is None else _checked_model(g, load_network(g, source), batch)
+    preprocess = None if source is None else preprocess_of(source, None if weights else study)
+    data, check = _random_model(g, batch) if source is None else _checked_model(g, load_network(g, source), batch, preprocess)
     write_atomic(path, data)
     if as_json:
         about = {"file": str(path), "name": g.name, "bytes": len(data), "weights": None if source is None else str(source)}
-        show_json(about | check.to_json())
+        show_json(about | check.to_json() | {"preprocess": None if preprocess is None else preprocess.to_json()})
         return
     say(f"wrote {path}: {g.name}, {'random weights' if source is None else f'weights of {source}'}")
     table(
@@ -45,6 +47,8 @@ def export_onnx(g: Genotype, path: Path, dynamic_batch: bool, weights: Path | No
             ("size", show_memory(len(data))),
             ("input", f"{check.input_name} {_shape(check.input_shape)}, float32"),
             ("output", f"{check.output_name} {_shape(check.output_shape)}, float32"),
+            *([] if preprocess is None else [("classes", _class_words(preprocess))]),
+            *([] if preprocess is None else [("trained at", f"{_shape(preprocess.input)}, see the metadata for mean and std")]),
             ("against torch", f"largest difference {check.error:.1e} of the largest logit, on {check.images} random images"),
             ("", f"same top-1 class on {check.agree} of {check.images}; batches of {' and '.join(map(str, check.batches))}"),
         ),
@@ -53,10 +57,10 @@ def export_onnx(g: Genotype, path: Path, dynamic_batch: bool, weights: Path | No
         say("note: with these weights all images have nearly the same logits, so this comparison would miss many errors")
 
 
-def _checked_model(g: Genotype, net: nn.Module, batch: int | None) -> tuple[bytes, OnnxCheck]:
+def _checked_model(g: Genotype, net: nn.Module, batch: int | None, preprocess: Preprocess | None = None) -> tuple[bytes, OnnxCheck]:
     from nasbench.network.onnx import check_onnx, onnx_model
 
-    data = onnx_model(g, net, batch).SerializeToString()
+    data = onnx_model(g, net, batch, None if preprocess is None else preprocess.to_metadata()).SerializeToString()
     return data, check_onnx(data, net, g)
 
 
@@ -91,6 +95,26 @@ def _winner_weights(study: Path) -> Path | None:
     return path
 
 
+def preprocess_of(weights: Path, study: Path | None = None) -> Preprocess | None:
+    """What turns images into the input that the weights were trained for; None where neither the study nor the file says it.
+
+    Raises:
+        DataError: what they say is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    from nasbench.training.preprocess import PREPROCESS_FILE, Preprocess, load_preprocess
+
+    beside = None if study is None else study / "best" / PREPROCESS_FILE
+    if beside is not None and beside.is_file():
+        return load_preprocess(beside)
+    try:
+        with safe_open(weights, "pt") as file:
+            return Preprocess.from_metadata(file.metadata(), str(weights))
+    except (SafetensorError, OSError):  # weights of another format, which have no metadata
+        return None
+
+
 def load_network(g: Genotype, source: Path) -> nn.Module:
     """The network in inference mode with the weights of a file, of nasbench or of another library.
 
@@ -102,6 +126,13 @@ def load_network(g: Genotype, source: Path) -> nn.Module:
     net = build(g)
     load_weights(net, read_weights(source), like=g.name if g.name in facts() else None)
     return net.eval()
+
+
+def _class_words(preprocess: Preprocess) -> str:
+    from nasbench.training.folders.names import shown
+
+    names = [shown(name) for name in preprocess.classes]
+    return f"{len(names)}: {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"
 
 
 def _shape(sizes: tuple[int | str, ...]) -> str:

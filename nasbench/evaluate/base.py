@@ -88,16 +88,22 @@ class EvaluationData:
     Attributes:
         fingerprint: text that identifies the data: other data have another text. It is part of the study's identity.
         classes: number of classes.
-        training: number of images that one evaluation trains on; 0 where nothing is trained.
+        training: number of images that one evaluation may train on; 0 where nothing is trained.
+        validation: number of images on which the accuracy is measured; 0 where it is not.
+        lines: what is understood of the data, for people, a line each.
+        summary: the same as plain data, for `study.yaml` and scripts.
     """
 
     fingerprint: str
     classes: int
     training: int = 0
+    validation: int = 0
+    lines: tuple[str, ...] = ()
+    summary: Mapping[str, Any] = field(default_factory=dict)
 
     def describe(self) -> str:
         """One line for a plan."""
-        return f"{self.fingerprint}; {self.training} to train, the rest to validate" if self.training else self.fingerprint
+        return f"{self.fingerprint}; {self.training} to train, {self.validation} to validate" if self.training else self.fingerprint
 
 
 @dataclass(frozen=True, kw_only=True)

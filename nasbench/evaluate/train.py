@@ -25,10 +25,10 @@ from nasbench.evaluate.base import (
 from nasbench.evaluate.train_task import WEIGHTS, TrainTask, evaluate_training
 from nasbench.genotype import Genotype
 from nasbench.training.data import load_images
-from nasbench.training.images import Images
+from nasbench.training.images import Images, training_and_validation
 from nasbench.training.recipe import Recipe
+from nasbench.training.summary import DataSummary
 
-VALIDATION = 0.2  # share of the training images on which a network is validated instead; the same in every trial of a study
 PROBE_IMAGES = 512  # images of the short training that tells how long a whole one takes
 
 
@@ -60,7 +60,6 @@ class TrainEvaluator(Evaluator):
             recipe=dict(context.recipe),
             seed=seed % 2**31,
             split_seed=context.split_seed,
-            validation=VALIDATION,
             threads=context.threads,
             device=context.device,
             save_weights=fidelity.final,
@@ -112,7 +111,11 @@ def _load(data: str, root: str | None, size: int) -> Images:
 @lru_cache(maxsize=4)
 def _data(data: str, root: str | None, size: int) -> EvaluationData:
     images = _load(data, root, size)
-    return EvaluationData(fingerprint(images), len(images.classes), int(len(images.train) * (1 - VALIDATION)))
+    training, validation = training_and_validation(images)
+    summary = DataSummary.of(images)
+    return EvaluationData(
+        fingerprint(images), len(images.classes), len(training), len(validation), lines=summary.lines(), summary=summary.to_json()
+    )
 
 
 def fingerprint(images: Images) -> str:
@@ -120,4 +123,10 @@ def fingerprint(images: Images) -> str:
     digest = hashlib.sha256(images.train.labels.numpy().tobytes())
     for chunk in itertools.islice(images.train.chunks(256), 4):
         digest.update(chunk.numpy().tobytes())
-    return f"{images.name}, {len(images.train)} + {len(images.test)} images, {digest.hexdigest()[:12]}"
+    counts = f"{len(images.train)} + {len(images.test)}"
+    if (own := images.validation) is not None:
+        digest.update(own.labels.numpy().tobytes())
+        for chunk in itertools.islice(own.chunks(256), 4):
+            digest.update(chunk.numpy().tobytes())
+        counts = f"{len(images.train)} + {len(own)} + {len(images.test)}"
+    return f"{images.name}, {counts} images, {digest.hexdigest()[:12]}"

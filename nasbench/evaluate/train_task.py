@@ -23,7 +23,8 @@ from nasbench.network import build
 from nasbench.plugins import Plugin, use_plugin
 from nasbench.processes import locked_directory
 from nasbench.training.data import load_images
-from nasbench.training.images import Images, split
+from nasbench.training.images import VALIDATION_SHARE, Images, training_and_validation
+from nasbench.training.preprocess import Preprocess
 from nasbench.training.recipe import Recipe, proxy_input
 from nasbench.training.trainer import Epoch, evaluate, train
 
@@ -42,7 +43,8 @@ class TrainTask:
         data, root: the images, as `load_images` takes them.
         recipe: fields of a `Recipe`.
         seed: decides initial weights, order of the images and augmentation.
-        split_seed, validation: decide which training images are used for validation, and which share; the same in a whole study.
+        split_seed, validation: decide which training images are used for validation, and which share; the same in a whole study. Data
+            that have validation images do not need them.
         threads: torch threads of the process.
         device: `cpu` or `cuda`.
         save_weights: write `weights.safetensors`.
@@ -59,7 +61,7 @@ class TrainTask:
     recipe: dict[str, Any]
     seed: int = 0
     split_seed: int = 0
-    validation: float = 0.2
+    validation: float = VALIDATION_SHARE
     threads: int = 1
     device: str = "cpu"
     save_weights: bool = False
@@ -144,7 +146,7 @@ def _train(task: TrainTask, images: Images, recipe: Recipe, directory: Path) -> 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(task.seed)
         net: nn.Module = build(adapt(genotype, input=shape, classes=len(images.classes)))
-    training, validation = split(images.train, task.validation, task.split_seed)
+    training, validation = training_and_validation(images, task.validation, task.split_seed)
     lines: list[str] = []
 
     def on_epoch(epoch: Epoch) -> None:
@@ -175,6 +177,8 @@ def _train(task: TrainTask, images: Images, recipe: Recipe, directory: Path) -> 
         "classes": list(images.classes),
         "mean": list(result.statistics.mean),
         "std": list(result.statistics.std),
+        "decoded_size": None if images.report is None else images.train.source.shape[-1],
+        "levels": {} if images.report is None else {depth: list(ends) for depth, ends in images.report.contents.levels.items()},
     }
     if result.status == "ok" and result.epochs < recipe.epochs:
         return record
@@ -183,7 +187,8 @@ def _train(task: TrainTask, images: Images, recipe: Recipe, directory: Path) -> 
     if task.test and result.status == "ok":
         record["test_accuracy"] = evaluate(net, images.test, recipe, shape=shape, statistics=result.statistics, device=task.device)
     if task.save_weights and result.status == "ok":
-        write_atomic(directory / WEIGHTS, save(weights))
+        preprocess = Preprocess.from_record(record)
+        write_atomic(directory / WEIGHTS, save(weights, None if preprocess is None else preprocess.to_metadata()))
     return record
 
 

@@ -38,6 +38,7 @@ from nasbench.study.measurements import MEASUREMENTS_FILE, Measurements
 from nasbench.study.phase import Phase
 from nasbench.study.plugins import plugins_of_study, store_plugins
 from nasbench.study.trial import Trial
+from nasbench.training.preprocess import Preprocess
 
 SEARCH, RANDOM = "search", "random"  # the two phases
 UNTIL_TIME_IS_OVER = 1_000_000
@@ -79,9 +80,10 @@ def run_search(problem: Problem, path: Path, listener: Listener, show_plan: Show
     """
     clock = Clock(elapsed_s)
     plugins = plugins_of_study(path, problem.plugins)
-    data = problem.evaluator.data.fingerprint
-    command = problem.config.command(problem.space, problem.device.key, data, {name: p.sha256 for name, p in plugins.items()})
-    more = {"plugin_paths": {name: str(Path(p.path).resolve()) for name, p in plugins.items()}} if plugins else {}
+    data = problem.evaluator.data
+    command = problem.config.command(problem.space, problem.device.key, data.fingerprint, {name: p.sha256 for name, p in plugins.items()})
+    more: dict[str, Any] = {"plugin_paths": {name: str(Path(p.path).resolve()) for name, p in plugins.items()}} if plugins else {}
+    more |= {"data": dict(data.summary)} if data.summary else {}
     with (
         StudyDirectory.create(path, command, may_change=MAY_CHANGE, defaults=DEFAULTS, more=more, before_change=extend) as directory,
         engine_of(problem, listener) as engine,
@@ -152,7 +154,9 @@ class _Search:
         best = choice.delivered
         weights = self._weights(best) if best else None
         unverified = "" if choice.winner else choice.why
-        deliver(self.directory.path, results, best, weights, problem.config.limits, problem.device, unverified=unverified)
+        preprocess = Preprocess.from_record(self.ledger.records(FINAL)[best.trial].more) if best else None
+        limits, device = problem.config.limits, problem.device
+        deliver(self.directory.path, results, best, weights, limits, device, preprocess, unverified=unverified)
         complete = problem.config.trials is None or all(phase.left == 0 for phase in phases)
         return Outcome(self.directory.path, results, complete, choice)
 

@@ -21,7 +21,7 @@ from nasbench.study.trial_lines import line_of
 # The files from which tables and pictures are made. Weights, checkpoints, histories of epochs and the user's own code are not copied.
 COPIED = (
     "plan.json", PROFILE_FILE, MEASUREMENTS_FILE, "finalists.json", "summary.json", "best/card.json", "best/genotype.yaml",
-    FIT_FILE, CANDIDATES_FILE, CURVES_FILE,
+    "best/preprocess.json", FIT_FILE, CANDIDATES_FILE, CURVES_FILE,
 )  # fmt: skip
 
 

@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from nasbench.errors import DataError, nearest
+from nasbench.errors import DataError, nearest, short
 from nasbench.files import cache_folder
 from nasbench.training.downloads import SOURCES, load_named
 from nasbench.training.embedded import load_embedded
-from nasbench.training.folder import load_folder
+from nasbench.training.folders.load import load_folder
 from nasbench.training.images import Images
 from nasbench.training.shared_images import given_images
 
@@ -24,7 +24,7 @@ def load_images(
     size: int = 64,
     progress: Callable[[int, int], None] | None = None,
 ) -> Images:
-    """The data set of a name in `NAMES`, or the images of a folder (see folder.py); `./mnist` is a folder.
+    """The data set of a name in `NAMES`, or the images of a folder (see folders/load.py); `./mnist` is a folder.
 
     A process that holds shared images of the same arguments (see shared_images.py) reads no files.
 
@@ -45,8 +45,8 @@ def load_images(
         return load_embedded()
     if name_or_path in SOURCES:
         return load_named(name_or_path, root or cache_folder() / "data")
-    path = Path(name_or_path).expanduser()
-    if not name_or_path or (not path.exists() and os.sep not in name_or_path):
+    path = Path(os.path.expanduser(name_or_path))
+    if not name_or_path or (not os.path.exists(path) and os.sep not in name_or_path):
         known = ", ".join(NAMES)
-        raise DataError(f"no data set and no folder is called {name_or_path!r}; known are {known}{nearest(name_or_path, NAMES)}")
+        raise DataError(f"no data set and no folder is called {short(name_or_path)}; known are {known}{nearest(name_or_path, NAMES)}")
     return load_folder(path, size, progress)

@@ -9,6 +9,10 @@ import numpy as np
 import torch
 
 from nasbench.errors import DataError
+from nasbench.training.folders.report import FolderReport
+
+VALIDATION_SHARE = 0.2  # of the training images, on which a network is validated instead; the same in every trial of a study
+VALIDATION_WORDS = "a fifth of the training images of each class"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +50,31 @@ class LabeledImages:
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """A data set with the names of its classes and its licence. A search reads `train` only; `test` is for the final report."""
+    """A data set with the names of its classes and its licence. A search never reads `test`; it is for the final report.
+
+    Attributes:
+        validation: images to validate on; None where a part of `train` is kept for that, see `training_and_validation`.
+        report: what was understood of a folder; None for a named data set.
+    """
 
     name: str
     train: LabeledImages
     test: LabeledImages
     classes: tuple[str, ...]
     licence: str
+    validation: LabeledImages | None = None
+    report: FolderReport | None = None
+
+
+def training_and_validation(images: Images, share: float = VALIDATION_SHARE, seed: int = 0) -> tuple[LabeledImages, LabeledImages]:
+    """The images to train on and to validate on: those that the data set has, or else a `split` of the training images.
+
+    Raises:
+        DataError: see `split`.
+    """
+    if images.validation is not None:
+        return images.train, images.validation
+    return split(images.train, share, seed)
 
 
 def split(images: LabeledImages, fraction: float, seed: int) -> tuple[LabeledImages, LabeledImages]:

@@ -23,8 +23,8 @@ class PackedImages:
     Attributes:
         key: the arguments of `load_images` that return these images.
         sources: pixels; an array that both parts use is stored once.
-        parts: for `train` and `test`: position in `sources`, labels, and rows.
-        fields: name, classes and licence.
+        parts: for `train`, `test`, and `validation` where there is one: position in `sources`, labels, and rows.
+        fields: name, classes, licence and report.
     """
 
     key: Key
@@ -42,12 +42,14 @@ def pack(images: Images, key: Key) -> PackedImages:
     """The images as plain arrays, for `give_images`."""
     sources: dict[int, np.ndarray] = {}
     parts = {}
-    for name, part in (("train", images.train), ("test", images.test)):
+    for name, part in (("train", images.train), ("test", images.test), ("validation", images.validation)):
+        if part is None:
+            continue
         where = part.source.data_ptr()
         sources.setdefault(where, part.source.numpy())
         rows = None if part.rows is None else part.rows.numpy()
         parts[name] = (list(sources).index(where), part.labels.numpy(), rows)
-    fields = {"name": images.name, "classes": images.classes, "licence": images.licence}
+    fields = {"name": images.name, "classes": images.classes, "licence": images.licence, "report": images.report}
     return PackedImages(key, tuple(sources.values()), parts, fields)
 
 
@@ -56,11 +58,12 @@ def give_images(packed: PackedImages) -> None:
     with warnings.catch_warnings():  # arrays of an object store are read-only; nothing writes into images
         warnings.filterwarnings("ignore", message=".*not writable", category=UserWarning)
         sources = [torch.from_numpy(source) for source in packed.sources]
-        train, test = (
-            LabeledImages(sources[i], torch.from_numpy(labels), None if rows is None else torch.from_numpy(rows))
-            for i, labels, rows in (packed.parts["train"], packed.parts["test"])
-        )
-    _GIVEN[packed.key] = Images(train=train, test=test, **packed.fields)
+        parts = {
+            name: LabeledImages(sources[i], torch.from_numpy(labels), None if rows is None else torch.from_numpy(rows))
+            for name, (i, labels, rows) in packed.parts.items()
+        }
+    train, test, validation = parts["train"], parts["test"], parts.get("validation")
+    _GIVEN[packed.key] = Images(train=train, test=test, validation=validation, **packed.fields)
 
 
 def given_images(key: Key) -> Images | None:

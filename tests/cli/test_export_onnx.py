@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 import nasbench as nb
 from nasbench.genotype import Genotype
 from nasbench.genotype.blocks import branches, conv, gap, linear
+from nasbench.training.preprocess import Preprocess, save_preprocess
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -188,3 +190,33 @@ def test_a_full_disk_keeps_the_old_file(nasbench) -> None:
     one_line(nasbench("export", "lenet5_modern", "--onnx", "m.onnx", preexec_fn=full), "cannot write m.onnx")
     assert (nasbench.folder / "m.onnx").read_text() == "old"
     assert not list(nasbench.folder.glob(".m.onnx*"))
+
+
+PREPROCESS = Preprocess(
+    input=(3, 16, 16), mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.1), classes=("a", "b", "猫", "d", "line\nbreak"), decoded_size=64
+)
+
+
+def test_the_winners_preprocessing_is_in_the_models_metadata(nasbench, call, study: Path) -> None:
+    """Whoever gets the file alone can use it: nothing of this was in any file before."""
+    save_preprocess(PREPROCESS, study / "preprocess.json")
+    ran = call("export", "runs/mine", "--onnx", "m.onnx")
+    assert ran.returncode == 0, ran.stderr
+    assert r"5: a, b, 猫, d, line\nbreak" in ran.stdout
+    assert "3x16x16, see the metadata for mean and std" in ran.stdout
+    stored = onnxruntime.InferenceSession(nasbench.folder / "m.onnx", providers=["CPUExecutionProvider"]).get_modelmeta()
+    assert Preprocess.from_metadata(stored.custom_metadata_map) == PREPROCESS
+    assert json.loads(stored.custom_metadata_map["classes"]) == list(PREPROCESS.classes)
+
+
+def test_the_metadata_of_weights_go_where_the_weights_go(nasbench, call, study: Path) -> None:
+    save_file(nb.build(TINY).state_dict(), nasbench.folder / "w.safetensors", PREPROCESS.to_metadata())
+    assert call("export", "runs/mine", "--onnx", "m.onnx", "-o", "m.yaml", "--weights", "w.safetensors").returncode == 0
+    assert Preprocess.from_metadata({p.key: p.value for p in onnx.load(nasbench.folder / "m.onnx").metadata_props}) == PREPROCESS
+    with safe_open(nasbench.folder / "m.safetensors", "pt") as file:
+        assert Preprocess.from_metadata(file.metadata()) == PREPROCESS
+
+
+def test_a_damaged_preprocessing_is_one_line(call, study: Path) -> None:
+    (study / "preprocess.json").write_text("{}")
+    one_line(call("export", "runs/mine", "--onnx", "m.onnx"), "best/preprocess.json is not nasbench preprocess 1")

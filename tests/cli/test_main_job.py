@@ -60,7 +60,7 @@ def test_its_study_is_complete(folder, done):
     assert {t.status for t in study.records("final")} <= {"ok", "infeasible"}
     for name in ("study.yaml", "plan.json", "profile.json", "ledger.db", "summary.json", "front.csv", "front.png"):
         assert (study.path / name).stat().st_size > 0, name
-    for name in ("genotype.yaml", "weights.safetensors", "card.json"):
+    for name in ("genotype.yaml", "weights.safetensors", "preprocess.json", "card.json"):
         assert (study.path / "best" / name).stat().st_size > 0, name
     assert study.command["evaluator"] == "train"
 

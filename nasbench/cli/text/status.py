@@ -66,8 +66,8 @@ def _drawn(study: Study, s: StudyState) -> Group:
     for phase in s.counts:
         grid.add_row(phase, str(s.planned.get(phase, "")), s.counts_text(phase), s.best_text(phase))
     working = f"a driver works on it (pid {s.driver['pid']} on {s.driver['host']})" if s.driver else "no driver works on it"
-    now = [f"now: {s.activity}"] if s.activity else []
-    lines = [f"{study.path}: {working}; {s.progress}", *now, *([_pace(s)] if s.trained else []), *([f"newest: {s.last}"] if s.last else [])]
+    lines = [f"{study.path}: {working}; {s.progress}", *study.data_lines, *([f"now: {s.activity}"] if s.activity else [])]
+    lines += [*([_pace(s)] if s.trained else []), *([f"newest: {s.last}"] if s.last else [])]
     return Group(*(Text(line) for line in lines), *([grid] if s.counts else [Text("no trial yet")]))
 
 

@@ -23,7 +23,7 @@ INSIDE = {"inside": "yes", "unsure": "perhaps", "outside": "no"}
 
 def show_plan(problem: Problem, plan: Plan) -> None:
     """Print a plan before the first trial."""
-    config, space = problem.config, plan.space
+    config, space, data = problem.config, plan.space, problem.evaluator.data
     about = "" if config.trials is not None else "about "
     unsure = f", {space.unsure:.0%} unsure" if space.unsure else ""
     which = "all" if space.sampled >= space.count else f"{space.sampled} samples"
@@ -41,7 +41,8 @@ def show_plan(problem: Problem, plan: Plan) -> None:
             ("limits", f"{config.limits.describe()}: {space.verdict}" if config.limits.any else "none"),
             ("within them", f"{space.inside:.0%} surely{unsure}, {space.outside:.0%} outside; of {which}"),
             *([("", f"the unsure are {unsure_are}")] if space.unsure else []),
-            ("data", problem.evaluator.data.describe()),
+            ("data", data.describe()),
+            *(("", line) for line in data.lines),
             (
                 "trials",
                 f"{about}{plan.trials} by {config.strategy}, as many at random, {plan.final_runs} in the final round; "
@@ -147,7 +148,7 @@ def _show_result(best: FinalResult, latency: list[tuple[str, str]]) -> None:
 
 def results(path: Path) -> list[str]:
     """The files in a study's folder that its user may want to open."""
-    names = ("front.png", "front.csv", "best/card.json", "best/genotype.yaml", "best/weights.safetensors")
+    names = ("front.png", "front.csv", "best/card.json", "best/genotype.yaml", "best/weights.safetensors", "best/preprocess.json")
     return [name for name in names if (path / name).exists()]
 
 

@@ -6,6 +6,7 @@ profiling writes dozens of networks. `check_onnx` compares what is written here 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from torch import nn
@@ -24,16 +25,22 @@ LARGEST = 2**31 - 2**20  # bytes that one protobuf file holds, with room for the
 INPUT, OUTPUT = "image", "logits"
 
 
-def onnx_model(g: Genotype, net: nn.Module, batch: int | None = 1) -> ModelProto:
+def onnx_model(g: Genotype, net: nn.Module, batch: int | None = 1, metadata: Mapping[str, str] | None = None) -> ModelProto:
     """`net`, which was built from `g`, for inference in float32.
 
     The model maps `image` (batch, c, h, w) to `logits` (batch, classes); a `batch` of None is any. Networks that do not end in
     a flat vector give (batch, c, h, w).
 
+    Args:
+        metadata: texts for the metadata of the model, such as the names of the classes.
+
     Raises:
         NasbenchError: onnx is not installed; or there are more weights than one file can hold.
     """
-    return model_of_trace(inference(trace(g)), net, g.name, batch)
+    model = model_of_trace(inference(trace(g)), net, g.name, batch)
+    if metadata:
+        onnx_package().helper.set_model_props(model, dict(metadata))
+    return model
 
 
 def model_of_trace(layers: Trace, net: nn.Module, name: str = "network", batch: int | None = 1) -> ModelProto:

@@ -16,6 +16,7 @@ from nasbench.search.final.finalists import KNOWN, FinalResult, summary
 from nasbench.search.limits import Limits
 from nasbench.search.measuring import Measure
 from nasbench.study.measurements import Measured, Measurements
+from nasbench.training.preprocess import PREPROCESS_FILE, Preprocess, save_preprocess
 
 WINNER = "winner"
 
@@ -90,10 +91,13 @@ def deliver(
     weights: Path | None,
     limits: Limits,
     device: Device,
+    preprocess: Preprocess | None = None,
     *,
     unverified: str = "",
 ) -> None:
-    """Write `summary.json`, and in `best/` the genotype, weights and card of the best; what an earlier run left there is removed.
+    """Write `summary.json`, and in `best/` the genotype, weights, preprocessing and card of the best.
+
+    What an earlier run left there is removed.
 
     Args:
         unverified: why the best network was not measured; it is then no winner, and its card has no measurement and says so.
@@ -102,7 +106,7 @@ def deliver(
     write_atomic(path / "summary.json", json.dumps(rows, indent=1) + "\n")
     directory = path / "best"
     if best is None:
-        for name in ("genotype.yaml", "weights.safetensors", "card.json"):
+        for name in ("genotype.yaml", "weights.safetensors", PREPROCESS_FILE, "card.json"):
             (directory / name).unlink(missing_ok=True)
         return
     directory.mkdir(exist_ok=True)
@@ -111,6 +115,8 @@ def deliver(
     write_atomic(directory / "genotype.yaml", g.to_yaml())
     if weights is not None and weights.exists():
         write_atomic(directory / "weights.safetensors", weights.read_bytes())
+    if preprocess is not None:
+        save_preprocess(preprocess, directory / PREPROCESS_FILE)
     if limits.latency_ms is not None:
         measured = None if unverified else best.again or f.measured
         save_card(make_card(g, limits.latency_ms, device, measured, f.predicted, unverified), directory / "card.json")

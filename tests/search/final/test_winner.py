@@ -15,6 +15,7 @@ from nasbench.search.final.winner import choose_winner, deliver
 from nasbench.search.limits import Limits
 from nasbench.spaces import load_space
 from nasbench.study.measurements import Measurements
+from nasbench.training.preprocess import Preprocess, load_preprocess
 
 NETWORKS = [load_space("tiny").sample(i) for i in range(3)]
 LIMIT = 1.1 * max(map(true_ms, NETWORKS))
@@ -139,3 +140,12 @@ def test_the_card_of_a_device_elsewhere_waits_for_its_measurement(tmp_path):
     assert card["measured"] is None
     assert card["met"] is None
     assert card["predicted"]["ms"] == pytest.approx(true_ms(NETWORKS[0]))
+
+
+def test_the_winner_comes_with_its_preprocessing(tmp_path):
+    preprocess = Preprocess(input=(3, 24, 24), mean=(0.4, 0.5, 0.6), std=(0.2, 0.2, 0.1), classes=("cat", "dog"), decoded_size=64)
+    best = standing(0, measured=None)
+    deliver(tmp_path, [best], best, None, Limits(latency_ms=LIMIT), PAPER, preprocess)
+    assert load_preprocess(tmp_path / "best" / "preprocess.json") == preprocess
+    deliver(tmp_path, [best], None, None, Limits(latency_ms=LIMIT), PAPER)
+    assert list((tmp_path / "best").iterdir()) == []

@@ -13,6 +13,7 @@ from PIL import Image
 
 from nasbench.errors import DataError
 from nasbench.training.data import load_images
+from nasbench.training.shared_images import give_images, pack
 
 
 def test_a_plain_folder_keeps_a_fifth_of_each_class_for_the_test(tmp_path: Path) -> None:
@@ -69,7 +70,7 @@ def test_decoding_is_done_once_and_again_after_a_change(tmp_path: Path, own_cach
     Image.new("RGB", (20, 20), (200, 0, 0)).save(folder / "c0" / "0.png")
     os.utime(folder / "c0" / "0.png", (1, 1))
     assert load_images(str(folder), size=8).train.source[0, 0, 4, 4] == 200
-    assert len(list((own_cache / "decoded").iterdir())) == 1  # the stale copy is gone
+    assert sorted(p.suffix for p in (own_cache / "decoded").iterdir()) == [".json", ".npy"]  # the stale copy is gone
 
 
 def test_writing_to_loaded_pixels_leaves_the_cache_alone(tmp_path: Path) -> None:
@@ -168,7 +169,28 @@ def test_a_full_disk_is_an_error_and_not_a_crash(tmp_path: Path, own_cache: Path
 def test_a_damaged_cache_is_named(tmp_path: Path, own_cache: Path) -> None:
     folder = make_folder(tmp_path / "data", 5, 5)
     load_images(str(folder), size=8)
-    (kept,) = (own_cache / "decoded").iterdir()
+    (kept,) = (own_cache / "decoded").glob("*.npy")
     kept.write_bytes(kept.read_bytes()[:-100])
     with pytest.raises(DataError, match=kept.name):
         load_images(str(folder), size=8)
+
+
+def test_damaged_notes_beside_the_cache_are_made_again(tmp_path: Path, own_cache: Path) -> None:
+    folder = make_folder(tmp_path / "data", 5, 5)
+    report = load_images(str(folder), size=8).report
+    (notes,) = (own_cache / "decoded").glob("*.json")
+    notes.write_text('{"modes": []}')
+    assert load_images(str(folder), size=8).report == report
+
+
+def test_workers_elsewhere_get_the_validation_images_and_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("train", "val", "test"):
+        make_folder(tmp_path / "data" / name, 5, 6)
+    images = load_images(str(tmp_path / "data"), size=8)
+    monkeypatch.setattr("nasbench.training.shared_images._GIVEN", {})
+    give_images(pack(images, ("elsewhere", None, 8)))
+    there = load_images("elsewhere", size=8)
+    assert there.validation is not None
+    assert images.validation is not None
+    assert torch.equal(there.validation.pixels, images.validation.pixels)
+    assert (there.report, there.classes) == (images.report, images.classes)
