@@ -27,6 +27,7 @@ _HOMES = {
     "adapt": "genotype",
     "block": "genotype",
     "build": "network",
+    "calibrate": "network",
     "compare_studies": "analysis.compare",
     "cost": "genotype",
     "digest": "genotype",
@@ -41,6 +42,7 @@ _HOMES = {
     "open_fit": "analysis.scaling",
     "open_study": "analysis.study",
     "predict_latency": "api",
+    "preprocess": "network",
     "pareto_front": "analysis.fronts.front",
     "row_diff": "analysis.genotype_diff",
     "scale": "scaling",
@@ -65,7 +67,7 @@ if TYPE_CHECKING:
     from nasbench.drawing import draw
     from nasbench.evaluate import evaluator
     from nasbench.genotype import Block, Cost, Genotype, Layer, Style, adapt, block, cost, digest, trace
-    from nasbench.network import build, load_weights, loss_weights
+    from nasbench.network import build, calibrate, load_weights, loss_weights, preprocess
     from nasbench.plugins import load_plugin
     from nasbench.scaling import scale
     from nasbench.spaces import load_space as space

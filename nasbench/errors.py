@@ -40,6 +40,10 @@ class WeightsError(NasbenchError):
     """A state dict that does not fit the network."""
 
 
+class WeightsWarning(UserWarning):
+    """Weights that were loaded, with something to know about them: NaN among them, or behaviour that they do not hold."""
+
+
 class DataError(NasbenchError):
     """Images that are missing or cannot be read."""
 

@@ -72,6 +72,13 @@ def export(
         Path | None,
         typer.Option(help="State dict of torchvision, timm, pytorchcv or nasbench (.pth, .safetensors), for --onnx or beside --out."),
     ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            help="The network that --weights are of, where names do not tell: a constructor such as \"timm.create_model('resnet18')\", "
+            "a known network, or order (they are in the order in which their layers run)."
+        ),
+    ] = None,
     as_json: bool = JSON,
 ) -> None:
     """Write the genotype of a network as YAML, with its weights as a .safetensors file beside it, or the network as an ONNX model.
@@ -84,6 +91,8 @@ def export(
         raise NasbenchError("--dynamic-batch and --json need an ONNX model; got no --onnx; add --onnx FILE")
     if weights is not None and out is None and onnx is None:
         raise NasbenchError("--weights need a file beside which they are written; got neither --out nor --onnx; add --out FILE.yaml")
+    if like is not None and weights is None:
+        raise NasbenchError("--like says which network --weights are of; got no --weights; add --weights FILE, or leave --like out")
     study = Path(name) if Path(name).is_dir() else None
     g = winner_of(study) if study else genotype_of(name)
     g = adapt(at_input(g, input), classes=classes)
@@ -91,20 +100,20 @@ def export(
     if onnx is not None:
         from nasbench.cli.onnx import export_onnx
 
-        export_onnx(g, onnx, dynamic_batch, weights, study, as_json)
+        export_onnx(g, onnx, dynamic_batch, weights, study, as_json, like)
     if out is None:
         if onnx is None:
             typer.echo(g.to_yaml(), nl=False)
         return
     from nasbench.files import write_atomic
 
-    beside = "" if weights is None else f", and {_write_weights(g, weights, out)}"
+    beside = "" if weights is None else f", and {_write_weights(g, weights, out, like)}"
     write_atomic(out, g.to_yaml())
     if not as_json:
         say(f"wrote {out}: {g.name}, {'x'.join(map(str, g.input))}{beside}")
 
 
-def _write_weights(g: Genotype, source: Path, out: Path) -> Path:
+def _write_weights(g: Genotype, source: Path, out: Path, like: str | None) -> Path:
     """Write the weights of the file `source` under the names of nasbench, with their metadata, beside `out`; returns the path."""
     from safetensors.torch import save
 
@@ -113,6 +122,6 @@ def _write_weights(g: Genotype, source: Path, out: Path) -> Path:
 
     path = out.with_suffix(".safetensors")
     preprocess = preprocess_of(source)
-    weights = {name: value.contiguous() for name, value in load_network(g, source).state_dict().items()}
+    weights = {name: value.contiguous() for name, value in load_network(g, source, like).state_dict().items()}
     write_atomic(path, save(weights, None if preprocess is None else preprocess.to_metadata()))
     return path

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from nasbench.cli.shared import say, show_json, table
-from nasbench.errors import NasbenchError
+from nasbench.errors import NasbenchError, WeightsWarning
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype
 from nasbench.genotype.units import show_memory
-from nasbench.zoo import facts
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
     from nasbench.training.preprocess import Preprocess
 
 
-def export_onnx(g: Genotype, path: Path, dynamic_batch: bool, weights: Path | None, study: Path | None, as_json: bool) -> None:
+def export_onnx(
+    g: Genotype, path: Path, dynamic_batch: bool, weights: Path | None, study: Path | None, as_json: bool, like: str | None = None
+) -> None:
     """Write the model and describe it. It has the weights of a file, those of the study's winner, or random ones.
 
     Raises:
@@ -33,7 +37,7 @@ def export_onnx(g: Genotype, path: Path, dynamic_batch: bool, weights: Path | No
     source = weights or (None if study is None else _winner_weights(study))
     batch = None if dynamic_batch else 1
     preprocess = None if source is None else preprocess_of(source, None if weights else study)
-    data, check = _random_model(g, batch) if source is None else _checked_model(g, load_network(g, source), batch, preprocess)
+    data, check = _random_model(g, batch) if source is None else _checked_model(g, load_network(g, source, like), batch, preprocess)
     write_atomic(path, data)
     if as_json:
         about = {"file": str(path), "name": g.name, "bytes": len(data), "weights": None if source is None else str(source)}
@@ -115,8 +119,13 @@ def preprocess_of(weights: Path, study: Path | None = None) -> Preprocess | None
         return None
 
 
-def load_network(g: Genotype, source: Path) -> nn.Module:
+def load_network(g: Genotype, source: Path, like: str | None = None) -> nn.Module:
     """The network in inference mode with the weights of a file, of nasbench or of another library.
+
+    What is unusual about the weights is printed as notes on standard error.
+
+    Args:
+        like: the network that the weights are of, as `nasbench.load_weights` takes it.
 
     Raises:
         WeightsError: the file cannot be read, or its weights do not fit.
@@ -124,7 +133,11 @@ def load_network(g: Genotype, source: Path) -> nn.Module:
     from nasbench.network import build, load_weights, read_weights
 
     net = build(g)
-    load_weights(net, read_weights(source), like=g.name if g.name in facts() else None)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", WeightsWarning)
+        load_weights(net, read_weights(source), like=like)
+    for warning in caught:
+        typer.echo(f"note: {warning.message}", err=True)
     return net.eval()
 
 

@@ -28,6 +28,10 @@ def build(g: Genotype, device: torch.device | str | None = None) -> fx.GraphModu
     It maps float tensors (N, c, h, w) to logits (N, classes). A network with auxiliary heads returns, in training mode, a tuple of
     its logits and then those of the heads; `loss_weights` says how much the loss of each counts.
 
+    Batch norms have the momentum of the style. Where that is small (0.01 in EfficientNet-B5, 0.0003 in MnasNet), a training of few steps
+    leaves the initial running statistics in place, and the network fails in inference mode; call `nasbench.calibrate(net, images)` after
+    such a training.
+
     Args:
         device: where the weights are; the default is torch's default device. `meta` makes the network without memory and weights.
 
@@ -52,7 +56,7 @@ def build_trace(layers: Trace, name: str = "network") -> fx.GraphModule:
     writer = TorchWriter(layers)
     graph = writer.graph
     nodes: list[fx.Node] = [graph.placeholder("x")]
-    nodes[0].meta["layer"] = 0
+    nodes[0].meta |= {"layer": 0, "input": layers[0].shape}
     with torch.device("meta"):
         for layer in layers[1:]:
             nodes.append(writer.layer(layer, tuple(nodes[i] for i in layer.inputs)))

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection
+import hashlib
+import json
+import re
+from collections.abc import Collection, Mapping
+from functools import lru_cache
 from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from nasbench.errors import WeightsError
+from nasbench.errors import WeightsError, nearest, one_line, short
+from nasbench.files import write_atomic
 from nasbench.network.auxiliary import auxiliary_head
 from nasbench.zoo import facts
 
@@ -55,34 +62,141 @@ def make_reference(call: str, **changes: Any) -> nn.Module:
     return network
 
 
-def names_in_order(name: str, names: Collection[str]) -> list[str]:
-    """Names of tensors in the order in which that reference of the known network `name` defines them that has these very names.
+def reference_module(like: Any, state: Mapping[str, Tensor]) -> tuple[nn.Module, list[str]] | None:
+    """The network that the tensors of `state` are of, and what the user has to know about it; None if nothing tells.
 
-    Auxiliary heads may be among the names or not.
+    Args:
+        like: see `nasbench.load_weights`. None asks the names of the tensors.
 
     Raises:
-        WeightsError: no reference has these names, or its library is not installed.
+        WeightsError: `like` is no network; or the library that the names belong to is not installed.
     """
-    body = {key for key in names if auxiliary_head(key) is None}
-    calls, missing = references(name), []
+    if isinstance(like, nn.Module):
+        return like, []
+    if isinstance(like, str):
+        if "(" in like:
+            return _made(lambda: make_reference(like), like), []
+        calls = _of_names(state, references(like))
+        if not calls:
+            why = "the weights have the names of none of its references" if references(like) else "no library is known to build it"
+            raise WeightsError(
+                f"like= names a known network, or is a constructor such as \"timm.create_model('resnet18')\"; got {like!r}, and {why}"
+                f"{nearest(like, facts()) if like not in facts() else ''}; give the module itself, or its constructor"
+            )
+    elif like is not None:
+        return _made(like, short(like)), []
+    else:
+        calls = _of_names(state)
+        if not calls:
+            return None
+    return _fitting(calls, state)
+
+
+def _made(make: Any, name: str) -> nn.Module:
+    """The module that a function makes, without memory where it can; `name` is the function's, for messages."""
+    rule = "like= is a module, a function that makes one, a constructor as text, the name of a known network, or order"
+    if not callable(make):
+        raise WeightsError(f"{rule}; got {name}")
+    try:
+        with torch.random.fork_rng(devices=[]):
+            try:
+                with torch.device("meta"):
+                    module = make()
+            except (RuntimeError, NotImplementedError):  # it computes with numbers while it is made
+                module = make()
+    except WeightsError:
+        raise
+    except Exception as error:
+        raise WeightsError(f"{rule}; {name} fails: {one_line(error)}; correct it, or pass the module itself") from error
+    if not isinstance(module, nn.Module):
+        raise WeightsError(f"{rule}; {name} makes {type(module).__name__}")
+    return module
+
+
+def has_known_names(names: Collection[str]) -> bool:
+    """Whether the names are those of the tensors of a reference."""
+    return bool(_of_names(names))
+
+
+def _of_names(state: Collection[str], among: Collection[str] | None = None) -> list[str]:
+    """The constructors whose tensors have these names."""
+    calls = _table().get(names_digest(state), [])
+    return [call for call in calls if among is None or call in among]
+
+
+def _fitting(calls: list[str], state: Mapping[str, Tensor]) -> tuple[nn.Module, list[str]]:
+    """The first of the networks whose shapes are those of the tensors, apart from the number of classes."""
+    heads = any(auxiliary_head(name) is not None for name in state)
+    best: tuple[int, str, nn.Module] | None = None
+    missing = []
     for call in calls:
         try:
-            order = _names(call)
-            if body != {key for key in order if auxiliary_head(key) is None}:
-                continue
-            if not set(names) <= set(order):
-                order = _names(call, aux_logits=True)
+            module = _on_meta(call, state if heads else ())
         except WeightsError:
             missing.append(call.split(".")[0])
             continue
-        return [key for key in order if key in names] + [key for key in names if key not in order]
-    advice = f"pip install {' '.join(dict.fromkeys(missing))}" if missing else "save them with torch.save, which keeps the order"
-    raise WeightsError(
-        f"safetensors files lose the order of tensors, so their names must be ours or those of a reference of {name}; "
-        f"{min(names, default='none')} and the others are of none of {', '.join(calls) or 'the known networks'}; {advice}"
-    )
+        differing = sum(name in state and state[name].shape != value.shape for name, value in module.state_dict().items())
+        if best is None or differing < best[0]:
+            best = differing, call, module
+        if differing == 0:
+            break
+    if best is None:
+        raise WeightsError(
+            f"the tensors have the names of {calls[0]}, which tells how they belong together, and is not installed here; "
+            f'pip install {missing[0]}, or say like="order" if they are in the order in which their layers run'
+        )
+    return best[2], _announced(calls, best[1])
 
 
-def _names(call: str, **changes: Any) -> list[str]:
+def _on_meta(call: str, names: Collection[str]) -> nn.Module:
+    """The network of a constructor, with auxiliary heads if `names` have some that it would lack."""
     with torch.device("meta"):
-        return [key for key in make_reference(call, **changes).state_dict() if not key.endswith(COUNTER)]
+        module = make_reference(call)
+        if any(name not in module.state_dict() and auxiliary_head(name) is not None for name in names):
+            module = make_reference(call, aux_logits=True)
+    return module
+
+
+def _announced(calls: list[str], chosen: str) -> list[str]:
+    """What networks whose tensors have the same names and shapes do besides, which no tensor shows."""
+    near = next(fact.near for fact in facts().values() if chosen in (*fact.references, *fact.near))
+    notes = [
+        f"these are also the names of {call}, which {near[call]}; if the weights are of that network, its logits differ from ours"
+        for call in calls
+        if call in near and call != chosen
+    ]
+    if any(re.match(r"torchvision\.models\.(googlenet|inception_v3)\(", call) for call in calls):
+        notes.append(
+            "if these are torchvision's pretrained weights: that network changes its images before the first layer (transform_input), "
+            'which no tensor holds; nasbench.preprocess(net, "transform_input") does the same'
+        )
+    return notes
+
+
+def names_digest(names: Collection[str]) -> str:
+    """A hash of the names of a network's tensors, without those of auxiliary heads and the counters of batch norms."""
+    body = sorted(name for name in names if auxiliary_head(name) is None and not name.endswith(COUNTER))
+    return hashlib.sha256("\n".join(body).encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, list[str]]:
+    """Constructors by the digest of their names; `reference_table` makes it, and a test compares the file with it."""
+    text = files("nasbench.network").joinpath("reference_names.json").read_text(encoding="utf-8")
+    table: dict[str, list[str]] = json.loads(text)
+    return table
+
+
+def reference_table() -> dict[str, list[str]]:
+    """The table anew, from every constructor in the facts; all libraries must be installed."""
+    table: dict[str, list[str]] = {}
+    for call in dict.fromkeys(call for fact in facts().values() for call in (*fact.references, *fact.near)):
+        with torch.device("meta"):
+            names = make_reference(call).state_dict()
+        table.setdefault(names_digest(names), []).append(call)
+    return table
+
+
+def write_reference_table() -> None:
+    """Write the file of the table again, after a change of the references in the facts."""
+    write_atomic(Path(__file__).with_name("reference_names.json"), json.dumps(reference_table(), indent=1) + "\n")

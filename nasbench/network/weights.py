@@ -1,45 +1,52 @@
-"""Weights of other libraries in our networks."""
+"""Weights of other libraries in our networks: which of their tensors is which of ours."""
 
 from __future__ import annotations
 
-import pickle
-import re
-from collections.abc import Mapping
-from pathlib import Path
+import warnings
+from collections.abc import Callable, Mapping
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
-from nasbench.errors import WeightsError, first_line
+from nasbench.errors import WeightsError, WeightsWarning
+from nasbench.network.agreement import outputs_agree
 from nasbench.network.auxiliary import auxiliary_head
-from nasbench.network.references import COUNTER, names_in_order
+from nasbench.network.behaviour import unseen_behaviour
+from nasbench.network.matching import Match, MismatchError, match
+from nasbench.network.numbers import unusual_numbers
+from nasbench.network.pairing import State, as_run, by_name, by_shape, fits, in_order, is_chain, unfit
+from nasbench.network.references import COUNTER, has_known_names, reference_module
+from nasbench.network.wiring import record
 
-State = dict[str, Tensor]
+Like = str | nn.Module | Callable[[], nn.Module] | None
 
+ORDER = "order"  # as `like`: the tensors are in the order of the run
 _WRAPPERS = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before every name
-_PARTS = ("weight", "bias", "running_mean", "running_var")  # the last words of names in torch's own layers
 
 
 @torch.no_grad()
-def load_weights(net: nn.Module, state_dict: Mapping[str, Tensor], like: str | None = None) -> None:
-    """Copy a state dict into `net`: by name where the names are those of `net`, else in the order of the layers.
+def load_weights(net: nn.Module, state_dict: Mapping[str, Tensor], like: Like = None) -> None:
+    """Copy a state dict into `net`, each tensor to the one that has its part in the network.
 
-    torchvision, timm and pytorchcv define their layers in the order in which they run, with few exceptions, which are recognised
-    by their names. Each tensor must have the shape and the role (weight, bias, running mean) of its counterpart, and the tensors of
-    a layer stay together. A 1x1 convolution and a linear layer hold the same numbers; either may replace the other,
-    and so may a convolution over the whole map. The counters of batches in batch norms are ignored.
+    Tensors are paired by name where the names are those of `net`, perhaps with a prefix such as `module.` before all. Otherwise both
+    networks are run on an image without numbers, and paired by what each operator reads and what reads it; the order in which modules
+    are defined does not matter. The other network is `like`. Without it, the names tell it where they are those of a network of
+    torchvision, timm or pytorchcv that is one of the known networks; the names of an `nn.Sequential` tell the order of its run. Otherwise
+    shapes alone must tell each layer; nothing is guessed.
 
-    Auxiliary heads are recognised by their names (`aux1.`, `AuxLogits.`). If the weights have none, those of `net` stay as they
-    are; if `net` has none, theirs are ignored. `module.` before every name is removed. Nothing is copied unless everything fits.
+    A 1x1 convolution and a linear layer hold the same numbers; either may replace the other, and so may a convolution over the
+    whole map. The counters of batches in batch norms are ignored. Auxiliary heads are recognised by their names (`aux1.`, `AuxLogits.`).
+    If the weights have none, those of `net` stay as they are; if `net` has none, theirs are ignored. Nothing is copied unless
+    everything fits. A `WeightsWarning` says what is unusual about the numbers, and what the other network does that no tensor holds.
 
     Args:
-        like: the known network that `net` is. Weights whose order was lost, as in safetensors files, are then put into
-            that of the reference with the same names; its library must be installed.
+        net: a network that `nasbench.build` made.
+        like: the network that the weights are of: a module, a function without arguments that makes one, a constructor such as
+            `"timm.create_model('resnet18')"`, or the name of a known network. `"order"` says instead that the tensors are in the
+            order in which their layers run, for which you vouch.
 
     Raises:
-        WeightsError: a tensor does not fit (the message names the first, with both shapes), or the numbers of tensors differ.
+        WeightsError: a tensor does not fit, or may belong to several layers (the message names the first), or `like` is no network.
 
     >>> import nasbench as nb, torchvision
     >>> theirs = torchvision.models.resnet18(weights=None).eval()
@@ -48,26 +55,113 @@ def load_weights(net: nn.Module, state_dict: Mapping[str, Tensor], like: str | N
     >>> image = torch.randn(1, 3, 224, 224)
     >>> torch.allclose(net(image), theirs(image), atol=1e-5)
     True
+    >>> plain = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.Conv2d(4, 4, 3, bias=False))
+    >>> g = nb.Genotype.from_yaml('''
+    ... input: [1, 8, 8]
+    ... stem:
+    ... - {op: conv, width: 4, kernel: 3, padding: valid, norm: false}
+    ... - {op: conv, width: 4, kernel: 3, padding: valid, norm: false, bias: false, act: none}
+    ... ''')
+    >>> load_weights(nb.build(g), plain.state_dict(), like=plain)
     """
     own, theirs = _tensors(net.state_dict()), _tensors(_unwrapped(state_dict))
-    body, heads = _apart(own)
-    named = body.keys() == _apart(theirs)[0].keys()
-    if not named and like is not None and _lost_order(theirs):
-        theirs = {name: theirs[name] for name in names_in_order(like, theirs.keys())}
-    other_body, other_heads = _apart(theirs if named else _as_run(theirs))
-    parts = [(body, other_body)]
-    if named:
-        parts += [(head, other_heads[name]) for name, head in heads.items() if name in other_heads]
-    elif heads and other_heads:
-        if len(heads) != len(other_heads):
-            raise WeightsError(
-                f"the network has {len(heads)} auxiliary heads and the weights have {len(other_heads)} ({', '.join(other_heads)}); "
-                "load the weights of the same network, or weights without them"
-            )
-        parts += zip(heads.values(), other_heads.values(), strict=True)
-    pairs = [_pairs(mine, other, named) for mine, other in parts]
-    for mine, other in [pair for some in pairs for pair in some]:
+    pairs, notes = _pairs(net, own, theirs, like)
+    for note in (*notes, *unusual_numbers({other: theirs[other] for other in pairs.values()})):
+        warnings.warn(note, WeightsWarning, stacklevel=2)
+    for mine, other in pairs.items():
         own[mine].copy_(theirs[other].reshape(own[mine].shape))
+
+
+def _pairs(net: nn.Module, own: State, theirs: State, like: Like) -> tuple[dict[str, str], list[str]]:
+    """The counterpart of each tensor that is loaded, and what the user has to know."""
+    if (pairs := by_name(own, theirs)) is not None:
+        return pairs, []
+    if like == ORDER:
+        return in_order(net, own, theirs), []
+    heads = {name for name in own if auxiliary_head(name) is not None}
+    prefix, found = _reference(like, theirs)
+    if found is None:
+        body = {name: value for name, value in own.items() if name not in heads}
+        return by_shape(as_run(net, body), {k: v for k, v in theirs.items() if auxiliary_head(k) is None}, is_chain(net)), []
+    module, said = found
+    theirs = {name.removeprefix(prefix): value for name, value in theirs.items()}
+    both = bool(heads) and len(theirs) > len(own) - len(heads)
+    shape = _input_of(net)
+    ours, other = record(net, shape, own, both), record(module, shape, theirs, both)
+    try:
+        paired = match(ours, other)
+    except MismatchError as error:
+        if error.mine is None or error.other is None:
+            raise
+        last = ours.used[error.mine] == max(ours.used.values())
+        raise WeightsError(unfit(error.mine, own[error.mine], error.other, theirs[error.other], last)) from None
+    _complete(own, theirs, paired, heads if not both else set())
+    if paired.chosen is not None and not outputs_agree(net, module, paired.tensors, shape):
+        name, one, another = paired.chosen
+        raise WeightsError(
+            f"each tensor must have one counterpart; {name} may be {one} or {another}, which stand alike in the network; name the tensors "
+            "as nasbench does, net.state_dict() lists them"
+        )
+    pairs = {mine: prefix + other for mine, other in paired.tensors.items() if mine in own}
+    return pairs, [*said, *unseen_behaviour(module, paired)]
+
+
+def _reference(like: Like, theirs: State) -> tuple[str, tuple[nn.Module, list[str]] | None]:
+    """The network that the weights are of, and what stands before all their names, such as `model.`.
+
+    Raises:
+        WeightsError: the network given as `like` has other tensors.
+    """
+    prefixes = [""]
+    while theirs and (rest := next(iter(theirs)).removeprefix(prefixes[-1])).count(".") > 1:
+        prefix = f"{prefixes[-1]}{rest.partition('.')[0]}."
+        if not all(name.startswith(prefix) for name in theirs):
+            break
+        prefixes.append(prefix)
+    if like is None or (isinstance(like, str) and "(" not in like):
+        for prefix in prefixes:
+            bare = {name.removeprefix(prefix): value for name, value in theirs.items()}
+            if has_known_names(bare) or (prefix == prefixes[-1] and like is not None):
+                return prefix, reference_module(like, bare)
+        return "", None
+    found = reference_module(like, theirs)
+    names = dict(found[0].state_dict()) if found else {}
+    for prefix in prefixes:
+        if all(name.removeprefix(prefix) in names for name in theirs):
+            return prefix, found
+    lost = next((name for name in theirs if name not in names), "")
+    raise WeightsError(
+        f"the weights are those of the network given as like=; it has no tensor {lost}; give the network that they were saved from"
+    )
+
+
+def _complete(own: State, theirs: State, paired: Match, left: set[str]) -> None:
+    """Check that every tensor has a counterpart that fits; those in `left` need none."""
+    for mine, value in own.items():
+        other = paired.tensors.get(mine)
+        if other is None and mine not in left:
+            raise WeightsError(f"each tensor must have a counterpart; {mine} is not used in a run of the network; load weights by name")
+        if other is not None and not fits(value, theirs[other]):
+            raise WeightsError(unfit(mine, value, other, theirs[other]))
+    taken = set(paired.tensors.values())
+    rest = next((name for name in theirs if name not in taken and auxiliary_head(name) is None), None)
+    if rest is not None:
+        raise WeightsError(f"each tensor of the weights must have a place; {rest} is not used in a run of its network; leave it out")
+
+
+def _input_of(net: nn.Module) -> tuple[int, ...]:
+    """The input shape of a network that `build` made.
+
+    Raises:
+        WeightsError: another network.
+    """
+    start = next(iter(net.graph.nodes)) if isinstance(net, fx.GraphModule) else None
+    if start is None or "input" not in start.meta:
+        raise WeightsError(
+            f"weights under other names load into a network that nasbench.build made; got {type(net).__name__}; build it from a genotype"
+        )
+    shape: tuple[int, ...] = start.meta["input"]
+    return shape
 
 
 def _unwrapped(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
@@ -76,120 +170,19 @@ def _unwrapped(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     return state
 
 
-def _apart(state: State) -> tuple[State, dict[str, State]]:
-    """The network's own tensors, and those of each auxiliary head."""
-    body: State = {}
-    heads: dict[str, State] = {}
-    for name, value in state.items():
-        head = auxiliary_head(name)
-        (body if head is None else heads.setdefault(head, {}))[name] = value
-    return body, heads
-
-
-# pytorchcv defines the other half of ShuffleNet v2's first units last; it runs, and stands in ours, first.
-_FIRST = re.compile(r"(.+\.unit\d+\.)(?:dw_conv4|dw_bn4|expand_conv5|expand_bn5|shortcut_dconv|shortcut_conv)\.")
-
-
-def _as_run(state: State) -> State:
-    """The tensors in the order in which their layers run, as far as that of their definition differs."""
-    early: dict[str, list[str]] = {}
-    for name in state:
-        if match := _FIRST.match(name):
-            early.setdefault(match[1], []).append(name)
-    if not early:
-        return state
-    ordered: dict[str, None] = {}
-    for name in state:
-        unit = next((unit for unit in early if name.startswith(unit)), "")
-        ordered |= dict.fromkeys(early.pop(unit, []))
-        ordered[name] = None
-    return {name: state[name] for name in ordered}
-
-
-def _pairs(ours: State, theirs: State, named: bool) -> list[tuple[str, str]]:
-    """Each tensor with its counterpart, the one of its name or in its place."""
-    pairs = [(k, k) for k in ours] if named else list(zip(ours, theirs, strict=False))
-    layers: dict[str, str] = {}
-    for mine, other in pairs:
-        if not _fits(ours[mine], theirs[other]):
-            raise WeightsError(
-                f"each tensor must have the shape of its counterpart; {mine} is {list(ours[mine].shape)} and {other} is "
-                f"{list(theirs[other].shape)}; {_advice(ours, theirs, mine, other, named)}"
-            )
-        (layer, _, part), (other_layer, _, role) = mine.rpartition("."), other.rpartition(".")
-        if (role in _PARTS and role != part) or layers.setdefault(layer, other_layer) != other_layer:
-            raise WeightsError(
-                f"each tensor must be what its counterpart is; {mine} meets {other}, though their shapes agree; "
-                f"{_advice(ours, theirs, mine, other, named)}"
-            )
-    if len(ours) != len(theirs):
-        longer = list(ours if len(ours) > len(theirs) else theirs)
-        raise WeightsError(
-            f"the network has {len(ours)} tensors and the weights have {len(theirs)}; the first without a counterpart is "
-            f"{longer[len(pairs)]}; load the weights of the same network"
-        )
-    return pairs
-
-
-def _advice(ours: State, theirs: State, mine: str, other: str, named: bool) -> str:
-    if not named and _lost_order(theirs):
-        return (
-            "other libraries' names load in the order of their layers, which safetensors files lose; name the known network that "
-            "they are of, or save them with torch.save"
-        )
-    a, b = ours[mine], theirs[other]
-    last = mine.rpartition(".")[0] == list(ours)[-1].rpartition(".")[0]
-    if last and len(ours) == len(theirs) and b.dim() and a.numel() * b.shape[0] == b.numel() * a.shape[0]:
-        return f"they have {b.shape[0]} classes and the network has {a.shape[0]}; give it as many with --classes {b.shape[0]}"
-    return "load the weights of the same network"
-
-
-def _lost_order(state: State) -> bool:
-    """In the order of definition a weight comes before its bias, so names are never sorted."""
-    return len(state) > 2 and list(state) == sorted(state)
-
-
-def read_weights(path: Path) -> State:
-    """The state dict in a file that `torch.save` or safetensors wrote, also where it is stored under `state_dict_ema` (averaged
-    weights, which are better), `state_dict` or `model`.
-
-    No code of the file is run.
+def _tensors(state: Mapping[str, Tensor]) -> State:
+    """The tensors of a state dict by name, without the counters of batch norms.
 
     Raises:
-        WeightsError: the file does not exist, or does not hold a state dict.
+        WeightsError: a value is not a plain tensor of numbers.
     """
-    rule = "weights are a state dict in a .pth, .pt or .safetensors file"
-    if not path.is_file():
-        raise WeightsError(f"{rule}; {path} is {'a folder' if path.is_dir() else 'not there'}; give the path of a file")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, SafetensorError, RuntimeError, ValueError, EOFError, OSError) as error:
-        why = first_line(error).rstrip(".:")
-        raise WeightsError(
-            f"{rule}; {path} cannot be read as one ({why}); save the weights again with torch.save(net.state_dict())"
-        ) from None
-    for name in ("state_dict_ema", "state_dict", "model"):
-        if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):
-            state = state[name]
-    if not isinstance(state, Mapping) or not state:
-        raise WeightsError(
-            f"{rule}; {path} holds {'nothing' if isinstance(state, Mapping) else type(state).__name__}; save net.state_dict()"
-        )
-    return {str(name): value for name, value in state.items()}
-
-
-def _tensors(state: Mapping[str, Tensor]) -> State:
     for name, value in state.items():
         if not isinstance(value, Tensor):
             raise WeightsError(f"weights are a mapping of names to tensors; {name!r} holds {type(value).__name__}; pass net.state_dict()")
-    return {name: value for name, value in state.items() if not name.endswith(COUNTER)}
-
-
-def _fits(a: Tensor, b: Tensor) -> bool:
-    if a.shape == b.shape:
-        return True
-    if {len(a.shape), len(b.shape)} != {2, 4} or a.shape[0] != b.shape[0] or a.numel() != b.numel():
-        return False
-    return a.shape[1] == b.shape[1] or len(a.shape) == 2
+        if not str(name).endswith(COUNTER) and (value.layout is not torch.strided or value.is_quantized or not value.is_floating_point()):
+            layout = "quantised" if value.is_quantized else str(value.layout).removeprefix("torch.")
+            form = f"{layout} {str(value.dtype).removeprefix('torch.')}"
+            raise WeightsError(
+                f"weights are dense tensors of floating-point numbers; {name} is {form}; convert it with .float() or .to_dense()"
+            )
+    return {str(name): value for name, value in state.items() if not str(name).endswith(COUNTER)}

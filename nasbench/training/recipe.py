@@ -54,8 +54,9 @@ class Recipe:
         precision: `fp32`, `bf16` (autocast), or `auto`: bf16 on a GPU that supports it, and fp32 on a CPU, where bf16 was slower.
         channels_last: whether tensors have the channels-last memory layout.
         calibration: number of training images from which the running statistics of batch norms are computed anew before each
-            validation; 0 keeps the statistics of the training. Short trainings need it: with MnasNet's momentum of 0.0003, the
-            initial values would last 10,000 steps.
+            validation; 0 keeps the statistics of the training, with a momentum that is raised where it is too small for the number of
+            steps (`fit_norm_momentum`). Short trainings need one or the other: with MnasNet's momentum of 0.0003, the initial
+            values would last 10,000 steps.
         images: about how many of the training images are used, with all classes in proportion; None uses all.
         validate_epochs: whether to validate after each epoch, which takes time, or only after the last.
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from nasbench.network import AuxiliaryHead, loss_weights
+from nasbench.network import calibrate as calibrate_norms
+from nasbench.network import loss_weights
 from nasbench.training.batches import Batches, Statistics
 from nasbench.training.recipe import Recipe
 
@@ -39,30 +39,8 @@ def all_logits(net: nn.Module, images: torch.Tensor, recipe: Recipe) -> list[tup
 
 
 def calibrate(net: nn.Module, batches: Iterable[torch.Tensor], recipe: Recipe) -> None:
-    """Set the running mean and variance of each batch norm to the plain average over `batches`, (B, C, H, W) each.
-
-    Dropout stays off, and weights, momenta and auxiliary heads do not change. After a short training, or with a tiny momentum, the
-    running averages would still contain their initial values, and the accuracy would depend on them. BigNAS does the same for its
-    sub-networks (Yu et al. 2020, section 3.3).
-    """
-    in_heads = {inner for head in net.modules() if isinstance(head, AuxiliaryHead) for inner in head.modules()}
-    norms = [m for m in net.modules() if isinstance(m, _BatchNorm) and m.track_running_stats and m not in in_heads]
-    if not norms:
-        return
-    momenta, was_training = [norm.momentum for norm in norms], net.training
-    net.eval()
-    try:
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # torch then computes a plain average
-            norm.train()
-        with torch.no_grad():
-            for images in batches:
-                logits(net, images, recipe)
-    finally:
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
-        net.train(was_training)
+    """Calibrate the batch norms on `batches`, (B, C, H, W) each, as the recipe runs the network; see `nasbench.calibrate`."""
+    calibrate_norms(net, batches, lambda images: logits(net, images, recipe))
 
 
 def score(net: nn.Module, images: Batches, recipe: Recipe, statistics: Statistics) -> tuple[float, float]:

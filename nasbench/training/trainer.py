@@ -18,7 +18,7 @@ from nasbench.errors import DataError
 from nasbench.training.batches import Statistics, resized
 from nasbench.training.checkpoint import load_checkpoint, save_checkpoint
 from nasbench.training.images import LabeledImages, subset
-from nasbench.training.optimizer import learning_rate, make_optimizer
+from nasbench.training.optimizer import fit_norm_momentum, learning_rate, make_optimizer
 from nasbench.training.recipe import Recipe
 from nasbench.training.score import all_logits, calibrate, score
 from nasbench.training.zero_init import start_as_identity
@@ -151,6 +151,8 @@ class _Training:
         self.optimizer = make_optimizer(self.net, recipe)
         self.batch = min(recipe.batch_size, len(self.images))
         self.steps = len(self.images) // self.batch
+        if not recipe.calibration:  # otherwise the running statistics are computed anew
+            fit_norm_momentum(self.net, recipe.epochs * self.steps)
         self.generator = torch.Generator().manual_seed(seed)
         self.history: list[Epoch] = []
         self.identity = {

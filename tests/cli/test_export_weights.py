@@ -51,16 +51,35 @@ def test_an_order_that_a_file_has_lost_is_found_again_by_the_names(nasbench, cal
     assert all(torch.equal(one[key], two[key]) for key in one.keys() | two.keys())
 
 
-def test_an_order_that_stays_lost_is_said(nasbench, call, theirs) -> None:
-    save_file({f"net.{key}": value for key, value in theirs.state_dict().items()}, nasbench.folder / "theirs.safetensors")
-    ran = call("export", "squeezenet1_1", "--weights", "theirs.safetensors", "-o", "mine.yaml")
-    assert ran.returncode == 2
-    assert "safetensors files lose the order of tensors" in ran.stderr
-    assert "net.classifier.1.bias and the others are of none of torchvision.models.squeezenet1_1(weights=None), " in ran.stderr
+def test_names_that_tell_nothing_need_the_network(nasbench, call, theirs) -> None:
+    """Two layers of one shape; --like says of which network the weights are."""
+    names = {key: key.replace("features", "body") for key in theirs.state_dict()}
+    save_file({names[key]: value for key, value in theirs.state_dict().items()}, nasbench.folder / "theirs.safetensors")
+    torch.save({names[key]: value for key, value in theirs.state_dict().items()}, nasbench.folder / "ordered.pth")
     (nasbench.folder / "own.yaml").write_text(nb.known("squeezenet1_1").to_yaml().replace("name: squeezenet1_1", "name: own"))
-    ran = call("export", "own.yaml", "--weights", "theirs.safetensors", "-o", "mine.yaml")
-    assert ran.returncode == 2
-    assert "which safetensors files lose; name the known network that they are of, or save them with torch.save" in ran.stderr
+    for source in ("theirs.safetensors", "ordered.pth"):
+        ran = call("export", "own.yaml", "--weights", source, "-o", "mine.yaml")
+        assert ran.returncode == 2
+        assert "stages.0.0.expand1x1.conv.weight may be body.3.expand1x1.weight or body." in ran.stderr
+        assert "on the command line --like" in ran.stderr
+    save_file({f"net.{key}": value for key, value in theirs.state_dict().items()}, nasbench.folder / "theirs.safetensors")
+    for options in ((), ("--like", "squeezenet1_1"), ("--like", "torchvision.models.squeezenet1_1(weights=None)")):
+        assert call("export", "own.yaml", "--weights", "theirs.safetensors", *options, "-o", "mine.yaml").returncode == 0, options
+        one = load_file(nasbench.folder / "mine.safetensors")
+        assert call("export", "own.yaml", "--weights", "ordered.pth", "--like", "order", "-o", "mine.yaml").returncode == 0
+        two = load_file(nasbench.folder / "mine.safetensors")
+        assert all(torch.equal(one[key], two[key]) for key in one.keys() | two.keys())
+    ran = call("export", "own.yaml", "--like", "order")
+    assert (ran.returncode, "got no --weights; add --weights FILE" in ran.stderr) == (2, True)
+
+
+def test_numbers_that_no_training_leaves_are_noted(nasbench, call, theirs) -> None:
+    state = theirs.state_dict()
+    state["features.0.bias"][1] = float("nan")
+    torch.save(state, nasbench.folder / "theirs.pth")
+    ran = call("export", "squeezenet1_1", "--weights", "theirs.pth", "-o", "mine.yaml")
+    assert ran.returncode == 0
+    assert "note: 1 number of the weights is NaN, in features.0.bias; a network with them answers NaN; train it again" in ran.stderr
 
 
 def test_another_number_of_classes_is_said(nasbench, call) -> None:
@@ -84,7 +103,7 @@ class Code:
         ("folder", "folder is a folder"),
         ("text.pth", "cannot be read"),
         ("text.safetensors", "cannot be read"),
-        ("code.pth", "cannot be read"),
+        ("code.pth", "cannot be read as one"),
         ("list.pth", "holds list"),
         ("empty.pth", "holds nothing"),
         ("cut.pth", "cannot be read"),

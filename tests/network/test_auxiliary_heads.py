@@ -203,7 +203,7 @@ def equal(state: dict[str, Tensor], wanted: dict[str, Tensor], part: Callable[[s
 @pytest.mark.parametrize("spelled", [dict, foreign])
 def test_weights_of_heads_are_found_wherever_they_stand(spelled: Callable[[dict[str, Tensor]], dict[str, Tensor]]) -> None:
     net, state = build(G), other()
-    load_weights(net, spelled(state))
+    load_weights(net, spelled(state), like="order")
     assert equal(net.state_dict(), state, lambda k: True)
 
 
@@ -211,7 +211,7 @@ def test_weights_of_heads_are_found_wherever_they_stand(spelled: Callable[[dict[
 def test_without_weights_for_them_heads_stay_as_they_were(spelled: Callable[[dict[str, Tensor]], dict[str, Tensor]]) -> None:
     net, state = build(G), other()
     before = {k: v.clone() for k, v in net.state_dict().items()}
-    load_weights(net, {k: v for k, v in spelled(state).items() if "aux" not in k})
+    load_weights(net, {k: v for k, v in spelled(state).items() if "aux" not in k}, like="order")
     assert equal(net.state_dict(), state, lambda k: "auxiliary" not in k)
     assert equal(net.state_dict(), before, lambda k: "auxiliary" in k)
 
@@ -234,10 +234,10 @@ def test_other_tensors_too_many_are_not(name: str) -> None:
 def test_heads_that_differ_are_refused() -> None:
     state = foreign(other())
     with pytest.raises(WeightsError, match=r"the network has 2 auxiliary heads and the weights have 1 \(aux1\); load"):
-        load_weights(build(G), {k: v for k, v in state.items() if not k.startswith("aux2")})
+        load_weights(build(G), {k: v for k, v in state.items() if not k.startswith("aux2")}, like="order")
     name = next(k for k in state if k.startswith("aux2") and k.endswith("conv.weight"))
     with pytest.raises(WeightsError, match=r"stem\.3\.auxiliary\.rows\.1\.conv\.weight is \[6, 4, 1, 1\] and aux2\..* is \[7, 4, 1, 1\]"):
-        load_weights(build(G), {**state, name: torch.zeros(7, 4, 1, 1)})
+        load_weights(build(G), {**state, name: torch.zeros(7, 4, 1, 1)}, like="order")
 
 
 def test_dropout_in_a_head_acts_in_training_only() -> None:

@@ -6,8 +6,10 @@ say in which. That is proved: as it is the logits differ, and with that number c
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from references import error, images, reference, resized
 from torch import Tensor, nn
 
 from nasbench.genotype import trace
-from nasbench.network.references import make_reference, names_in_order, references
+from nasbench.network.references import make_reference, names_digest, reference_module, reference_table, references
 from nasbench.zoo import facts, known
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -131,9 +133,23 @@ def test_with_its_weights_the_logits_are_the_references(name: str, call: str) ->
 
 
 @pytest.mark.parametrize(("name", "call"), cases())
-def test_a_lost_order_is_found_again(name: str, call: str) -> None:
-    """Sorted names, as safetensors files keep them; another reference with the same names would have the same order."""
+def test_the_names_of_its_tensors_tell_the_reference(name: str, call: str) -> None:
+    """Also sorted, as safetensors files keep them. Of several references with these names, the first with the same shapes is taken."""
     with torch.device("meta"):
-        names = [key for key in make_reference(call).state_dict() if not key.endswith("num_batches_tracked")]
-    assert sorted(names) != names
-    assert names_in_order(name, sorted(names)) == names
+        state = make_reference(call).state_dict()
+    found = reference_module(None, {key: state[key] for key in sorted(state) if not key.endswith("num_batches_tracked")})
+    assert found is not None
+    assert {key: value.shape for key, value in found[0].state_dict().items()} == {key: value.shape for key, value in state.items()}
+
+
+@pytest.mark.slow
+def test_the_table_of_names_is_that_of_the_constructors() -> None:
+    """After a change of the facts: python -c "from nasbench.network.references import write_reference_table as w; w()"."""
+    table = json.loads(files("nasbench.network").joinpath("reference_names.json").read_text())
+    assert reference_table() == table
+    assert sorted(call for calls in table.values() for call in calls) == sorted({call for _, call in EVERY})
+
+
+def test_names_are_known_without_heads_and_counters() -> None:
+    names = ["fc.weight", "conv.weight", "bn.num_batches_tracked", "aux1.fc.weight"]
+    assert names_digest(names) == names_digest(["conv.weight", "fc.weight"]) != names_digest(["conv.weight", "fc.bias"])

@@ -11,6 +11,7 @@ from torch import nn
 
 from nasbench.genotype.blocks import auxiliary, conv, gap, linear
 from nasbench.training.batches import Statistics, resized
+from nasbench.training.optimizer import fit_norm_momentum
 from nasbench.training.score import calibrate, score
 
 SIDE = auxiliary((gap(2), conv(8), linear(4)), weight=0.25)
@@ -32,12 +33,25 @@ class Shifted(nn.Module):
 def test_a_tiny_norm_momentum_does_not_spoil_the_accuracy() -> None:
     """MnasNet's 0.0003: the running statistics are still those of the start when training ends."""
     calibrated, usual = fit(Shifted(0.0003)), fit(Shifted(0.1))
-    left = fit(Shifted(0.0003), dataclasses.replace(STEADY, calibration=0))
     assert calibrated.accuracy == usual.accuracy  # the momentum does not matter any more
     assert calibrated.accuracy is not None
     assert calibrated.accuracy > 0.9
+
+
+def test_without_calibration_the_momentum_fits_the_number_of_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = dataclasses.replace(STEADY, calibration=0)
+    net = Shifted(0.0003)
+    fitted = fit(net, recipe)
+    assert net.norm.momentum == pytest.approx(1 - 0.01 ** (1 / (3 * (180 // 16))))
+    assert fitted.accuracy is not None
+    assert fitted.accuracy > 0.9
+    monkeypatch.setattr("nasbench.training.trainer.fit_norm_momentum", lambda net, steps: None)
+    left = fit(Shifted(0.0003), recipe)
     assert left.accuracy is not None
-    assert left.accuracy < 0.5  # the control
+    assert left.accuracy < 0.5  # the control: the running statistics are still the initial ones
+    large = Shifted(0.9)
+    fit_norm_momentum(large, 33)
+    assert large.norm.momentum == 0.9
 
 
 def test_calibration_averages_and_leaves_all_else_alone() -> None:
