@@ -220,7 +220,7 @@ def test_the_table_of_the_page_is_read(tmp_path: Path) -> None:
 
 def test_the_options_of_strategies_are_those_of_the_page() -> None:
     page = (DOCS / "new_strategy.md").read_text()
-    for name in ("evolution", "tpe", "random"):
+    for name in ("evolution", "predictor", "tpe", "random"):
         (row,) = re.findall(rf"^\| `{name}` \| (.*?) \|", page, re.MULTILINE)
         defaults = {p.name: p.default for p in inspect.signature(STRATEGIES[name]).parameters.values() if p.name != "seed"}
         assert dict(re.findall(r"`(\w+)` \((\d+)\)", row)) == {option: str(value) for option, value in defaults.items()}

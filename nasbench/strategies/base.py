@@ -14,10 +14,14 @@ from typing import Any, TypeVar
 from optuna.samplers import BaseSampler
 
 from nasbench.errors import StudyError, nearest
+from nasbench.genotype import Genotype
 from nasbench.registry import Registry
+from nasbench.spaces.options import Choose
 
 SamplerFactory = Callable[..., BaseSampler]  # (seed, **options)
 Factory = TypeVar("Factory", bound=SamplerFactory)
+
+Decode = Callable[[Choose], Genotype]
 
 STRATEGIES: Registry[SamplerFactory] = Registry("strategy", StudyError)
 
@@ -38,6 +42,16 @@ def strategy(factory: Factory) -> Factory:
     """
     STRATEGIES.register(factory.__name__, factory, factory)
     return factory
+
+
+class SpaceSampler(BaseSampler):
+    """A sampler that may look at the space before it proposes.
+
+    Attributes:
+        decode: the method of the space; a phase sets it before it asks. None where another program asks.
+    """
+
+    decode: Decode | None = None
 
 
 @dataclass(frozen=True)

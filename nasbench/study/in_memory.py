@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from nasbench.errors import NasbenchError, StudyError
 from nasbench.spaces.options import Options
+from nasbench.strategies import SpaceSampler
 from nasbench.study.sampling import Decode, Proposal, propose
 from nasbench.study.trial import Verdict
 
@@ -43,6 +44,8 @@ class InMemoryStudy:
         Raises:
             StudyError: a parameter had other options in an earlier trial.
         """
+        if isinstance(sampler, SpaceSampler):
+            sampler.decode = decode
         self.study.sampler = sampler
         trial = self.study.ask()
         self._put_in_order(trial.number)

@@ -23,6 +23,7 @@ from nasbench.study.optuna_rows import IDENTITY, PhaseIdentity
 from nasbench.study.phase import Phase
 from nasbench.study.restore import read_contents, restore
 from nasbench.study.sqlite import TrialDatabase
+from nasbench.study.store import StudyStore
 from nasbench.study.trial import Trial, read_trial
 
 
@@ -87,7 +88,7 @@ class Ledger:
         if IDENTITY not in study.user_attrs:
             study.set_user_attr(IDENTITY, identity)
         self._log.append_phase(name, PhaseIdentity(tuple(directions), json.loads(json.dumps(identity))))
-        return Phase(self._database, self._log, name, directions, strategy, seed)
+        return Phase(StudyStore(self._database, self._log, name), name, directions, strategy, seed)
 
     def phases(self) -> dict[str, tuple[str, ...]]:
         """The directions of each stored phase, by name."""

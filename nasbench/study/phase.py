@@ -18,10 +18,9 @@ from nasbench.errors import NasbenchError, StudyError
 from nasbench.genotype import Genotype, digest
 from nasbench.strategies import Strategy
 from nasbench.study.in_memory import Direction, InMemoryStudy
-from nasbench.study.log import TrialLog
 from nasbench.study.sampling import Decode, Proposal, unseen
 from nasbench.study.seeds import derive
-from nasbench.study.sqlite import TrialDatabase
+from nasbench.study.store import TrialStore
 from nasbench.study.trial import PAUSED, RUNNING, Trial, Verdict, judge, read_trial
 
 # If at least `PATIENCE` of the last `WINDOW` proposals were not new networks, a mutation replaces the strategy's next proposal.
@@ -31,13 +30,10 @@ PATIENCE, WINDOW = 5, 10
 class Phase:
     """A sequence of trials with one strategy: `ask` for a trial, evaluate it, `tell` its result. `Ledger.phase` makes it."""
 
-    def __init__(
-        self, database: TrialDatabase, log: TrialLog, name: str, directions: Sequence[Direction], strategy: Strategy | None, seed: int
-    ) -> None:
+    def __init__(self, store: TrialStore, name: str, directions: Sequence[Direction], strategy: Strategy | None, seed: int) -> None:
         self.name = name
         self.directions = tuple(directions)
-        self._database, self._log, self._strategy, self._seed = database, log, strategy, seed
-        self._study_id = database.optuna.get_study_id_from_name(name)
+        self._store, self._strategy, self._seed = store, strategy, seed
         self._load()
 
     def ask(self, decode: Decode) -> Trial | None:
@@ -110,8 +106,7 @@ class Phase:
             rung = {"epoch": epoch, "values": verdict.values} | {k: verdict.attrs.get(k) for k in ("accuracy", "seconds")}
             rungs = [*self._memory.trial(number).user_attrs.get("rungs", []), rung]
             self._memory.update(number, verdict.attrs | {"status": PAUSED, "epochs": epoch, "rungs": rungs}, verdict.constraints)
-            self._database.update(self._ids[number], self._memory.trial(number))
-            self._log.append(self.name, self._memory.trial(number), TrialState.RUNNING)
+            self._store.update(self._ids[number], self._memory.trial(number))
             return read_trial(self.name, self._memory.trial(number))
 
     def promote(self, number: int) -> Trial:
@@ -119,8 +114,7 @@ class Phase:
         with self._writing():
             self._check_running(number)
             self._memory.update(number, {"status": RUNNING})
-            self._database.update(self._ids[number], self._memory.trial(number))
-            self._log.append(self.name, self._memory.trial(number), TrialState.RUNNING)
+            self._store.update(self._ids[number], self._memory.trial(number))
             return read_trial(self.name, self._memory.trial(number))
 
     def stop(self, number: int, reason: str) -> Trial:
@@ -131,8 +125,7 @@ class Phase:
 
     def fold_log(self) -> None:
         """Write all that is stored into `ledger.db` itself, and its log to the disk, so that a copy of the file alone is complete."""
-        self._log.sync()
-        self._database.fold_log()
+        self._store.fold_log()
 
     def __len__(self) -> int:
         """Trials so far, of any kind."""
@@ -165,8 +158,7 @@ class Phase:
         with self._writing():
             self._check_running(number)
             self._memory.finish(number, verdict)
-            self._database.finish(self._ids[number], self._memory.trial(number))
-            self._log.append(self.name, self._memory.trial(number))
+            self._store.finish(self._ids[number], self._memory.trial(number))
             return read_trial(self.name, self._memory.trial(number))
 
     def _check_running(self, number: int) -> None:
@@ -209,8 +201,7 @@ class Phase:
 
     def _insert(self, number: int) -> None:
         trial = self._memory.trial(number)
-        self._ids.append(self._database.insert(self._study_id, trial))
-        self._log.append(self.name, trial)
+        self._ids.append(self._store.insert(trial))
         self._index(trial)
 
     def _index(self, trial: FrozenTrial) -> None:
@@ -219,7 +210,7 @@ class Phase:
             self._first.setdefault(network, trial.number)
 
     def _load(self) -> None:
-        stored = self._database.trials(self._study_id)
+        stored = self._store.trials()
         self._memory = InMemoryStudy(self.name, self.directions, stored)
         self._ids = [trial._trial_id for trial in stored]
         self._first: dict[str, int] = {}  # the number of the first trial of each network, by digest

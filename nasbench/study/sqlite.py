@@ -62,6 +62,10 @@ class TrialDatabase:
         check_version(path, version)
         self._inode = os.stat(path).st_ino
 
+    def study_id(self, name: str) -> int:
+        """The id of the Optuna study `name`."""
+        return int(self.optuna.get_study_id_from_name(name))
+
     def insert(self, study_id: int, trial: FrozenTrial) -> int:
         """Store a new trial in one transaction; returns its id.
 

@@ -16,7 +16,7 @@ from nasbench.study.phase import PATIENCE, WINDOW
 from nasbench.study.sampling import retrace
 from nasbench.zoo import known
 
-EACH = pytest.mark.parametrize("name", ["random", "evolution", "tpe"])
+EACH = pytest.mark.parametrize("name", ["random", "evolution", "tpe", "predictor"])
 BOTH = pytest.mark.parametrize("directions", [("maximize",), ("maximize", "minimize")])
 
 
@@ -85,7 +85,7 @@ def test_a_trial_is_finished_once(number, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "decode", "size"),
-    [("random", load_space("tiny").decode, 256), *((name, partial(chain, layers=1), 36) for name in ("evolution", "tpe"))],
+    [("random", load_space("tiny").decode, 256), *((name, partial(chain, layers=1), 36) for name in ("evolution", "tpe", "predictor"))],
 )
 def test_an_exhausted_space_ends(name, decode, size, tmp_path):
     """More trials are wanted than there are networks: each is evaluated once, and a duplicate has the earlier result."""

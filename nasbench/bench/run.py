@@ -1,0 +1,188 @@
+"""Many searches on a table: strategies side by side, with the same seeds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import NamedTuple
+
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from nasbench.bench.memory import MemoryStore
+from nasbench.bench.problem import BenchProblem
+from nasbench.bench.rivals import strategy_named
+from nasbench.errors import StudyError
+from nasbench.plugins import Plugin, loaded_plugins, use_plugin
+from nasbench.search.plan import FINALISTS
+from nasbench.strategies import Strategy
+from nasbench.study.in_memory import Direction
+from nasbench.study.phase import Phase
+from nasbench.study.seeds import derive
+
+REFUSED = 10_000  # candidates in a row outside the limits before a search ends
+FINAL_SEEDS = 3  # trainings of a finalist in the final round
+
+
+@dataclass(frozen=True)
+class BenchConfig:
+    """What is compared.
+
+    Args:
+        problem: space, table and limits.
+        strategies: names; the first is compared with each of the others.
+        evaluations: numbers of evaluations after which the searches are compared, ascending.
+        seeds: the seeds of the searches; every strategy gets the same.
+
+    Raises:
+        StudyError: an empty list, a number below 1, or a strategy twice.
+    """
+
+    problem: BenchProblem
+    strategies: tuple[str, ...]
+    evaluations: tuple[int, ...] = (50, 100, 200)
+    seeds: tuple[int, ...] = tuple(range(30))
+
+    def __post_init__(self) -> None:
+        if not self.strategies or len(set(self.strategies)) < len(self.strategies):
+            raise StudyError(f"a benchmark compares one strategy or several different ones; got {', '.join(self.strategies) or 'none'}")
+        if not self.evaluations or min(self.evaluations) < 1 or list(self.evaluations) != sorted(set(self.evaluations)):
+            raise StudyError(f"evaluations are whole numbers from 1 in ascending order; got {', '.join(map(str, self.evaluations))}")
+        if not self.seeds:
+            raise StudyError("a benchmark needs at least one seed; got none")
+
+
+class Outcome(NamedTuple):
+    """One search of one strategy.
+
+    Attributes:
+        after: numbers of evaluations; the other lists belong to them.
+        regret: percentage points that the network handed over is below the best one: the highest accuracy that was observed.
+        final_regret: the same with a final round: the last evaluations train the best networks again, and the highest mean wins.
+        visited_regret: of the best network that was evaluated at all, which a perfect choice would hand over.
+        hypervolume: share of the true front's hypervolume, in Pareto mode.
+        asked: candidates until the last evaluation, with those that the limits refused or that were no new network.
+    """
+
+    strategy: str
+    seed: int
+    after: tuple[int, ...]
+    regret: tuple[float, ...]
+    final_regret: tuple[float | None, ...]
+    visited_regret: tuple[float, ...]
+    hypervolume: tuple[float | None, ...]
+    asked: int
+
+
+class Bench(NamedTuple):
+    """The outcomes of a benchmark, with what was compared."""
+
+    config: BenchConfig
+    outcomes: list[Outcome]
+
+
+def run_bench(config: BenchConfig, jobs: int | None = None, step: Callable[[str], None] = lambda _: None) -> Bench:
+    """Run every strategy with every seed, on all cores.
+
+    Args:
+        jobs: processes; by default one for each core.
+        step: called after each search, with a line about it.
+
+    Raises:
+        StudyError: an unknown strategy, or a problem that cannot be opened.
+    """
+    for name in config.strategies:
+        strategy_named(name, 0)
+    _ = config.problem.best  # refuses an impossible problem before any process starts
+    tasks = [(name, seed) for seed in config.seeds for name in config.strategies]
+    outcomes: list[Outcome] = []
+    workers = max(1, min(jobs or os.cpu_count() or 1, len(tasks)))
+    with ProcessPoolExecutor(workers, get_context("forkserver"), _begin, (config, loaded_plugins())) as pool:
+        for future in as_completed([pool.submit(_search, *task) for task in tasks]):
+            outcome = future.result()
+            outcomes.append(outcome)
+            step(f"{outcome.strategy}, seed {outcome.seed}: {outcome.regret[-1]:.3f} points below the best")
+    order = {task: i for i, task in enumerate(tasks)}
+    return Bench(config, sorted(outcomes, key=lambda o: order[o.strategy, o.seed]))
+
+
+_CONFIG: BenchConfig | None = None  # of a process of the pool
+
+
+def _begin(config: BenchConfig, plugins: Sequence[Plugin]) -> None:
+    global _CONFIG
+    _CONFIG = config
+    for plugin in plugins:
+        use_plugin(plugin)
+    threadpool_limits(1)
+
+
+def _search(name: str, seed: int) -> Outcome:
+    if _CONFIG is None:
+        raise StudyError("a search of a benchmark runs in a process of its pool; call run_bench")
+    return search(_CONFIG.problem, strategy_named(name, seed), _CONFIG.evaluations)
+
+
+def search(problem: BenchProblem, strategy: Strategy, evaluations: Sequence[int]) -> Outcome:
+    """One search: ask, check the limits, evaluate, record, as the search of a study does."""
+    directions: tuple[Direction, ...] = ("maximize", "minimize") if problem.mode == "pareto" else ("maximize",)
+    phase = Phase(MemoryStore(), "search", directions, strategy, strategy.seed)
+    evaluated: list[tuple[str, float]] = []  # digest, observed accuracy
+    refused = 0
+    while len(evaluated) < evaluations[-1] and refused < REFUSED:
+        trial = phase.ask(problem.loaded_space.decode)
+        if trial is None:
+            break
+        network = problem.networks.get(trial.digest)
+        if network is None:
+            phase.tell(trial.number, {"status": "infeasible", "reason": "the table has no such network", "seconds": 0.0})
+        elif not problem.within(network):
+            phase.tell(trial.number, {"status": "over_budget", "constraints": problem.excess(network), "seconds": 0.0})
+        else:
+            accuracy = problem.draw(network, derive(strategy.seed, "draw", trial.number))
+            values = [accuracy, float(network.macs)] if problem.mode == "pareto" else [accuracy]
+            record = {"status": "ok", "values": values, "accuracy": accuracy, "constraints": problem.excess(network), "seconds": 0.0}
+            phase.tell(trial.number, record)
+            evaluated.append((trial.digest, accuracy))
+            refused = 0
+            continue
+        refused += 1
+    return _outcome(problem, strategy, tuple(evaluations), evaluated, len(phase))
+
+
+def _outcome(
+    problem: BenchProblem, strategy: Strategy, after: tuple[int, ...], evaluated: Sequence[tuple[str, float]], asked: int
+) -> Outcome:
+    if not evaluated:
+        raise StudyError(f"{strategy.name} evaluated nothing within the limits in {asked} candidates; allow more, or choose another space")
+
+    def regret(digest: str) -> float:
+        return 100 * (problem.best.mean - problem.networks[digest].mean)
+
+    def handed_over(count: int) -> str:
+        return max(evaluated[:count], key=lambda e: e[1])[0]
+
+    def after_final_round(count: int) -> float | None:
+        searched = count - FINALISTS * FINAL_SEEDS
+        if searched < FINALISTS:
+            return None
+        finalists = sorted(evaluated[:searched], key=lambda e: -e[1])[:FINALISTS]
+        means = []
+        for place, (name, _) in enumerate(finalists):
+            seeds = [derive(strategy.seed, "final", place, i) for i in range(FINAL_SEEDS)]
+            means.append(sum(problem.draw(problem.networks[name], s) for s in seeds) / FINAL_SEEDS)
+        return regret(finalists[means.index(max(means))][0])
+
+    pareto = problem.mode == "pareto"
+    return Outcome(
+        strategy.name,
+        strategy.seed,
+        after,
+        tuple(regret(handed_over(n)) for n in after),
+        tuple(after_final_round(n) for n in after),
+        tuple(min(regret(name) for name, _ in evaluated[:n]) for n in after),
+        tuple(problem.hypervolume_share([problem.networks[name] for name, _ in evaluated[:n]]) if pareto else None for n in after),
+        asked,
+    )

@@ -1,0 +1,114 @@
+"""The strategy `predictor`, and its sampler."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from nasbench.spaces.choosers import random_chooser, replay
+from nasbench.strategies.base import SpaceSampler, check_counts, strategy
+from nasbench.strategies.predictor.candidates import (
+    Candidate,
+    Decode,
+    Values,
+    completed,
+    crossovers,
+    enumerate_space,
+    is_small,
+    mutations,
+)
+from nasbench.strategies.predictor.features import Vector, options_of
+from nasbench.strategies.predictor.gains import gains, leaders
+from nasbench.strategies.predictor.history import History
+
+PARENTS, OTHERS = 8, 2  # the most promising trials and random others, whose mutations are compared
+RANDOM = 8  # random networks that are compared
+ATTEMPTS = 8  # candidates that are decoded to find one that is new
+
+
+@strategy
+def predictor(seed: int, *, startup: int = 5, candidates: int = 256) -> BaseSampler:
+    """A Bayesian regression on all parameters and their pairs learns from every trial and proposes what it expects to improve most.
+
+    In a space of up to 10,000 combinations all networks are compared, in a larger one mutations and crossovers of the best, and random
+    networks. A second regression for each limit learns from the candidates that were refused. With two objectives the expected
+    gain in hypervolume is compared, with more a random weighting of them.
+
+    Args:
+        startup: random trials at the beginning.
+        candidates: networks of a large space that are compared for each trial.
+
+    Raises:
+        StudyError: a number below 1.
+    """
+    check_counts("predictor", startup=startup, candidates=candidates)
+    return PredictorSampler(seed, startup, candidates)
+
+
+class PredictorSampler(SpaceSampler):
+    """The sampler of one trial."""
+
+    def __init__(self, seed: int, startup: int, candidates: int) -> None:
+        self._rng = random.Random(seed)
+        self._startup, self._candidates = startup, candidates
+        self._choose = random_chooser(self._rng)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return {}
+
+    def sample_relative(self, *_: Any) -> dict[str, Any]:
+        return {}
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Choose the values of the whole network."""
+        values = self._propose(study, trial.number)
+        if values is not None:
+            self._choose = replay(values, random_chooser(self._rng))
+
+    def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution) -> Any:
+        return self._choose(param_name, options_of(param_distribution))
+
+    def _propose(self, study: Study, number: int) -> Values | None:
+        trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        decode = self.decode
+        if decode is None or len(trials) < self._startup:
+            return None
+        listed = enumerate_space(decode) if is_small(t.distributions for t in trials[: self._startup]) else None
+        history = History(study, number, listed)
+        if listed is not None:
+            gain = gains(history, history.listed_matrix(), self._rng)
+            gain[[listed.places[key] for key in history.seen if key in listed.places]] = -np.inf
+            return None if not np.isfinite(gain.max()) else listed.values[int(gain.argmax())]
+        parents, candidates = self._compared(decode, history)
+        rows = [history.features.raw(replaced, parents[parent][1]) for parent, replaced in candidates]
+        gain = gains(history, history.stacked(rows), self._rng)
+        for i in np.argsort(-gain, kind="stable")[:ATTEMPTS]:
+            parent, replaced = candidates[int(i)]
+            found = completed(decode, {**parents[parent][0], **replaced}, self._rng)
+            if found is not None and found[1] not in history.seen:
+                return found[0]
+        return None
+
+    def _compared(self, decode: Decode, history: History) -> tuple[list[tuple[Values, Vector]], list[Candidate]]:
+        """Networks of a large space to compare, and their parents: the most promising trials, some others, and random networks."""
+        best = [history.observed[i] for i in leaders(history, PARENTS)]
+        numbers = {one.trial.number for one in best}
+        others = [one for one in history.all if one.trial.number not in numbers]
+        chosen = best + self._rng.sample(others, min(len(others), max(OTHERS, PARENTS - len(best))))
+        parents: list[tuple[Values, Vector]] = [(one.trial.params, history.row(one)) for one in chosen]
+        candidates: list[Candidate] = []
+        for i, one in enumerate(chosen):
+            candidates += mutations(i, one.trial.params, one.trial.distributions, self._candidates * 3 // 4 // len(chosen), self._rng)
+        candidates += crossovers([values for values, _ in parents], self._candidates // 4, self._rng)
+        for _ in range(RANDOM):
+            drawn = completed(decode, {}, self._rng)
+            if drawn is not None:
+                candidates.append(Candidate(len(parents), {}))
+                parents.append((drawn[0], history.features.raw(drawn[0])))
+        return parents, candidates

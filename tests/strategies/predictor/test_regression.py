@@ -1,0 +1,78 @@
+"""The regression equals the one on features that are written down, and scikit-learn's Gaussian process."""
+
+from __future__ import annotations
+
+from itertools import combinations_with_replacement
+
+import numpy as np
+import pytest
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct, WhiteKernel
+
+from nasbench.strategies.predictor.regression import NOISES, PAIRS, Regression, Scales, best_scales
+
+
+def networks(count: int, seed: int, questions: int = 5, options: int = 3) -> np.ndarray:
+    """One-hot rows of length one."""
+    answers = np.random.default_rng(seed).integers(0, options, (count, questions))
+    return np.eye(options)[answers].reshape(count, -1) / np.sqrt(questions)
+
+
+def with_pairs(x: np.ndarray, weight: float) -> np.ndarray:
+    """The features and all their products, whose inner product is agreement + weight * agreement^2."""
+    pairs = [x[:, i] * x[:, j] * (1 if i == j else np.sqrt(2)) for i, j in combinations_with_replacement(range(x.shape[1]), 2)]
+    return np.concatenate([x, np.sqrt(weight) * np.stack(pairs, axis=1)], axis=1)
+
+
+@pytest.mark.parametrize("pairs", PAIRS)
+def test_it_is_bayesian_linear_regression_on_parameters_and_pairs(pairs):
+    x, new = networks(20, 0), networks(30, 1)
+    y = np.random.default_rng(2).normal(3, 1, 20)
+    noise = 0.1
+    fit = Regression(x, y, Scales(pairs, noise))
+    mean, std = fit.predict(new)
+    a, b = with_pairs(x, pairs), with_pairs(new, pairs)
+    covariance = np.linalg.inv(a.T @ a / (noise + 1e-9) + np.eye(a.shape[1]))  # of the weights, in units of the signal
+    weights = covariance @ a.T @ (y - y.mean()) / (noise + 1e-9)
+    signal = fit.noise_std**2 / noise
+    assert mean == pytest.approx(y.mean() + b @ weights)
+    assert std == pytest.approx(np.sqrt(signal * np.einsum("ij,jk,ik->i", b, covariance, b)), rel=1e-4)
+
+
+def test_it_is_scikit_learns_gaussian_process():
+    x, new = networks(25, 3), networks(10, 4)
+    y = np.random.default_rng(5).normal(size=25)
+    fit = Regression(x, y, Scales(0.5, 0.3))
+    signal = fit.noise_std**2 / 0.3
+    dot = DotProduct(sigma_0=0, sigma_0_bounds="fixed")
+    kernel = ConstantKernel(signal, "fixed") * (dot + ConstantKernel(0.5, "fixed") * dot**2) + WhiteKernel(signal * 0.3, "fixed")
+    theirs = GaussianProcessRegressor(kernel, alpha=signal * 1e-9, optimizer=None).fit(x, y - y.mean())
+    mean, std = theirs.predict(new, return_std=True)
+    ours_mean, ours_std = fit.predict(new)
+    assert ours_mean == pytest.approx(mean + y.mean())
+    assert np.sqrt(ours_std**2 + fit.noise_std**2) == pytest.approx(std, rel=1e-4)  # theirs is of an observation, with noise
+
+
+def test_the_evidence_finds_the_noise_and_the_pairs():
+    rng = np.random.default_rng(6)
+    x = networks(150, 7, questions=8)
+    quiet, loud = x @ rng.normal(size=x.shape[1]), rng.normal(size=150)
+    assert best_scales(x, quiet).noise == min(NOISES)
+    assert best_scales(x, loud).noise == max(NOISES)
+    paired = with_pairs(x, 1.0)[:, x.shape[1] :]
+    assert best_scales(x, paired @ rng.normal(size=paired.shape[1])).pairs == max(PAIRS)
+    assert best_scales(x, quiet).pairs == min(PAIRS)
+
+
+def test_equal_values_are_no_trouble():
+    x = networks(6, 8)
+    mean, std = Regression(x, np.full(6, 0.5), best_scales(x, np.full(6, 0.5))).predict(x)
+    assert mean == pytest.approx(np.full(6, 0.5))
+    assert np.isfinite(std).all()
+
+
+def test_one_network_observed_often():
+    x = np.repeat(networks(1, 9), 40, axis=0)
+    y = np.random.default_rng(10).normal(1, 0.1, 40)
+    mean, _ = Regression(x, y, best_scales(x, y)).predict(x[:1])
+    assert mean[0] == pytest.approx(y.mean())
