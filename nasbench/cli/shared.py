@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nasbench.errors import GenotypeError, NasbenchError
-from nasbench.genotype import Genotype, adapt
-from nasbench.zoo import known
+from nasbench.genotype import Genotype, adapt, as_genotype
 
 MISSED = 3  # the exit code for a missed latency limit
 
@@ -31,12 +30,7 @@ def genotype_of(name: str) -> Genotype:
     Raises:
         GenotypeError: the name is not known, or the file cannot be read.
     """
-    if name.endswith((".yaml", ".yml")):
-        return Genotype.from_yaml(name)
-    try:
-        return known(name)
-    except GenotypeError as error:
-        raise GenotypeError(f"{error}, or give a .yaml file") from None
+    return as_genotype(name)
 
 
 def winner_of(study: Path) -> Genotype:
