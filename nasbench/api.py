@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasbench.errors import DeviceError
-from nasbench.genotype import Genotype
+from nasbench.genotype import Genotype, Network, as_genotype
 from nasbench.latency import DeviceConfig, Measurement, Prediction, Predictor, Profile, is_local
 from nasbench.latency import measure as measure_networks
 
@@ -114,7 +114,7 @@ def stored_profile_of(config: SearchConfig, path: Path) -> Profile | None:
 
 
 def measure(
-    networks: Genotype | Mapping[str, Genotype] | Sequence[Genotype],
+    networks: Network | Mapping[str, Network] | Sequence[Network],
     *,
     device: str = "cpu",
     runtime: str | None = None,
@@ -127,7 +127,8 @@ def measure(
     """Measure the latency of networks on a device of this machine, in processes of their own, while nothing else should run.
 
     Args:
-        networks: one genotype, or several: a mapping of names, or a sequence, whose genotypes' names are then used.
+        networks: one network, or several: a mapping of names, or a sequence, whose networks' own names are then used. Each is a
+            genotype, the name of a known network, a .yaml file, or a module that `nasbench.build` made.
         device, runtime, threads, batch, precision, memory_format: as the options of `nasbench search`.
         max_seconds: for all of them together.
 
@@ -147,13 +148,13 @@ def measure(
     target, _ = DeviceConfig(device, runtime, threads, batch, precision, memory_format).resolve()
     if not is_local(target):
         raise DeviceError(f"a latency is measured on its own device; {target} is not this machine; use predict_latency, or measure there")
-    named = {"network": networks} if isinstance(networks, Genotype) else _named(networks)
-    results = measure_networks(named, target, max_seconds=max_seconds)
-    return results["network"] if isinstance(networks, Genotype) else dict(results)
+    single = not isinstance(networks, Mapping | Sequence) or isinstance(networks, str)
+    results = measure_networks(_named(networks), target, max_seconds=max_seconds)
+    return next(iter(results.values())) if single else dict(results)
 
 
 def predict_latency(
-    networks: Genotype | Mapping[str, Genotype] | Sequence[Genotype],
+    networks: Network | Mapping[str, Network] | Sequence[Network],
     *,
     device: str = "cpu",
     runtime: str | None = None,
@@ -165,7 +166,8 @@ def predict_latency(
     """Predict the latency of networks from the stored profile of a device; nothing is built or run.
 
     Args:
-        networks: one genotype, or several: a mapping of names, or a sequence, whose genotypes' names are then used.
+        networks: one network, or several: a mapping of names, or a sequence, whose networks' own names are then used. Each is a
+            genotype, the name of a known network, a .yaml file, or a module that `nasbench.build` made.
         device: `cpu` or `cuda` of this machine, or a profile's file; the others as the options of `nasbench search`.
 
     Returns:
@@ -177,7 +179,7 @@ def predict_latency(
 
     Example:
         >>> import nasbench as nb
-        >>> p = nb.predict_latency(nb.known("mobilenet_v2"), device="studies/data/mbconv-20ms/profile.json")
+        >>> p = nb.predict_latency("mobilenet_v2", device="studies/data/mbconv-20ms/profile.json")
         >>> f"{p.ms:.1f} ms [{p.low_ms:.1f}, {p.high_ms:.1f}]"
         '14.9 ms [12.5, 17.7]'
     """
@@ -188,16 +190,18 @@ def predict_latency(
     if profile is None:
         raise DeviceError(f"a prediction needs a profile of the device; {target} has none; make one with: nasbench device profile")
     predictor = Predictor(profile)
-    if isinstance(networks, Genotype):
-        return predictor.predict(networks)
-    return {name: predictor.predict(g) for name, g in _named(networks).items()}
+    single = not isinstance(networks, Mapping | Sequence) or isinstance(networks, str)
+    results = {name: predictor.predict(g) for name, g in _named(networks).items()}
+    return next(iter(results.values())) if single else results
 
 
-def _named(networks: Mapping[str, Genotype] | Sequence[Genotype]) -> dict[str, Genotype]:
+def _named(networks: Network | Mapping[str, Network] | Sequence[Network]) -> dict[str, Genotype]:
     if isinstance(networks, Mapping):
-        return dict(networks)
+        return {name: as_genotype(network) for name, network in networks.items()}
+    if isinstance(networks, str) or not isinstance(networks, Sequence):
+        return {"network": as_genotype(networks)}
     named: dict[str, Genotype] = {}
-    for g in networks:
+    for g in map(as_genotype, networks):
         if g.name in named:
             raise DeviceError(f"several networks are told apart by their names; two are called {g.name}; give a mapping of names")
         named[g.name] = g

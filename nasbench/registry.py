@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from nasbench.errors import NasbenchError
 
 T = TypeVar("T")
+
+# What finds a thing of one kind by its name, where it is looked up by a package further up than its own; `nasbench/__init__.py` fills it.
+FINDERS: dict[str, Callable[[str], Any]] = {}
 
 
 class Registry(dict[str, T], Generic[T]):

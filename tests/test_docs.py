@@ -25,10 +25,11 @@ from nasbench.cli.show import TOPICS
 from nasbench.errors import GenotypeError
 from nasbench.evaluate import EvaluationContext, make_evaluator
 from nasbench.evaluate.table import read_table
-from nasbench.genotype import BLOCK_TYPES
+from nasbench.genotype import BLOCK_TYPES, Tracer
 from nasbench.latency import local_device, measure
 from nasbench.latency.runtimes import RUNTIMES, Runtime
 from nasbench.latency.runtimes.torch_network import torch_network
+from nasbench.network.verify import verify_cost
 from nasbench.plugins import load_plugin
 from nasbench.search.limits import Limits
 from nasbench.spaces import load_space, read_space
@@ -62,6 +63,17 @@ def test_the_new_block_is_as_short_as_the_page_says() -> None:
     assert f"two functions are {len(functions)} lines" in (DOCS / "new_block.md").read_text()
 
 
+def test_every_method_of_the_tracer_is_listed_with_its_signature() -> None:
+    """A method that is added, or an argument that changes, is seen here."""
+    listed = re.findall(r"^\| `(\w+)(\(.*?\))` \|", (DOCS / "new_block.md").read_text(), re.MULTILINE)
+    methods = {name: getattr(Tracer, name) for name in dir(Tracer) if not name.startswith("_")}
+    signatures = {}
+    for name, method in methods.items():
+        parameters = list(inspect.signature(method).parameters.values())[1:]
+        signatures[name] = str(inspect.Signature([p.replace(annotation=p.empty) for p in parameters]))
+    assert dict(listed) == signatures
+
+
 def test_the_new_block_is_timms(page) -> None:
     names, printed = page
     assert printed.strip() == "5182508"
@@ -69,7 +81,7 @@ def test_the_new_block_is_timms(page) -> None:
     theirs = timm.create_model("ghostnet_100", pretrained=False).eval()
     scramble(theirs)
     assert sum(p.numel() for p in theirs.parameters()) == nb.cost(names["ghostnet"]).params
-    assert error(nb.trace(names["ghostnet"]), theirs, images(names["ghostnet"])) <= 1e-6
+    assert error(nb.trace(names["ghostnet"]), theirs, images(names["ghostnet"]), theirs) <= 1e-6
 
 
 def test_the_new_block_reads_back_trains_and_refuses(page) -> None:
@@ -251,3 +263,14 @@ def test_the_python_about_images_runs(tmp_path: Path, monkeypatch: pytest.Monkey
     exec(compile(code, "docs/data.md", "exec", dont_inherit=True), found)
     assert found["inputs"].shape == (2, 3, 8, 8)
     assert capsys.readouterr().out == "('cat', 'dog')\n"
+
+
+def test_the_page_on_counting_says_what_is_counted() -> None:
+    """ResNet-50's numbers on the page, and what fvcore adds to ours."""
+    page = (DOCS / "counting.md").read_text()
+    macs = nb.cost("resnet50").macs
+    assert f"{macs:,} MACs, and {2 * macs:,}" in page.replace("\n", " ")
+    checked = verify_cost(nb.adapt("resnet18", input=(3, 64, 64)))
+    norms = sum(x.elements for x in nb.trace(nb.adapt("resnet18", input=(3, 64, 64))) if x.kind == "norm")
+    assert checked.equal
+    assert checked.also["batch_norm"] == 2 * norms

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from nasbench.analysis.networks import part_names
-from nasbench.genotype import Block, Genotype
+from nasbench.genotype import Block, Genotype, Network, as_genotype
 from nasbench.genotype.block import plain
 
 
@@ -55,7 +55,7 @@ class RowDiff:
         return "\n".join([*lines, *([f"  ... and {left} more"] if left else [])])
 
 
-def row_diff(before: Genotype, after: Genotype) -> RowDiff:
+def row_diff(before: Network, after: Network) -> RowDiff:
     """The difference of two genotypes, block by block; the style and the input belong to it. Equal networks have no changes.
 
     >>> from nasbench import known
@@ -66,6 +66,7 @@ def row_diff(before: Genotype, after: Genotype) -> RowDiff:
     ~ stage 3  residual  width 256, stride 2, shortcut none -> A, repeat 2
     ~ stage 4  residual  width 512, stride 2, shortcut none -> A, repeat 2
     """
+    before, after = as_genotype(before), as_genotype(after)
     a, b = list(_lines(before)), list(_lines(after))
     # Places are not compared: a stage that moved by one place is not a change of its blocks.
     matcher = difflib.SequenceMatcher(None, [x.text for x in a], [x.text for x in b], autojunk=False)

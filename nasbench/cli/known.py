@@ -12,6 +12,7 @@ import typer
 from nasbench.cli.shared import JSON, at_input, genotype_of, say, show_json, table
 from nasbench.errors import NasbenchError, nearest
 from nasbench.genotype import Cost, Genotype, cost
+from nasbench.genotype.conventions import conventions
 from nasbench.genotype.units import show_count, show_memory
 from nasbench.zoo import Facts, facts, known, members
 
@@ -38,7 +39,7 @@ def known_command(
     sort: Annotated[str | None, typer.Option(help=f"Sort by one of {', '.join(SORT)}; the best top-1 comes first.")] = None,
     as_json: bool = JSON,
 ) -> None:
-    """List the known networks, or show one: its exact counts, the published ones, and why they differ.
+    """List the known networks, or show one: its exact counts, the published ones, why they differ, and conventions that change outputs.
 
     Example: nasbench known --family mobilenet --sort macs
     """
@@ -78,7 +79,14 @@ def _json(name: str, full: bool) -> dict[str, Any]:
     if not full:
         return data
     rest = {k: v for k, v in asdict(f).items() if k not in data and not k.startswith("printed")}
-    return {**data, "paper_params": f.paper_params, "paper_macs": f.paper_macs, "differs": list(f.differs), **rest}
+    return {
+        **data,
+        "paper_params": f.paper_params,
+        "paper_macs": f.paper_macs,
+        "differs": list(f.differs),
+        **rest,
+        "conventions": conventions(name),
+    }
 
 
 def _top1(f: Facts) -> str:
@@ -112,6 +120,8 @@ def _published(name: str) -> None:
     ):
         if text:
             say(f"{title}: {text}")
+    for sentence in conventions(name):
+        say(f"convention: {sentence}")
 
 
 def compare(

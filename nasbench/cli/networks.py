@@ -10,7 +10,7 @@ import typer
 
 from nasbench.cli.shared import INPUT, JSON, NAME, at_input, console, genotype_of, say, show_json, table, winner_of
 from nasbench.errors import NasbenchError
-from nasbench.genotype import Genotype, adapt, cost_of, trace
+from nasbench.genotype import Genotype, adapt, class_count, cost_of, trace
 from nasbench.genotype.units import show_memory
 
 
@@ -27,12 +27,14 @@ def cost(
 ) -> None:
     """Count parameters, MACs, activations and memory of a network, without torch.
 
-    MACs are the multiply-adds of convolutions and linear layers for one image.
+    MACs are the multiply-adds of convolutions and linear layers for one image. FLOPs are twice as many; docs/counting.md says what other
+    counters add.
 
     Example: nasbench cost resnet50 --verify
     """
     g = at_input(genotype_of(name), input)
-    c = cost_of(trace(g))
+    layers = trace(g)
+    c = cost_of(layers)
     checked = None
     if verify:
         from nasbench.network.verify import verify_cost
@@ -53,6 +55,8 @@ def cost(
                 *([("auxiliary heads", f"{c.auxiliary_params:,}", "more parameters, in training only")] if c.auxiliary_params else []),
             ),
         )
+        if not layers[-1].flat:
+            say("", f"no classifier: it ends in a map of {'x'.join(map(str, layers[-1].shape))}, so it can be neither trained nor exported")
         if checked:
             console.print()
             table(("operator", ">nasbench", ">fvcore", "equal"), checked.rows())
@@ -96,7 +100,9 @@ def export(
     study = Path(name) if Path(name).is_dir() else None
     g = winner_of(study) if study else genotype_of(name)
     g = adapt(at_input(g, input), classes=classes)
-    trace(g)  # finds errors before anything is written
+    layers = trace(g)  # finds errors before anything is written
+    if onnx is not None:
+        class_count(layers, g.name)
     if onnx is not None:
         from nasbench.cli.onnx import export_onnx
 

@@ -15,7 +15,7 @@ import typer
 from rich.table import Table
 
 from nasbench.errors import GenotypeError, NasbenchError
-from nasbench.genotype import Genotype, adapt
+from nasbench.genotype import Genotype, adapt, as_genotype
 from nasbench.progress import Output
 from nasbench.spaces import load_space, space_names
 from nasbench.zoo import known
@@ -39,14 +39,14 @@ def genotype_of(name: str) -> Genotype:
         raise GenotypeError(
             f"a network is needed; {name} is a search space; `nasbench spaces {name} --sample 0` prints one of its networks as YAML"
         )
-    if name.endswith((".yaml", ".yml")):
-        return Genotype.from_yaml(name)
-    if name not in known() and os.path.isdir(name):
+    if not name.endswith((".yaml", ".yml")) and name not in known() and os.path.isdir(name):
         return winner_of(Path(name))
     try:
-        return known(name)
+        return as_genotype(name)
     except GenotypeError as error:
-        raise GenotypeError(f"{error}, or give a .yaml file or a study's folder") from None
+        if name.endswith((".yaml", ".yml")):
+            raise
+        raise GenotypeError(f"{error} or a study's folder") from None
 
 
 def is_space(name: str) -> bool:

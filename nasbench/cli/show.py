@@ -133,6 +133,8 @@ def _print(g: Genotype, traced: Trace, layers: bool) -> None:
         f"{show_memory(c.peak_bytes)} to run, {show_memory(c.train_peak_bytes)} to train at batch 1"
         + (f"\n{c.auxiliary_params:,} additional parameters of auxiliary heads, in training only" if c.auxiliary_params else "")
     )
+    if not traced[-1].flat:
+        say(f"no classifier: it ends in a map of {show_shape(traced[-1].shape)}, so it can be neither trained nor exported as a model")
 
 
 def _show_topic(topic: Topic, as_json: bool) -> None:

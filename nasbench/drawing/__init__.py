@@ -15,7 +15,7 @@ from nasbench.drawing.picture import Picture
 from nasbench.drawing.svg import write_svg
 from nasbench.errors import NasbenchError, short
 from nasbench.files import write_atomic
-from nasbench.genotype.genotype import Genotype
+from nasbench.genotype.resolve import Network, as_genotype
 from nasbench.genotype.trace import trace
 
 
@@ -35,7 +35,7 @@ class Drawing:
         return self.svg
 
 
-def draw(g: Genotype, path: str | Path | None = None, expand: Iterable[str] = (), layers: bool = False) -> Drawing:
+def draw(g: Network, path: str | Path | None = None, expand: Iterable[str] = (), layers: bool = False) -> Drawing:
     """Draw `g` by blocks, and write it to `path` if one is given.
 
     Args:
@@ -54,6 +54,7 @@ def draw(g: Genotype, path: str | Path | None = None, expand: Iterable[str] = ()
     """
     if path is not None and Path(path).suffix.lower() != ".svg":
         raise NasbenchError(f"a drawing is a file that ends in .svg; got {short(str(path))}; name it {Path(path).stem or 'network'}.svg")
+    g = as_genotype(g)
     traced = trace(g)
     picture = place(g, traced, block_graph(g, traced, [expand] if isinstance(expand, str) else expand, layers))
     drawing = Drawing(picture, write_svg(picture))

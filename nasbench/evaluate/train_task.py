@@ -17,7 +17,7 @@ from torch import nn
 from nasbench.errors import GenotypeError, first_line
 from nasbench.evaluate.base import CHECKPOINT, WAITED
 from nasbench.files import write_atomic
-from nasbench.genotype import Genotype, adapt
+from nasbench.genotype import Genotype, adapt, class_count, trace
 from nasbench.latency import machine_lock
 from nasbench.network import build
 from nasbench.plugins import Plugin, use_plugin
@@ -145,7 +145,9 @@ def _train(task: TrainTask, images: Images, recipe: Recipe, directory: Path) -> 
     shape = proxy_input(genotype.input, recipe)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(task.seed)
-        net: nn.Module = build(adapt(genotype, input=shape, classes=len(images.classes)))
+        genotype = adapt(genotype, input=shape, classes=len(images.classes))
+        class_count(trace(genotype), genotype.name)  # a network that ends in a map has no logits to train
+        net: nn.Module = build(genotype)
     training, validation = training_and_validation(images, task.validation, task.split_seed)
     lines: list[str] = []
 

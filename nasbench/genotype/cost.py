@@ -24,9 +24,9 @@ from dataclasses import dataclass, fields
 from itertools import chain
 
 from nasbench.errors import UnitError, nearest
-from nasbench.genotype.genotype import Genotype
 from nasbench.genotype.kind import KINDS
 from nasbench.genotype.layer import Layer
+from nasbench.genotype.resolve import Network
 from nasbench.genotype.trace import trace
 from nasbench.genotype.units import show_memory
 from nasbench.notebook import table
@@ -102,14 +102,17 @@ class Cost:
         return [*rows, ("auxiliary parameters", f"{self.auxiliary_params:,}")] if self.auxiliary_params else rows
 
 
-def cost(g: Genotype) -> Cost:
+def cost(g: Network) -> Cost:
     """The cost of `g`, in about half a millisecond and without torch.
+
+    Args:
+        g: a genotype, the name of a known network, a .yaml file, or a module that `nasbench.build` made.
 
     Raises:
         GenotypeError: the network cannot be traced; see `nasbench.trace`.
 
     >>> import nasbench as nb
-    >>> print(cost(nb.known("resnet50")))
+    >>> print(cost("resnet50"))
     parameters                  25,557,032
     MACs                     4,089,184,256
     activations                 11,114,984

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -161,50 +161,3 @@ def _read_blocks(written: Any, where: str) -> tuple[Block, ...]:
         except GenotypeError as error:
             raise GenotypeError(f"{where}, block {i + 1}: {error}") from None
     return tuple(blocks)
-
-
-def adapt(g: Genotype, input: tuple[int, int, int] | None = None, classes: int | None = None) -> Genotype:
-    """The same network for another input shape or another number of classes.
-
-    The classifier is the last block that sets channels: a `linear` or, in fully convolutional networks, a `conv`. Auxiliary
-    heads get the same number of classes.
-
-    Args:
-        input: channels, height and width of an image; the default leaves them.
-        classes: number of classes; the default leaves it.
-
-    Raises:
-        GenotypeError: `classes` is given and the head has no such block.
-
-    >>> import nasbench as nb
-    >>> g = adapt(nb.known("resnet18"), (3, 32, 32), classes=10)
-    >>> g.input, nb.trace(g)[-1].shape
-    ((3, 32, 32), (10, 1, 1))
-    """
-    g = g if input is None else replace(g, input=input)
-    if classes is None:
-        return g
-
-    def classed(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
-        i = classifier(blocks)
-        if i < 0:
-            raise GenotypeError(
-                f"{g.name}: to set the number of classes the head needs a linear or conv block; it has {[b.op for b in blocks]}"
-            )
-        return (*blocks[:i], blocks[i].but(width=classes), *blocks[i + 1 :])
-
-    def changed(block: Block) -> Block:
-        """The block with the number of classes of each auxiliary head in it."""
-        return block.but(rows=classed(block.fields["rows"])) if block.op == "auxiliary" else block.change_inside(changed)
-
-    return replace(
-        g,
-        stem=tuple(map(changed, g.stem)),
-        stages=tuple(tuple(map(changed, stage)) for stage in g.stages),
-        head=tuple(map(changed, classed(g.head))),
-    )
-
-
-def classifier(blocks: Sequence[Block]) -> int:
-    """Position of the block that makes the classes: the last `linear` or, in fully convolutional networks, `conv`; -1 without one."""
-    return max((i for i, block in enumerate(blocks) if block.op in ("linear", "conv")), default=-1)

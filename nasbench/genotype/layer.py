@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from nasbench.errors import GenotypeError
+
 Shape = tuple[int, int, int]
 
 
@@ -74,6 +76,22 @@ class Layer(NamedTuple):
 
 
 Value = Layer
+
+
+def _refuse(sign: str, call: str) -> Any:
+    def operator(self: Layer, other: object) -> Any:
+        raise GenotypeError(f"values of a tracer are joined by its methods; got x {sign} y; write {call}")
+
+    return operator
+
+
+# A layer is a tuple, whose own signs would join or repeat its entries.
+for _method, _sign, _call in (
+    ("add", "+", "t.add(x, y)"), ("sub", "-", "t.add(x, t.multiply(y, -1))"), ("mul", "*", "t.multiply(x, 0.5), or t.scale(x, gate)"),
+    ("truediv", "/", "t.multiply(x, 1 / n)"), ("matmul", "@", "t.linear(x, width)"), ("or", "|", "t.concat(x, y)"),
+):  # fmt: skip
+    for _side in ("", "r"):
+        setattr(Layer, f"__{_side}{_method}__", _refuse(_sign, _call))
 
 
 def show_shape(shape: Sequence[int], times: str = "x") -> str:

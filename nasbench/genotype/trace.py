@@ -10,6 +10,7 @@ from typing import Any
 from nasbench.errors import GenotypeError
 from nasbench.genotype.genotype import Genotype
 from nasbench.genotype.layer import Layer, show_shape
+from nasbench.genotype.resolve import Network, as_genotype
 from nasbench.genotype.text import show_layer
 from nasbench.genotype.tracer import Tracer
 from nasbench.notebook import table
@@ -46,23 +47,32 @@ class Trace(tuple[Layer, ...]):
         return rows if len(rows) <= first + last + 1 else [*rows[:first], ("...",) * len(_HEAD), *rows[-last:]]
 
 
-def trace(g: Genotype) -> Trace:
+def trace(g: Network) -> Trace:
     """The layers of `g` in the order they run; `trace(g)[layer.inputs[0]]` is the first layer that a layer reads.
+
+    A head that ends in one pixel, such as in `gap`, is flattened: a classifier ends in one number for each class.
+
+    Args:
+        g: a genotype, the name of a known network, a .yaml file, or a module that `nasbench.build` made.
 
     Raises:
         GenotypeError: shapes that do not meet (the message names the layer and the shapes), a network with more than `MAX_MACS` or
             `MAX_PARAMS`, or an auxiliary head that does not end in the classes of the network.
 
     >>> import nasbench as nb
-    >>> trace(nb.known("lenet5"))[-1].shape
+    >>> trace("lenet5")[-1].shape
     (84, 1, 1)
     """
+    g = as_genotype(g)
     g = _with_drop_path(g) if g.style.drop_path else g
     t = Tracer(g.style, g.input)
     x = t.path(g.stem, t.layers[0], "stem")
     for i, stage in enumerate(g.stages):
         x = t.path(stage, x, f"stages.{i}", t.before)
     end = t.path(g.head, x, "head", t.before)
+    if g.head and end.shape[1:] == (1, 1) and end is t.layers[-1]:
+        t.scope = f"head.{sum([block.repeat for block in g.head]) - 1}"
+        end = t.flatten(end)
     layers = Trace(t.layers)
     if end.index != len(layers) - 1:
         after = end.where or "the input"
@@ -98,7 +108,7 @@ def _with_drop_path(g: Genotype) -> Genotype:
     return replace(g, stages=tuple(map(tuple, stages)))
 
 
-def digest(g: Genotype) -> str:
+def digest(g: Network) -> str:
     """Twelve hex digits that identify the network, not its spelling: two genotypes with one trace have one digest.
 
     Raises:
@@ -106,11 +116,14 @@ def digest(g: Genotype) -> str:
 
     >>> import nasbench as nb
     >>> g = nb.known("lenet5")
+    >>> digest(g) == digest("lenet5")
+    True
     >>> digest(g)
     '6623c10e5890'
     >>> digest(replace(g, name="another name")) == digest(g)
     True
     """
+    g = as_genotype(g)
     return digest_of(trace(g), g.style.init)
 
 

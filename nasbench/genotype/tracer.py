@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
-from nasbench.errors import NasbenchError, one_line, place_in, short
+from nasbench.errors import NasbenchError, nearest, one_line, place_in, short
 from nasbench.genotype.block import BLOCK_TYPES, Block
 from nasbench.genotype.fields import resolve
-from nasbench.genotype.kinds import activation, arithmetic, channels, convolution, normalisation, pooling, training
+from nasbench.genotype.kinds import KINDS, activation, arithmetic, channels, convolution, normalisation, pooling, training
 from nasbench.genotype.layer import Fields, Layer, Shape, Value
 from nasbench.genotype.style import Style
 from nasbench.genotype.writer import NoRoomError, Writer, new_layer, show_values
@@ -31,6 +32,19 @@ class Tracer(Writer):
         self.before = self.layers[0]
         self.out: int | None = None
         self._keeps = False
+
+    def __getattr__(self, name: str) -> Any:
+        """Say what there is, for a method that there is not.
+
+        Raises:
+            AttributeError: always; Python asks here for names that it finds nowhere else.
+        """
+        if name.startswith("_"):
+            raise AttributeError(name)
+        methods = [n for n in dir(type(self)) if not n.startswith("_") and callable(getattr(type(self), n))]
+        kinds = [n for n in KINDS if n not in methods and n not in ("input", "auxiliary")]
+        advice = f"write t.layer({name!r}, x)" if name in KINDS else "a layer kind of your own is written by t.layer(kind, x)"
+        raise AttributeError(f"a tracer has no method {name!r}; it has {', '.join(methods)}; {advice}{nearest(name, [*methods, *kinds])}")
 
     # One method per layer kind; any other kind is written by `layer`.
 
@@ -180,6 +194,9 @@ class Tracer(Writer):
             end = inner.path(blocks, inner.layers[0], "")
         except NoRoomError:
             return
+        if end.shape[1:] == (1, 1) and end is inner.layers[-1]:
+            inner.scope = str(sum([block.repeat for block in blocks]) - 1)
+            end = inner.flatten(end)
         if end.index != len(inner.layers) - 1 or any(layer.kind == "auxiliary" for layer in inner.layers):
             raise self.error("the blocks of an auxiliary head end in their last layer and hold no other head; take that out")
         attrs = Fields(rows=tuple(inner.layers), weight=weight)

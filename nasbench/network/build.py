@@ -15,14 +15,14 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from nasbench.genotype import Genotype, Layer, Trace, trace
+from nasbench.genotype import Layer, Network, Trace, as_genotype, trace
 from nasbench.genotype.cost import in_place, readers
 from nasbench.genotype.kind import find_kind
 from nasbench.network.auxiliary import AuxiliaryHead, Outputs
 from nasbench.network.initialise import initialise
 
 
-def build(g: Genotype, device: torch.device | str | None = None) -> fx.GraphModule:
+def build(g: Network, device: torch.device | str | None = None) -> fx.GraphModule:
     """The network of `g`, freshly initialised by its style, in training mode like any new module.
 
     It maps float tensors (N, c, h, w) to logits (N, classes). A network with auxiliary heads returns, in training mode, a tuple of
@@ -33,6 +33,7 @@ def build(g: Genotype, device: torch.device | str | None = None) -> fx.GraphModu
     such a training.
 
     Args:
+        g: a genotype, the name of a known network, or a .yaml file.
         device: where the weights are; the default is torch's default device. `meta` makes the network without memory and weights.
 
     Raises:
@@ -43,7 +44,9 @@ def build(g: Genotype, device: torch.device | str | None = None) -> fx.GraphModu
     >>> net(torch.randn(2, 3, 32, 32)).shape
     torch.Size([2, 4])
     """
+    g = as_genotype(g)
     net = build_trace(trace(g), g.name)
+    next(iter(net.graph.nodes)).meta["genotype"] = g
     if device is not None and torch.device(device).type == "meta":
         return net
     net.to_empty(device=device or torch.get_default_device())

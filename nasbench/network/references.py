@@ -6,7 +6,7 @@ import ast
 import hashlib
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from importlib import import_module
 from importlib.resources import files
@@ -62,8 +62,10 @@ def make_reference(call: str, **changes: Any) -> nn.Module:
     return network
 
 
-def reference_module(like: Any, state: Mapping[str, Tensor]) -> tuple[nn.Module, list[str]] | None:
-    """The network that the tensors of `state` are of, and what the user has to know about it; None if nothing tells.
+def reference_modules(like: Any, state: Mapping[str, Tensor]) -> Iterator[tuple[nn.Module, list[str]]]:
+    """The networks that the tensors of `state` may be of, each with what the user has to know about it; none if nothing tells.
+
+    Several have the names and shapes of their tensors in common, such as SqueezeNet with and without a bypass.
 
     Args:
         like: see `nasbench.load_weights`. None asks the names of the tensors.
@@ -72,10 +74,10 @@ def reference_module(like: Any, state: Mapping[str, Tensor]) -> tuple[nn.Module,
         WeightsError: `like` is no network; or the library that the names belong to is not installed.
     """
     if isinstance(like, nn.Module):
-        return like, []
-    if isinstance(like, str):
-        if "(" in like:
-            return _made(lambda: make_reference(like), like), []
+        yield like, []
+    elif isinstance(like, str) and "(" in like:
+        yield _made(lambda: make_reference(like), like), []
+    elif isinstance(like, str):
         calls = _of_names(state, references(like))
         if not calls:
             why = "the weights have the names of none of its references" if references(like) else "no library is known to build it"
@@ -83,13 +85,11 @@ def reference_module(like: Any, state: Mapping[str, Tensor]) -> tuple[nn.Module,
                 f"like= names a known network, or is a constructor such as \"timm.create_model('resnet18')\"; got {like!r}, and {why}"
                 f"{nearest(like, facts()) if like not in facts() else ''}; give the module itself, or its constructor"
             )
+        yield from _fitting(calls, state)
     elif like is not None:
-        return _made(like, short(like)), []
-    else:
-        calls = _of_names(state)
-        if not calls:
-            return None
-    return _fitting(calls, state)
+        yield _made(like, short(like)), []
+    elif calls := _of_names(state):
+        yield from _fitting(calls, state)
 
 
 def _made(make: Any, name: str) -> nn.Module:
@@ -124,11 +124,12 @@ def _of_names(state: Collection[str], among: Collection[str] | None = None) -> l
     return [call for call in calls if among is None or call in among]
 
 
-def _fitting(calls: list[str], state: Mapping[str, Tensor]) -> tuple[nn.Module, list[str]]:
-    """The first of the networks whose shapes are those of the tensors, apart from the number of classes."""
+def _fitting(calls: list[str], state: Mapping[str, Tensor]) -> Iterator[tuple[nn.Module, list[str]]]:
+    """Those of the networks whose shapes are those of the tensors; else the one that is nearest, as with another number of classes."""
     heads = any(auxiliary_head(name) is not None for name in state)
-    best: tuple[int, str, nn.Module] | None = None
-    missing = []
+    others: list[tuple[int, int, str, nn.Module]] = []
+    missing: list[str] = []
+    equal = False
     for call in calls:
         try:
             module = _on_meta(call, state if heads else ())
@@ -136,16 +137,20 @@ def _fitting(calls: list[str], state: Mapping[str, Tensor]) -> tuple[nn.Module, 
             missing.append(call.split(".")[0])
             continue
         differing = sum(name in state and state[name].shape != value.shape for name, value in module.state_dict().items())
-        if best is None or differing < best[0]:
-            best = differing, call, module
-        if differing == 0:
-            break
-    if best is None:
+        if differing:
+            others.append((differing, len(others), call, module))
+        else:
+            equal = True
+            yield module, _announced(calls, call)
+    if equal:
+        return
+    if not others:
         raise WeightsError(
             f"the tensors have the names of {calls[0]}, which tells how they belong together, and is not installed here; "
             f'pip install {missing[0]}, or say like="order" if they are in the order in which their layers run'
         )
-    return best[2], _announced(calls, best[1])
+    least = min(others)[0]
+    yield from ((module, _announced(calls, call)) for differing, _, call, module in others if differing == least)
 
 
 def _on_meta(call: str, names: Collection[str]) -> nn.Module:

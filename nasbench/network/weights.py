@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, fx, nn
@@ -15,8 +15,8 @@ from nasbench.network.behaviour import unseen_behaviour
 from nasbench.network.matching import Match, MismatchError, match
 from nasbench.network.numbers import unusual_numbers
 from nasbench.network.pairing import State, as_run, by_name, by_shape, fits, in_order, is_chain, unfit
-from nasbench.network.references import COUNTER, has_known_names, reference_module
-from nasbench.network.wiring import record
+from nasbench.network.references import COUNTER, has_known_names, reference_modules
+from nasbench.network.wiring import Wiring, record
 
 Like = str | nn.Module | Callable[[], nn.Module] | None
 
@@ -79,35 +79,43 @@ def _pairs(net: nn.Module, own: State, theirs: State, like: Like) -> tuple[dict[
     if like == ORDER:
         return in_order(net, own, theirs), []
     heads = {name for name in own if auxiliary_head(name) is not None}
-    prefix, found = _reference(like, theirs)
-    if found is None:
-        body = {name: value for name, value in own.items() if name not in heads}
-        return by_shape(as_run(net, body), {k: v for k, v in theirs.items() if auxiliary_head(k) is None}, is_chain(net)), []
-    module, said = found
-    theirs = {name.removeprefix(prefix): value for name, value in theirs.items()}
+    prefix, modules = _references(like, theirs)
+    bare = {name.removeprefix(prefix): value for name, value in theirs.items()}
     both = bool(heads) and len(theirs) > len(own) - len(heads)
-    shape = _input_of(net)
-    ours, other = record(net, shape, own, both), record(module, shape, theirs, both)
-    try:
-        paired = match(ours, other)
-    except MismatchError as error:
-        if error.mine is None or error.other is None:
-            raise
-        last = ours.used[error.mine] == max(ours.used.values())
-        raise WeightsError(unfit(error.mine, own[error.mine], error.other, theirs[error.other], last)) from None
-    _complete(own, theirs, paired, heads if not both else set())
-    if paired.chosen is not None and not outputs_agree(net, module, paired.tensors, shape):
-        name, one, another = paired.chosen
-        raise WeightsError(
-            f"each tensor must have one counterpart; {name} may be {one} or {another}, which stand alike in the network; name the tensors "
-            "as nasbench does, net.state_dict() lists them"
-        )
-    pairs = {mine: prefix + other for mine, other in paired.tensors.items() if mine in own}
-    return pairs, [*said, *unseen_behaviour(module, paired)]
+    failure: MismatchError | None = None
+    for module, said in modules:
+        shape = _input_of(net)
+        ours, other = record(net, shape, own, both), record(module, shape, bare, both)
+        try:
+            paired = match(ours, other)
+        except MismatchError as error:
+            failure = failure or _told(error, ours, own, bare)
+            continue
+        _complete(own, bare, paired, heads if not both else set())
+        if paired.chosen is not None and not outputs_agree(net, module, paired.tensors, shape):
+            name, one, another = paired.chosen
+            raise WeightsError(
+                f"each tensor must have one counterpart; {name} may be {one} or {another}, which stand alike in the network; name the "
+                "tensors as nasbench does, net.state_dict() lists them"
+            )
+        pairs = {mine: prefix + other for mine, other in paired.tensors.items() if mine in own}
+        return pairs, [*said, *unseen_behaviour(module, paired)]
+    if failure is not None:
+        raise failure
+    body = {name: value for name, value in own.items() if name not in heads}
+    return by_shape(as_run(net, body), {k: v for k, v in theirs.items() if auxiliary_head(k) is None}, is_chain(net)), []
 
 
-def _reference(like: Like, theirs: State) -> tuple[str, tuple[nn.Module, list[str]] | None]:
-    """The network that the weights are of, and what stands before all their names, such as `model.`.
+def _told(error: MismatchError, ours: Wiring, own: State, theirs: State) -> MismatchError:
+    """The error with both shapes as the state dicts have them, where it names two tensors."""
+    if error.mine is None or error.other is None:
+        return error
+    last = ours.used[error.mine] == max(ours.used.values())
+    return MismatchError(unfit(error.mine, own[error.mine], error.other, theirs[error.other], last))
+
+
+def _references(like: Like, theirs: State) -> tuple[str, Iterable[tuple[nn.Module, list[str]]]]:
+    """What stands before all names of the weights, such as `model.`, and the networks that they may be of.
 
     Raises:
         WeightsError: the network given as `like` has other tensors.
@@ -118,16 +126,14 @@ def _reference(like: Like, theirs: State) -> tuple[str, tuple[nn.Module, list[st
         if not all(name.startswith(prefix) for name in theirs):
             break
         prefixes.append(prefix)
+    bare = [{name.removeprefix(prefix): value for name, value in theirs.items()} for prefix in prefixes]
     if like is None or (isinstance(like, str) and "(" not in like):
-        for prefix in prefixes:
-            bare = {name.removeprefix(prefix): value for name, value in theirs.items()}
-            if has_known_names(bare) or (prefix == prefixes[-1] and like is not None):
-                return prefix, reference_module(like, bare)
-        return "", None
-    found = reference_module(like, theirs)
-    names = dict(found[0].state_dict()) if found else {}
-    for prefix in prefixes:
-        if all(name.removeprefix(prefix) in names for name in theirs):
+        known = next((i for i, state in enumerate(bare) if has_known_names(state)), 0)
+        return prefixes[known], reference_modules(like, bare[known])
+    found = list(reference_modules(like, theirs))
+    names = found[0][0].state_dict().keys()
+    for prefix, state in zip(prefixes, bare, strict=True):
+        if state.keys() <= names:
             return prefix, found
     lost = next((name for name in theirs if name not in names), "")
     raise WeightsError(

@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 from nasbench.genotype import Block
 from nasbench.genotype.block import find_block_type
+from nasbench.genotype.classes import classifier
 from nasbench.genotype.fields import relative
-from nasbench.genotype.genotype import classifier
 
 Rounding = Literal["up", "nearest", "total"]
 SINGLE = ("linear", "auxiliary")

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import get_args
 
 from nasbench.errors import GenotypeError, short
-from nasbench.genotype import Genotype
+from nasbench.genotype import Genotype, Network, as_genotype
 from nasbench.genotype.fields import round_to
 from nasbench.scaling.blocks import Rounding, deeper, grouped, multiple, wider, wider_head
 from nasbench.scaling.law import PUBLISHED, Law
@@ -19,7 +19,7 @@ SIDE_STEP, SMALL_SIDE = 4, 64  # input sides above 64 pixels are rounded to mult
 
 
 def scale(
-    g: Genotype,
+    g: Network,
     *,
     phi: float | None = None,
     alpha: float = PUBLISHED.alpha,
@@ -52,7 +52,7 @@ def scale(
     (24, (3, 160, 160))
 
     Args:
-        g: the network to scale.
+        g: the network to scale: a genotype, the name of a known network, or a .yaml file.
         phi: number of steps along the law, from -20 to 20.
         alpha, beta, gamma: factors of depth, width and resolution in one step.
         width, depth: factors above 0, at most 1000.
@@ -69,6 +69,7 @@ def scale(
     Raises:
         GenotypeError: a factor, a resolution, a divisor or a rounding out of range, or `phi` beside factors.
     """
+    g = as_genotype(g)
     if rounding not in get_args(Rounding):
         raise GenotypeError(f"rounding is {', '.join(get_args(Rounding)[:-1])} or {get_args(Rounding)[-1]}; got {short(rounding)}")
     shape = g.input if resolution is None else (g.input[0], resolution, resolution)

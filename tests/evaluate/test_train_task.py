@@ -280,3 +280,27 @@ def test_another_text_of_a_plugin_makes_another_task() -> None:
     assert without == TrainTask(**task).identity()
     assert here == there
     assert len({without, here, changed}) == 3
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("[{op: conv, width: 10}, {op: gap}]", "ok"),
+        (
+            "[{op: gap}, {op: branches, join: add, paths: [[{op: linear, width: 7}], [{op: linear, width: 7}]]}, {op: multiply, by: 0.5}]",
+            "ok",
+        ),
+        ("[{op: conv, width: 10}]", "n: a classifier ends in one number for each class; this network ends in a map of 10x8x8"),
+        ("[]", "n: a classifier ends in one number for each class; this network ends in a map of 8x8x8"),
+    ],
+)
+def test_heads_of_every_form_are_trained_or_refused_in_a_line(tmp_path: Path, head: str, status: str) -> None:
+    """Where the network ends in a map of one pixel it is flattened; a larger map has no classes."""
+    genotype = f"{{name: n, input: [3, 16, 16], stem: [{{op: conv, width: 8, kernel: 3, stride: 2}}], head: {head}}}"
+    record = evaluate_training(task(tmp_path, genotype=genotype, recipe={**RECIPE, "epochs": 1, "images": 200}))
+    if status == "ok":
+        assert record["status"] == "ok"
+        assert record["accuracy"] is not None
+    else:
+        assert record["status"] == "infeasible"
+        assert status in record["reason"]

@@ -140,7 +140,7 @@ def test_adapt_changes_input_and_classes_and_nothing_else() -> None:
 
 
 def test_adapt_needs_a_row_that_makes_channels() -> None:
-    with pytest.raises(GenotypeError, match=r"n: to set the number of classes the head needs a linear or conv block; it has \['gap'\]"):
+    with pytest.raises(GenotypeError, match=r"n: the number of classes is the width of a block in the head; no width of \['gap'\]"):
         adapt(Genotype("n", stem=(conv(8),), head=(gap(),)), classes=10)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from nasbench.errors import GenotypeError
-from nasbench.genotype import BLOCK_TYPES, Block, Genotype, Layer, Style, digest, digest_of, trace, tracer
+from nasbench.genotype import BLOCK_TYPES, Block, Genotype, Layer, Style, Tracer, digest, digest_of, trace, tracer
 from nasbench.genotype.blocks import (
     branches,
     cell,
@@ -394,3 +394,24 @@ def test_layers_and_their_attributes_are_frozen() -> None:
 def test_every_word_writes_layers_of_known_kinds() -> None:
     assert set(BLOCK_TYPES) >= {"conv", "branches", "se"}
     assert len(shapes(net(identity(), dropout(0)))) == 1
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (lambda t, x: t.unit(x, "in*2"), r"got the relative width 'in\*2'; write t\.width\('in\*2', x\)"),
+        (lambda t, x: t.linear(x, "in/2"), r"got the relative width 'in/2'; write t\.width\('in/2', x\)"),
+        (lambda t, x: t.act(x + t.act(x)), r"got x \+ y; write t\.add\(x, y\)"),
+        (lambda t, x: sum([x, x]), r"got x \+ y; write t\.add\(x, y\)"),
+        (lambda t, x: 2 * x, r"got x \* y; write t\.multiply\(x, 0\.5\), or t\.scale\(x, gate\)"),
+        (lambda t, x: x / 2, r"got x / y; write t\.multiply"),
+        (lambda t, x: t.layernorm(x), r"a tracer has no method 'layernorm'; it has act, add, .*; did you mean .*norm"),
+        (lambda t, x: t.relu(x), r"a tracer has no method 'relu'; it has act, "),
+    ],
+)
+def test_a_wrong_call_of_the_tracer_names_the_right_one(write: Callable[[Tracer, Layer], object], said: str) -> None:
+    t = Tracer(Style(), (4, 8, 8))
+    t.scope = "stem.0"
+    with pytest.raises((GenotypeError, AttributeError), match=said):
+        write(t, t.layers[0])
+    assert not hasattr(t, "layernorm")

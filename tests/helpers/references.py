@@ -115,10 +115,13 @@ def resized(name: str, call: str | None = None) -> Genotype:
 
 
 @torch.no_grad()
-def error(layers: Trace, theirs: nn.Module, image: Tensor) -> float:
-    """Largest difference of the logits, relative to the largest logit, once ours has the reference's weights."""
+def error(layers: Trace, theirs: nn.Module, image: Tensor, like: nn.Module | None = None) -> float:
+    """Largest difference of the logits, relative to the largest logit, once ours has the reference's weights.
+
+    `like` is for a reference that is none of the known networks, whose names tell nothing.
+    """
     ours = build_trace(layers).to_empty(device="cpu").to(image.dtype).eval()
-    load_weights(ours, theirs.state_dict())
+    load_weights(ours, theirs.state_dict(), like)
     expected = theirs(image)
     assert spread(theirs, image) > 0.01, "the reference answers the same to two images: nothing could be seen"
     return float((ours(image) - expected).abs().max() / expected.abs().max())

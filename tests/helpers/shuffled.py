@@ -34,12 +34,16 @@ def foreign_module(layers: Trace, seed: int) -> fx.GraphModule:
     draw.shuffle(places)
     root = nn.Module()
     targets: dict[str, str] = {}
-    while waiting:
-        ready = [node for node in waiting if all(i in copies for i in node.all_input_nodes)]
-        # Nodes that write in place stay beside what they overwrite, as in the original.
-        node = draw.choice(ready)
-        waiting.remove(node)
+    missing = {node: len(node.all_input_nodes) for node in waiting}
+    ready = [node for node in waiting if not missing[node]]
+    while ready:
+        node = ready.pop(draw.randrange(len(ready)))
         copies[node] = graph.node_copy(node, lambda n: copies[n])
+        for user in node.users:
+            if user in missing:
+                missing[user] -= 1
+                if not missing[user]:
+                    ready.append(user)
         if node.op == "call_module":
             place = places.pop()
             group = draw.choice(["", "one.", "two.inner.", "layer1.0.", "layer1.1."])

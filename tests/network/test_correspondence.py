@@ -32,7 +32,17 @@ AMBIGUOUS = re.compile(
     r"each tensor must have one counterpart; .*\S+ may be \S+ or \S+, (which stand alike|and names and order)|"
     r"the first without a counterpart is"  # auxiliary heads that nothing names so
 )
-QUICK = ("lenet1", "lenet5_modern", "resnet18", "googlenet", "densenet121", "shufflenet_v2_x1_0", "mobilenet_v3_small", "nin_cifar10")
+QUICK = (
+    "squeezenet1_0_simple_bypass",
+    "lenet1",
+    "lenet5_modern",
+    "resnet18",
+    "googlenet",
+    "densenet121",
+    "shufflenet_v2_x1_0",
+    "mobilenet_v3_small",
+    "nin_cifar10",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from references import error, images, reference, resized
 from torch import Tensor, nn
 
 from nasbench.genotype import trace
-from nasbench.network.references import make_reference, names_digest, reference_module, reference_table, references
+from nasbench.network.references import make_reference, names_digest, reference_modules, reference_table, references
 from nasbench.zoo import facts, known
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -134,12 +134,13 @@ def test_with_its_weights_the_logits_are_the_references(name: str, call: str) ->
 
 @pytest.mark.parametrize(("name", "call"), cases())
 def test_the_names_of_its_tensors_tell_the_reference(name: str, call: str) -> None:
-    """Also sorted, as safetensors files keep them. Of several references with these names, the first with the same shapes is taken."""
+    """Also sorted, as safetensors files keep them. Of several references with these names, those with the same shapes are taken."""
     with torch.device("meta"):
         state = make_reference(call).state_dict()
-    found = reference_module(None, {key: state[key] for key in sorted(state) if not key.endswith("num_batches_tracked")})
-    assert found is not None
-    assert {key: value.shape for key, value in found[0].state_dict().items()} == {key: value.shape for key, value in state.items()}
+    found = list(reference_modules(None, {key: state[key] for key in sorted(state) if not key.endswith("num_batches_tracked")}))
+    assert found
+    for module, _ in found:
+        assert {key: value.shape for key, value in module.state_dict().items()} == {key: value.shape for key, value in state.items()}
 
 
 @pytest.mark.slow

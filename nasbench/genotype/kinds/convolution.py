@@ -31,6 +31,8 @@ def conv(
     """
     cin = x.shape[0]
     g = cin if groups == "depthwise" else int(groups)
+    if isinstance(width, str):
+        raise t.error(_relative(width))
     if width < 1 or g < 1:
         raise t.error(f"a convolution has at least one channel and one group; got a width of {short(width)} and {short(g)} groups")
     if cin % g or width % g:
@@ -117,6 +119,8 @@ def linear(t: Writer, x: Value, width: int, bias: bool = True, name: str = "line
     if not x.flat:
         x = t.layer("flatten", x)
     cin = x.shape[0]
+    if isinstance(width, str):
+        raise t.error(_relative(width))
     if width < 1:
         raise t.error(f"a linear layer has at least one output; got a width of {short(width)}")
     weights = cin * width
@@ -150,6 +154,10 @@ class Linear(Kind):
     def work(self, reads: Sequence[Shape], shape: Shape, values: Sequence[Any]) -> tuple[float, float, float]:
         weights = sum(c * h * w for c, h, w in reads) * shape[0]
         return weights, 0.0, weights
+
+
+def _relative(width: str) -> str:
+    return f"a layer has a whole number of channels; got the relative width {short(width)}; write t.width({width!r}, x), which counts them"
 
 
 def show_stride(layer: Layer) -> str:
