@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from nasbench.errors import NasbenchError
-from nasbench.processes import cause_of_death, locked_directory, start_ticks, temporary_prefix, try_lock
+from nasbench.errors import GenotypeError, NasbenchError
+from nasbench.processes import call_elsewhere, cause_of_death, locked_directory, start_ticks, temporary_prefix, try_lock
+from nasbench.zoo import known
 
 
 @pytest.mark.parametrize(
@@ -106,3 +107,16 @@ def test_temporary_folders_of_killed_processes_are_removed(tmp_path: Path, monke
         folder.mkdir()
     assert temporary_prefix("nb-") == f"nb-{os.getpid()}-{start_ticks(os.getpid())}-"
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([own.name, "nb-abc", "nb-12-x", "other-1-1-x"])
+
+
+def test_a_function_is_called_in_a_fresh_process() -> None:
+    assert call_elsewhere(os.getpid) != os.getpid()
+    assert call_elsewhere(divmod, 17, 5) == (3, 2)
+    assert call_elsewhere(print, "this is not the result") is None
+
+
+def test_an_error_of_ours_arrives_from_there_and_a_death_is_said() -> None:
+    with pytest.raises(GenotypeError, match="there is no known network 'resnet5'"):
+        call_elsewhere(known, "resnet5")
+    with pytest.raises(NasbenchError, match=r"the process that should call _exit ended without a result \(exit code 7\)"):
+        call_elsewhere(os._exit, 7)
