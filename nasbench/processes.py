@@ -5,12 +5,15 @@ from __future__ import annotations
 import atexit
 import fcntl
 import os
+import pickle
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +35,39 @@ def start_ticks(pid: int) -> int | None:
     except OSError:
         return None
     return int(stat.rpartition(")")[2].split()[19])
+
+
+def call_elsewhere(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a module's function in a fresh process, so that this one need not load what the function imports.
+
+    Raises:
+        NasbenchError: the function raised it, or the process ended without a result.
+    """
+    target = (function.__module__, function.__qualname__, arguments)
+    process = subprocess.run([sys.executable, "-c", _CALL], input=pickle.dumps(target), stdout=subprocess.PIPE, check=False)  # noqa: S603 - this very program
+    try:
+        kind, value = pickle.loads(process.stdout)  # noqa: S301 - from our own process
+    except (pickle.UnpicklingError, EOFError, ValueError):
+        raise NasbenchError(f"the process that should call {function.__qualname__} {cause_of_death(process.returncode)}") from None
+    if kind == "error":
+        raise value
+    return value
+
+
+# Reads the name of a function and its arguments, and writes the result. Whatever the function prints goes to stderr.
+_CALL = """
+import importlib, os, pickle, sys
+answer = os.fdopen(os.dup(1), "wb")
+os.dup2(2, 1)
+module, name, arguments = pickle.load(sys.stdin.buffer)
+from nasbench.errors import NasbenchError
+try:
+    result = ("result", getattr(importlib.import_module(module), name)(*arguments))
+except NasbenchError as error:
+    result = ("error", error)
+answer.write(pickle.dumps(result))
+answer.close()
+"""
 
 
 def try_lock(file: int | IO[Any], *, shared: bool = False) -> bool:

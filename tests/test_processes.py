@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from nasbench.errors import NasbenchError
+from nasbench.errors import GenotypeError, NasbenchError
 from nasbench.processes import (
     TemporaryFolder,
+    call_elsewhere,
     cause_of_death,
     describe_process,
     lock_holders,
@@ -24,6 +25,7 @@ from nasbench.processes import (
     start_ticks,
     try_lock,
 )
+from nasbench.zoo import known
 
 
 @pytest.mark.parametrize(
@@ -181,3 +183,16 @@ def test_a_long_command_is_cut() -> None:
     words = short_command(["/opt/bin/train", "--data", "/mnt/images", *map(str, range(100))])
     assert words.startswith("train --data images 0 1")
     assert len(words) == 48
+
+
+def test_a_function_is_called_in_a_fresh_process() -> None:
+    assert call_elsewhere(os.getpid) != os.getpid()
+    assert call_elsewhere(divmod, 17, 5) == (3, 2)
+    assert call_elsewhere(print, "this is not the result") is None
+
+
+def test_an_error_of_ours_arrives_from_there_and_a_death_is_said() -> None:
+    with pytest.raises(GenotypeError, match="there is no known network 'resnet5'"):
+        call_elsewhere(known, "resnet5")
+    with pytest.raises(NasbenchError, match=r"the process that should call _exit ended without a result \(exit code 7\)"):
+        call_elsewhere(os._exit, 7)

@@ -19,7 +19,7 @@ from nasbench.analysis.fronts.hypervolume import Hypervolume, comparable, cost_c
 from nasbench.analysis.halving_cost import Spent, spent
 from nasbench.analysis.status import StudyState, study_state
 from nasbench.analysis.trial_frame import columns, trial_frame
-from nasbench.errors import StudyError, StudyWarning
+from nasbench.errors import StudyError, StudyWarning, first_line, one_line
 from nasbench.files import write_atomic
 from nasbench.latency import Predictor, Profile, load_profile
 from nasbench.latency.device import device_words
@@ -27,6 +27,7 @@ from nasbench.latency.predicting.profile import MEASURED_ALIKE
 from nasbench.study.activity import read_activity
 from nasbench.study.directory import FIT_FILE, PROFILE_FILE, StudyDirectory
 from nasbench.study.reader import TrialReader
+from nasbench.study.stored import PLAN, SUMMARY, check_stored
 from nasbench.study.trial import Trial
 
 SHOWN = ("phase", "number", "status", "accuracy", "latency_ms", "macs", "params_count", "reward", "seconds", "reason")
@@ -205,7 +206,11 @@ class Study:
 
     def summary(self) -> list[dict[str, Any]]:
         """The results of the final round: winner, other finalists and known networks, best first; empty before the final round."""
-        return self._json("summary.json") or []
+        file = self.path / "summary.json"
+        rows: list[dict[str, Any]] = check_stored(
+            SUMMARY, self._json(file.name) or [], file, "delete it; `nasbench resume` writes it again"
+        )
+        return rows
 
     def state(self, now: float | None = None) -> StudyState:
         """How far the study is: counts of trials, the best so far, pace and time left.
@@ -218,18 +223,23 @@ class Study:
 
     def plan(self) -> dict[str, Any]:
         """The plan of the study; empty before it was made."""
-        return self._json("plan.json") or {}
+        plan: dict[str, Any] = check_stored(PLAN, self._json("plan.json") or {}, self.path / "plan.json", "restore it from a copy")
+        return plan
 
     @property
     def device(self) -> str:
         """The device of all latencies, in words; empty before it was profiled."""
         profile = self._json(PROFILE_FILE)
-        return device_words(profile["device"]) if profile else ""
+        try:
+            return device_words(profile["device"]) if profile else ""
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise StudyError(f"{self.path / PROFILE_FILE} does not describe a device ({one_line(error)}); restore it from a copy") from None
 
     @property
     def measured_by(self) -> int | None:
         """Version of the measuring process; None before there is a profile. Latencies of different versions cannot be compared."""
-        version = (self._json(PROFILE_FILE) or {}).get("version")
+        profile = self._json(PROFILE_FILE)
+        version = profile.get("version") if isinstance(profile, dict) else None
         return min(version, MEASURED_ALIKE) if isinstance(version, int) else None
 
     def predictor(self) -> Predictor:
@@ -251,10 +261,17 @@ class Study:
         return path
 
     def _json(self, name: str) -> Any:
+        """The content of a file; None if there is none.
+
+        Raises:
+            StudyError: it cannot be read.
+        """
         try:
             return json.loads((self.path / name).read_text())
-        except (OSError, ValueError):
+        except FileNotFoundError:
             return None
+        except (OSError, ValueError, RecursionError) as error:
+            raise StudyError(f"{self.path / name} cannot be read ({first_line(error)}); restore it from a copy") from None
 
 
 @lru_cache(maxsize=2)

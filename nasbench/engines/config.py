@@ -96,4 +96,7 @@ class EngineConfig:
         known = [f.name for f in fields(cls)]
         if not set(data) <= set(known):
             raise StudyError(f"an engine is made of {', '.join(known)}; got {', '.join(map(str, data))}; give the command again")
-        return cls(**data)
+        try:
+            return cls(**data)
+        except TypeError:
+            raise StudyError(f"an engine is made of names and numbers; got {dict(data)!r}; give the command again") from None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nasbench.evaluate.base import (
     EvaluateAll,
@@ -22,12 +23,14 @@ from nasbench.evaluate.base import (
     WorkerData,
     evaluator,
 )
-from nasbench.evaluate.train_task import WEIGHTS, TrainTask, evaluate_training
 from nasbench.genotype import Genotype
-from nasbench.training.data import load_images
-from nasbench.training.images import Images, training_and_validation
+from nasbench.processes import call_elsewhere
 from nasbench.training.recipe import Recipe
-from nasbench.training.summary import DataSummary
+
+# What needs torch is imported where it is used: the driver of a search has no use for the 500 MB that torch takes.
+if TYPE_CHECKING:
+    from nasbench.evaluate.train_task import TrainTask
+    from nasbench.training.images import Images
 
 PROBE_IMAGES = 512  # images of the short training that tells how long a whole one takes
 
@@ -39,18 +42,23 @@ class TrainEvaluator(Evaluator):
 
     context: EvaluationContext
     name = "train"
-    modules = ("torch", __name__)
+    modules = ("torch", __name__, "nasbench.evaluate.train_task")
 
     @property
     def data(self) -> EvaluationData:
-        return _data(self.context.data, self.context.data_root, self._size)
+        key = (self.context.data, self.context.data_root, self._size)
+        return _data(*key) if "torch" in sys.modules else _data_from_elsewhere(*key)
 
     def evaluate(self, genotype: Genotype, fidelity: Fidelity, seed: int, directory: Path) -> Evaluation:
+        from nasbench.evaluate.train_task import WEIGHTS, evaluate_training
+
         result = as_evaluation(evaluate_training(self.task(genotype, fidelity, seed, directory)))
         return replace(result, artefacts={"weights": WEIGHTS}) if fidelity.final and result.status == "ok" else result
 
     def task(self, genotype: Genotype, fidelity: Fidelity, seed: int, directory: Path) -> TrainTask:
         """An evaluation as a training."""
+        from nasbench.evaluate.train_task import TrainTask
+
         context = self.context
         return TrainTask(
             genotype=genotype.to_yaml(),
@@ -105,11 +113,23 @@ def _expected(timed: Timed, images: int) -> ExpectedSeconds:
 
 
 def _load(data: str, root: str | None, size: int) -> Images:
+    from nasbench.training.data import load_images
+
     return load_images(data, Path(root) if root else None, size=size)
 
 
 @lru_cache(maxsize=4)
+def _data_from_elsewhere(data: str, root: str | None, size: int) -> EvaluationData:
+    """The same as `_data`, from a process of its own, which loads torch and the images."""
+    found: EvaluationData = call_elsewhere(_data, data, root, size)
+    return found
+
+
+@lru_cache(maxsize=4)
 def _data(data: str, root: str | None, size: int) -> EvaluationData:
+    from nasbench.training.images import training_and_validation
+    from nasbench.training.summary import DataSummary
+
     images = _load(data, root, size)
     training, validation = training_and_validation(images)
     summary = DataSummary.of(images)

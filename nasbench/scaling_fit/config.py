@@ -105,16 +105,26 @@ class FitConfig:
 
     @classmethod
     def from_command(cls, command: Mapping[str, Any]) -> FitConfig:
-        """The configuration of a stored study, for `resume`."""
+        """The configuration of a stored study, for `resume`.
+
+        Raises:
+            StudyError: the command lacks something, or has a value that cannot be.
+        """
+        lost = next(
+            (name for name in ("genotype", "cost", "recipe", "network", "divisor", "seed", "workers", "time_s") if name not in command),
+            None,
+        )
+        if lost is not None:
+            raise StudyError(f"the stored command of a fit has an entry {lost}; this one has none; restore study.yaml from a copy")
         same = ("network", "divisor", "data", "data_root", "seed", "workers", "time_s")
-        device = command["device_choice"]
+        device = command.get("device_choice")
         return cls(
             genotype=Genotype.from_yaml(command["genotype"]),
             latency=command["cost"] == "latency",
             device=DeviceConfig() if device is None else DeviceConfig.from_json(device),
             engine=EngineConfig.from_json(command.get("engine", {})),
             recipe=Recipe.from_dict(command["recipe"]),
-            **{key: command[key] for key in same},
+            **{key: command[key] for key in same if key in command},
         )
 
     def name(self) -> str:

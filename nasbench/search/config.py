@@ -169,7 +169,16 @@ class SearchConfig:
 
     @classmethod
     def from_command(cls, command: Mapping[str, Any]) -> SearchConfig:
-        """The configuration that a stored command describes."""
+        """The configuration that a stored command describes.
+
+        Raises:
+            StudyError: the command lacks something, or has a value that cannot be.
+        """
+        lost = next(
+            (name for name in ("reward", "known", "recipe", "space", "seed", "workers", "time_s") if command.get(name) is None), None
+        )
+        if lost is not None:
+            raise StudyError(f"the stored command of a search has an entry {lost}; this one has none; restore study.yaml from a copy")
         limits = Limits(**{f.name: command.get(f.name) for f in fields(Limits)})
         same_names = ("space", "data", "data_root", "strategy", "options", "seed", "trials", "final_seeds", "workers", "time_s")
         return cls(
@@ -184,7 +193,7 @@ class SearchConfig:
             reuse=command.get("reuse"),
             rungs=Rungs(tuple(command.get("rungs", ())), command.get("eta", ETA)),
             measure=bool(command.get("measure", False)),
-            **{k: command[k] for k in same_names},
+            **{k: command[k] for k in same_names if k in command},
         )
 
     def name(self) -> str:

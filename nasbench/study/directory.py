@@ -18,6 +18,7 @@ import yaml
 from nasbench.errors import NasbenchError, StudyError, first_line
 from nasbench.files import write_atomic
 from nasbench.study.driver_lock import DriverLock, holder
+from nasbench.study.stored import COMMAND, check_stored
 from nasbench.study.trial import Trial
 
 STUDY_FILE = "study.yaml"
@@ -213,6 +214,7 @@ def _read_study(path: Path) -> dict[str, Any]:
         raise StudyError(f"{file} cannot be read ({first_line(error)}); restore it from a copy, or choose another --name") from error
     if not isinstance(study, dict) or study.get("format") != 1 or not isinstance(study.get("command"), dict):
         raise StudyError(f"{file} does not describe a study (format 1); restore it from a copy, or choose another --name")
+    check_stored(COMMAND, study["command"], file, "restore it from a copy, or choose another --name")
     return study
 
 

@@ -58,7 +58,7 @@ class Contents:
 
     def loss(self) -> str:
         """What `ledger.db` lost, in words."""
-        return self.damage or f"it lacks {_listed(self.lost)}, because its write-ahead log was lost or damaged"
+        return self.damage or f"it lacks {_listed(self.lost)} or holds them damaged, as after the loss of its write-ahead log"
 
     def remarks(self) -> list[str]:
         """What could not be restored, in words."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from nasbench.evaluate.base import EvaluationContext, Fidelity, Timed
 from nasbench.evaluate.make import make_evaluator
 from nasbench.evaluate.train import PROBE_IMAGES, TrainEvaluator, as_evaluation, fingerprint
 from nasbench.genotype import Genotype
-from nasbench.training import load_images
+from nasbench.training import PROXY, load_images
 from nasbench.zoo import known
 
 CONTEXT = EvaluationContext(recipe={"epochs": 3, "images": 1600}, split_seed=7, threads=2, device="cpu")
@@ -70,3 +72,24 @@ def test_workers_elsewhere_receive_the_images(monkeypatch: pytest.MonkeyPatch) -
     assert size == data.bytes >= 12_000 * 28 * 28
     receive(data)
     assert torch.equal(load_images(*data.key[:2], size=data.key[2]).train.labels, load_images("embedded").train.labels)
+
+
+def test_the_driver_of_a_search_does_not_load_torch() -> None:
+    """It has no use for the 500 MB. The images are described by another process, in the same words."""
+    script = """
+import sys
+from nasbench.search.options import search_config
+from nasbench.search.problem import open_problem
+from nasbench.latency import DeviceConfig
+import nasbench.search.run
+device = DeviceConfig("studies/data/mbconv-20ms/profile.json")
+config = search_config(space="tiny", latency="20ms", device=device)
+problem = open_problem(config, device.resolve()[0])
+print(problem.evaluator.data)
+print(problem.evaluator.data is problem.evaluator.data, "torch" in sys.modules)
+"""
+    ran = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    described, rest = ran.stdout.splitlines()
+    assert rest == "True False"
+    here = TrainEvaluator(EvaluationContext(recipe=PROXY.to_dict())).data
+    assert described == repr(here)

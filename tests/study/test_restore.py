@@ -79,7 +79,7 @@ def test_a_lost_trial_is_named(study):
         connection.execute("UPDATE trials SET state = 'RUNNING' WHERE number = 2")
         connection.execute("DELETE FROM trials WHERE number = 10")
     connection.close()
-    with pytest.warns(StudyWarning, match=r"ledger.db is damaged: it lacks search 2 and 10, because its write-ahead log was lost"):
+    with pytest.warns(StudyWarning, match=r"ledger.db is damaged: it lacks search 2 and 10 or holds them damaged, as after the loss"):
         assert open_study(path).records() == trials
     with pytest.warns(StudyWarning):
         assert "it lacks search 2 and 10" in repr(open_study(path))
@@ -221,6 +221,32 @@ class TestOldStudies:
             assert open_study(path).records() == trials[:8]
         with Ledger.open(StudyDirectory.open(path)) as ledger:
             assert any("search-0008" in message for message in ledger.messages)
+
+    @pytest.mark.parametrize(
+        ("change", "why"),
+        [
+            ("UPDATE trials SET state = 'DONE' WHERE number = 2", "trial 2 of search: KeyError: 'DONE'"),
+            ("UPDATE trial_user_attributes SET value_json = '{' WHERE trial_id = 3", "trial 2 of search: JSONDecodeError"),
+            ("UPDATE trial_params SET distribution_json = 'x' WHERE trial_id = 3", "trial 2 of search: JSONDecodeError"),
+            ("UPDATE trials SET datetime_start = 'noon' WHERE number = 2", "trial 2 of search: ValueError"),
+            ("UPDATE trials SET number = 'two' WHERE number = 2", "a trial has the number 'two'"),
+        ],
+    )
+    def test_a_trial_that_cannot_be_read_is_an_error_in_one_line(self, change, why, old):
+        """With a log, the same trial is read from there."""
+        path, trials = old
+        with Ledger.open(StudyDirectory.open(path)):
+            pass
+        log = (path / "ledger.jsonl").read_bytes()
+        (path / "ledger.jsonl").unlink()
+        with sqlite3.connect(path / "ledger.db") as connection:
+            connection.execute(change)
+        connection.close()
+        for action in (lambda: open_study(path).records(), lambda: Ledger.open(StudyDirectory.open(path))):
+            with pytest.raises(StudyError, match=rf"ledger.db is damaged or cannot be read \(.*{why}.*restore it from a copy"):
+                action()
+        (path / "ledger.jsonl").write_bytes(log)
+        check_all_is_there(path, trials)
 
     def test_one_that_lost_everything_is_no_young_study(self, old):
         path, _ = old

@@ -1,0 +1,104 @@
+"""The shapes of what `study.yaml`, `plan.json` and `summary.json` hold. They are checked when a file is read, so that nothing else need be.
+
+Only what is read is listed, and further entries are allowed, so that studies of other versions stay readable.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
+
+from nasbench.errors import StudyError, short
+
+LARGEST = 10**18
+Count = Annotated[int, Field(ge=0, le=LARGEST)]
+Positive = Annotated[FiniteFloat, Field(gt=0, le=1e15)]
+Number = Annotated[FiniteFloat, Field(ge=-1e15, le=1e15)]
+Share = Annotated[FiniteFloat, Field(ge=0, le=1)]
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class Command(_Stored):
+    """The command of a search or of a scaling fit."""
+
+    kind: str | None = None
+    space: str | None = None
+    network: str | None = None
+    genotype: str | None = None
+    cost: str | None = None
+    latency_ms: Positive | None = None
+    macs: Count | None = None
+    params: Count | None = None
+    memory_bytes: Count | None = None
+    size_bytes: Count | None = None
+    data: str | None = None
+    data_root: str | None = None
+    images: str | None = None
+    evaluator: str | None = None
+    evaluator_options: dict[str, Any] = {}
+    strategy: str | None = None
+    options: dict[str, Any] = {}
+    reward: str | None = None
+    seed: int | None = None
+    trials: Count | None = None
+    final_seeds: Count | None = None
+    known: list[str] = []
+    device: str | None = None
+    device_choice: dict[str, Any] | None = None
+    recipe: dict[str, Any] = {}
+    workers: Annotated[int, Field(ge=1, le=1024)] | None = None
+    time_s: Positive | None = None
+    engine: dict[str, Any] = {}
+    plugins: dict[str, str] = {}
+    reuse: str | None = None
+    rungs: list[Annotated[int, Field(ge=1, le=LARGEST)]] = []
+    eta: Count | None = None
+
+
+class PlanNumbers(_Stored):
+    """What the status of a study reads of a plan."""
+
+    trials: Count | None = None
+    final_runs: Count | None = None
+    seconds_per_trial: Number | None = None
+
+
+class SummaryRow(_Stored):
+    """A network of the final round."""
+
+    network: str
+    winner: bool
+    accuracy: Share
+    accuracy_seeds: Annotated[list[Share], Field(min_length=1)] | None = None
+    test_accuracy: Share | None = None
+    latency_ms: Number
+    latency_low_ms: Number = 0.0
+    latency_high_ms: Number = 0.0
+    measured: bool = True
+    macs: Count = 0
+    params: Count = 0
+    digest: str = ""
+
+
+T = TypeVar("T")
+COMMAND, PLAN, SUMMARY = TypeAdapter(Command), TypeAdapter(PlanNumbers), TypeAdapter(list[SummaryRow])
+
+
+def check_stored(shape: TypeAdapter[Any], data: T, file: Path, advice: str) -> T:
+    """The same data, whose shape is what the file should hold.
+
+    Raises:
+        StudyError: it is not. The message names the first entry that is wrong.
+    """
+    try:
+        shape.validate_python(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        place = ".".join(map(str, first["loc"])) or "it"
+        raise StudyError(f"{file} is damaged: {place} is {short(first['input'], 60)}; {first['msg'].lower()}; {advice}") from None
+    return data
