@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from pictures import make_folder
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from nasbench.engines.local.engine import LocalEngine
@@ -23,6 +24,7 @@ from nasbench.network import build
 from nasbench.plugins import Plugin, read_plugin
 from nasbench.training import evaluate, load_images, split
 from nasbench.training.batches import Statistics
+from nasbench.training.preprocess import Preprocess
 from nasbench.training.recipe import Recipe
 
 NET = """
@@ -59,6 +61,16 @@ def test_a_trial_leaves_its_record_its_history_and_its_weights(tmp_path: Path) -
     assert [line["epoch"] for line in lines] == [1, 2]
     assert lines[-1]["accuracy"] == record["accuracy"]
     assert {p.name for p in tmp_path.iterdir()} == {"result.json", "metrics.jsonl", "weights.safetensors"}
+
+
+def test_the_saved_weights_say_what_they_read_and_answer(tmp_path: Path) -> None:
+    record = evaluate_training(task(tmp_path, save_weights=True))
+    with safe_open(tmp_path / "weights.safetensors", "pt") as file:
+        preprocess = Preprocess.from_metadata(file.metadata())
+    assert preprocess is not None
+    assert (preprocess.input, preprocess.decoded_size) == ((3, 16, 16), None)
+    assert list(preprocess.classes) == list(load_images("embedded").classes)
+    assert (list(preprocess.mean), list(preprocess.std)) == (record["mean"], record["std"])
 
 
 def test_the_saved_weights_are_those_that_were_judged(tmp_path: Path) -> None:
