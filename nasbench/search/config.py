@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from nasbench.engines.config import EngineConfig
@@ -16,6 +16,7 @@ from nasbench.plugins import Plugin
 from nasbench.search.limits import Limits, Mode, check_mode
 from nasbench.search.rungs import ALL_AT_ONCE, ETA, Rungs
 from nasbench.spaces import Space
+from nasbench.training.proxy import as_stored, fitted
 from nasbench.training.recipe import PROXY, Recipe
 
 KNOWN = ("mobilenet_v3_small", "mobilenet_v2", "mnasnet_a1")
@@ -45,6 +46,7 @@ class SearchConfig:
         device: the device that the latency limit is meant for.
         engine: where trials run, and which resources each of them has.
         recipe: how a network is trained.
+        open_fields: fields of the recipe that the amount of data decides, see `fitted_to`; they are part of no command.
         rungs: epochs after which successive halving chooses the trials that continue; by default every trial is trained to the end.
 
     Raises:
@@ -70,6 +72,7 @@ class SearchConfig:
     device: DeviceConfig = field(default_factory=DeviceConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
     recipe: Recipe = PROXY
+    open_fields: tuple[str, ...] = ()
     rungs: Rungs = ALL_AT_ONCE
 
     def __post_init__(self) -> None:
@@ -94,6 +97,14 @@ class SearchConfig:
                 f"the last rung is the whole training; the rungs end after {self.rungs.epochs[-1]} epochs, the recipe has "
                 f"{self.recipe.epochs}; give both the same"
             )
+
+    def fitted_to(self, training: int) -> SearchConfig:
+        """The configuration with the recipe for so many training images; nothing of it is open then."""
+        return replace(self, recipe=fitted(self.recipe, training, self.open_fields), open_fields=())
+
+    def continuing(self, command: Mapping[str, Any]) -> SearchConfig:
+        """The configuration for a study that has begun with the command: its open fields are those of the study."""
+        return replace(self, recipe=as_stored(self.recipe, command.get("recipe", {}), self.open_fields), open_fields=())
 
     def context(self, plugins: tuple[Plugin, ...] = ()) -> EvaluationContext:
         """What the evaluator needs to know of the study."""

@@ -25,6 +25,7 @@ from nasbench.search.problem import Problem
 from nasbench.search.reporting import Listener
 from nasbench.search.space_summary import SpaceSample, SpaceSummary, sample_space
 from nasbench.study.directory import PROFILE_FILE, StudyDirectory
+from nasbench.training.proxy import ProxyPlan
 
 FINALISTS, RIVALS = 2, 1  # networks of the search and of random search that are trained again with fresh seeds
 MIN_TRIALS = 4
@@ -47,6 +48,7 @@ class Plan:
         share: the part of a whole training that a trial costs on average: below 1 where successive halving stops most of them.
         calls: trainings, of one rung each, that a trial has on average.
         largest_params: parameters of the largest sampled network within the limits, which bounds the size of a checkpoint.
+        proxy: the training of one network, and how exactly it ranks; None where the evaluator trains nothing.
     """
 
     space: SpaceSummary
@@ -59,10 +61,12 @@ class Plan:
     share: float = 1.0
     calls: float = 1.0
     largest_params: int = 0
+    proxy: ProxyPlan | None = None
 
     def to_json(self) -> str:
         """The file `plan.json`: one flat mapping, with `binds` and `verdict`, which `from_json` works out again."""
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "space"}
+        own["proxy"] = None if self.proxy is None else self.proxy.to_json()
         content = asdict(self.space) | own | {"binds": self.space.binds, "verdict": self.space.verdict}
         return json.dumps(content, indent=1) + "\n"
 
@@ -76,7 +80,9 @@ class Plan:
         try:
             stored = json.loads(path.read_text())
             space = SpaceSummary(**{f.name: stored[f.name] for f in fields(SpaceSummary)})
-            own = {f.name: stored[f.name] for f in fields(cls) if f.name in stored}  # older plans have no share
+            own = {f.name: stored[f.name] for f in fields(cls) if f.name in stored}  # older plans have fewer
+            if own.get("proxy") is not None:
+                own["proxy"] = ProxyPlan(**own["proxy"])
             return cls(space=space, **own)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise StudyError(
@@ -175,7 +181,15 @@ def make_plan(
         share=rungs.share,
         calls=rungs.calls,
         largest_params=max(cost(g).params for g in examples),
+        proxy=_proxy(config, evaluator, examples),
     )
+
+
+def _proxy(config: SearchConfig, evaluator: Evaluator, examples: Sequence[Genotype]) -> ProxyPlan | None:
+    data = evaluator.data
+    if not data.training:
+        return None
+    return ProxyPlan.of(config.recipe, data.training, data.validation, [max(g.input[1:]) for g in examples])
 
 
 def seconds_per_evaluation(evaluator: Evaluator, own: Sequence[Genotype], known: Sequence[Genotype], engine: Engine) -> tuple[float, float]:
