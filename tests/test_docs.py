@@ -82,6 +82,7 @@ def test_the_new_block_reads_back_trains_and_refuses(page) -> None:
         names["ghost_bottleneck"](widht=24, expand=48)
 
 
+README = (DOCS.parent / "README.md").read_text()
 SPACES = (DOCS / "new_space.md").read_text()
 
 
@@ -101,9 +102,10 @@ def test_the_python_of_the_spaces_page_runs() -> None:
     exec(compile(code, "docs/new_space.md", "exec", dont_inherit=True), {})
 
 
-def test_the_page_counts_the_shared_space_right() -> None:
+def test_the_pages_count_the_shared_space_right() -> None:
     inside = sum(nb.known(name) in load_space("shared") for name in nb.known())
     assert f"{inside} known networks are points of it" in SPACES
+    assert f"the {inside} known networks for images of 224 to 331 pixels" in README
 
 
 RUNTIME = (DOCS / "new_runtime.md").read_text()
