@@ -85,8 +85,11 @@ def run_study(config: SearchConfig, path: Path, listener: Listener, show_plan: S
     from nasbench.analysis.study import open_study
     from nasbench.search.problem import open_problem
     from nasbench.search.run import run_search
+    from nasbench.study.directory import STUDY_FILE, StudyDirectory
 
     began = time.monotonic()
+    if (path / STUDY_FILE).is_file():
+        config = config.continuing(StudyDirectory.open(path).command)
     profile = stored_profile_of(config, path)
     if profile is not None:
         problem = open_problem(config, profile.device).predicting(profile)

@@ -147,6 +147,7 @@ def fit(
         device=device_config,
         engine=engine_config,
         recipe=training.read_recipe(),
+        open_fields=training.open_fields(),
     )
     remember_address(engine_config.address)
     run_fit_study(config, study_path(runs, study or config.name()), as_json, plan_only)
@@ -163,9 +164,11 @@ def run_fit_study(config: FitConfig, path: Path, as_json: bool, plan_only: bool 
     from nasbench.scaling_fit.problem import open_fit_problem
     from nasbench.scaling_fit.run import run_fit, with_profile
     from nasbench.search.device_profile import stored_profile
-    from nasbench.study.directory import FIT_FILE
+    from nasbench.study.directory import FIT_FILE, STUDY_FILE
 
     began = time.monotonic()
+    if (path / STUDY_FILE).is_file():
+        config = config.continuing(open_study(path).command)
     device, profile = config.device.resolve()
     problem = open_fit_problem(config, device if config.latency else None)
     profile = profile if config.latency else profile or stored_profile(device)

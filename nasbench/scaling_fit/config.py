@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nasbench.engines.config import EngineConfig
@@ -13,6 +13,7 @@ from nasbench.genotype import Genotype
 from nasbench.latency import DeviceConfig
 from nasbench.plugins import Plugin
 from nasbench.search.config import short_name
+from nasbench.training.proxy import as_stored, fitted
 from nasbench.training.recipe import PROXY, Recipe
 
 KIND = "scale fit"  # of the study, in study.yaml
@@ -35,6 +36,7 @@ class FitConfig:
         workers: trials at a time.
         device: the device whose latency is meant.
         engine: what runs the trials, and what each trial is given.
+        open_fields: fields of the recipe that the amount of data decides, see `fitted_to`; they are part of no command.
 
     Raises:
         StudyError: a number out of its range, or an engine that does not suit the device.
@@ -52,6 +54,7 @@ class FitConfig:
     device: DeviceConfig = field(default_factory=DeviceConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
     recipe: Recipe = PROXY
+    open_fields: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.engine.check_device(self.device)
@@ -63,6 +66,14 @@ class FitConfig:
     def cost(self) -> str:
         """The name of the cost that doubles: `MACs` or `latency`."""
         return "latency" if self.latency else "MACs"
+
+    def fitted_to(self, training: int) -> FitConfig:
+        """The configuration with the recipe for so many training images; nothing of it is open then."""
+        return replace(self, recipe=fitted(self.recipe, training, self.open_fields), open_fields=())
+
+    def continuing(self, command: Mapping[str, Any]) -> FitConfig:
+        """The configuration for a study that has begun with the command: its open fields are those of the study."""
+        return replace(self, recipe=as_stored(self.recipe, command.get("recipe", {}), self.open_fields), open_fields=())
 
     def context(self, plugins: tuple[Plugin, ...] = ()) -> EvaluationContext:
         """What the evaluator has to know."""

@@ -79,6 +79,9 @@ def open_fit_problem(config: FitConfig, device: Device | None = None) -> FitProb
     check_room(config.engine, config.workers)
     plugins = loaded_plugins()
     evaluator = make_evaluator("train", config.context(plugins), {})
+    if config.open_fields:
+        config = config.fitted_to(evaluator.data.training)
+        evaluator = make_evaluator("train", config.context(plugins), {})
     problem = FitProblem(config, evaluator, device, plugins=plugins)
     cost(problem.base)  # report now what is wrong with the network or the data
     return problem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from nasbench.engines.config import EngineConfig
@@ -16,6 +16,7 @@ from nasbench.plugins import Plugin
 from nasbench.search.limits import Limits, Mode, check_mode
 from nasbench.search.rungs import ALL_AT_ONCE, ETA, Rungs
 from nasbench.spaces import Space
+from nasbench.training.proxy import as_stored, fitted
 from nasbench.training.recipe import PROXY, Recipe
 
 KNOWN = ("mobilenet_v3_small", "mobilenet_v2", "mnasnet_a1")
@@ -46,6 +47,7 @@ class SearchConfig:
         engine: where trials run, and which resources each of them has.
         recipe: how a network is trained.
         reuse: path of a study with whose trials this one begins, see `nasbench.search.reuse`.
+        open_fields: fields of the recipe that the amount of data decides, see `fitted_to`; they are part of no command.
         rungs: epochs after which successive halving chooses the trials that continue; by default every trial is trained to the end.
         measure: profile the device and measure latencies although nothing that is asked for needs them.
 
@@ -72,6 +74,7 @@ class SearchConfig:
     device: DeviceConfig = field(default_factory=DeviceConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
     recipe: Recipe = PROXY
+    open_fields: tuple[str, ...] = ()
     rungs: Rungs = ALL_AT_ONCE
     reuse: str | None = None
     measure: bool = False
@@ -110,6 +113,14 @@ class SearchConfig:
     def _needs_latency(self) -> bool:
         """Whether latencies decide which networks are found."""
         return self.limits.latency_ms is not None or self.mode == "pareto"
+
+    def fitted_to(self, training: int) -> SearchConfig:
+        """The configuration with the recipe for so many training images; nothing of it is open then."""
+        return replace(self, recipe=fitted(self.recipe, training, self.open_fields), open_fields=())
+
+    def continuing(self, command: Mapping[str, Any]) -> SearchConfig:
+        """The configuration for a study that has begun with the command: its open fields are those of the study."""
+        return replace(self, recipe=as_stored(self.recipe, command.get("recipe", {}), self.open_fields), open_fields=())
 
     def context(self, plugins: tuple[Plugin, ...] = ()) -> EvaluationContext:
         """What the evaluator needs to know of the study."""

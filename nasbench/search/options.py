@@ -18,6 +18,7 @@ from nasbench.search.config import KNOWN, SearchConfig
 from nasbench.search.limits import Limits
 from nasbench.search.rungs import ALL_AT_ONCE, ETA, Rungs
 from nasbench.spaces import load_space
+from nasbench.training.proxy import FITTED
 from nasbench.training.recipe import PROXY, Recipe
 
 
@@ -69,6 +70,7 @@ def search_config(
     seconds = parse_duration(time)
     steps = None if rungs is None else _numbers(rungs)
     trained_by = read_recipe(recipe, epochs, default_epochs=steps[-1] if steps else None)
+    open_fields = fields_left_open(recipe, epochs, scheduled=steps is not None or eta is not None)
     schedule = ALL_AT_ONCE
     if steps is not None:
         schedule = Rungs(steps, ETA if eta is None else eta)
@@ -93,6 +95,7 @@ def search_config(
         engine=engine,
         known=_known(known),
         recipe=trained_by,
+        open_fields=open_fields,
         rungs=schedule,
         reuse=None if reuse is None else str(Path(reuse)),
         measure=measure,
@@ -131,6 +134,17 @@ def read_recipe(path: str | Path | None, epochs: int | None = None, default_epoc
     elif default_epochs is not None:
         fields.setdefault("epochs", default_epochs)
     return Recipe.from_dict(fields) if fields else PROXY
+
+
+def fields_left_open(path: str | Path | None, epochs: int | None = None, *, scheduled: bool = False) -> tuple[str, ...]:
+    """The fields of the recipe that the user leaves to the data.
+
+    Args:
+        scheduled: the epochs follow from the rungs of successive halving.
+    """
+    given = {} if path is None else _read_json(Path(path))
+    chosen = set(given) | ({"epochs"} if scheduled or epochs is not None or "images" in given else set())
+    return tuple(name for name in FITTED if name not in chosen)
 
 
 def read_options(options: Sequence[str] | Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from nasbench.search.problem import Problem
 from nasbench.search.reporting import Listener
 from nasbench.search.space_summary import SpaceSample, SpaceSummary, sample_space
 from nasbench.study.directory import PROFILE_FILE, StudyDirectory
+from nasbench.training.proxy import ProxyPlan
 
 FINALISTS, RIVALS = 2, 1  # networks of the search and of random search that are trained again with fresh seeds
 MIN_TRIALS = 4
@@ -48,6 +49,7 @@ class Plan:
         share: the part of a whole training that a trial costs on average: below 1 where successive halving stops most of them.
         calls: trainings, of one rung each, that a trial has on average.
         largest_params: parameters of the largest sampled network within the limits, which bounds the size of a checkpoint.
+        proxy: the training of one network, and how exactly it ranks; None where the evaluator trains nothing.
     """
 
     space: SpaceSummary
@@ -60,10 +62,12 @@ class Plan:
     share: float = 1.0
     calls: float = 1.0
     largest_params: int = 0
+    proxy: ProxyPlan | None = None
 
     def to_json(self) -> str:
         """The file `plan.json`: one flat mapping, with `binds` and `verdict`, which `from_json` works out again."""
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "space"}
+        own["proxy"] = None if self.proxy is None else self.proxy.to_json()
         content = asdict(self.space) | own | {"binds": self.space.binds, "verdict": self.space.verdict}
         return json.dumps(content, indent=1) + "\n"
 
@@ -90,7 +94,9 @@ class Plan:
         try:
             stored = read_json(path)
             space = SpaceSummary(**{f.name: stored[f.name] for f in fields(SpaceSummary)})
-            own = {f.name: stored[f.name] for f in fields(cls) if f.name in stored}  # older plans have no share
+            own = {f.name: stored[f.name] for f in fields(cls) if f.name in stored}  # older plans have fewer
+            if own.get("proxy") is not None:
+                own["proxy"] = ProxyPlan(**own["proxy"])
             return cls(space=space, **own)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise StudyError(
@@ -204,6 +210,7 @@ def make_plan(
         share=rungs.share,
         calls=rungs.calls,
         largest_params=max(cost(g).params for g in examples),
+        proxy=_proxy(config, evaluator, examples),
     )
     trials, expected_s = _amount(config, plan, known_runs, time_left_s)
     return replace(plan, trials=trials, expected_s=expected_s)
@@ -219,6 +226,13 @@ def _amount(config: SearchConfig, plan: Plan, known_runs: int, time_left_s: floa
         trials = max(MIN_TRIALS, int((time_left_s - final_s) * plan.workers / one / 2))
         trials = min(trials, plan.space.count)
     return trials, 2 * trials * one / plan.workers + final_s
+
+
+def _proxy(config: SearchConfig, evaluator: Evaluator, examples: Sequence[Genotype]) -> ProxyPlan | None:
+    data = evaluator.data
+    if not data.training:
+        return None
+    return ProxyPlan.of(config.recipe, data.training, data.validation, [max(g.input[1:]) for g in examples])
 
 
 def seconds_per_evaluation(evaluator: Evaluator, own: Sequence[Genotype], known: Sequence[Genotype], engine: Engine) -> tuple[float, float]:

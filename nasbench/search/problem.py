@@ -118,7 +118,10 @@ def open_problem(config: SearchConfig, device: Device) -> Problem:
     make_strategy(config.strategy, config.seed, **config.options)
     plugins = loaded_plugins()
     evaluator = make_evaluator(config.evaluator, config.context(plugins), config.evaluator_options)
-    evaluator.data  # noqa: B018 - say now what is wrong with the data
+    training = evaluator.data.training  # says now what is wrong with the data
+    if config.open_fields:
+        config = config.fitted_to(training)
+        evaluator = make_evaluator(config.evaluator, config.context(plugins), config.evaluator_options)
     for name in config.known:
         known(name)
     return Problem(config, space, evaluator, device, plugins=plugins)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasbench.errors import DataError
+from nasbench.errors import DataError, first_line, short
 from nasbench.files import write_atomic
 
 if TYPE_CHECKING:
@@ -84,11 +85,14 @@ class Preprocess:
                 decoded_size=None if size is None else int(size),
                 levels={str(depth): (float(low), float(high)) for depth, (low, high) in data["levels"].items()},
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(f"{where} lacks a part: {error!r}; deliver the network again") from None
-        fits = len(preprocess.mean) == len(preprocess.std) and min(preprocess.input) > 0 and all(s > 0 for s in preprocess.std)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise DataError(f"{where} lacks a part: {short(error)}; deliver the network again") from None
+        numbers = all(map(math.isfinite, preprocess.mean)) and all(0 < s < math.inf for s in preprocess.std)
+        fits = numbers and len(preprocess.mean) == len(preprocess.std) and min(preprocess.input) > 0
         if not fits or len(preprocess.mean) not in (1, channels):
-            raise DataError(f"{where} needs a mean and a positive std for each channel of {preprocess.input}; deliver the network again")
+            raise DataError(
+                f"{where} needs a finite mean and a positive std for each channel of {preprocess.input}; deliver the network again"
+            )
         return preprocess
 
     @classmethod
@@ -121,8 +125,8 @@ class Preprocess:
             return None
         try:
             data = json.loads(text)
-        except ValueError as error:
-            raise DataError(f"{where} is damaged: {error}; deliver the network again") from None
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{where} is damaged: {first_line(error)}; deliver the network again") from None
         return cls.from_json(data, where)
 
     def read(self, files: Sequence[str | Path]) -> torch.Tensor:
@@ -166,6 +170,6 @@ def load_preprocess(path: str | Path) -> Preprocess:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}; name a {PREPROCESS_FILE} that a search delivered") from None
-    except ValueError as error:
-        raise DataError(f"{path} is not JSON: {error}; deliver the network again") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not JSON: {first_line(error)}; deliver the network again") from None
     return Preprocess.from_json(data, str(path))

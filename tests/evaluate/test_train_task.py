@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from pictures import make_folder
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from nasbench.engines.local.engine import LocalEngine
@@ -24,6 +25,7 @@ from nasbench.network import build
 from nasbench.plugins import Plugin, read_plugin
 from nasbench.training import evaluate, load_images, split
 from nasbench.training.batches import Statistics
+from nasbench.training.preprocess import Preprocess
 from nasbench.training.recipe import Recipe
 
 NET = """
@@ -70,6 +72,16 @@ def test_a_wait_for_a_measurement_is_recorded_and_is_no_training(tmp_path: Path,
     assert record["waited_s"] == 60.0
     assert record["seconds"] < 60.0
     assert "waited_s" not in evaluate_training(task(tmp_path / "does not"))
+
+
+def test_the_saved_weights_say_what_they_read_and_answer(tmp_path: Path) -> None:
+    record = evaluate_training(task(tmp_path, save_weights=True))
+    with safe_open(tmp_path / "weights.safetensors", "pt") as file:
+        preprocess = Preprocess.from_metadata(file.metadata())
+    assert preprocess is not None
+    assert (preprocess.input, preprocess.decoded_size) == ((3, 16, 16), None)
+    assert list(preprocess.classes) == list(load_images("embedded").classes)
+    assert (list(preprocess.mean), list(preprocess.std)) == (record["mean"], record["std"])
 
 
 def test_the_saved_weights_are_those_that_were_judged(tmp_path: Path) -> None:

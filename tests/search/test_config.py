@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +14,9 @@ from nasbench.errors import StudyError
 from nasbench.latency import DeviceConfig
 from nasbench.search.config import MAY_CHANGE, SearchConfig, space_digest
 from nasbench.search.limits import Limits
+from nasbench.search.options import search_config
 from nasbench.spaces import load_space, read_space
+from nasbench.training.proxy import FITTED
 
 
 def config_for(device: DeviceConfig) -> SearchConfig:
@@ -97,3 +102,32 @@ def test_another_space_has_another_digest() -> None:
         space_digest(read_space(t)) for t in (text, text.replace("16", "24"), text.replace("32", "64"), text.replace("conv", "separable"))
     }
     assert len(digests) == 4
+
+
+def test_the_data_decide_what_the_user_left_open() -> None:
+    config = replace(config_for(DeviceConfig()), open_fields=FITTED)
+    assert config.fitted_to(8000) == config_for(DeviceConfig())
+    small = config.fitted_to(160)
+    assert (small.recipe.epochs, small.open_fields) == (32, ())
+    stored = config.fitted_to(8000).command(load_space("tiny"), "key", "images")
+    assert config.continuing(stored) == config_for(DeviceConfig()), "a study of an earlier version continues as it began"
+    assert small.continuing(stored) == small, "what the user gave is never replaced"
+
+
+@pytest.mark.parametrize(
+    ("options", "open_fields"),
+    [
+        ({}, ("epochs", "train_size")),
+        ({"epochs": 3}, ("train_size",)),
+        ({"epochs": 9, "eta": 3}, ("train_size",)),
+        ({"rungs": "1,3"}, ("train_size",)),
+        ({"recipe": {"lr": 0.1}}, ("epochs", "train_size")),
+        ({"recipe": {"epochs": 2, "train_size": 48}}, ()),
+        ({"recipe": {"images": 640}}, ("train_size",)),
+    ],
+)
+def test_what_the_user_gives_is_not_open(tmp_path: Path, options: dict[str, Any], open_fields: tuple[str, ...]) -> None:
+    if "recipe" in options:
+        (tmp_path / "recipe.json").write_text(json.dumps(options["recipe"]))
+        options = options | {"recipe": tmp_path / "recipe.json"}
+    assert search_config(space="tiny", macs="1G", **options).open_fields == open_fields

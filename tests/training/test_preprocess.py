@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pictures import photos
 from PIL import Image
 
@@ -44,7 +46,7 @@ def test_a_record_without_a_part_gives_none(missing: str) -> None:
         ({"format": "other"}, "is not nasbench preprocess 1; name a preprocess.json"),
         ({"version": 9}, "is not nasbench preprocess 1"),
         ({"input": [3, 24]}, "lacks a part"),
-        ({"input": [3, 0, 24]}, "needs a mean and a positive std"),
+        ({"input": [3, 0, 24]}, "needs a finite mean and a positive std"),
         ({"std": [0.0, 1, 1]}, "positive std"),
         ({"mean": [0.1, 0.2]}, "for each channel"),
         ({"levels": [1]}, "lacks a part"),
@@ -100,3 +102,32 @@ def test_deep_images_need_levels(tmp_path: Path) -> None:
     assert good.read([tmp_path / "a.png"]).unique().item() == pytest.approx(128 / 255)
     with pytest.raises(DataError, match=r"a\.png has more than 8 bits"):
         Preprocess(input=(1, 8, 8), mean=(0.0,), std=(1.0,), classes=("a", "b")).read([tmp_path / "a.png"])
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(change=st.dictionaries(st.sampled_from(["format", "version", *RECORD, "decoded_size", "levels"]), JSON, max_size=3))
+@settings(max_examples=300, deadline=None)
+def test_any_content_is_read_or_refused(change: dict[str, Any]) -> None:
+    good = Preprocess.from_record(RECORD)
+    assert good is not None
+    message = ""
+    try:
+        read = Preprocess.from_metadata({KEY: json.dumps({**good.to_json(), **change})})
+    except DataError as error:
+        message = str(error)
+    else:
+        assert read is not None
+        assert Preprocess.from_json(read.to_json()) == read
+    assert len(message.splitlines()) <= 1
+
+
+def test_a_deeply_nested_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "preprocess.json").write_text("[" * 100_000)
+    with pytest.raises(DataError, match="is not JSON"):
+        load_preprocess(tmp_path / "preprocess.json")

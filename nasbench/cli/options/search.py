@@ -23,11 +23,16 @@ Text = str | None
 class TrainingOptions:
     """What trials are trained on and how; for every command that trains several networks."""
 
-    data: Annotated[str, typer.Option(help="embedded, fashion-mnist, mnist, cifar10, cifar100, or a folder of class folders.")] = "embedded"
+    data: Annotated[
+        str, typer.Option(help="embedded, fashion-mnist, mnist, cifar10, cifar100, or a folder of class folders; see nasbench data.")
+    ] = "embedded"
     data_root: Annotated[Text, typer.Option(help="Where downloaded data sets are kept.")] = None
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0
-    recipe: Annotated[Path | None, typer.Option(help="JSON file with fields of the training recipe.")] = None
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training images; by default those of the recipe.")] = None
+    recipe: Annotated[Path | None, typer.Option(help="JSON file with fields of the training recipe, see docs/data.md.")] = None
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Passes over the training images; by default as the recipe says, or as many as a small data set needs."),
+    ] = None
 
     def read_recipe(self) -> Recipe:
         """The recipe of the options.
@@ -38,6 +43,12 @@ class TrainingOptions:
         from nasbench.search.options import read_recipe
 
         return read_recipe(self.recipe, self.epochs)
+
+    def open_fields(self) -> tuple[str, ...]:
+        """The fields of the recipe that the options leave to the data."""
+        from nasbench.search.options import fields_left_open
+
+        return fields_left_open(self.recipe, self.epochs)
 
 
 @dataclass(frozen=True)

@@ -48,12 +48,20 @@ def show_plan(problem: Problem, plan: Plan) -> None:
                 f"{about}{plan.trials} by {config.strategy}, as many at random, {plan.final_runs} in the final round; "
                 f"{plan.workers} at a time{config.engine.words()}",
             ),
+            *_proxy(plan),
             ("a trial takes", f"about {show_duration(plan.seconds_per_trial)}{' to its end' if config.rungs else ''}"),
             *_rungs(config, plan),
             ("expected", f"about {plan.expected_s / 60:.1f} minutes"),
         ),
     )
     console.print()
+
+
+def _proxy(plan: Plan) -> list[tuple[str, str]]:
+    """How each network is trained, and how exactly that ranks networks."""
+    if plan.proxy is None:
+        return []
+    return [("each trial", plan.proxy.training_words()), ("ranking", plan.proxy.ranking_words())]
 
 
 def _rungs(config: SearchConfig, plan: Plan) -> list[tuple[str, str]]:

@@ -45,7 +45,7 @@ def decoded(path: Path, files: Sequence[Path], training: int, size: int, progres
     shape = (len(files), 3, size, size)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        contents = _stored(contents_file) if pixels_file.exists() else None
+        contents = _stored(contents_file, len(files)) if pixels_file.exists() else None
         if contents is None:
             contents = _Filling(files, training, size, progress).write(pixels_file)
             write_atomic(contents_file, json.dumps(contents.to_json()))
@@ -66,12 +66,14 @@ def decoded(path: Path, files: Sequence[Path], training: int, size: int, progres
     return pixels, contents
 
 
-def _stored(file: Path) -> Contents | None:
-    """What the image files hold, as an earlier run found it; None where that is damaged or missing, so that they are read again."""
+def _stored(file: Path, count: int) -> Contents | None:
+    """What `count` image files hold, as an earlier run found it; None where that is damaged or missing, so that they are read again."""
     try:
-        return Contents.from_json(json.loads(file.read_text()))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        contents = Contents.from_json(json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
+    whole = sum(contents.modes.values()) == count and all(0 <= i < count for group in contents.equal for i in group)
+    return contents if whole else None
 
 
 def _fingerprint(path: Path, files: Sequence[Path]) -> str:

@@ -54,3 +54,16 @@ def test_time_left_while_a_driver_works(tmp_path, capsys):
     assert "a driver works on it (pid " in out
     assert "1 trainings in 30 s of one worker, about " in out
     assert "1 ok, 1 running" in out
+
+
+def test_what_was_understood_of_the_images_is_shown(tmp_path, capsys):
+    more = {"data": {"lines": ["2 classes: cat 6, dog 7; test: 3, photos/Test", "16 pixels wide and 12 high, 13 RGB"]}}
+    with StudyDirectory.create(tmp_path / "one", dict(COMMAND), more=more):
+        study = nb.open_study(tmp_path / "one")
+        show_state(study)
+    printed = capsys.readouterr().out
+    for line in more["data"]["lines"]:
+        assert line in printed.splitlines()[1:3]
+        assert line in repr(study)
+    (tmp_path / "one" / "study.yaml").write_text((tmp_path / "one" / "study.yaml").read_text().split("data:\n")[0] + "data: odd\n")
+    assert nb.open_study(tmp_path / "one").data_lines == []

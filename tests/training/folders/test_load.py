@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -179,8 +180,10 @@ def test_damaged_notes_beside_the_cache_are_made_again(tmp_path: Path, own_cache
     folder = make_folder(tmp_path / "data", 5, 5)
     report = load_images(str(folder), size=8).report
     (notes,) = (own_cache / "decoded").glob("*.json")
-    notes.write_text('{"modes": []}')
-    assert load_images(str(folder), size=8).report == report
+    whole = json.loads(notes.read_text())
+    for damage in ('{"modes": []}', "", "[" * 100_000, json.dumps(whole | {"equal": [[0, 99]]}), json.dumps(whole | {"modes": {"RGB": 1}})):
+        notes.write_text(damage)
+        assert load_images(str(folder), size=8).report == report
 
 
 def test_workers_elsewhere_get_the_validation_images_and_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
