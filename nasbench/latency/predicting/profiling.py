@@ -32,8 +32,8 @@ LEAST_USED = 2 / 3  # share of the networks that must have them
 MAX_ERROR = 0.5  # a predictor with a larger error was fitted on noise
 NETWORK_S = 3.0  # seconds for the rounds of one network
 BUSY_NETWORK_S = 2.0  # the same while other work keeps the machine busy,
-BUSY_PROCESSES = 3  # measuring processes at one time then,
-BUSY_S = 180.0  # and seconds for all of it
+BUSY_PROCESSES = 1  # measuring processes at one time then, so that each network that was timed counts,
+BUSY_S = 240.0  # and seconds for all of it
 MOST_WAITED = 0.95  # share of the time that a profile states as waited
 LEAST = 0.1  # share of a kernel's recorded time that is at least the kernel's own
 
