@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import BusyError, DeviceError
-from nasbench.genotype import Genotype, digest, inference, trace
+from nasbench.genotype import Genotype, cost, digest, inference, trace
 from nasbench.latency.device import Device
 from nasbench.latency.lock import machine_lock
 from nasbench.latency.measurement import Measurement, Round, judge_together, undisturbed
@@ -168,6 +168,7 @@ def profile_while_busy(
     check_local(device)
     if len(genotypes) < FEWEST:
         raise DeviceError(f"a profile needs at least {FEWEST} networks; got {len(genotypes)}; add samples of the space")
+    genotypes = dict(sorted(genotypes.items(), key=lambda item: cost(item[1]).macs))  # quick ones first: the time may not suffice for all
     max_seconds = BUSY_NETWORK_S * len(genotypes)
     job = _job(device, genotypes, FEWEST_ROUNDS, max_seconds) | {"processes": BUSY_PROCESSES}
     timings: Timings = {}
