@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from nasbench.analysis.display import to_html
-from nasbench.analysis.fronts.hypervolume import Hypervolume, comparable, hypervolume, usable
+from nasbench.analysis.fronts.hypervolume import Hypervolume, comparable, cost_column, hypervolume, usable
 from nasbench.analysis.study import Study, open_study
 from nasbench.errors import StudyError
 
@@ -48,6 +48,8 @@ class Comparison:
     @property
     def _title(self) -> str:
         latency_ms, accuracy = self.reference
+        if math.isnan(latency_ms):
+            return f"Comparison of {', '.join(self.studies)}; no latency is known, so there are no hypervolumes"
         return f"Comparison of {', '.join(self.studies)}; hypervolumes from {latency_ms:g} ms and accuracy {accuracy:.0%}"
 
     @property
@@ -63,12 +65,15 @@ class Comparison:
         return df if phase is None else df[df["phase"] == phase].reset_index(drop=True)
 
     def front(
-        self, *, minimize: Sequence[str] = ("latency_ms",), maximize: Sequence[str] = ("accuracy",), phase: str | None = None
+        self, *, minimize: Sequence[str] | None = None, maximize: Sequence[str] = ("accuracy",), phase: str | None = None
     ) -> pd.DataFrame:
         """Each study's own front (see `Study.front`), one below the other, with the column `study`.
 
-        `nb.pareto_front` of this frame is the front of all studies together.
+        `nb.pareto_front` of this frame is the front of all studies together. By default latency is minimised, or the multiply-adds where
+        no study knows latencies.
         """
+        if minimize is None:
+            minimize = ["macs" if all(cost_column(df) == "macs" for df in self._trials.values()) else "latency_ms"]
         fronts = [study.front(minimize=minimize, maximize=maximize, phase=phase).assign(study=name) for name, study in self.studies.items()]
         frames = [df for df in fronts if not df.empty]
         return _study_first(pd.concat(frames, ignore_index=True) if frames else fronts[0])

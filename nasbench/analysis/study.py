@@ -251,7 +251,10 @@ class Study:
         """
         path = self.path / PROFILE_FILE
         if not path.exists():
-            raise StudyError(f"a study predicts latency from its {PROFILE_FILE}; {self.path} has none yet; wait until the plan is made")
+            raise StudyError(
+                f"a study predicts latency from its {PROFILE_FILE}; {self.path} has none; wait until the plan is made, or search with "
+                "--latency or --measure, which ask for latencies"
+            )
         return _fitted(load_profile(path, past=True))
 
     def write_front(self) -> Path:

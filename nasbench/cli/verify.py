@@ -31,12 +31,13 @@ def verify(card: Annotated[Path, typer.Argument(help="A card.json, or a study's 
     """
     from nasbench.latency import load_card, save_card
     from nasbench.latency.verify import verify_card
+    from nasbench.latency.weights import WEIGHTS_FILE
 
     path = card / "best" / "card.json" if card.is_dir() else card
     stored = load_card(path)
     with Reporter() as reporter:
         reporter.stage(f"measuring {stored.name} on {stored.device}")
-        verification = verify_card(stored, progress=reporter.rounds, say=reporter.say)
+        verification = verify_card(stored, path.parent / WEIGHTS_FILE, progress=reporter.rounds, say=reporter.say)
     written = verification.card != stored
     if written:
         save_card(verification.card, path)
@@ -75,6 +76,9 @@ def _show(v: Verification, path: Path, written: bool, unverified: str) -> None:
         rows.append(("now, at the card's speed", *_cells(v.at_card_speed)))
     rows.append(("now", *_cells(v.now)))
     table(("", ">latency", "95 % interval, rounds"), rows)
+    say(f"measured now with {v.conditions}")
+    if v.card.weights and v.weights is not None and v.weights.sha256 != v.card.weights:
+        say(f"note: {v.weights.path} is not the file with which the card was measured")
     if v.before is not None:
         ratio = v.now.reference_ms / v.before.reference_ms
         say(f"the reference network now takes {ratio:.2f} times as long on this machine as when the card was measured")

@@ -16,6 +16,7 @@ from nasbench.latency.device import Device
 from nasbench.latency.measurement import Measurement
 from nasbench.latency.measuring.reference_network import REFERENCE
 from nasbench.latency.predicting.predict import Prediction
+from nasbench.latency.weights import conditions
 
 FORMAT = "nasbench card"
 VERSION = 3
@@ -31,6 +32,7 @@ class Card:
         device: the device for which the latency holds, with the versions of everything that changes latencies there.
         predicted: prediction made before the network was built; None if there was none.
         measured: measurement on the device; None until a card for a device that is elsewhere, or was too busy, is verified there.
+        weights: SHA-256 of the delivered weights with which it was measured; empty for random weights.
         unverified: why the network was not measured, where it should have been; empty for a card that is complete, and for a device that
             is elsewhere.
     """
@@ -41,6 +43,7 @@ class Card:
     predicted: Prediction | None = None
     measured: Measurement | None = None
     unverified: str = ""
+    weights: str = ""
 
     @property
     def network(self) -> Genotype:
@@ -81,6 +84,8 @@ class Card:
             "anchor": digest(REFERENCE),
             "genotype": self.genotype,
             **({"unverified": self.unverified} if self.unverified else {}),
+            **({"weights": self.weights} if self.weights else {}),
+            **({"conditions": conditions(self.device, self.weights)} if self.measured is not None else {}),
         }
         return {"format": FORMAT, "version": VERSION, "sha256": checksum(body), **body}
 
@@ -112,6 +117,7 @@ class Card:
                 Device.from_json(data["device"]),
                 *_timings(data),
                 str(data.get("unverified", "")),
+                str(data.get("weights", "")),
             )
             written, reference = str(data["digest"]), data["anchor"]
         except (KeyError, TypeError, ValueError) as error:
@@ -144,9 +150,10 @@ def make_card(
     measured: Measurement | None = None,
     predicted: Prediction | None = None,
     unverified: str = "",
+    weights: str = "",
 ) -> Card:
     """The card of a network. By default it has no measurement yet: the device is elsewhere or too busy, and `verify` there adds one."""
-    return Card(g.to_yaml(), limit_ms, device, predicted, measured, unverified)
+    return Card(g.to_yaml(), limit_ms, device, predicted, measured, unverified, weights)
 
 
 def save_card(card: Card, path: Path) -> None:

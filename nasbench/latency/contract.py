@@ -9,6 +9,7 @@ function           what must be at most the limit                     who uses i
 `within_limit`     one latency, such as a median                      comparisons in reports
 `side`             the whole interval, else the answer is not "inside" filters before training, summaries, cards
 `predicted_inside` the whole interval of a reliable prediction        choices where nothing can be measured
+`predicted_within` a reliable prediction times `ROOM`, no interval    what a busy machine hands over *unverified*
 `meets_limit`      the median; the whole interval if it is noisy      a card, and its verification
 `leaves_room`      the whole interval, and the median times `ROOM`    the choice of finalists
 `keeps_limit`      the same, and the measurement must not be noisy    the choice of the network that is delivered
@@ -56,6 +57,15 @@ def within_limit(latency_ms: float, limit_ms: float) -> bool:
 def predicted_inside(prediction: Prediction, limit_ms: float) -> bool:
     """Whether a network surely keeps the limit by its prediction: where nothing can be measured, this decides."""
     return side(prediction.low_ms, prediction.high_ms, limit_ms, reliable=not prediction.extrapolated) == "inside"
+
+
+def predicted_within(prediction: Prediction, limit_ms: float) -> bool:
+    """Whether a network is within the limit as far as its prediction says, though the end of its interval may not be.
+
+    It decides only while other work keeps the machine too busy to measure. What is chosen by it is never called within the limit: it is
+    measured as soon as the machine is quiet, or delivered as not verified.
+    """
+    return not prediction.extrapolated and within_limit(ROOM * prediction.ms, limit_ms)
 
 
 def meets_limit(measurement: Measurement, limit_ms: float) -> bool:

@@ -36,7 +36,7 @@ class CandidateFilter:
 
     Args:
         estimate: the metrics of a network.
-        measure: None where the device cannot be measured; the unsure then count as outside, also from the moment when it is too busy.
+        measure: None where the device cannot be measured; the unsure then count as outside.
         starts: known networks to begin with, and the values that lead to them.
         interrupted: trials that a killed driver left running; it may not have checked their limits.
         proposes: whether the strategy proposes candidates after `starts` and `interrupted`.
@@ -62,7 +62,7 @@ class CandidateFilter:
         self._waiting: list[Trial] = []
         self._ready: list[Trial] = []
         self._admitted: dict[int, Metrics] = {}
-        self._why_unmeasured = NOT_HERE
+        self._busy = False
         self._asked, self._sessions = 0, 0  # since the last trial that was admitted
 
     def ask(self, needed: int) -> Trial | None:
@@ -70,7 +70,7 @@ class CandidateFilter:
 
         Raises:
             LimitError: too many in a row were outside, predicted or measured, and none was ever inside.
-            DeviceError: measuring failed. Where other work keeps the machine busy, unsure networks are refused instead.
+            DeviceError: measuring failed. Where other work keeps the machine busy, predictions decide instead.
         """
         while self._asked < REJECTED or not self._proposes:
             if self._ready:
@@ -138,8 +138,10 @@ class CandidateFilter:
             return self._judge(trial, self._measured(trial))
         if self._limits.judge(metrics) != "unsure":
             return self._judge(trial, metrics)
+        if self._busy:
+            return self._judge(trial, replace(metrics, unverifiable=True))
         if self._measure is None:
-            self._refuse(trial, metrics, f"{self._limits.broken(metrics)}; {self._why_unmeasured}")
+            self._refuse(trial, metrics, f"{self._limits.broken(metrics)}; {NOT_HERE}")
         else:
             self._waiting.append(trial)
         return False
@@ -148,7 +150,8 @@ class CandidateFilter:
         if self._limits.judge(metrics) == "inside":
             self._admitted[trial.number] = metrics
             return True
-        self._refuse(trial, metrics, self._limits.broken(metrics))
+        reasons = (self._limits.broken(metrics), BUSY if metrics.unverifiable else "")
+        self._refuse(trial, metrics, "; ".join(filter(None, reasons)))
         return False
 
     def _refuse(self, trial: Trial, metrics: Metrics, reason: str) -> None:
@@ -174,15 +177,13 @@ class CandidateFilter:
         self._measurements.add(rows)
         for trial in waiting:
             metrics = self._measured(trial)
-            if metrics.measured is None:
-                self._refuse(trial, metrics, f"{self._limits.broken(metrics)}; {self._why_unmeasured}")
-            elif self._judge(trial, metrics):
+            if self._judge(trial, metrics if metrics.measured is not None else replace(metrics, unverifiable=True)):
                 self._ready.append(trial)
 
     def _go_on_without_measuring(self, error: BusyError) -> None:
-        """Refuse unsure networks from now on, as for a device that is elsewhere."""
-        self._say(f"{error}; {self._phase.name} goes on with the networks that are surely within the limit by their prediction")
-        self._measure, self._why_unmeasured = None, BUSY
+        """From now on unsure networks count by their predictions, without the intervals."""
+        self._say(f"{error}; {self._phase.name} goes on with networks that are within the limit by their prediction, not verified")
+        self._measure, self._busy = None, True
 
     def _measured(self, trial: Trial) -> Metrics:
         return replace(self._estimate(trial.network), measured=self._measurements.find(trial.digest, self._phase.name))
@@ -202,6 +203,6 @@ class CandidateFilter:
         """
         why = f"{count} {of} of {self._phase.name} in a row {why} {self._limits.describe()}"
         if not any(trial.reached for trial in self._phase.records()):
-            again = f"{BUSY}: stop that and give the same command again, or " if self._why_unmeasured == BUSY else ""
+            again = f"{BUSY}: stop that and give the same command again, or " if self._busy else ""
             raise LimitError(f"{why}; {again}allow more, or choose another space")
         self._say(f"{why}; no more are proposed")

@@ -10,7 +10,7 @@ from nasbench.errors import LimitError, StudyError, nearest
 from nasbench.genotype import Genotype, Trace, cost_of, trace
 from nasbench.genotype.units import show_count, show_memory
 from nasbench.latency import Measurement, Prediction
-from nasbench.latency.contract import Side, side, within_limit
+from nasbench.latency.contract import Side, predicted_within, side, within_limit
 
 Predict = Callable[[Trace], Prediction]
 
@@ -25,6 +25,7 @@ class Metrics:
         size_bytes: size of parameters and buffers at the precision of the device.
         predicted: predicted latency with its interval; None where the device was not profiled, because nothing asks for latencies.
         measured: measured latency, at the speed that the machine had when it was profiled. It is used instead of the prediction.
+        unverifiable: the network should be measured, but the machine is too busy: the prediction counts without its interval.
     """
 
     params: int
@@ -33,6 +34,7 @@ class Metrics:
     size_bytes: int
     predicted: Prediction | None = None
     measured: Measurement | None = None
+    unverifiable: bool = False
 
     @property
     def prediction(self) -> Prediction:
@@ -129,17 +131,24 @@ class Limits:
             return "outside"
         if self.latency_ms is None:
             return "inside"
+        if metrics.unverifiable:
+            return "inside" if predicted_within(metrics.prediction, self.latency_ms) else "outside"
         return side(metrics.low_ms, metrics.high_ms, self.latency_ms, reliable=metrics.reliable)
 
     def excess(self, metrics: Metrics) -> dict[str, float]:
         """The excess over each limit, as a share of the limit; zero or less is inside. For latency the upper end of the interval counts.
 
+        The latency of a network that cannot be verified now counts without its interval.
+
         Example:
             >>> Limits(macs=100).excess(metrics)  # of a network with 150 multiply-adds
             {'macs': 0.5}
         """
+        latency_ms = 0.0
+        if self.latency_ms is not None:
+            latency_ms = metrics.latency_ms if metrics.unverifiable else metrics.high_ms
         pairs = {
-            "latency": (metrics.high_ms if self.latency_ms is not None else 0.0, self.latency_ms),
+            "latency": (latency_ms, self.latency_ms),
             "macs": (metrics.macs, self.macs),
             "params": (metrics.params, self.params),
             "memory": (metrics.peak_bytes, self.memory_bytes),

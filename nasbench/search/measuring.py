@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Protocol
 
 from nasbench.engines.config import EngineConfig
 from nasbench.genotype import Genotype
 from nasbench.latency import Device, Measurement, Patience, is_local, measure
 
 SECONDS_EACH, LEAST_S, MOST_S = 6.0, 12.0, 40.0  # of one session, by the number of networks
+NONE: Mapping[str, Path] = MappingProxyType({})
 REPEATS = 1  # of noisy measurements
 PATIENCE_S = 480.0  # of commands that have no time limit
 PATIENCE_SHARE, LEAST_PATIENCE_S, MOST_PATIENCE_S = 1 / 8, 20.0, 900.0  # of a search, as a share of its time
 
-Measure = Callable[[Mapping[str, Genotype]], Mapping[str, Measurement]]
-"""Measures networks by name; a name's latency is in milliseconds, with its interval."""
+
+class Measure(Protocol):
+    """Measures networks by name; a name's latency is in milliseconds, with its interval."""
+
+    def __call__(self, networks: Mapping[str, Genotype], weights: Mapping[str, Path] = ..., /) -> Mapping[str, Measurement]:
+        """The latency of each network.
+
+        Args:
+            weights: files of the weights that are delivered with a network; the others are measured with random weights.
+        """
 
 
 def search_patience(time_s: float, say: Callable[[str], None]) -> Patience:
@@ -40,8 +52,9 @@ def measurer(
     patience = patience or Patience(PATIENCE_S, say)
     once = session or partial(measure, patience=patience)
 
-    def run(networks: Mapping[str, Genotype]) -> dict[str, Measurement]:
-        return once(networks, device, max_seconds=min(MOST_S, max(LEAST_S, SECONDS_EACH * len(networks))), say=say)
+    def run(networks: Mapping[str, Genotype], weights: Mapping[str, Path] = NONE, /) -> dict[str, Measurement]:
+        own: dict[str, Any] = {"weights": weights} if weights and session is None else {}  # another machine does not have the files
+        return once(networks, device, max_seconds=min(MOST_S, max(LEAST_S, SECONDS_EACH * len(networks))), say=say, **own)
 
     return repeating(run, say, patience)
 
@@ -69,17 +82,21 @@ def repeating(session: Measure, say: Callable[[str], None], patience: Patience) 
         BusyError: the other work does not end; a measurement that it disturbed is never returned.
     """
 
-    def run(networks: Mapping[str, Genotype]) -> dict[str, Measurement]:
-        results = dict(session(networks))
+    def again(networks: Mapping[str, Genotype], weights: Mapping[str, Path]) -> Mapping[str, Measurement]:
+        own = {name: path for name, path in weights.items() if name in networks}
+        return session(networks, own) if own else session(networks)
+
+    def run(networks: Mapping[str, Genotype], weights: Mapping[str, Path] = NONE, /) -> dict[str, Measurement]:
+        results = dict(again(networks, weights))
         for _ in range(REPEATS):
             noisy = {name: networks[name] for name, m in results.items() if m.noisy and not m.disturbed}
             if not noisy:
                 break
             say(f"{len(noisy)} of {len(networks)} measurements are noisy ({results[next(iter(noisy))].why}): measuring those again")
-            results |= session(noisy)
+            results |= again(noisy, weights)
         while disturbed := {name: networks[name] for name, m in results.items() if m.disturbed}:
             patience.after_disturbance(results[next(iter(disturbed))].why)
-            results |= session(disturbed)
+            results |= again(disturbed, weights)
         patience.undisturbed()
         return results
 

@@ -146,6 +146,7 @@ class _Search:
             measure,
             measurements,
             listener,
+            self._weights,
             budget.late_with_known_s,
         )
         self.engine.time_limit_s = max(300.0, 20 * self.plan.seconds_per_trial)

@@ -25,19 +25,28 @@ class Measured:
         where: the phase whose candidate was measured, `finalists`, or `winner`.
         predicted_ms: the prediction for the same network.
         raw: the measurement at the speed that the machine had in its session.
+        weights: SHA-256 of the delivered weights with which it was made; empty for random weights.
     """
 
     where: str
     digest: str
     predicted_ms: float
     raw: Measurement
+    weights: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        return {"where": self.where, "digest": self.digest, "predicted_ms": self.predicted_ms, "measured": self.raw.to_json()}
+        line = {"where": self.where, "digest": self.digest, "predicted_ms": self.predicted_ms, "measured": self.raw.to_json()}
+        return line | ({"weights": self.weights} if self.weights else {})
 
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> Measured:
-        return cls(str(line["where"]), str(line["digest"]), float(line["predicted_ms"]), Measurement.from_json(line["measured"]))
+        return cls(
+            str(line["where"]),
+            str(line["digest"]),
+            float(line["predicted_ms"]),
+            Measurement.from_json(line["measured"]),
+            str(line.get("weights", "")),
+        )
 
 
 class Measurements:
@@ -65,6 +74,10 @@ class Measurements:
         """The latest measurement of a network, at the speed of the profile; with `where`, the latest of that phase."""
         measured = [m for m in self._all if m.digest == digest and where in (None, m.where)]
         return self.at_speed(measured[-1].raw) if measured else None
+
+    def weights(self, digest: str, where: str) -> str:
+        """The SHA-256 of the weights with which a network was last measured; empty for random ones."""
+        return next((m.weights for m in reversed(self._all) if m.digest == digest and m.where == where), "")
 
     def all(self) -> list[Measured]:
         """All measurements, in the order in which they were made."""

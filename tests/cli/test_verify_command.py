@@ -6,8 +6,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from messages import one_line
+from safetensors.numpy import save_file
 
 from nasbench.cli.shared import MISSED
 from nasbench.latency import Prediction, load_card, local_device, make_card, save_card
@@ -84,6 +86,26 @@ def test_an_unverified_card_is_completed_when_the_machine_is_quiet(call, card: P
         assert words in done.stdout, words
     assert (load_card(card).measured, load_card(card).met, load_card(card).unverified) == (timed(19.0), True, "")
     assert "unverified" not in json.loads(card.read_text())
+
+
+def test_the_delivered_weights_are_measured_and_said(call, card: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def measure(networks, *_, weights=None, **__):
+        seen.append(weights)
+        return dict.fromkeys(networks, timed(19.0))
+
+    monkeypatch.setattr("nasbench.latency.verify.measure", measure)
+    assert "measured now with random weights; denormal numbers count as zero" in call("verify", "card.json").stdout
+    save_file({"a": np.zeros(2, np.float32)}, card.parent / "weights.safetensors")
+    save_card(make_card(REFERENCE, 20.0, local_device(1), timed(18.0), weights="of another file"), card)
+    done = call("verify", "card.json")
+    assert "measured now with the delivered weights; denormal numbers" in done.stdout
+    assert "note: weights.safetensors is not the file with which the card was measured" in done.stdout
+    save_card(make_card(REFERENCE, 20.0, local_device(1)), card)
+    data = json.loads(call("verify", "card.json", "--json").stdout)
+    assert seen == [None, {"reference": Path("weights.safetensors")}, {"reference": Path("weights.safetensors")}]
+    assert load_card(card).weights == data["weights"] != ""
 
 
 def test_a_busy_machine_names_who_keeps_it_busy(call, card: Path, machine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from nasbench.latency.contract import (
     leaves_room,
     meets_limit,
     predicted_inside,
+    predicted_within,
     requirement,
     side,
     verdict,
@@ -93,3 +94,11 @@ def test_a_prediction_is_inside_by_its_whole_interval_if_it_is_reliable() -> Non
     inside, over = Prediction(18.0, 16.0, 20.0), Prediction(18.0, 16.0, 20.1)
     assert (predicted_inside(inside, LIMIT_MS), predicted_inside(over, LIMIT_MS)) == (True, False)
     assert not predicted_inside(inside._replace(extrapolated=("far outside the profile",)), LIMIT_MS)
+
+
+def test_a_prediction_without_its_interval_leaves_room_and_is_reliable() -> None:
+    assert predicted_within(Prediction(9.7, 5.0, 30.0), 10.0)
+    assert not predicted_inside(Prediction(9.7, 5.0, 30.0), 10.0)
+    assert not predicted_within(Prediction(9.8, 9.7, 9.9), 10.0)
+    assert predicted_inside(Prediction(9.8, 9.7, 9.9), 10.0), "the control: there the interval decides"
+    assert not predicted_within(Prediction(5.0, 4.0, 6.0, ("far outside",)), 10.0)

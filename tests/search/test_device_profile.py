@@ -109,6 +109,9 @@ def test_a_rough_profile_stays_rough_in_its_study(tmp_path):
     save_profile(rough, tmp_path / "profile.json")
     found = studied_profile(tmp_path)
     assert (found.noisy, found.why, found.waited, found.speed_ms) == (True, rough.why, 0.6, None)
+    once = replace(rough, networks=tuple(replace(n, n=1) for n in rough.networks))
+    save_profile(once, tmp_path / "profile.json")
+    assert studied_profile(tmp_path).networks[0].n == 1, "on a very busy machine there is time for one round"
     save_profile(profile(), tmp_path / "profile.json")
     quiet = studied_profile(tmp_path)
     assert (quiet.noisy, quiet.waited, quiet.speed_ms) == (False, 0.0, quiet.reference_ms)

@@ -10,9 +10,11 @@ import pytest
 from paper_search import Silent, Stopwatch, problem, profile, run
 
 import nasbench as nb
+from nasbench.analysis.compare import compare_studies
+from nasbench.analysis.plots.progress import progress_frame
 from nasbench.analysis.plots.study import save_front
 from nasbench.analysis.study import open_study
-from nasbench.cli.text.front import show_front
+from nasbench.cli.text.front import show_front, show_fronts
 from nasbench.cli.text.study import show_outcome, show_plan, show_summary
 from nasbench.errors import BusyError
 from nasbench.genotype import Genotype, cost
@@ -69,6 +71,13 @@ def test_a_busy_machine_does_not_matter(tmp_path, capsys, no_profile, trials):
         "multiply-adds and accuracy",
     ):
         assert words in shown, words
+    run(tmp_path / "other", replace(made, config=replace(made.config, seed=1)))
+    comparison = compare_studies([path, tmp_path / "other"])
+    show_fronts(comparison)
+    shown += capsys.readouterr().out
+    assert "nan" not in repr(comparison)
+    assert list(comparison.front()["macs"]), "the fronts of multiply-adds"
+    assert progress_frame(study.trials(), study.reference())["best_accuracy"].notna().any()
     assert "nan" not in shown
     assert "None" not in shown
     assert "nan" not in repr(study) + study._repr_html_()

@@ -37,10 +37,11 @@ def progress_frame(trials: pd.DataFrame, reference: tuple[float, float]) -> pd.D
         losses: list[tuple[float, float]] = []
         for row in order.to_dict("records"):
             cost += 0.0 if pd.isna(row["seconds"]) else row["seconds"]
-            if row["status"] == "ok" and pd.notna(row["accuracy"]) and pd.notna(row["latency_ms"]):
+            if row["status"] == "ok" and pd.notna(row["accuracy"]):
                 count += 1
-                losses.append((row["latency_ms"], -row["accuracy"]))
-                losses = [losses[i] for i in pareto.front(losses)]  # so that a long study stays quick
+                if pd.notna(row["latency_ms"]):  # else nothing asked for latencies
+                    losses.append((row["latency_ms"], -row["accuracy"]))
+                    losses = [losses[i] for i in pareto.front(losses)]  # so that a long study stays quick
                 best = row["accuracy"] if math.isnan(best) else max(best, row["accuracy"])
             volume = pareto.hypervolume(losses, (reference[0], -reference[1]))
             rows.append((phase, row["number"], count, cost, best, volume))

@@ -52,7 +52,10 @@ def show_fronts(comparison: Comparison) -> None:
         ),
     )  # fmt: skip
     latency_ms, accuracy = comparison.reference
-    say(f"\nhypervolume in ms x accuracy below {latency_ms:g} ms and above accuracy {accuracy:.0%}; cost is training time")
+    if math.isnan(latency_ms):
+        say("\nno latency is known, since nothing asked for it: the fronts are those of multiply-adds and accuracy; cost is training time")
+    else:
+        say(f"\nhypervolume in ms x accuracy below {latency_ms:g} ms and above accuracy {accuracy:.0%}; cost is training time")
     say(*(f"not comparable: {text}" for text in comparison.differences), *(f"note: {text}" for text in comparison.notes))
 
 

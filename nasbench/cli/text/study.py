@@ -133,7 +133,7 @@ def _latency_rows(best: FinalResult, limit_ms: float | None) -> list[tuple[str, 
         return []
     kept = f"kept, {m.median_ms / limit_ms:.0%} of it used" if limit_ms else ""
     expected = "" if f.predicted is None else f", {f.predicted.ms:.1f} ms predicted"
-    how = "measured again before it was delivered; " if best.again else ""
+    how = f"measured again{' with the delivered weights' if best.weights else ''} before it was delivered; " if best.again else ""
     noisy = f"; noisy: {m.why}" if m.noisy else ""
     return [
         ("latency", f"{m.median_ms:.1f} ms measured [{m.low_ms:.1f}, {m.high_ms:.1f}]{expected}; {limit}{kept}"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype
@@ -26,6 +27,7 @@ def measure(
     progress: Callable[[int, int], None] | None = None,
     say: Callable[[str], None] | None = None,
     patience: Patience | None = None,
+    weights: Mapping[str, Path] | None = None,
 ) -> dict[str, Measurement]:
     """The latency of each network on `device`, at its own input size and the device's batch.
 
@@ -37,6 +39,7 @@ def measure(
         progress: called with the number of rounds that are done and of all rounds.
         say: called with a message if another measurement has to be waited for.
         patience: how long to wait until other work leaves the cores; by default the networks are measured at once.
+        weights: safetensors files of the networks that are delivered, by name; the others have random weights.
 
     Raises:
         DeviceError: the device is another machine's, or the measuring process failed, died or hung.
@@ -58,6 +61,7 @@ def measure(
         "rounds": min_rounds,
         "max_seconds": max_seconds,
         "plugins": loaded_plugins(),
+        **({"weights": {name: str(path.resolve()) for name, path in weights.items()}} if weights else {}),
     }
     with quiet_machine(device, patience, say):
         seconds = time_limit(max_seconds, len(genotypes), device.runtime)

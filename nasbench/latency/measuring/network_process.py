@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 import torch
+from safetensors.torch import load_file
 
 from nasbench.errors import DeviceError, NasbenchError, first_line, one_line, place_in, short
 from nasbench.genotype import Genotype
@@ -58,7 +59,7 @@ class NetworkProcess:
     For a GPU it is a fresh process, because CUDA does not survive a fork.
     """
 
-    def __init__(self, name: str, g: Genotype, device: Device, number: int = 0, group: int = 0) -> None:
+    def __init__(self, name: str, g: Genotype, device: Device, number: int = 0, group: int = 0, weights: str | None = None) -> None:
         """
         Args:
             number, group: `process` and `group` of its rounds, see `Round`.
@@ -69,7 +70,7 @@ class NetworkProcess:
         context = get_context("fork" if device.kind == "cpu" else "spawn")
         self.name, self._number, self._group = name, number, group
         self._pipe, child_end = context.Pipe()
-        work = (child_end, os.getpid(), name, g, device, loaded_plugins())
+        work = (child_end, os.getpid(), name, g, device, loaded_plugins(), weights)
         self._process = context.Process(target=_serve, args=work, daemon=True)  # type: ignore[attr-defined] # each context has it
         self._process.start()
         child_end.close()
@@ -127,15 +128,19 @@ def prepare(device: Device) -> None:
     build(REFERENCE)
 
 
-def load(g: Genotype, device: Device) -> Loaded:
+def load(g: Genotype, device: Device, weights: str | None = None) -> Loaded:
     """The network in the device's runtime, ready to run.
+
+    Args:
+        weights: safetensors file of the delivered weights; random weights by default, and where the runtime takes no others.
 
     Raises:
         DeviceError: the runtime cannot be used here; or its function is wrong, and then the message says where.
     """
-    function = RUNTIMES[device.runtime].load
+    runtime = RUNTIMES[device.runtime]
+    function = runtime.load
     try:
-        loaded = function(g, device)
+        loaded = function(g, device, weights=load_file(weights)) if weights and runtime.takes_weights else function(g, device)
     except (NasbenchError, RuntimeError, MemoryError):
         raise
     except Exception as error:
@@ -146,13 +151,22 @@ def load(g: Genotype, device: Device) -> Loaded:
     return loaded
 
 
-def _serve(pipe: Connection, parent: int, name: str, g: Genotype, device: Device, plugins: tuple[Plugin, ...] = ()) -> None:
+def _serve(
+    pipe: Connection,
+    parent: int,
+    name: str,
+    g: Genotype,
+    device: Device,
+    plugins: tuple[Plugin, ...] = (),
+    weights: str | None = None,
+) -> None:
     """The child: load the network, warm it up, and answer each message with a Timing until the parent is gone."""
     try:
         for plugin in plugins:
             if plugin not in loaded_plugins():  # a fresh process has none
                 use_plugin(plugin)
-        networks = _Networks(load(g, device), load(REFERENCE, device).run, device.threads)
+        loaded = load(g, device, weights) if weights else load(g, device)
+        networks = _Networks(loaded, load(REFERENCE, device).run, device.threads)
         pipe.send(networks.time_round(0, False))
         while os.getppid() == parent:  # a forked child holds the parent's end of the pipe too, so that it never sees end of file
             if pipe.poll(1.0):

@@ -97,7 +97,11 @@ def take_turns(
     for i, group in enumerate(groups):
         result: dict[str, list[Timing]] = {}
         number = (first + i) * max(PROCESSES.values())
-        processes = {name: NetworkProcess(name, g, device, number + j, first + i) for j, (name, g) in enumerate(group.items())}
+        weights = {name: {"weights": path} for name, path in job.get("weights", {}).items()}
+        processes = {
+            name: NetworkProcess(name, g, device, number + j, first + i, **weights.get(name, {}))
+            for j, (name, g) in enumerate(group.items())
+        }
         start = time.monotonic()
         stop = start + left / (len(groups) - i)  # time that one group does not need is left for the next
         wanted = list(group)

@@ -12,6 +12,7 @@ from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype, digest
 from nasbench.latency.measurement import Measurement
 from nasbench.latency.measuring.measure import measure
+from nasbench.latency.measuring.other_work import other_work
 from nasbench.latency.predicting.predict import Prediction, Predictor
 from nasbench.latency.predicting.profile import Profile
 
@@ -82,7 +83,7 @@ def check(
     quiet = {name: m for name, m in measured.items() if not m.disturbed}
     if len(quiet) < max(3, len(measured) / 2):
         why = next(m.why for m in measured.values() if m.disturbed)
-        raise DeviceError(f"a check needs a quiet machine; {why}; stop other work and check again")
+        raise DeviceError(f"a check needs a quiet machine; {why}; {other_work()}; stop that and check again")
     if len(quiet) < len(measured) and say:
         say(f"{len(measured) - len(quiet)} of {len(measured)} networks are left out: other work had the cores while they were measured")
     return compare(

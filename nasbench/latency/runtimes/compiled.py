@@ -11,10 +11,10 @@ from nasbench.errors import DeviceError, one_line
 from nasbench.genotype import Genotype
 from nasbench.latency.device import Device
 from nasbench.latency.runtimes.loaded import Loaded
-from nasbench.latency.runtimes.torch_network import torch_network
+from nasbench.latency.runtimes.torch_network import Weights, torch_network
 
 
-def load(g: Genotype, device: Device) -> Loaded:
+def load(g: Genotype, device: Device, weights: Weights | None = None) -> Loaded:
     """The compiled network; compiling takes from seconds to a minute. Its kernels span layers, so that no layer can be timed.
 
     Raises:
@@ -25,7 +25,7 @@ def load(g: Genotype, device: Device) -> Loaded:
     import torch._inductor.config as settings
 
     settings.compile_threads = 1  # by default inductor starts a pool of processes, which would stay beside the measuring process
-    network = torch_network(g, device)
+    network = torch_network(g, device, weights)
     run = network.runner(torch.compile(network.net, dynamic=False, fullgraph=True))
     try:
         run()

@@ -10,14 +10,14 @@ import torch
 from nasbench.genotype import Genotype
 from nasbench.latency.device import Device
 from nasbench.latency.runtimes.loaded import Loaded
-from nasbench.latency.runtimes.torch_network import TorchNetwork, torch_network
+from nasbench.latency.runtimes.torch_network import TorchNetwork, Weights, torch_network
 
 WARM_RUNS = 3  # torch's documentation advises them: libraries choose their kernels and allocate their memory before the capture
 
 
-def load(g: Genotype, device: Device) -> Loaded:
+def load(g: Genotype, device: Device, weights: Weights | None = None) -> Loaded:
     """The captured network. The graph is replayed as a whole, so that no layer can be timed."""
-    return Loaded(captured(torch_network(g, device)))
+    return Loaded(captured(torch_network(g, device, weights)))
 
 
 def captured(network: TorchNetwork, cuda: Any = torch.cuda) -> Callable[[], None]:

@@ -13,12 +13,12 @@ from torch import fx
 from nasbench.genotype import Genotype
 from nasbench.latency.device import Device
 from nasbench.latency.runtimes.loaded import Loaded
-from nasbench.latency.runtimes.torch_network import torch_network
+from nasbench.latency.runtimes.torch_network import Weights, torch_network
 
 
-def load(g: Genotype, device: Device) -> Loaded:
+def load(g: Genotype, device: Device, weights: Weights | None = None) -> Loaded:
     """The network, run by its generated code."""
-    network = torch_network(g, device)
+    network = torch_network(g, device, weights)
     walk = Walk(network.net, network.layers)
     if device.kind == "cuda":
         return Loaded(network.runner(), partial(EventRecorder, walk, network.image))

@@ -14,6 +14,7 @@ from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype, Layer, inference, trace
 from nasbench.latency.device import Device
 from nasbench.latency.runtimes.loaded import Loaded
+from nasbench.latency.runtimes.torch_network import Weights, put_weights
 from nasbench.network import build
 from nasbench.network.onnx import INPUT, onnx_model
 from nasbench.processes import TemporaryFolder
@@ -21,7 +22,7 @@ from nasbench.processes import TemporaryFolder
 Feed = Mapping[str, Any]
 
 
-def load(g: Genotype, device: Device) -> Loaded:
+def load(g: Genotype, device: Device, weights: Weights | None = None) -> Loaded:
     """The network of `g` in a session of its own.
 
     Raises:
@@ -31,7 +32,10 @@ def load(g: Genotype, device: Device) -> Loaded:
         import onnxruntime
     except ImportError:
         raise DeviceError("the runtime onnxruntime needs packages that are not installed; pip install 'nasbench[onnx]'") from None
-    model = onnx_model(g, build(g).eval(), device.batch)
+    net = build(g).eval()
+    if weights is not None:
+        put_weights(net, weights, g.name)
+    model = onnx_model(g, net, device.batch)
     feed = {INPUT: torch.randn(device.batch, *g.input).numpy()}
     with TemporaryFolder("onnx") as folder:
         # Optimised once: each round makes a session that records, and optimising takes longer than a round.

@@ -27,7 +27,8 @@ class Runtime:
 
     Attributes:
         name: its name in commands and in device files.
-        load: function that loads a network. `load(g, device)` returns it as a `Loaded`, with random weights and images.
+        load: function that loads a network. `load(g, device)` returns it as a `Loaded`, with random weights and images. If it has a third
+            parameter `weights`, it is called with the state dict of a network that is delivered.
         kinds, precisions, memory_formats: of the devices on which it runs; all by default.
         packages: Python packages beside torch whose versions change latencies. They become part of the device.
         install: what pip has to install for them; the packages themselves by default.
@@ -35,6 +36,7 @@ class Runtime:
             adapted from that of torch's eager mode.
         fuses: whether it runs several layers as one kernel, such as a convolution and the activation after it.
         load_s: seconds that loading one network may take on a busy machine.
+        flushes: the setting with which it counts denormal numbers as zero, which a server has to make too; empty if it does not.
     """
 
     name: str
@@ -47,6 +49,12 @@ class Runtime:
     layers: bool = False
     fuses: bool = False
     load_s: float = 10.0
+    flushes: str = ""
+
+    @property
+    def takes_weights(self) -> bool:
+        """Whether networks run with the weights that are delivered, and not only with random ones."""
+        return "weights" in inspect.signature(self.load).parameters
 
     def __post_init__(self) -> None:
         for what, values, known in (
@@ -82,6 +90,7 @@ def runtime(
     layers: bool = False,
     fuses: bool = False,
     load_s: float = 10.0,
+    flushes: str = "",
 ) -> Callable[[Load], Load]: ...
 def runtime(load: Load | None = None, /, *, name: str | None = None, **fields: Any) -> Load | Callable[[Load], Load]:
     """Decorator that registers a function as a runtime: `load(g, device)` returns a `Loaded`.
@@ -122,15 +131,17 @@ def _accepts_two(load: Load) -> bool:
 def _from_module(module: str) -> Load:
     """The function `load` of a module of this folder, imported at the first call: some modules need packages of their own."""
 
-    def load(g: Any, device: Any) -> Loaded:
-        loaded: Loaded = import_module(f"nasbench.latency.runtimes.{module}").load(g, device)
+    def load(g: Any, device: Any, weights: Any = None) -> Loaded:
+        loaded: Loaded = import_module(f"nasbench.latency.runtimes.{module}").load(g, device, weights)
         return loaded
 
     return load
 
 
-runtime(name="eager", layers=True)(_from_module("eager"))
-runtime(name="compile", fuses=True, load_s=180.0)(_from_module("compiled"))
+FLUSH = "torch.set_flush_denormal(True)"
+
+runtime(name="eager", layers=True, flushes=FLUSH)(_from_module("eager"))
+runtime(name="compile", fuses=True, load_s=180.0, flushes=FLUSH)(_from_module("compiled"))
 runtime(
     name="onnxruntime",
     kinds=("cpu",),
@@ -140,6 +151,7 @@ runtime(
     install="'nasbench[onnx]'",
     layers=True,
     fuses=True,
+    flushes="session option session.set_denormal_as_zero = 1",
 )(_from_module("onnx_session"))
 runtime(name="cudagraphs", kinds=("cuda",))(_from_module("cuda_graphs"))
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype, inference, trace
 from nasbench.latency.device import Device
 from nasbench.network import build_trace, initialise
+
+Weights = Mapping[str, torch.Tensor]
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -19,7 +21,7 @@ FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channel
 
 @dataclass(frozen=True)
 class TorchNetwork:
-    """A network with random weights.
+    """A network with random weights, or with those that are delivered.
 
     Attributes:
         net: the network on the device, in evaluation mode.
@@ -49,11 +51,14 @@ class TorchNetwork:
         return run
 
 
-def torch_network(g: Genotype, device: Device) -> TorchNetwork:
+def torch_network(g: Genotype, device: Device, weights: Weights | None = None) -> TorchNetwork:
     """The network of `g` in the device's precision and memory format.
 
+    Args:
+        weights: the state dict of the delivered network, with the names of `nasbench.network.build`; random weights by default.
+
     Raises:
-        DeviceError: the device is a GPU and torch sees none.
+        DeviceError: the device is a GPU and torch sees none, or the weights do not fit.
     """
     if device.kind == "cuda" and not torch.cuda.is_available():
         raise DeviceError(f"no CUDA device is visible to torch; {device} needs one; use --device cpu, or repair the driver")
@@ -64,6 +69,26 @@ def torch_network(g: Genotype, device: Device) -> TorchNetwork:
     layers = inference(trace(g))
     net = build_trace(layers, g.name).to_empty(device=device.kind)
     initialise(net, g.style.init)
+    if weights is not None:
+        put_weights(net, weights, g.name)
     net.eval().to(dtype).to(memory_format=layout)
     image = torch.randn(device.batch, *g.input, device=device.kind).to(dtype=dtype, memory_format=layout)
     return TorchNetwork(net, image, len(layers))
+
+
+def put_weights(net: nn.Module, weights: Weights, name: str) -> None:
+    """Put delivered weights into a network. Those of parts that only training needs are left out.
+
+    Raises:
+        DeviceError: a tensor is missing, or has another shape.
+    """
+    own = net.state_dict()
+    for key, value in own.items():
+        given = weights.get(key)
+        if given is None or given.shape != value.shape:
+            got = "no such tensor" if given is None else f"the shape {tuple(given.shape)}"
+            raise DeviceError(
+                f"a network is measured with its own weights; {name} needs {key} of shape {tuple(value.shape)}, the file has {got}; "
+                "restore the file that belongs to the network"
+            )
+    net.load_state_dict({key: weights[key] for key in own})

@@ -11,6 +11,7 @@ from typing import Any
 from nasbench.engines.base import Engine
 from nasbench.genotype import Genotype
 from nasbench.genotype.units import show_duration
+from nasbench.latency.weights import DeliveredWeights, delivered_weights
 from nasbench.search.extension import FINALISTS_FILE, earlier_finalists
 from nasbench.search.final.finalists import Finalist, FinalResult, choose_finalists, final_results, load_finalists, save_finalists
 from nasbench.search.final.winner import Choice, choose_winner
@@ -39,6 +40,7 @@ class FinalRound:
     Attributes:
         search, random: the phases whose best trials take part.
         measure: None where the device is elsewhere, or where nothing asks for latencies.
+        weights_of: the file of a result's weights, which may not exist.
         late_with_known_s: how long after the time given the search would end if the known networks were trained too; they are left out
             if that is long.
     """
@@ -51,6 +53,7 @@ class FinalRound:
     measure: Measure | None
     measurements: Measurements
     listener: Listener
+    weights_of: Callable[[FinalResult], Path]
     late_with_known_s: Callable[[], float] = lambda: 0.0
     _failures: Failures = field(default_factory=Failures)
 
@@ -78,7 +81,7 @@ class FinalRound:
             ranked = self._train(engine, finalists)
             if self.measure is not None and self.problem.config.limits.latency_ms is not None:
                 self.listener.stage("measuring the winner, alone on the machine")
-            choice = choose_winner(ranked, self.problem.config.limits, self.measure, self.measurements, self.listener.say)
+            choice = choose_winner(ranked, self.problem.config.limits, self.measure, self.measurements, self.listener.say, self._weights)
             if choice.delivered or choice.noisy or not choice.missed or not left:
                 break
             more = self._choose({}, FINALISTS, 0, {f.digest for f in finalists})
@@ -98,6 +101,10 @@ class FinalRound:
             for phase, count in ((self.search, FINALISTS), (self.random, RIVALS))
         )
         return [*earlier, *self._choose({}, own, rivals, before)]
+
+    def _weights(self, result: FinalResult) -> DeliveredWeights | None:
+        """The weights that are delivered if this result wins."""
+        return delivered_weights(self.weights_of(result), self.problem.device)
 
     def _known(self) -> dict[str, Genotype]:
         """The known networks to compare with; none where training them would end the search long after its time."""

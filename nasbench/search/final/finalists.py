@@ -12,7 +12,7 @@ from nasbench.errors import BusyError, StudyError
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, digest
 from nasbench.latency import Measurement, Prediction
-from nasbench.latency.contract import leaves_room, predicted_inside, requirement
+from nasbench.latency.contract import leaves_room, predicted_inside, predicted_within, requirement
 from nasbench.search.limits import Limits, Metrics
 from nasbench.search.measuring import Measure
 from nasbench.study.measurements import Measured, Measurements
@@ -43,13 +43,18 @@ class Finalist:
     measured: Measurement | None
     phase: str
 
-    def keeps(self, limits: Limits) -> bool:
-        """Whether the measurement leaves room for another session; without one, whether the predicted interval is inside the limit."""
+    def keeps(self, limits: Limits, *, busy: bool = False) -> bool:
+        """Whether the measurement leaves room for another session; without one, whether the predicted interval is inside the limit.
+
+        Args:
+            busy: the device is here, but too busy to be measured: the prediction then counts without its interval.
+        """
         if limits.latency_ms is None:
             return True
         if self.measured is not None:
             return leaves_room(self.measured, limits.latency_ms)
-        return self.predicted is not None and predicted_inside(self.predicted, limits.latency_ms)
+        suits = predicted_within if busy else predicted_inside
+        return self.predicted is not None and suits(self.predicted, limits.latency_ms)
 
     @property
     def latency(self) -> str:
@@ -85,6 +90,7 @@ def choose_finalists(
     measure: Measure | None,
     measurements: Measurements,
     say: Callable[[str], None],
+    busy: bool = False,
 ) -> list[Finalist]:
     """Measure all known networks and the best trials of each phase, in turns; then more, until enough of each phase keep the limit.
 
@@ -93,6 +99,7 @@ def choose_finalists(
 
     Args:
         phases: the ranked trials of each phase, and how many finalists it sends.
+        busy: the machine is too busy to measure.
     """
     waiting = {name: list(ranked) for name, (ranked, _) in phases.items()}
     missing = {name: wanted for name, (_, wanted) in phases.items()}
@@ -111,13 +118,13 @@ def choose_finalists(
             measured = _measured(batch, estimate, measure, measurements)
         except BusyError as error:
             say(f"{error}; the finalists are chosen by their predictions")
-            measure = None
+            measure, busy = None, True
             measured = _measured(batch, estimate, measure, measurements)
         before = len(chosen)
         for finalist in measured:
             if finalist.phase not in missing:
                 chosen.append(finalist)
-            elif not finalist.keeps(limits):
+            elif not finalist.keeps(limits, busy=busy):
                 room = "" if limits.latency_ms is None else f"; {requirement(limits.latency_ms)}"
                 expected = "" if finalist.predicted is None else f", predicted at {finalist.predicted.ms:.1f} ms,"
                 say(f"{finalist.origin}{expected} is passed over: {finalist.latency}{room}")
@@ -131,7 +138,7 @@ def choose_finalists(
             say("the machine is too noisy to measure more finalists: predictions decide")
             without = missed | {f.digest for f in chosen}
             left = {name: ([t for t in ranked if t.digest not in without], missing[name]) for name, (ranked, _) in phases.items()}
-            return chosen + choose_finalists(left, {}, estimate, limits, None, measurements, say)
+            return chosen + choose_finalists(left, {}, estimate, limits, None, measurements, say, busy=True)
         batch = []
 
 
@@ -182,6 +189,7 @@ class FinalResult:
         accuracy: mean over the fresh seeds on validation images; seeds: each; test_accuracy: mean on the test images.
         trial: number of the final trial with the best seed.
         again: the winner's second measurement, in a session of its own; the card states it.
+        weights: SHA-256 of the delivered weights with which that was made; empty for random ones.
     """
 
     finalist: Finalist
@@ -190,6 +198,7 @@ class FinalResult:
     test_accuracy: float | None
     trial: int
     again: Measurement | None = None
+    weights: str = ""
 
 
 def final_results(finalists: Sequence[Finalist], trials: Sequence[Trial], seeds: int) -> list[FinalResult]:

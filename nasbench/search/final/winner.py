@@ -12,6 +12,7 @@ from nasbench.files import write_atomic
 from nasbench.genotype import Genotype
 from nasbench.latency import Device, make_card, save_card
 from nasbench.latency.contract import keeps_limit, requirement, side
+from nasbench.latency.weights import DeliveredWeights
 from nasbench.search.final.finalists import KNOWN, FinalResult, summary
 from nasbench.search.limits import Limits
 from nasbench.search.measuring import Measure
@@ -47,7 +48,12 @@ class Choice:
 
 
 def choose_winner(
-    ranked: Sequence[FinalResult], limits: Limits, measure: Measure | None, measurements: Measurements, say: Callable[[str], None]
+    ranked: Sequence[FinalResult],
+    limits: Limits,
+    measure: Measure | None,
+    measurements: Measurements,
+    say: Callable[[str], None],
+    weights: Callable[[FinalResult], DeliveredWeights | None] = lambda result: None,
 ) -> Choice:
     """The best network of both phases whose latency keeps the limit when it is measured again, alone, in a new session.
 
@@ -56,13 +62,16 @@ def choose_winner(
     earlier run stored is used unless it was noisy. Without a latency limit, or where the device is elsewhere (`measure` is
     None), the first is taken. Where the machine is too busy or too noisy to measure, there is no winner, and the best network that may
     keep the limit is `unverified`.
+
+    Args:
+        weights: the weights of a result that would be delivered with it, and with which it is measured; by default there are none.
     """
     missed: list[str] = []
     unsure: FinalResult | None = None
     why = ""
     for result in ranked:
         f = result.finalist
-        if f.phase == KNOWN or not f.keeps(limits):
+        if f.phase == KNOWN or not f.keeps(limits, busy=measure is not None):
             continue
         if limits.latency_ms is None or measure is None or f.predicted is None:
             return Choice(result)
@@ -70,13 +79,14 @@ def choose_winner(
         if again is None or again.noisy:
             say(f"measuring {f.origin} once more before it is delivered")
             try:
-                raw = measure({f.origin: Genotype.from_yaml(f.genotype)})[f.origin]
+                network, own = {f.origin: Genotype.from_yaml(f.genotype)}, weights(result)
+                raw = (measure(network) if own is None else measure(network, {f.origin: own.path}))[f.origin]
             except BusyError as error:
                 return Choice(None, tuple(missed), unsure is not None, unsure or result, why or str(error))
-            measurements.add([Measured(WINNER, f.digest, f.predicted.ms, raw)])
+            measurements.add([Measured(WINNER, f.digest, f.predicted.ms, raw, "" if own is None else own.sha256)])
             again = measurements.at_speed(raw)
         if keeps_limit(again, limits.latency_ms):
-            return Choice(replace(result, again=again), tuple(missed))
+            return Choice(replace(result, again=again, weights=measurements.weights(f.digest, WINNER)), tuple(missed))
         if again.noisy and unsure is None and side(again.low_ms, again.high_ms, limits.latency_ms) != "outside":
             unsure, why = result, f"the measurement was too noisy: {again.why}"
         missed.append(f"{f.origin} measured again: {again}; {requirement(limits.latency_ms)}")
@@ -119,4 +129,4 @@ def deliver(
         save_preprocess(preprocess, directory / PREPROCESS_FILE)
     if limits.latency_ms is not None:
         measured = None if unverified else best.again or f.measured
-        save_card(make_card(g, limits.latency_ms, device, measured, f.predicted, unverified), directory / "card.json")
+        save_card(make_card(g, limits.latency_ms, device, measured, f.predicted, unverified, best.weights), directory / "card.json")

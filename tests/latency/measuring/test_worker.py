@@ -21,8 +21,10 @@ class FakeProcess:
     present: int
     most: int
     waited: dict[str, float]
+    weights: dict[str, str | None]
 
-    def __init__(self, name: str, g: Genotype, device: Device, number: int, group: int) -> None:
+    def __init__(self, name: str, g: Genotype, device: Device, number: int, group: int, weights: str | None = None) -> None:
+        FakeProcess.weights[name] = weights
         self.name, self.number, self.group = name, number, group
         FakeProcess.present += 1
         FakeProcess.most = max(FakeProcess.most, FakeProcess.present)
@@ -38,7 +40,7 @@ class FakeProcess:
 
 @pytest.fixture(autouse=True)
 def processes(monkeypatch: pytest.MonkeyPatch) -> type[FakeProcess]:
-    FakeProcess.log, FakeProcess.present, FakeProcess.most, FakeProcess.waited = [], 0, 0, {}
+    FakeProcess.log, FakeProcess.present, FakeProcess.most, FakeProcess.waited, FakeProcess.weights = [], 0, 0, {}, {}
     monkeypatch.setattr(worker, "NetworkProcess", FakeProcess)
     monkeypatch.setattr(worker, "prepare", lambda device: None)
     return FakeProcess
@@ -151,3 +153,8 @@ def test_measuring_ends_early_where_other_work_disturbs_all(processes: type[Fake
     found = worker.measure(job(3, rounds=6), ignore, ignore)
     assert len(found["n1"]) == 6, "the control: one of three is disturbed"
     assert len(found["n0"]) > 6
+
+
+def test_a_network_that_is_delivered_gets_its_weights(processes: type[FakeProcess]) -> None:
+    worker.measure(job(2, rounds=3, weights={"n1": "/best/weights.safetensors"}), ignore, ignore)
+    assert processes.weights == {"n0": None, "n1": "/best/weights.safetensors"}

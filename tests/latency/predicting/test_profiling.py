@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasbench.errors import BusyError, DeviceError
-from nasbench.genotype import Genotype, inference, trace
+from nasbench.genotype import Genotype, cost, inference, trace
 from nasbench.latency.device import local_device
 from nasbench.latency.measuring.patience import Patience
 from nasbench.latency.predicting import profiling
@@ -315,7 +315,10 @@ def test_on_a_very_busy_machine_five_networks_are_enough(worker: Worker, some, m
             raise BusyError("measuring took more than 180 s") from None
 
     monkeypatch.setattr(profiling, "run_job", too_slow)
-    assert len(profile_while_busy(local_device(1), some).networks) == 6
+    found = profile_while_busy(local_device(1), some)
+    assert len(found.networks) == 6
+    macs = sorted(cost(g).macs for g in some.values())
+    assert sorted(cost(some[n.name]).macs for n in found.networks) == macs[:6], "the quickest ones"
     worker.dies_after = 2
     with pytest.raises(BusyError):
         profile_while_busy(local_device(1), some)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from paper_search import PAPER, REFERENCE_MS, Stopwatch, measurement, true_ms
+from safetensors.numpy import save_file
 
 from nasbench.genotype import digest
-from nasbench.latency import Prediction
+from nasbench.latency import Prediction, load_card, local_device
+from nasbench.latency.weights import delivered_weights
 from nasbench.search.final.finalists import Finalist, FinalResult
 from nasbench.search.final.winner import choose_winner, deliver
 from nasbench.search.limits import Limits
@@ -149,3 +153,32 @@ def test_the_winner_comes_with_its_preprocessing(tmp_path):
     assert load_preprocess(tmp_path / "best" / "preprocess.json") == preprocess
     deliver(tmp_path, [best], None, None, Limits(latency_ms=LIMIT), PAPER)
     assert list((tmp_path / "best").iterdir()) == []
+
+
+def test_the_winner_is_measured_with_the_weights_that_are_delivered(tmp_path, kept):
+    file = tmp_path / "weights.safetensors"
+    save_file({"a": np.array([1.0, 1e-40, 0.0], np.float32)}, file)
+    mine = delivered_weights(file, local_device(1))
+    assert (mine.numbers, mine.denormals, mine.sha256) == (3, 1, hashlib.sha256(file.read_bytes()).hexdigest())
+    seen = []
+
+    class Watching(Stopwatch):
+        def __call__(self, networks, weights=None):
+            seen.append(weights)
+            return super().__call__(networks)
+
+    found = choose_winner([standing(0)], Limits(latency_ms=LIMIT), Watching(), kept, print, lambda result: mine)
+    assert seen == [{"search 0": file}]
+    assert found.winner.weights == mine.sha256
+    again = Measurements(kept._file.path, REFERENCE_MS)
+    assert choose_winner([standing(0)], Limits(latency_ms=LIMIT), Stopwatch(), again, print).winner.weights == mine.sha256, "in a later run"
+    deliver(tmp_path, [standing(0)], found.winner, file, Limits(latency_ms=LIMIT), local_device(1))
+    card = load_card(tmp_path / "best" / "card.json")
+    assert card.weights == mine.sha256
+    data = json.loads((tmp_path / "best" / "card.json").read_text())
+    assert data["conditions"] == "the delivered weights; denormal numbers count as zero, as in a server with torch.set_flush_denormal(True)"
+    plain = choose_winner([standing(1)], Limits(latency_ms=LIMIT), Stopwatch(), kept, print)  # the control
+    deliver(tmp_path, [standing(1)], plain.winner, None, Limits(latency_ms=LIMIT), local_device(1))
+    data = json.loads((tmp_path / "best" / "card.json").read_text())
+    assert "weights" not in data
+    assert data["conditions"].startswith("random weights; denormal")
