@@ -13,7 +13,6 @@ import os
 import re
 import select
 import sys
-import warnings
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -88,7 +87,6 @@ def program() -> Any:
 
 def main() -> None:
     """Run a command and exit. A mistake of the user never shows a traceback."""
-    warnings.filterwarnings("ignore", module="fvcore|torch.jit|iopath")
     with Interrupts() as interrupts:
         end = _run(sys.argv[1:], interrupts)
     is_slow = interrupts.received > 0 and end.code == INTERRUPTED  # to free the memory of torch at exit could take seconds

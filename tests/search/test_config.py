@@ -9,8 +9,9 @@ import pytest
 from nasbench.engines.config import EngineConfig
 from nasbench.errors import StudyError
 from nasbench.latency import DeviceConfig
-from nasbench.search.config import MAY_CHANGE, SearchConfig, space_digest
+from nasbench.search.config import KNOWN, MAY_CHANGE, SearchConfig, space_digest
 from nasbench.search.limits import Limits
+from nasbench.search.options import search_config
 from nasbench.spaces import load_space, read_space
 
 
@@ -97,3 +98,11 @@ def test_another_space_has_another_digest() -> None:
         space_digest(read_space(t)) for t in (text, text.replace("16", "24"), text.replace("32", "64"), text.replace("conv", "separable"))
     }
     assert len(digests) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [(None, KNOWN), ("", KNOWN), ("none", ()), ("resnet18", ("resnet18",)), ("resnet18, vgg16", ("resnet18", "vgg16"))],
+)
+def test_the_known_networks_of_an_option(text: str | None, names: tuple[str, ...]) -> None:
+    assert search_config(latency="20ms", known=text).known == names

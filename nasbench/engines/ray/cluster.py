@@ -133,9 +133,8 @@ def dead_daemon() -> str | None:
     """
     import ray
 
-    node = ray._private.worker._global_node
-    dead = [] if node is None else [name for name, _ in node.dead_processes() if name in DAEMONS]
-    return dead[0] if dead else None
+    node: Any = ray._private.worker._global_node
+    return None if node is None else next((str(name) for name, _ in node.dead_processes() if name in DAEMONS), None)
 
 
 def _kill_daemons() -> None:
@@ -143,7 +142,8 @@ def _kill_daemons() -> None:
     import ray
 
     atexit.unregister(ray.shutdown)
-    for processes in ray._private.worker._global_node.all_processes.values():
+    node: Any = ray._private.worker._global_node
+    for processes in node.all_processes.values():
         for started in processes:
             started.process.kill()
 
