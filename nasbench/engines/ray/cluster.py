@@ -9,7 +9,6 @@ import os
 import secrets
 import signal
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,12 +18,12 @@ from typing import Any
 from nasbench.engines.calls import message_of
 from nasbench.engines.gpus import visible_gpus
 from nasbench.errors import StudyError
-from nasbench.processes import TemporaryFolder
+from nasbench.processes import TemporaryFolder, root_for_sockets
 
 STORE_BYTES = 128 * 2**20  # of the object store of our own cluster, beside the data that trials share
 CONNECT_S = 10.0
 DAEMONS = ("raylet", "gcs_server")  # of each node, and of the head
-LONGEST_ROOT = 9  # of a path: that of a Unix socket has at most 107 characters, of which our folder and Ray's names take 98
+SOCKET_LETTERS = 98  # of the path of a socket after the folder for temporary files: our folder, and what Ray makes in it
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 CLIENT = "ray://"
 # Ray and its daemons read these when they are imported or started. Ray prints nothing and sends no usage reports, and trials keep
@@ -190,8 +189,8 @@ def _check_installed(package: str, what: str, extra: str) -> None:
 
 
 def _own_folder() -> TemporaryFolder:
-    """A folder for the sockets and logs of our own cluster, in a short path."""
-    return TemporaryFolder("ray", tempfile.gettempdir() if len(tempfile.gettempdir()) <= LONGEST_ROOT else "/tmp")  # noqa: S108 -- private
+    """A folder for the sockets and logs of our own cluster."""
+    return TemporaryFolder("ray", root_for_sockets(SOCKET_LETTERS))
 
 
 @contextmanager
