@@ -13,7 +13,13 @@ from typing import Any
 
 
 class NasbenchError(ValueError):
-    """A mistake in the input, not in the program."""
+    """A mistake in the input, not in the program.
+
+    Attributes:
+        ends_process: whether a command that fails with it ends its process at once, because a library would wait for ever at exit.
+    """
+
+    ends_process = False
 
 
 class UnitError(NasbenchError):
@@ -62,6 +68,12 @@ class StudyError(NasbenchError):
 
 class StudyWarning(UserWarning):
     """Part of a study is lost or damaged. The message says what, and whether anything is missing."""
+
+
+class ClusterLostError(StudyError):
+    """The Ray cluster of a search has died."""
+
+    ends_process = True
 
 
 def __getattr__(name: str) -> Any:

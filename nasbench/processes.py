@@ -108,6 +108,7 @@ def locked_directory(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+LONGEST_SOCKET = 107  # characters of the path of a Unix socket on Linux
 NEW_S = 60.0  # a folder that is younger may not be locked yet
 
 
@@ -151,6 +152,18 @@ class TemporaryFolder:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def root_for_sockets(rest: int) -> str:
+    """The system's folder for temporary files, or `/tmp` if the paths of sockets would be too long there.
+
+    Such a path has at most 107 characters.
+
+    Args:
+        rest: characters of it that follow the folder, with the name of a `TemporaryFolder`.
+    """
+    usual = tempfile.gettempdir()
+    return usual if len(os.fsencode(usual)) + rest <= LONGEST_SOCKET else "/tmp"  # noqa: S108 - a TemporaryFolder in it is private
 
 
 def _remove_abandoned(parent: Path) -> None:

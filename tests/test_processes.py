@@ -14,6 +14,7 @@ import pytest
 
 from nasbench.errors import GenotypeError, NasbenchError
 from nasbench.processes import (
+    LONGEST_SOCKET,
     TemporaryFolder,
     call_elsewhere,
     cause_of_death,
@@ -21,6 +22,7 @@ from nasbench.processes import (
     lock_holders,
     locked_directory,
     own_family,
+    root_for_sockets,
     short_command,
     start_ticks,
     try_lock,
@@ -148,6 +150,17 @@ def test_a_number_that_another_process_has_now_keeps_no_folder(tmp_path: Path) -
     os.utime(old, (time.time() - 3600,) * 2)
     TemporaryFolder("test", str(tmp_path)).close()
     assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_sockets_have_a_short_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket is bound in the folder with the longest name that it may have."""
+    rest = len("/nasbench-server-4194304-abcdefgh/listener-abcdefgh")
+    for usual in ("/tmp", "/var/tmp", "/" + "x" * 55, "/" + "x" * 56, "/" + "é" * 40):
+        monkeypatch.setattr("tempfile.gettempdir", lambda usual=usual: usual)
+        root = root_for_sockets(rest)
+        assert len(os.fsencode(root)) + rest <= LONGEST_SOCKET
+        assert root in (usual, "/tmp")
+    assert root_for_sockets(10) == "/" + "é" * 40
 
 
 def test_a_folder_is_removed_while_others_write_in_it(tmp_path: Path) -> None:

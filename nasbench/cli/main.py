@@ -13,9 +13,8 @@ import os
 import re
 import select
 import sys
-import warnings
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 
@@ -89,27 +88,35 @@ def program() -> Any:
 
 def main() -> None:
     """Run a command and exit. A mistake of the user never shows a traceback."""
-    warnings.filterwarnings("ignore", module="fvcore|torch.jit|iopath")
     warnings.filterwarnings("always", category=StudyWarning)
     warnings.showwarning = _show_warning
     with Interrupts() as interrupts:
-        code = _run(sys.argv[1:], interrupts)
-    if interrupts.received and code == INTERRUPTED:
+        end = _run(sys.argv[1:], interrupts)
+    is_slow = interrupts.received > 0 and end.code == INTERRUPTED  # to free the memory of torch at exit could take seconds
+    if is_slow:
         atexit._run_exitfuncs()
+    if is_slow or end.hangs:
         with suppress(OSError):
             sys.stdout.flush()
-        os._exit(code)  # freeing the memory of torch, as the end of the interpreter does, could take seconds
-    sys.exit(code)
+        os._exit(end.code)
+    sys.exit(end.code)
 
 
-def _run(words: list[str], interrupts: Interrupts) -> int:
-    """Run a command; every error that a user can cause becomes one line here. Returns the exit code."""
+class _End(NamedTuple):
+    """How a command ended: its exit code, and whether a library would hang at exit."""
+
+    code: int
+    hangs: bool = False
+
+
+def _run(words: list[str], interrupts: Interrupts) -> _End:
+    """Run a command; every error that a user can cause becomes one line here."""
     _print_any_character()
     try:
         code = _call(words)
         sys.stdout.flush()  # at exit, an error of it could not be handled
     except NasbenchError as error:
-        code = _fail(str(error))
+        return _End(_fail(str(error)), error.ends_process)
     except _USAGE as error:
         code = _misused(error)
     except (KeyboardInterrupt, typer.Abort) as error:
@@ -125,7 +132,7 @@ def _run(words: list[str], interrupts: Interrupts) -> int:
         code = _fail(_about_file(error))
     except UnicodeEncodeError as error:
         code = _fail(f"the encoding {error.encoding} of this locale lacks {short(error.object[error.start])}; set LC_ALL=C.UTF-8")
-    return code
+    return _End(code)
 
 
 def _call(words: list[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,10 +42,11 @@ class Check:
 
 def verify_cost(g: Genotype) -> Check:
     """Run `FlopCountAnalysis` on `build(g)` in inference mode, on one image of zeros; random state is left as it was."""
-    from fvcore.nn import FlopCountAnalysis
-
     ours = {k: sum(x.macs for x in trace(g) if x.kind == k) for k in _OPERATORS}
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with torch.random.fork_rng(devices=[]), torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # fvcore traces by torch.jit, which is deprecated; that is no concern of who counts
+        from fvcore.nn import FlopCountAnalysis
+
         net = build(g).eval()
         counter = FlopCountAnalysis(net, torch.zeros(1, *g.input))
         logging.getLogger("fvcore.nn.jit_analysis").disabled = True  # it lists every operator without a cost

@@ -12,7 +12,7 @@ import pytest
 from nasbench.engines.config import EngineConfig
 from nasbench.errors import StudyError
 from nasbench.latency import DeviceConfig
-from nasbench.search.config import MAY_CHANGE, SearchConfig, space_digest
+from nasbench.search.config import KNOWN, MAY_CHANGE, SearchConfig, space_digest
 from nasbench.search.limits import Limits
 from nasbench.search.options import search_config
 from nasbench.spaces import load_space, read_space
@@ -131,3 +131,11 @@ def test_what_the_user_gives_is_not_open(tmp_path: Path, options: dict[str, Any]
         (tmp_path / "recipe.json").write_text(json.dumps(options["recipe"]))
         options = options | {"recipe": tmp_path / "recipe.json"}
     assert search_config(space="tiny", macs="1G", **options).open_fields == open_fields
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [(None, KNOWN), ("", KNOWN), ("none", ()), ("resnet18", ("resnet18",)), ("resnet18, vgg16", ("resnet18", "vgg16"))],
+)
+def test_the_known_networks_of_an_option(text: str | None, names: tuple[str, ...]) -> None:
+    assert search_config(latency="20ms", known=text).known == names

@@ -24,9 +24,10 @@ from nasbench.engines.calls import MAX_ANSWER, describe, read_answer, timed_out,
 from nasbench.engines.gpus import GpuSlots
 from nasbench.engines.local.worker import run
 from nasbench.errors import StudyError
-from nasbench.processes import TemporaryFolder, cause_of_death
+from nasbench.processes import TemporaryFolder, cause_of_death, root_for_sockets
 
 START_ATTEMPTS, START_WAIT_S = 100, 0.05
+SOCKET_LETTERS = 51  # of the path of the fork server's socket after the folder for temporary files
 EXIT_S = 5.0  # for a process to end after it has sent its answer
 
 
@@ -223,7 +224,7 @@ def _start_server(preload: Sequence[str]) -> None:
     multiprocessing.set_forkserver_preload(list(preload))  # has no effect on a server that runs
     config: dict[str, Any] = multiprocessing.current_process()._config  # type: ignore[attr-defined] # where `get_temp_dir` keeps its folder
     if "tempdir" not in config:  # of a socket; what multiprocessing makes itself would stay for ever after a kill
-        config["tempdir"] = str(TemporaryFolder("server").path)  # removed at exit
+        config["tempdir"] = str(TemporaryFolder("server", root_for_sockets(SOCKET_LETTERS)).path)  # removed at exit
     resource_tracker.ensure_running()  # first, because it unblocks ^C when it starts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

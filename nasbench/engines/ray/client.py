@@ -16,6 +16,7 @@ from nasbench.engines.calls import message_of
 from nasbench.engines.ray.call_queue import Call, CallQueue, FinishedCall
 from nasbench.engines.ray.cluster import SETTINGS
 from nasbench.errors import StudyError
+from nasbench.processes import TemporaryFolder
 
 if TYPE_CHECKING:
     from nasbench.engines.ray.tuner import WorkerPool
@@ -31,7 +32,8 @@ class HeadCallQueue(CallQueue):
         """Run the calls until the queue is closed."""
         from nasbench.engines.ray.tuner import run_tuner  # it imports Ray
 
-        run_tuner(self, pool)
+        with TemporaryFolder("tune") as folder:
+            run_tuner(self, pool, folder)
 
     def cancel(self, number: int) -> None:
         """Remove a call, and kill the actor that runs it: the driver has no handle of it."""

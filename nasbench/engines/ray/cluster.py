@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import logging
 import os
 import secrets
-import shutil
 import signal
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from nasbench.engines.calls import message_of
 from nasbench.engines.gpus import visible_gpus
 from nasbench.errors import StudyError
+from nasbench.processes import TemporaryFolder, root_for_sockets
 
 STORE_BYTES = 128 * 2**20  # of the object store of our own cluster, beside the data that trials share
 CONNECT_S = 10.0
+DAEMONS = ("raylet", "gcs_server")  # of each node, and of the head
+SOCKET_LETTERS = 98  # of the path of a socket after the folder for temporary files: our folder, and what Ray makes in it
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 CLIENT = "ray://"
-PREFIX = "nasbench-ray-"
 # Ray and its daemons read these when they are imported or started. Ray prints nothing and sends no usage reports, and trials keep
 # their working directory.
 SETTINGS = {
@@ -107,7 +107,7 @@ def _connection(address: str | None, local_only: bool, gpus: float, store_bytes:
             "num_gpus": len(visible_gpus()) if gpus else 0,
             "object_store_memory": STORE_BYTES + store_bytes,
             "include_dashboard": False,
-            "_temp_dir": str(folder / "ray"),  # Ray makes this folder readable for everybody, but not the one around it
+            "_temp_dir": str(folder.path / "ray"),  # Ray makes this folder readable for everybody, but not the one around it
         }
     try:
         ray._private.worker._worker_logs_enabled = False  # otherwise Ray prints the death of a worker to standard output
@@ -115,11 +115,36 @@ def _connection(address: str | None, local_only: bool, gpus: float, store_bytes:
         _init(options, f"no Ray cluster answers at --address {address}" if address else "a Ray cluster on this machine cannot be started")
         yield
     finally:
-        with _signal_handler_kept():
-            ray.shutdown()
+        if dead_daemon() is not None:
+            _kill_daemons()
+        else:
+            with _signal_handler_kept():
+                ray.shutdown()
         constants.ENABLE_RAY_CLUSTER = many_hosts
         if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            folder.close()
+
+
+def dead_daemon() -> str | None:
+    """A process of our own cluster that died, such as `raylet`; None while they run, and for a cluster that others started.
+
+    Without one of them every call of Ray waits, and after a minute Ray ends this process without a word of ours.
+    """
+    import ray
+
+    node: Any = ray._private.worker._global_node
+    return None if node is None else next((str(name) for name, _ in node.dead_processes() if name in DAEMONS), None)
+
+
+def _kill_daemons() -> None:
+    """Kill what is left of our own cluster. Its `ray.shutdown` would wait for the dead part, now or at exit."""
+    import ray
+
+    atexit.unregister(ray.shutdown)
+    node: Any = ray._private.worker._global_node
+    for processes in node.all_processes.values():
+        for started in processes:
+            started.process.kill()
 
 
 def _init(options: Mapping[str, Any], failure: str) -> None:
@@ -163,18 +188,9 @@ def _check_installed(package: str, what: str, extra: str) -> None:
         raise StudyError(f"{what}, which is not installed here; pip install '{extra}', or use --engine local") from None
 
 
-def _own_folder() -> Path:
-    """A folder that only this user can read, for the sockets and logs of our own cluster. Removes the folders of killed drivers.
-
-    The path of a Unix socket has at most 107 characters, so a long TMPDIR is not used.
-    """
-    root = tempfile.gettempdir() if len(tempfile.gettempdir()) <= 20 else "/tmp"  # noqa: S108 -- mkdtemp makes it private
-    for old in Path(root).glob(f"{PREFIX}*"):
-        pid = old.name.removeprefix(PREFIX).split("-")[0]
-        with suppress(OSError):
-            if pid.isdigit() and old.stat().st_uid == os.getuid() and not Path(f"/proc/{pid}").exists():
-                shutil.rmtree(old, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=root))
+def _own_folder() -> TemporaryFolder:
+    """A folder for the sockets and logs of our own cluster."""
+    return TemporaryFolder("ray", root_for_sockets(SOCKET_LETTERS))
 
 
 @contextmanager

@@ -18,10 +18,11 @@ from nasbench.engines.calls import describe, read_answer, timed_out, with_answer
 from nasbench.engines.file_transfer import FileTransfer, FolderArgument
 from nasbench.engines.ray.call_queue import Call, CallQueue, FinishedCall
 from nasbench.engines.ray.client import RemoteCallQueue
-from nasbench.engines.ray.cluster import connected
+from nasbench.engines.ray.cluster import connected, dead_daemon
 from nasbench.engines.ray.driver import Driver
 from nasbench.engines.ray.nodes import check_versions, is_client, require_slots, trial_slots
-from nasbench.errors import NasbenchError, StudyError
+from nasbench.errors import ClusterLostError, NasbenchError, StudyError
+from nasbench.processes import TemporaryFolder
 
 CHECK_S = 1.0  # between two checks that Tune and the cluster are still there
 NO_NODE_S = 60.0  # for a node to come back when none is left that can run a trial
@@ -83,6 +84,7 @@ class RayEngine(Engine):
         self._last_number = 0
         self._tune_thread: threading.Thread | None = None
         self._tune_error: BaseException | None = None
+        self._tune_folder: TemporaryFolder | None = None
         self._no_node_since: float | None = None
         self._connection = ExitStack()
 
@@ -131,9 +133,9 @@ class RayEngine(Engine):
             finished = [_finished(submitted, call) for submitted, call in ended if submitted is not None]  # not the cancelled ones
             if finished:
                 return finished
+            self._check_cluster()
             if end is not None and time.monotonic() >= end:
                 break
-            self._check_cluster()
         return []
 
     def cancel(self, key: Hashable) -> None:
@@ -143,7 +145,7 @@ class RayEngine(Engine):
         actor = self._queue.cancel(number)
         if call.transfer is not None:
             call.transfer.close()
-        if actor is not None:
+        if actor is not None and dead_daemon() is None:
             import ray
 
             with suppress(Exception):  # it has ended already
@@ -152,13 +154,15 @@ class RayEngine(Engine):
     def close(self) -> None:
         """Kill the calls that still run, and disconnect from the cluster."""
         atexit.unregister(self.close)
-        with suppress(StudyError):  # a cluster that has ended runs nothing
-            self._queue.close()
-            for key in self.running:
-                self.cancel(key)
-        if self._tune_thread is not None:
+        if self._tune_thread is not None and dead_daemon() is None:  # a cluster that has died runs nothing
+            with suppress(StudyError):
+                self._queue.close()
+                for key in self.running:
+                    self.cancel(key)
             self._tune_thread.join(EXIT_S)
-            self._tune_thread = None
+        self._tune_thread = None
+        if self._tune_folder is not None:
+            self._tune_folder.close()
         self._connection.close()
 
     def _start(self) -> None:
@@ -172,6 +176,8 @@ class RayEngine(Engine):
         check_versions()
         if is_client():
             self._queue = RemoteCallQueue()
+        else:
+            self._tune_folder = TemporaryFolder("tune")
         self._tune_thread = threading.Thread(target=self._run_tuner, daemon=True, name="tune")
         self._tune_thread.start()
 
@@ -184,8 +190,8 @@ class RayEngine(Engine):
             pool = WorkerPool(self.workers, resources, Driver.here(), self._preload, self._prepare)
             if isinstance(self._queue, RemoteCallQueue):
                 self._queue.run_tuner(pool)
-            else:
-                run_tuner(self._queue, pool)
+            elif self._tune_folder is not None:
+                run_tuner(self._queue, pool, self._tune_folder.path)
         except BaseException as error:  # noqa: BLE001 -- the driver's thread reports it
             self._tune_error = error
 
@@ -193,8 +199,11 @@ class RayEngine(Engine):
         """Check that the running calls can still end.
 
         Raises:
+            ClusterLostError: a part of our own cluster died.
             StudyError: Tune has stopped, or for NO_NODE_S no node could run a trial.
         """
+        if (daemon := dead_daemon()) is not None:
+            raise ClusterLostError(f"Ray has ended, since its process {daemon} died; give the same command to go on, or --engine local")
         if self._tune_thread is None or not self._tune_thread.is_alive():
             reason = describe(self._tune_error) if self._tune_error else "it ended by itself"
             raise StudyError(f"Ray Tune has stopped: {reason[:300]}; give the same command to go on, or --engine local")

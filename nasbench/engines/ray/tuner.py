@@ -17,7 +17,6 @@ from ray.tune.stopper import Stopper
 from nasbench.engines.ray.call_queue import CallQueue
 from nasbench.engines.ray.driver import Driver
 from nasbench.engines.ray.worker import ANSWER, Worker
-from nasbench.processes import TemporaryFolder
 
 
 class WorkerPool(NamedTuple):
@@ -37,28 +36,27 @@ class WorkerPool(NamedTuple):
     prepare: tuple[Callable[[Any], None], Any] | None
 
 
-def run_tuner(calls: CallQueue, pool: WorkerPool) -> None:
-    """Run the calls of the queue until it is closed."""
-    with TemporaryFolder("tune") as folder:
-        worker = tune.with_parameters(Worker, driver=pool.driver, preload=pool.preload, prepare=pool.prepare)
-        Tuner(
-            tune.with_resources(worker, pool.resources),
-            tune_config=TuneConfig(
-                search_alg=WorkerSearcher(calls),
-                num_samples=-1,
-                max_concurrent_trials=pool.workers,
-                trial_name_creator=_name,
-                trial_dirname_creator=_name,
-            ),
-            run_config=RunConfig(
-                name="workers",
-                storage_path=str(folder),
-                stop=QueueClosed(calls),
-                callbacks=[CallDispatcher(calls)],
-                failure_config=FailureConfig(max_failures=0),  # whoever submits a call decides whether to try it again
-                verbose=0,
-            ),
-        ).fit()
+def run_tuner(calls: CallQueue, pool: WorkerPool, folder: Path) -> None:
+    """Run the calls of the queue until it is closed. Tune writes into `folder`, which may be removed then."""
+    worker = tune.with_parameters(Worker, driver=pool.driver, preload=pool.preload, prepare=pool.prepare)
+    Tuner(
+        tune.with_resources(worker, pool.resources),
+        tune_config=TuneConfig(
+            search_alg=WorkerSearcher(calls),
+            num_samples=-1,
+            max_concurrent_trials=pool.workers,
+            trial_name_creator=_name,
+            trial_dirname_creator=_name,
+        ),
+        run_config=RunConfig(
+            name="workers",
+            storage_path=str(folder),
+            stop=QueueClosed(calls),
+            callbacks=[CallDispatcher(calls)],
+            failure_config=FailureConfig(max_failures=0),  # whoever submits a call decides whether to try it again
+            verbose=0,
+        ),
+    ).fit()
 
 
 class WorkerSearcher(Searcher):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from multiprocessing import forkserver
 from pathlib import Path
 
 import jobs
 import pytest
-from engine_calls import call, has_ended, pids, until
+from engine_calls import HELPERS, call, has_ended, pids, until
 
 from nasbench.engines.local import engine as local_engine
 from nasbench.engines.local.engine import LocalEngine
@@ -76,6 +78,18 @@ def test_time_limit_kills_the_group(tmp_path):
 def test_an_answer_counts_even_if_its_process_stays(engine, monkeypatch):
     monkeypatch.setattr(local_engine, "EXIT_S", 0.2)
     assert call(engine, jobs.answer_and_stay, None).result == "answer"
+
+
+def test_a_long_path_of_temporary_files(tmp_path):
+    """The fork server listens at a socket, whose path may have 107 characters."""
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    code = f"import sys; sys.path.insert(0, {str(HELPERS)!r}); import jobs\n"
+    code += "from nasbench.engines.local.engine import LocalEngine\n"
+    code += "with LocalEngine() as engine:\n    engine.submit('key', jobs.double, 2)\n    print(engine.wait(60)[0].result)\n"
+    ran = subprocess.run([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(long)}, capture_output=True, text=True)
+    assert ran.stdout == "4\n", ran.stderr
+    assert not list(long.iterdir())
 
 
 def test_interrupts_do_not_reach_a_trial(engine, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from engine_calls import call
 
 from nasbench.engines.ray import cluster as ray_cluster
-from nasbench.engines.ray.cluster import PREFIX, connected
+from nasbench.engines.ray.cluster import connected
 from nasbench.engines.ray.engine import RayEngine
 from nasbench.errors import StudyError
 
@@ -53,7 +53,7 @@ def test_nothing_listens_beyond_this_machine(worker):
 
 
 def test_the_token_is_in_no_file_and_only_this_user_reads_the_folder(worker):
-    (folder,) = Path("/tmp").glob(f"{PREFIX}{os.getpid()}-*")
+    (folder,) = Path("/tmp").glob(f"nasbench-ray-{os.getpid()}-*")
     assert folder.stat().st_mode & 0o077 == 0
     token = os.environ["RAY_AUTH_TOKEN"].encode()
     assert not [file for file in folder.rglob("*") if file.is_file() and token in file.read_bytes()]
@@ -95,16 +95,3 @@ def test_a_process_that_starts_later_may_join_a_cluster_without_our_token():
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120, env=environment)
     assert process.stdout.splitlines() == ["['RAY_AUTH_MODE', 'RAY_AUTH_TOKEN']", "[]"]
-
-
-def test_folders_of_killed_drivers_are_removed(monkeypatch):
-    monkeypatch.setattr(ray_cluster.tempfile, "gettempdir", lambda: "/tmp")
-    monkeypatch.setattr(ray_cluster, "PREFIX", f"nbt{os.getpid()}-")
-    dead, alive = Path(f"/tmp/nbt{os.getpid()}-99999999-x"), Path(f"/tmp/nbt{os.getpid()}-{os.getpid()}-x")
-    for folder in (dead, alive):
-        folder.mkdir()
-    try:
-        ray_cluster._own_folder().rmdir()
-        assert (dead.exists(), alive.exists()) == (False, True)
-    finally:
-        alive.rmdir()
