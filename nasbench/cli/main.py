@@ -13,6 +13,7 @@ import os
 import re
 import select
 import sys
+import warnings
 from contextlib import suppress
 from typing import Any, NamedTuple
 
