@@ -138,14 +138,9 @@ class _Session:
 
 
 def _job(device: Device, genotypes: Mapping[str, Genotype], rounds: int, max_seconds: float) -> dict[str, Any]:
-    return {
-        "task": "profile",
-        "device": device.to_json(),
-        "networks": {name: g.to_yaml() for name, g in genotypes.items()},
-        "rounds": rounds,
-        "max_seconds": max_seconds,
-        "plugins": loaded_plugins(),
-    }
+    networks = {name: g.to_yaml() for name, g in genotypes.items()}
+    job = {"task": "profile", "device": device.to_json(), "networks": networks}
+    return {**job, "rounds": rounds, "max_seconds": max_seconds, "plugins": loaded_plugins()}
 
 
 def profile_while_busy(
