@@ -20,7 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from nasbench.errors import SpaceError, StudyError, nearest
+from nasbench.errors import SpaceError, StudyError, nearest, short
 from nasbench.evaluate.base import (
     CLASSES,
     EvaluateAll,
@@ -92,11 +92,11 @@ def read_table(path: str, metric: str | None = None) -> Table:
     chosen = metric or about.get("metric") or _only_draws(networks, path)
     classes = about.get("classes", CLASSES)
     if isinstance(classes, bool) or not isinstance(classes, int) or classes < 2:
-        raise StudyError(f"a table's classes are a whole number from 2; {path} has {classes!r}; correct it there")
+        raise StudyError(f"a table's classes are a whole number from 2; {path} has {short(classes)}; correct it there")
     highest = _check(networks, str(chosen), path)
     key = about.get("key", "options" if all(map(_is_options, networks)) else "digest")
     if key not in ("digest", "options"):
-        raise StudyError(f"a table's key is digest or options; {path} has {key!r}; correct it there")
+        raise StudyError(f"a table's key is digest or options; {path} has {short(key)}; correct it there")
     name = str(about.get("name") or file.stem)
     return Table(name, key, str(chosen), 100.0 if highest > 1 else 1.0, classes, networks, hashlib.sha256(text.encode()).hexdigest())
 
@@ -117,9 +117,11 @@ def _check(networks: Mapping[str, Mapping[str, Any]], metric: str, path: str) ->
             raise StudyError(f"{path} has no column {metric!r} for the network {key}; it has {', '.join(row)}{nearest(metric, row)}")
         values = row[metric] if isinstance(row[metric], list) else [row[metric]]
         if not values or not all(map(_is_share, values)):
-            raise StudyError(f"{metric} is a number from 0 to 100, or a list of such; {path} has {row[metric]!r} for the network {key}")
+            raise StudyError(
+                f"{metric} is a number from 0 to 100, or a list of such; {path} has {short(row[metric])} for the network {key}"
+            )
         if SECONDS in row and not (_is_number(row[SECONDS]) and row[SECONDS] >= 0):
-            raise StudyError(f"{SECONDS} is a number from 0; {path} has {row[SECONDS]!r} for the network {key}")
+            raise StudyError(f"{SECONDS} is a number from 0; {path} has {short(row[SECONDS])} for the network {key}")
         highest = max(highest, *values)
     return highest
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nasbench.errors import DeviceError, NasbenchError
+from nasbench.errors import DeviceError, NasbenchError, short
 from nasbench.files import checksum, number, read_json, write_atomic
 from nasbench.genotype import Genotype, digest
 from nasbench.latency.contract import meets_limit, side
@@ -104,7 +104,7 @@ class Card:
             raise DeviceError(f"{where} is not a {FORMAT}; name a card.json of a study")
         if data.get("version") != VERSION:
             raise DeviceError(
-                f"this nasbench reads version {VERSION} of cards; {where} is version {data.get('version')!r}; "
+                f"this nasbench reads version {VERSION} of cards; {where} is version {short(data.get('version'))}; "
                 "read it with the nasbench that wrote it, or search again"
             )
         body = {k: v for k, v in data.items() if k not in ("format", "version", "sha256")}
@@ -123,7 +123,7 @@ class Card:
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, NasbenchError):
                 raise
-            raise DeviceError(f"{where} lacks a part of a card: {error!r}; write it again") from error
+            raise DeviceError(f"{where} lacks a part of a card: {short(error)}; write it again") from error
         if card.digest != written:
             raise DeviceError(
                 f"a card holds the digest of its network; {where} holds {written}, its network has {card.digest}; search again"

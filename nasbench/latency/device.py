@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import nasbench
-from nasbench.errors import DeviceError
+from nasbench.errors import DeviceError, short
 from nasbench.files import checksum
 from nasbench.latency.gpu import gpu
 from nasbench.latency.processor import cpu_name, usable_cores
@@ -56,14 +56,14 @@ class Device:
         for name, most in (("threads", MAX_THREADS), ("batch", MAX_BATCH)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-                raise DeviceError(f"a device's {name} is a whole number from 1 to {most}; got {value!r}")
+                raise DeviceError(f"a device's {name} is a whole number from 1 to {most}; got {short(value)}")
         if self.kind == "cuda" and self.threads != 1:
             raise DeviceError(f"threads are those of a CPU's runtime, and a cuda device has 1; got {self.threads}; leave it out")
         for name in ("name", "host"):
             if not isinstance(getattr(self, name), str):
-                raise DeviceError(f"a device's {name} is text; got {getattr(self, name)!r}")
+                raise DeviceError(f"a device's {name} is text; got {short(getattr(self, name))}")
         if not isinstance(self.versions, Mapping) or not all(isinstance(v, str) for v in self.versions.values()):
-            raise DeviceError(f"a device's versions map a name to a version as text; got {self.versions!r}")
+            raise DeviceError(f"a device's versions map a name to a version as text; got {short(self.versions)}")
 
     @property
     def key(self) -> str:

@@ -55,7 +55,7 @@ class ScalarField:
         for option in self.options:
             if same(as_pair(option), value):
                 return {name: option} if len(self.options) > 1 else {}
-        raise Mismatch(f"is {value!r}, the options are {show(self.options)}")
+        raise Mismatch(f"is {short(value)}, the options are {show(self.options)}")
 
     def count(self) -> int:
         return len(self.options)

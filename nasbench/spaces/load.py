@@ -66,11 +66,11 @@ def read_space(text_or_path: str | Path) -> Space:
         raise SpaceError(f"a space is a mapping of {', '.join(_KEYS)}; {where} holds {type(document).__name__}")
     for key in document:
         if key not in _KEYS:
-            raise SpaceError(f"a space has no {key!r}; it reads {', '.join(_KEYS)}{nearest(key, _KEYS)}")
+            raise SpaceError(f"a space has no {short(key)}; it reads {', '.join(_KEYS)}{nearest(key, _KEYS)}")
     defaults = document.get("defaults") or {}
     stages = document.get("stages") or []
     if not isinstance(defaults, Mapping) or not all(isinstance(v, Mapping) for v in defaults.values()):
-        raise SpaceError(f"defaults is a mapping from an op to fields of its blocks; got {defaults!r}")
+        raise SpaceError(f"defaults is a mapping from an op to fields of its blocks; got {short(defaults)}")
     if not isinstance(stages, list):
         raise SpaceError(f"stages is a list of blocks or of lists of blocks; got {type(stages).__name__}")
     channels, resolution = (
@@ -79,7 +79,7 @@ def read_space(text_or_path: str | Path) -> Space:
     )
     for number in (*ends(channels), *ends(resolution)):
         if type(number) is not int or not 1 <= number <= 16_384:
-            raise SpaceError(f"channels and resolution are whole numbers from 1 to 16384; got {number!r}")
+            raise SpaceError(f"channels and resolution are whole numbers from 1 to 16384; got {short(number)}")
     name = document.get("name", Path(where).stem)
     if not isinstance(name, str) or not 0 < len(name) <= 100 or not name.isprintable():
         raise SpaceError(f"a space's name is a text of 1 to 100 printable characters; got {short(name)}")
@@ -101,7 +101,7 @@ def read_space(text_or_path: str | Path) -> Space:
 def _styles(style: Any) -> dict[str, Style]:
     """One style, or named alternatives if all values of the mapping are mappings."""
     if not isinstance(style, Mapping):
-        raise SpaceError(f"style is a mapping of its fields, or of names to such mappings; got {style!r}")
+        raise SpaceError(f"style is a mapping of its fields, or of names to such mappings; got {short(style)}")
     if style and all(isinstance(value, Mapping) for value in style.values()):
         return {str(name): _style(fields, f"style {name}") for name, fields in style.items()}
     return {"style": _style(style, "style")}

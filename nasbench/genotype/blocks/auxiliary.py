@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from nasbench.errors import short
 from nasbench.genotype.block import Block, block
 from nasbench.genotype.blocks.branches import blocks_of
 from nasbench.genotype.fields import Weight
@@ -15,7 +16,7 @@ from nasbench.genotype.tracer import Tracer
 
 def _head(value: Any) -> Any:
     if not isinstance(value, tuple) or not value:
-        raise ValueError(f"rows is a list of at least one block, the last of them the classifier; got {value!r}")
+        raise ValueError(f"rows is a list of at least one block, the last of them the classifier; got {short(value)}")
     return blocks_of(value)
 
 

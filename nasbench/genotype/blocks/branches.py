@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from nasbench.errors import short
 from nasbench.genotype.block import Block, block, read_block
 from nasbench.genotype.fields import Act, Join
 from nasbench.genotype.layer import Value
@@ -15,7 +16,7 @@ from nasbench.genotype.tracer import Tracer
 def _paths(value: Any) -> Any:
     rule = "paths is a list of at least two paths, each a list of blocks (an empty one passes its input on)"
     if not isinstance(value, tuple) or len(value) < 2 or not all(isinstance(path, tuple) for path in value):
-        raise ValueError(f"{rule}; got {value!r}")
+        raise ValueError(f"{rule}; got {short(value)}")
     return tuple(blocks_of(path, f"path {i + 1}, ") for i, path in enumerate(value))
 
 
@@ -27,7 +28,7 @@ def blocks_of(path: tuple[Any, ...], where: str = "") -> tuple[Block, ...]:
     """
     for i, entry in enumerate(path):
         if not isinstance(entry, Block) and (not isinstance(entry, dict) or "op" not in entry):
-            raise ValueError(f"{where}block {i + 1}: a block is a mapping with an op; got {entry!r}")
+            raise ValueError(f"{where}block {i + 1}: a block is a mapping with an op; got {short(entry)}")
     return tuple([entry if isinstance(entry, Block) else read_block(entry) for entry in path])
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nasbench.errors import DeviceError
+from nasbench.errors import DeviceError, short
 from nasbench.files import cache_folder, checksum, number, read_json, write_atomic
 from nasbench.genotype import digest
 from nasbench.latency.device import Device
@@ -162,7 +162,9 @@ def load_profile(path: Path, *, past: bool = False, again: str = "profile the de
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise DeviceError(f"{path} is not a {FORMAT}; {again}")
     if data.get("version") not in ((VERSION, *PAST) if past else (VERSION,)):
-        raise DeviceError(f"this nasbench reads version {VERSION} of device profiles; {path} is version {data.get('version')!r}; {again}")
+        raise DeviceError(
+            f"this nasbench reads version {VERSION} of device profiles; {path} is version {short(data.get('version'))}; {again}"
+        )
     body = {k: v for k, v in data.items() if k not in ("format", "version", "sha256")}
     if data.get("sha256") != checksum(body):
         raise DeviceError(f"{path} was changed after it was written: its checksum differs; {again}")
@@ -171,7 +173,7 @@ def load_profile(path: Path, *, past: bool = False, again: str = "profile the de
     except (KeyError, TypeError, ValueError, IndexError) as error:
         if isinstance(error, DeviceError):
             raise
-        raise DeviceError(f"{path} lacks a part of a device profile: {error!r}; {again}") from error
+        raise DeviceError(f"{path} lacks a part of a device profile: {short(error)}; {again}") from error
     if profile.reference != digest(REFERENCE):
         raise DeviceError(f"{path} was made with another reference network, by another nasbench; {again}")
     return profile

@@ -168,11 +168,11 @@ def check_runtime(name: str, kind: str, precision: str, memory_format: str) -> R
         ("memory_format", memory_format, MEMORY_FORMATS),
     ):
         if value not in known:
-            raise DeviceError(f"a device's {what} is one of {', '.join(known)}; got {value!r}{nearest(value, known)}")
+            raise DeviceError(f"a device's {what} is one of {', '.join(known)}; got {short(value)}{nearest(value, known)}")
     chosen = RUNTIMES.get(name) if isinstance(name, str) else None
     if chosen is None:
         raise DeviceError(
-            f"a runtime is one of {', '.join(RUNTIMES)}; got {name!r}{nearest(name, RUNTIMES)}; for a runtime of your own, "
+            f"a runtime is one of {', '.join(RUNTIMES)}; got {short(name)}{nearest(name, RUNTIMES)}; for a runtime of your own, "
             "name its file: --plugin FILE.py"
         )
     if not chosen.runs_on(kind, precision, memory_format):
