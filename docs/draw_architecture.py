@@ -36,6 +36,7 @@ CAPTIONS = {
     "study": "what lies on disk",
     "engines": "where trials run",
     "search": "the loop",
+    "bench": "strategies on tables",
     "scaling_fit": "the scaling law from trials",
     "analysis": "tables, plots, status",
     "progress": "progress bars",
@@ -45,7 +46,7 @@ CAPTIONS = {
 GROUNDS = (
     ("#e5f3e8", "#4c9160", (TOOLS, "genotype", "drawing", "scaling", "zoo", "spaces")),
     ("#e6effa", "#4a7ab5", ("network", "latency", "training", "evaluate")),
-    ("#fcecdc", "#c27a33", ("strategies", "study", "engines", "search", "scaling_fit")),
+    ("#fcecdc", "#c27a33", ("strategies", "study", "engines", "search", "bench", "scaling_fit")),
     ("#f0f1f3", "#8a909c", ("analysis", "progress", "api", "cli")),
 )
 LEGEND = ("networks, without torch", "torch, latency, accuracy", "the search", "what users see")

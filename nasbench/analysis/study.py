@@ -6,7 +6,6 @@ import json
 import math
 import warnings
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,9 @@ from nasbench.analysis.status import StudyState, study_state
 from nasbench.analysis.trial_frame import columns, trial_frame
 from nasbench.errors import StudyError, StudyWarning, first_line, one_line
 from nasbench.files import write_atomic
-from nasbench.latency import Predictor, Profile, load_profile
+from nasbench.latency import Predictor, load_profile
 from nasbench.latency.device import device_words
+from nasbench.latency.predicting.predict import fitted_predictor
 from nasbench.latency.predicting.profile import MEASURED_ALIKE
 from nasbench.study.activity import read_activity
 from nasbench.study.directory import FIT_FILE, PROFILE_FILE, StudyDirectory
@@ -255,7 +255,7 @@ class Study:
                 f"a study predicts latency from its {PROFILE_FILE}; {self.path} has none; wait until the plan is made, or search with "
                 "--latency or --measure, which ask for latencies"
             )
-        return _fitted(load_profile(path, past=True))
+        return fitted_predictor(load_profile(path, past=True))
 
     def write_front(self) -> Path:
         """Write `front.csv` into the study directory."""
@@ -275,12 +275,6 @@ class Study:
             return None
         except (OSError, ValueError, RecursionError) as error:
             raise StudyError(f"{self.path / name} cannot be read ({first_line(error)}); restore it from a copy") from None
-
-
-@lru_cache(maxsize=2)
-def _fitted(profile: Profile) -> Predictor:
-    """Fitting takes seconds, and studies of one device often have one profile."""
-    return Predictor(profile)
 
 
 def open_study(path: str | Path) -> Study:

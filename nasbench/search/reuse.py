@@ -19,10 +19,10 @@ from nasbench.genotype import Genotype
 from nasbench.search.config import DEFAULTS
 from nasbench.search.records import METRICS
 from nasbench.spaces import ParameterValues
+from nasbench.study.database.trial_lines import line_of, read_lines
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.reader import TrialReader
 from nasbench.study.trial import Trial
-from nasbench.study.trial_lines import line_of, read_lines
 
 FILE = "reused.jsonl"
 REUSED = "reused"  # the entry of a trial's record that says where its accuracy comes from

@@ -1,7 +1,7 @@
 """The ledger: one SQLite file with an Optuna study for each phase. It is the truth about a study, and only the driver writes it.
 
 The file is an ordinary Optuna storage: `optuna-dashboard sqlite:///runs/NAME/ledger.db` opens it. `ledger.jsonl` beside it holds the same
-trials as text, so that a loss is noticed and repaired (see `nasbench.study.restore`).
+trials as text, so that a loss is noticed and repaired (see `nasbench.study.database.restore`).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from optuna.study import StudyDirection
 
 from nasbench.errors import StudyError
 from nasbench.strategies import Strategy
+from nasbench.study.database.log import TrialLog
+from nasbench.study.database.optuna_rows import IDENTITY, PhaseIdentity
+from nasbench.study.database.restore import read_contents, restore
+from nasbench.study.database.sqlite import TrialDatabase
+from nasbench.study.database.store import StudyStore
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.in_memory import Direction, quiet
-from nasbench.study.log import TrialLog
-from nasbench.study.optuna_rows import IDENTITY, PhaseIdentity
 from nasbench.study.phase import Phase
-from nasbench.study.restore import read_contents, restore
-from nasbench.study.sqlite import TrialDatabase
-from nasbench.study.store import StudyStore
 from nasbench.study.trial import Trial, read_trial
 
 

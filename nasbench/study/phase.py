@@ -17,10 +17,10 @@ from optuna.trial import FrozenTrial, TrialState
 from nasbench.errors import NasbenchError, StudyError
 from nasbench.genotype import Genotype, digest
 from nasbench.strategies import Strategy
+from nasbench.study.database.store import TrialStore
 from nasbench.study.in_memory import Direction, InMemoryStudy
 from nasbench.study.sampling import Decode, Proposal, unseen
 from nasbench.study.seeds import derive
-from nasbench.study.store import TrialStore
 from nasbench.study.trial import PAUSED, RUNNING, Trial, Verdict, judge, read_trial
 
 # If at least `PATIENCE` of the last `WINDOW` proposals were not new networks, a mutation replaces the strategy's next proposal.

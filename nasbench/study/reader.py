@@ -9,12 +9,12 @@ from contextlib import closing
 from pathlib import Path
 
 from nasbench.errors import StudyError
+from nasbench.study.database.log import TrialLog
+from nasbench.study.database.restore import read_contents
+from nasbench.study.database.sqlite import uri
+from nasbench.study.database.trial_lines import read_lines
 from nasbench.study.directory import TRIALS_FILE, StudyDirectory
-from nasbench.study.log import TrialLog
-from nasbench.study.restore import read_contents
-from nasbench.study.sqlite import uri
 from nasbench.study.trial import Trial, read_trial
-from nasbench.study.trial_lines import read_lines
 
 Stamp = tuple[tuple[int, ...], ...]
 

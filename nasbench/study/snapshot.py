@@ -12,11 +12,11 @@ from pathlib import Path
 
 from nasbench.errors import StudyError
 from nasbench.files import write_atomic
+from nasbench.study.database.sqlite import check_file, uri
+from nasbench.study.database.trial_lines import line_of
 from nasbench.study.directory import CANDIDATES_FILE, CURVES_FILE, FIT_FILE, PROFILE_FILE, STUDY_FILE, TRIALS_FILE, StudyDirectory
 from nasbench.study.measurements import MEASUREMENTS_FILE
 from nasbench.study.reader import stored_trials
-from nasbench.study.sqlite import check_file, uri
-from nasbench.study.trial_lines import line_of
 
 # The files from which tables and pictures are made. Weights, checkpoints, histories of epochs and the user's own code are not copied.
 COPIED = (

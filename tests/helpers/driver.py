@@ -10,7 +10,7 @@ from pathlib import Path
 from toy_search import chain, evaluate, open_phase
 
 from nasbench.engines.local.engine import LocalEngine
-from nasbench.study.optuna_tables import OptunaTables
+from nasbench.study.database.optuna_tables import OptunaTables
 
 
 def drive(path, trials, kill=("never", -1), engine=None, ready=lambda: None):

@@ -19,7 +19,7 @@ from nasbench.errors import StudyError
 from nasbench.search.config import SearchConfig
 from nasbench.search.limits import Limits
 from nasbench.search.rungs import Rungs
-from nasbench.study.optuna_tables import OptunaTables
+from nasbench.study.database.optuna_tables import OptunaTables
 from nasbench.study.phase import Phase
 from nasbench.training.recipe import Recipe
 

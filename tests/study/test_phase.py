@@ -11,7 +11,7 @@ from toy_search import chain, open_phase, outcome, pairs, record, run, toy
 from nasbench.errors import GenotypeError, StudyError
 from nasbench.genotype import Block, Genotype
 from nasbench.spaces import load_space
-from nasbench.study.optuna_tables import OptunaTables
+from nasbench.study.database.optuna_tables import OptunaTables
 from nasbench.study.phase import PATIENCE, WINDOW
 from nasbench.study.sampling import retrace
 from nasbench.zoo import known

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import DeviceError
-from nasbench.genotype import Genotype, Trace, trace
+from nasbench.genotype import Genotype, Trace, digest, trace
 from nasbench.latency.predicting.kernel_times import Array, LayerTimes, by_group
 from nasbench.latency.predicting.profile import Profile, TimedNetwork
 from nasbench.latency.predicting.signature import Signature, group, signatures
@@ -191,3 +192,15 @@ def _conformal(errors: NDArray[np.float64], coverage: float) -> float:
     """The error that the share `coverage` of further networks does not exceed: an order statistic, corrected for their number."""
     rank = math.ceil((len(errors) + 1) * coverage)
     return float(np.sort(errors)[min(rank, len(errors)) - 1])
+
+
+def uncovered(profile: Profile, genotypes: Mapping[str, Genotype]) -> dict[str, Genotype]:
+    """Those networks that the profile can predict only by extrapolation."""
+    timed, predictor = {n.digest for n in profile.networks}, Predictor(profile)
+    return {name: g for name, g in genotypes.items() if digest(g) not in timed and predictor.predict(g).extrapolated}
+
+
+@lru_cache(maxsize=2)
+def fitted_predictor(profile: Profile) -> Predictor:
+    """The predictor of a profile. Fitting takes seconds, and studies of one device often have one profile."""
+    return Predictor(profile)

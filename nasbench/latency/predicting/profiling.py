@@ -21,7 +21,7 @@ from nasbench.latency.measuring.measuring_process import run_job
 from nasbench.latency.measuring.patience import Patience
 from nasbench.latency.predicting.kernel_times import Array
 from nasbench.latency.predicting.partial_profile import PartialProfile, Timings
-from nasbench.latency.predicting.predict import FEWEST, Predictor
+from nasbench.latency.predicting.predict import FEWEST, Predictor, uncovered
 from nasbench.latency.predicting.profile import Profile, TimedNetwork, load_profile, profile_path, save_profile
 from nasbench.latency.predicting.signature import groups, signatures
 from nasbench.latency.runtimes.registry import RUNTIMES
@@ -291,9 +291,3 @@ def _as_it_is(stored: Profile, why: str, say: Say | None) -> Profile:
     if say:
         say(f"the stored profile is used as it is, though it does not cover all networks: {why}")
     return stored
-
-
-def uncovered(profile: Profile, genotypes: Mapping[str, Genotype]) -> dict[str, Genotype]:
-    """Those networks that the profile can predict only by extrapolation."""
-    timed, predictor = {n.digest for n in profile.networks}, Predictor(profile)
-    return {name: g for name, g in genotypes.items() if digest(g) not in timed and predictor.predict(g).extrapolated}

@@ -14,9 +14,9 @@ from nasbench.latency.device import local_device
 from nasbench.latency.measuring.patience import Patience
 from nasbench.latency.predicting import profiling
 from nasbench.latency.predicting.partial_profile import PartialProfile
-from nasbench.latency.predicting.predict import Predictor
+from nasbench.latency.predicting.predict import Predictor, uncovered
 from nasbench.latency.predicting.profile import load_profile, profile_path
-from nasbench.latency.predicting.profiling import load_or_profile, profile_device, profile_while_busy, uncovered
+from nasbench.latency.predicting.profiling import load_or_profile, profile_device, profile_while_busy
 from nasbench.latency.predicting.signature import groups, signatures
 from nasbench.zoo import known
 

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from optuna.trial import FrozenTrial, TrialState
 
-from nasbench.study.log import TrialLog
-from nasbench.study.sqlite import TrialDatabase
+from nasbench.study.database.log import TrialLog
+from nasbench.study.database.sqlite import TrialDatabase
 
 
 class TrialStore(Protocol):

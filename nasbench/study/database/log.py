@@ -1,7 +1,7 @@
 """`ledger.jsonl`: each change of the ledger as a line of text, from which a damaged or lost database is restored.
 
 SQLite keeps the latest changes in a log of its own beside `ledger.db`, and cannot say whether that log has lost some of them. After
-each transaction the driver therefore adds a line here, with a checksum. `nasbench.study.restore` compares the two files.
+each transaction the driver therefore adds a line here, with a checksum. `nasbench.study.database.restore` compares the two files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from nasbench.errors import StudyError
 from nasbench.files import write_atomic
-from nasbench.study.optuna_rows import UNREADABLE, PhaseIdentity, frozen_trial, utc
+from nasbench.study.database.optuna_rows import UNREADABLE, PhaseIdentity, frozen_trial, utc
 
 Key = tuple[str, int]  # phase and number of a trial
 

@@ -12,10 +12,10 @@ import pytest
 from toy_search import chain, open_phase, outcome, record, run
 
 from nasbench.errors import StudyError
-from nasbench.study import optuna_rows
+from nasbench.study.database import optuna_rows
+from nasbench.study.database.sqlite import TrialDatabase
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.ledger import Ledger
-from nasbench.study.sqlite import TrialDatabase
 
 
 def test_settings_of_the_file(closed_study):

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from optuna.trial import FrozenTrial
 
 from nasbench.errors import StudyError
-from nasbench.study.optuna_rows import read_trials
-from nasbench.study.optuna_tables import TABLES_VERSION, OptunaTables
+from nasbench.study.database.optuna_rows import read_trials
+from nasbench.study.database.optuna_tables import TABLES_VERSION, OptunaTables
 
 
 class TrialDatabase:

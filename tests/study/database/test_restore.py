@@ -13,11 +13,11 @@ from toy_search import chain, open_phase, outcome, record, run
 
 from nasbench.analysis.study import open_study
 from nasbench.errors import StudyError, StudyWarning
-from nasbench.study import restore
+from nasbench.study.database import restore
+from nasbench.study.database.sqlite import TrialDatabase
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.ledger import Ledger
 from nasbench.study.reader import TrialReader
-from nasbench.study.sqlite import TrialDatabase
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench.errors import StudyError
-from nasbench.study.optuna_rows import UNREADABLE
+from nasbench.study.database.optuna_rows import UNREADABLE
 from nasbench.study.trial import Trial
 
 

@@ -7,8 +7,8 @@ import json
 import pytest
 from toy_search import chain, open_phase, record, run
 
-from nasbench.study.log import TrialLog
-from nasbench.study.optuna_rows import PhaseIdentity
+from nasbench.study.database.log import TrialLog
+from nasbench.study.database.optuna_rows import PhaseIdentity
 from nasbench.study.trial import read_trial
 
 

@@ -18,11 +18,11 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from nasbench.errors import StudyError, one_line
+from nasbench.study.database.log import Key, TrialLog
+from nasbench.study.database.optuna_rows import IDENTITY, PhaseIdentity, read_phases, read_trials
+from nasbench.study.database.sqlite import TrialDatabase, check_version, damage_of, damaged, uri
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.in_memory import quiet
-from nasbench.study.log import Key, TrialLog
-from nasbench.study.optuna_rows import IDENTITY, PhaseIdentity, read_phases, read_trials
-from nasbench.study.sqlite import TrialDatabase, check_version, damage_of, damaged, uri
 from nasbench.study.trial import PAUSED
 
 LOST = "this trial was lost in damaged parts of ledger.db and of ledger.jsonl"

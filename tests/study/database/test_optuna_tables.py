@@ -11,8 +11,8 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
+from nasbench.study.database.sqlite import TrialDatabase
 from nasbench.study.in_memory import quiet
-from nasbench.study.sqlite import TrialDatabase
 
 VALUES = {"op": "fire", "kernel": 5, "se": None, "skip": True, "width": 24, "ratio": 0.25}
 OPTIONS = {

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from optuna.distributions import distribution_to_json
 from optuna.trial import FrozenTrial, TrialState
 
-from nasbench.study.optuna_rows import utc
+from nasbench.study.database.optuna_rows import utc
 
 # Optuna's version of its tables. Releases 3.2 to 5.0 have the same.
 TABLES_VERSION = "v3.2.0.a"
