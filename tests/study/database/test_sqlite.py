@@ -85,7 +85,7 @@ try:
 except StudyError as error:
     print(error)
 """
-    helpers = Path(__file__).parents[1] / "helpers"
+    helpers = Path(__file__).parents[2] / "helpers"
     message = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=helpers, check=True).stdout
     assert "what is stored is" in message
     assert "run the same command again" in message
