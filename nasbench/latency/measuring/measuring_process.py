@@ -116,8 +116,9 @@ def _talk(worker: subprocess.Popen[str], job: str, lines: queue.Queue[str | None
         worker.stdin.close()
     except OSError:
         pass  # it died early; its exit code says more
-    for line in worker.stdout:
-        lines.put(line)
+    with worker.stdout as output:
+        for line in output:
+            lines.put(line)
     lines.put(None)
 
 
