@@ -19,7 +19,7 @@ def make_evaluator(name: str, context: EvaluationContext, options: Mapping[str, 
     from nasbench.evaluate import table, train  # noqa: F401 - they register themselves; `train` loads torch
 
     if name not in EVALUATORS:
-        raise StudyError(f"an evaluator is one of {', '.join(EVALUATORS)}; got {name!r}{nearest(name, EVALUATORS)}")
+        raise StudyError(f"an evaluator is one of {', '.join(sorted(EVALUATORS))}; got {name!r}{nearest(name, EVALUATORS)}")
     parameters = list(inspect.signature(EVALUATORS[name]).parameters.values())[1:]
     known = [p.name for p in parameters]
     for option in options:

@@ -49,10 +49,11 @@ def preprocess(net: nn.Module, change: str) -> Preprocessed:
     Raises:
         WeightsError: another name.
 
-    >>> import nasbench as nb, torchvision
+    >>> import nasbench as nb, torchvision, warnings
     >>> theirs = torchvision.models.inception_v3(weights=None, transform_input=True, init_weights=False).eval()
     >>> net = nb.build(nb.known("inception_v3")).eval()
-    >>> nb.load_weights(net, theirs.state_dict())
+    >>> with warnings.catch_warnings(action="ignore"):  # of the change of images
+    ...     nb.load_weights(net, theirs.state_dict())
     >>> image = torch.randn(1, 3, 299, 299)
     >>> torch.allclose(nb.preprocess(net, "transform_input")(image), theirs(image), atol=1e-4)
     True

@@ -90,7 +90,7 @@ def holder(path: Path) -> dict[str, object] | None:
 def _read(fd: int) -> dict[str, object]:
     try:
         content = json.loads(os.pread(fd, 4096, 0))
-    except ValueError:
+    except (ValueError, OSError):  # OSError: a folder
         return {}
     return content if isinstance(content, dict) else {}
 

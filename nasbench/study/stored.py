@@ -54,7 +54,7 @@ class Command(_Stored):
     workers: Annotated[int, Field(ge=1, le=1024)] | None = None
     time_s: Positive | None = None
     engine: dict[str, Any] = {}
-    plugins: dict[str, str] = {}
+    plugins: Any = {}  # see `nasbench.study.plugins`, which checks it before it loads any
     reuse: str | None = None
     rungs: list[Annotated[int, Field(ge=1, le=LARGEST)]] = []
     eta: Count | None = None
@@ -76,9 +76,9 @@ class SummaryRow(_Stored):
     accuracy: Share
     accuracy_seeds: Annotated[list[Share], Field(min_length=1)] | None = None
     test_accuracy: Share | None = None
-    latency_ms: Number
-    latency_low_ms: Number = 0.0
-    latency_high_ms: Number = 0.0
+    latency_ms: Number | None = None  # where nothing asked for latencies
+    latency_low_ms: Number | None = None
+    latency_high_ms: Number | None = None
     measured: bool = True
     macs: Count = 0
     params: Count = 0

@@ -107,7 +107,8 @@ def read_trial(phase: str, frozen: FrozenTrial) -> Trial:
     """The trial that Optuna stored. It may also be one that another program added to the study."""
     attrs = frozen.user_attrs
     by_state = {TrialState.COMPLETE: "ok", TrialState.PRUNED: "infeasible", TrialState.FAIL: "failed"}
-    status = attrs.get("status") or by_state.get(frozen.state, RUNNING)
+    stored = attrs.get("status")
+    status = stored if stored and isinstance(stored, str) else by_state.get(frozen.state, RUNNING)
     return Trial(
         phase=phase,
         number=frozen.number,

@@ -255,4 +255,5 @@ def test_a_copied_study(study, tmp_path):
 def test_the_inputs_are_damaged(study, tmp_path):
     """The control: most of them are refused by some reader, or at least differ from the file."""
     for name in FILES[:-1]:
-        assert all(content != (study / name).read_bytes() for content in list(inputs(study, tmp_path, name, 8))[1::2])
+        others = list(inputs(study, tmp_path, name, 16))[1::2]
+        assert sum(content != (study / name).read_bytes() for content in others) >= 6

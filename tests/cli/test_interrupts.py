@@ -16,6 +16,7 @@ from paper_search import profile
 
 from nasbench.analysis.study import open_study
 from nasbench.cli.interrupts import ANY_COMMAND, AT_ONCE, INTERRUPTED, kept_by
+from nasbench.errors import StudyWarning
 from nasbench.latency import save_profile
 
 # A command that says when it can be interrupted, and that takes long to end.
@@ -85,7 +86,8 @@ def test_what_a_study_keeps(tmp_path: Path) -> None:
     path = make_study(tmp_path / "new", [None])
     assert kept_by(path) == f"interrupted; {path} keeps its command; no trial had finished; continue with: nasbench resume {path}"
     (path / "ledger.db").write_bytes(b"no database" * 1000)
-    assert kept_by(path).endswith(f"nasbench resume {path}"), "a damaged study does not hide the line"
+    with pytest.warns(StudyWarning, match="damaged"):
+        assert kept_by(path).endswith(f"nasbench resume {path}"), "a damaged study does not hide the line"
 
 
 # What a search prints when a phase of it begins

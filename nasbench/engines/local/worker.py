@@ -25,6 +25,7 @@ def run(sender: Connection, function: Callable[[Any], Any], argument: Any, log: 
     Args:
         environment: variables to set first, before anything uses a GPU.
     """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited, unless another library has started the fork server
     os.setsid()  # its own process group: a time limit also kills what the call started, and ^C in the terminal reaches only the driver
     die_with_driver()
     os.environ.update(environment)
