@@ -54,9 +54,15 @@ class Registry(dict[str, T], Generic[T]):
         return tuple(name for name, definition in self._definitions.items() if name in self and definition.__module__ == module)
 
     def restore(self, items: dict[str, T]) -> None:
-        """Put back what the registry held before; see `nasbench.plugins`."""
+        """Put back what the registry held before; see `nasbench.plugins`.
+
+        What a module of nasbench has registered since stays: it was imported on the way, and is not imported again.
+        """
+        ours = {
+            name: item for name, item in self.items() if name not in items and self._definitions[name].__module__.startswith("nasbench.")
+        }
         self.clear()
-        self.update(items)
+        self.update(items | ours)
 
 
 def _article(word: str) -> str:

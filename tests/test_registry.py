@@ -68,3 +68,13 @@ def test_it_is_put_back_as_it_was(registry):
     registry.register("two", 2, one)
     registry.restore(before)
     assert dict(registry) == {"one": 1}
+
+
+def test_what_nasbench_registered_meanwhile_stays(registry):
+    """A plugin that fails may have imported a module of nasbench for the first time, which is not imported again."""
+    registry.register("before", 1, one)
+    before = dict(registry)
+    registry.register("ours", 2, from_file("ours.py", "nasbench.evaluate.train"))
+    registry.register("plugin", 3, from_file("mine.py", "nasbench_plugin_mine"))
+    registry.restore(before)
+    assert dict(registry) == {"before": 1, "ours": 2}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
@@ -147,10 +148,9 @@ def test_a_network_that_is_wrong_in_one_place_does_not_pass(case: str) -> None:
     name, make = CONTROLS[case]
     try:
         difference = error(make(), kept(name), images(resized(name)))
-    except WeightsError as refused:  # another wiring is seen before any image
-        assert "is wired as" in str(refused)
-    else:
-        assert difference > 1e-4
+    except WeightsError:  # another wiring is seen before any image
+        difference = math.inf
+    assert difference > 1e-4
 
 
 def strip(net: nn.Module) -> nn.Module:

@@ -8,9 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from nasbench.errors import StudyError
 from nasbench.study.database.optuna_rows import UNREADABLE
 from nasbench.study.trial import Trial
+
+_SHAPE = TypeAdapter(Trial)
 
 
 def read_lines(path: Path) -> list[Trial]:
@@ -41,4 +45,8 @@ def _from_json(line: dict[str, Any]) -> Trial:
             values[name] = datetime.fromisoformat(values[name])
     if "values" in values:
         values["values"] = tuple(values["values"])
-    return Trial(**values)
+    try:
+        return _SHAPE.validate_python(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from None
