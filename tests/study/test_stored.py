@@ -31,7 +31,6 @@ def test_stored_studies_of_every_kind_and_version_pass(path):
         (COMMAND, {"latency_ms": float("nan")}, "latency_ms is nan; input should be a finite number"),
         (COMMAND, {"macs": 10**400}, "macs is 1000.*; input should be less than or equal to"),
         (COMMAND, {"rungs": [1, None]}, r"rungs\.1 is None"),
-        (COMMAND, {"plugins": {"a.py": 3}}, r"plugins\.a\.py is 3"),
         (PLAN, {"final_runs": []}, r"final_runs is \[\]"),
         (PLAN, [], r"it is \[\]"),
         (SUMMARY, [ROW, ROW | {"accuracy": "high"}], r"1\.accuracy is 'high'"),
