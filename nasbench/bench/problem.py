@@ -6,7 +6,6 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from typing import Literal, NamedTuple
 
 from nasbench.errors import StudyError, nearest
@@ -82,9 +81,9 @@ class BenchProblem:
         """Every network of the space that the table has, by digest."""
         space, table = self.loaded_space, self.read
         found: dict[str, Known] = {}
-        for count, genotype in enumerate(islice(every(space.decode), MAX_NETWORKS + 1)):
-            if count == MAX_NETWORKS:
-                raise StudyError(f"a benchmark lists all networks of its space, at most {MAX_NETWORKS:,}; {space.name} has more")
+        if space.count() > MAX_NETWORKS:
+            raise StudyError(f"a benchmark lists all networks of its space, at most {MAX_NETWORKS:,}; {space.name} has more")
+        for genotype in every(space.decode):
             name = digest(genotype)
             row = None if name in found else table.networks.get(name if table.key == "digest" else options_key(space, genotype))
             if row is not None:
