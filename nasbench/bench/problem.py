@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from nasbench.errors import StudyError, nearest
+from nasbench.errors import StudyError
 from nasbench.evaluate.table import Table, options_key, read_table
-from nasbench.genotype import Genotype, cost_of, digest, trace
+from nasbench.genotype import Genotype, digest
 from nasbench.pareto import front, hypervolume
-from nasbench.search.limits import Limits
+from nasbench.search.limits import Limits, Metrics, estimate
 from nasbench.spaces import Space, load_space
 from nasbench.spaces.choosers import every
 
 MAX_NETWORKS = 100_000  # combinations of a space, which are all listed to know the best network
-LIMITS = ("macs", "params")  # metrics that need no device
 MARGIN = 0.1  # the reference point lies this share of the front's extent beyond its worst values
 
 Mode = Literal["best", "pareto"]
@@ -28,13 +27,17 @@ class Known(NamedTuple):
 
     Attributes:
         draws: accuracies of independent trainings, shares from 0 to 1; mean: their mean, which counts as the truth.
-        macs, params: multiply-adds and parameters.
+        metrics: its cost; no latency is known.
     """
 
     draws: tuple[float, ...]
     mean: float
-    macs: int
-    params: int
+    metrics: Metrics
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds."""
+        return self.metrics.macs
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class BenchProblem:
     Example:
         >>> problem = BenchProblem("macro", "nas-bench-macro_cifar10.json")
         >>> problem.best.mean
-        0.9312999979654948
+        0.9312666320800781
     """
 
     space: str
@@ -94,12 +97,7 @@ class BenchProblem:
 
     def within(self, network: Known) -> bool:
         """Whether a network keeps every limit."""
-        return all(excess <= 0 for excess in self.excess(network).values())
-
-    def excess(self, network: Known) -> dict[str, float]:
-        """The excess over each limit as a share of the limit; zero or less is within it."""
-        pairs = {"macs": (network.macs, self.macs), "params": (network.params, self.params)}
-        return {name: value / limit - 1 for name, (value, limit) in pairs.items() if limit is not None}
+        return self.limits.judge(network.metrics) == "inside"
 
     @cached_property
     def best(self) -> Known:
@@ -139,17 +137,4 @@ class BenchProblem:
 
 def _known(genotype: Genotype, value: float | list[float], scale: float) -> Known:
     draws = tuple(v / scale for v in (value if isinstance(value, list) else [value]))
-    cost = cost_of(trace(genotype))
-    return Known(draws, sum(draws) / len(draws), cost.macs, cost.params)
-
-
-def check_mode(mode: str) -> Mode:
-    """
-    Raises:
-        StudyError: `mode` is neither `best` nor `pareto`.
-    """
-    if mode == "best":
-        return "best"
-    if mode == "pareto":
-        return "pareto"
-    raise StudyError(f"a benchmark's mode is best or pareto; got {mode!r}{nearest(mode, ('best', 'pareto'))}")
+    return Known(draws, sum(draws) / len(draws), estimate(genotype, None))

@@ -139,11 +139,17 @@ def search(problem: BenchProblem, strategy: Strategy, evaluations: Sequence[int]
         if network is None:
             phase.tell(trial.number, {"status": "infeasible", "reason": "the table has no such network", "seconds": 0.0})
         elif not problem.within(network):
-            phase.tell(trial.number, {"status": "over_budget", "constraints": problem.excess(network), "seconds": 0.0})
+            phase.tell(trial.number, {"status": "over_budget", "constraints": problem.limits.excess(network.metrics), "seconds": 0.0})
         else:
             accuracy = problem.draw(network, derive(strategy.seed, "draw", trial.number))
             values = [accuracy, float(network.macs)] if problem.mode == "pareto" else [accuracy]
-            record = {"status": "ok", "values": values, "accuracy": accuracy, "constraints": problem.excess(network), "seconds": 0.0}
+            record = {
+                "status": "ok",
+                "values": values,
+                "accuracy": accuracy,
+                "constraints": problem.limits.excess(network.metrics),
+                "seconds": 0.0,
+            }
             phase.tell(trial.number, record)
             evaluated.append((trial.digest, accuracy))
             refused = 0

@@ -7,16 +7,21 @@ trials therefore changes nothing.
 from __future__ import annotations
 
 import inspect
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.samplers import BaseSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial
 
 from nasbench.errors import StudyError, nearest
 from nasbench.genotype import Genotype
 from nasbench.registry import Registry
-from nasbench.spaces.options import Choose
+from nasbench.spaces.choosers import random_chooser
+from nasbench.spaces.options import Choose, Options
 
 SamplerFactory = Callable[..., BaseSampler]  # (seed, **options)
 Factory = TypeVar("Factory", bound=SamplerFactory)
@@ -45,13 +50,39 @@ def strategy(factory: Factory) -> Factory:
 
 
 class SpaceSampler(BaseSampler):
-    """A sampler that may look at the space before it proposes.
+    """A sampler that chooses all values of a network in `before_trial`, and may look at the space to do so.
 
     Attributes:
         decode: the method of the space; a phase sets it before it asks. None where another program asks.
+        choose: gives the value of each parameter; random at first.
     """
 
     decode: Decode | None = None
+
+    def __init__(self, rng: random.Random) -> None:
+        self.choose = random_chooser(rng)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return {}
+
+    def sample_relative(self, *_: Any) -> dict[str, Any]:
+        return {}
+
+    def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution) -> Any:
+        return self.choose(param_name, options_of(param_distribution))
+
+
+def options_of(distribution: BaseDistribution) -> Options:
+    """The options of a parameter of a space, as Optuna stores them.
+
+    Raises:
+        NotImplementedError: the parameter is continuous, which no space has.
+    """
+    if isinstance(distribution, IntDistribution):
+        return range(distribution.low, distribution.high + 1, distribution.step)
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices
+    raise NotImplementedError(f"a space has lists and ranges of options; got {distribution}")
 
 
 @dataclass(frozen=True)

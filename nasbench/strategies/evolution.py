@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from nasbench.errors import StudyError
-from nasbench.spaces.choosers import mutation, random_chooser
-from nasbench.strategies.base import check_counts, strategy
+from nasbench.spaces.choosers import mutation
+from nasbench.strategies.base import SpaceSampler, check_counts, strategy
 from nasbench.strategies.ranking import merits, reached, violation
 
 
@@ -36,7 +34,7 @@ def evolution(seed: int, *, population: int = 24, sample: int = 6, startup: int 
     return AgingEvolution(seed, population, sample, startup)
 
 
-class AgingEvolution(BaseSampler):
+class AgingEvolution(SpaceSampler):
     """The sampler of one trial.
 
     The population is the last `population` feasible trials by number, so that old trials leave it however good they are. The first
@@ -47,29 +45,14 @@ class AgingEvolution(BaseSampler):
     def __init__(self, seed: int, population: int, sample: int, startup: int) -> None:
         self._rng = random.Random(seed)
         self._population, self._sample, self._startup = population, sample, startup
-        self._choose = random_chooser(self._rng)
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return {}
-
-    def sample_relative(self, *_: Any) -> dict[str, Any]:
-        return {}
+        super().__init__(self._rng)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Choose the parent and the parameter that changes."""
         parent = self._choose_parent(study)
         if parent is not None:
-            self._choose = mutation(parent.params, [name for name, d in parent.distributions.items() if not d.single()], self._rng)
+            self.choose = mutation(parent.params, [name for name, d in parent.distributions.items() if not d.single()], self._rng)
             study._storage.set_trial_user_attr(trial._trial_id, "parent", parent.number)
-
-    def sample_independent(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        return self._choose(param_name, _options(param_distribution))
 
     def _choose_parent(self, study: Study) -> FrozenTrial | None:
         """The parent of the next trial; None for a random trial."""
@@ -86,11 +69,3 @@ class AgingEvolution(BaseSampler):
         merit = merits(population, study.directions)
         sample = self._rng.sample(range(len(population)), min(self._sample, len(population)))
         return population[min(sample, key=lambda i: (merit[i], -population[i].number))]
-
-
-def _options(distribution: BaseDistribution) -> range | tuple[Any, ...]:
-    if isinstance(distribution, IntDistribution):
-        return range(distribution.low, distribution.high + 1, distribution.step)
-    if isinstance(distribution, CategoricalDistribution):
-        return distribution.choices
-    raise NotImplementedError(f"a space has lists and ranges of options; got {distribution}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -15,8 +15,7 @@ from nasbench.genotype import Genotype, digest
 from nasbench.spaces import choosers
 from nasbench.spaces.choosers import random_chooser, record, record_options, replay
 from nasbench.spaces.options import Choose, Options, same, show
-
-Decode = Callable[[Choose], Genotype]
+from nasbench.strategies.base import Decode
 
 # How `unseen` looks for a new network: by so many mutations, then random draws, then networks of the enumeration.
 MUTANTS = 32

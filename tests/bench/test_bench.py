@@ -11,7 +11,6 @@ import pytest
 from scipy.stats import wilcoxon
 
 from nasbench.bench import BenchConfig, BenchProblem, run_bench, summary
-from nasbench.bench.problem import check_mode
 from nasbench.bench.report import as_data, save, shown_measures
 from nasbench.bench.rivals import strategy_named
 from nasbench.bench.run import FINAL_SEEDS, search
@@ -188,5 +187,3 @@ def test_other_tables_and_spaces_are_refused(table):
         _ = BenchProblem("macro", str(table)).networks
     with pytest.raises(StudyError, match="lists all networks of its space, at most 100,000; mbconv has more"):
         _ = BenchProblem("mbconv", str(table)).networks
-    with pytest.raises(StudyError, match="mode is best or pareto; got 'paretto'; did you mean pareto"):
-        check_mode("paretto")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from math import prod
@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 from optuna.distributions import BaseDistribution
 
 from nasbench.errors import NasbenchError
-from nasbench.genotype import Genotype, digest
+from nasbench.genotype import digest
 from nasbench.spaces import choosers
 from nasbench.spaces.options import Choose, Options, same
-from nasbench.strategies.predictor.features import options_of
+from nasbench.strategies.base import Decode, options_of
 
-Decode = Callable[[Choose], Genotype]
 Values = Mapping[str, Any]
 
 ENUMERATED = 10_000  # networks of a space that is small enough to compare them all

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
 from nasbench.spaces.options import Options
 
@@ -67,19 +66,6 @@ def normalised(raw: Matrix) -> Matrix:
     """Rows of length one; a row of zeros stays."""
     lengths = np.sqrt(np.einsum("ij,ij->i", raw, raw))
     return raw / np.where(lengths > 0, lengths, 1.0)[:, None]
-
-
-def options_of(distribution: BaseDistribution) -> Options:
-    """The options of a parameter of a space, as Optuna stores them.
-
-    Raises:
-        NotImplementedError: the parameter is continuous, which no space has.
-    """
-    if isinstance(distribution, IntDistribution):
-        return range(distribution.low, distribution.high + 1, distribution.step)
-    if isinstance(distribution, CategoricalDistribution):
-        return distribution.choices
-    raise NotImplementedError(f"a space has lists and ranges of options; got {distribution}")
 
 
 def _key(option: Any) -> tuple[bool, Any]:

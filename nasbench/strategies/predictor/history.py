@@ -11,8 +11,9 @@ import numpy as np
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from nasbench.strategies.base import options_of
 from nasbench.strategies.predictor.candidates import Listed
-from nasbench.strategies.predictor.features import Features, Matrix, Vector, normalised, options_of
+from nasbench.strategies.predictor.features import Features, Matrix, Vector, normalised
 from nasbench.strategies.predictor.regression import Scales, best_scales
 
 MOST = 256  # trials that a regression is fitted to: half of them the best, half the latest

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import numpy as np
-from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from nasbench.spaces.choosers import random_chooser, replay
-from nasbench.strategies.base import SpaceSampler, check_counts, strategy
+from nasbench.strategies.base import Decode, SpaceSampler, check_counts, strategy
 from nasbench.strategies.predictor.candidates import (
     Candidate,
-    Decode,
     Values,
     completed,
     crossovers,
@@ -23,7 +20,7 @@ from nasbench.strategies.predictor.candidates import (
     is_small,
     mutations,
 )
-from nasbench.strategies.predictor.features import Vector, options_of
+from nasbench.strategies.predictor.features import Vector
 from nasbench.strategies.predictor.gains import gains, leaders
 from nasbench.strategies.predictor.history import History
 
@@ -57,22 +54,13 @@ class PredictorSampler(SpaceSampler):
     def __init__(self, seed: int, startup: int, candidates: int) -> None:
         self._rng = random.Random(seed)
         self._startup, self._candidates = startup, candidates
-        self._choose = random_chooser(self._rng)
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return {}
-
-    def sample_relative(self, *_: Any) -> dict[str, Any]:
-        return {}
+        super().__init__(self._rng)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Choose the values of the whole network."""
         values = self._propose(study, trial.number)
         if values is not None:
-            self._choose = replay(values, random_chooser(self._rng))
-
-    def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution) -> Any:
-        return self._choose(param_name, options_of(param_distribution))
+            self.choose = replay(values, random_chooser(self._rng))
 
     def _propose(self, study: Study, number: int) -> Values | None:
         trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))

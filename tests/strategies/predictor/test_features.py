@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from nasbench.strategies.predictor.features import Features, normalised, options_of
+from nasbench.strategies.base import options_of
+from nasbench.strategies.predictor.features import Features, normalised
 
 OPTIONS = {"kind": ("conv", "mbconv", None), "se": (True, False), "width": range(16, 65, 16), "kernel": (3, 5, 7)}
 VALUES = st.fixed_dictionaries({}, optional={name: st.sampled_from(options) for name, options in OPTIONS.items()})
