@@ -25,7 +25,7 @@ NETWORKS = [load_space("tiny").sample(i) for i in range(3)]
 LIMIT = 1.1 * max(map(true_ms, NETWORKS))
 
 
-def standing(i, origin="search", measured=True, **prediction):
+def result_of(i, origin="search", measured=True, **prediction):
     g = NETWORKS[i]
     ms = true_ms(g)
     predicted = Prediction(ms, ms, ms)._replace(**prediction)
@@ -45,7 +45,7 @@ def decide(ranked, kept, watch, limit=LIMIT):
 
 def test_the_best_is_measured_again_alone(kept):
     watch = Stopwatch(speed=1.5)  # a slower machine today, and the reference network says so
-    found, _ = decide([standing(0), standing(1)], kept, watch)
+    found, _ = decide([result_of(0), result_of(1)], kept, watch)
     assert found.winner.finalist.origin == "search 0"
     assert found.winner.again.median_ms == pytest.approx(true_ms(NETWORKS[0]))
     assert watch.sessions == [["search 0"]]
@@ -53,7 +53,7 @@ def test_the_best_is_measured_again_alone(kept):
 
 def test_the_next_best_takes_the_place_of_one_that_misses(kept):
     watch = Stopwatch(drift=lambda sessions: 2.0 if len(sessions) == 1 else 1.0)
-    found, said = decide([standing(0), standing(1)], kept, watch)
+    found, said = decide([result_of(0), result_of(1)], kept, watch)
     assert found.winner.finalist.origin == "search 1"
     assert "search 0 measured again" in said[1]
     assert "the next best takes its place" in said[1]
@@ -62,60 +62,60 @@ def test_the_next_best_takes_the_place_of_one_that_misses(kept):
 
 def test_an_interval_that_reaches_over_the_limit_misses(kept):
     limit = 1.04 * true_ms(NETWORKS[0])
-    narrow = replace(standing(0).finalist, measured=measurement(true_ms(NETWORKS[0]), 0.001))
-    ranked = [replace(standing(0), finalist=narrow)]
+    narrow = replace(result_of(0).finalist, measured=measurement(true_ms(NETWORKS[0]), 0.001))
+    ranked = [replace(result_of(0), finalist=narrow)]
     assert decide(ranked, kept, Stopwatch(width=0.001), limit)[0].winner is not None
     assert decide(ranked, Measurements(kept._file.path.with_name("other"), REFERENCE_MS), Stopwatch(width=0.05), limit)[0].winner is None
 
 
 def test_room_is_left_for_another_session(kept):
     """However narrow an interval is, sessions differ by some percent: what `verify` finds has to be inside too."""
-    narrow = replace(standing(0).finalist, measured=measurement(true_ms(NETWORKS[0]), 0.001))
+    narrow = replace(result_of(0).finalist, measured=measurement(true_ms(NETWORKS[0]), 0.001))
     watch = Stopwatch(width=0.001, drift=lambda sessions: 1.01 if len(sessions) == 1 else 1.0)
-    found, said = decide([replace(standing(0), finalist=narrow)], kept, watch, 1.035 * true_ms(NETWORKS[0]))
+    found, said = decide([replace(result_of(0), finalist=narrow)], kept, watch, 1.035 * true_ms(NETWORKS[0]))
     assert found.winner is None
     assert "with 3% to spare for another session: the next best takes its place" in said[-1]
 
 
 def test_noise_promises_nothing(kept):
-    found, _ = decide([standing(0), standing(1)], kept, Stopwatch(noisy=True), 10 * LIMIT)
+    found, _ = decide([result_of(0), result_of(1)], kept, Stopwatch(noisy=True), 10 * LIMIT)
     assert found.winner is None
     assert found.noisy
     # another day, another try
-    assert decide([standing(0)], kept, Stopwatch())[0].winner is not None
+    assert decide([result_of(0)], kept, Stopwatch())[0].winner is not None
 
 
 def test_what_was_measured_in_an_earlier_run_is_not_measured_again(kept):
-    decide([standing(0)], kept, Stopwatch())
+    decide([result_of(0)], kept, Stopwatch())
     watch = Stopwatch()
-    again = decide([standing(0)], Measurements(kept._file.path, REFERENCE_MS), watch)[0]
+    again = decide([result_of(0)], Measurements(kept._file.path, REFERENCE_MS), watch)[0]
     assert again.winner.again.median_ms == pytest.approx(true_ms(NETWORKS[0]))
     assert watch.sessions == []
-    decide([standing(1)], kept, Stopwatch(drift=lambda s: 9.0))
-    assert decide([standing(1)], kept, watch)[0].winner is None, "a miss stays a miss"
+    decide([result_of(1)], kept, Stopwatch(drift=lambda s: 9.0))
+    assert decide([result_of(1)], kept, watch)[0].winner is None, "a miss stays a miss"
     assert watch.sessions == []
 
 
 def test_known_networks_and_slow_ones_never_win(kept):
     watch = Stopwatch()
-    slow = standing(2, measured=measurement(2 * LIMIT))
-    assert decide([standing(1, "known"), slow], kept, watch)[0].winner is None
+    slow = result_of(2, measured=measurement(2 * LIMIT))
+    assert decide([result_of(1, "known"), slow], kept, watch)[0].winner is None
     assert watch.sessions == []
 
 
 def test_the_better_of_both_arms_wins(kept):
-    found, _ = decide([standing(0, "random"), standing(1, "search")], kept, Stopwatch())
+    found, _ = decide([result_of(0, "random"), result_of(1, "search")], kept, Stopwatch())
     assert found.winner.finalist.origin == "random 0"
-    found, _ = decide([standing(0, "search"), standing(1, "random")], kept, Stopwatch())
+    found, _ = decide([result_of(0, "search"), result_of(1, "random")], kept, Stopwatch())
     assert found.winner.finalist.origin == "search 0"
 
 
 def test_a_device_elsewhere_is_judged_by_the_upper_end(kept):
     ms = true_ms(NETWORKS[0])
     over, far, fine = (
-        standing(0, measured=None, high_ms=LIMIT * 1.01),
-        standing(1, measured=None, extrapolated=("far",)),
-        standing(2, measured=None),
+        result_of(0, measured=None, high_ms=LIMIT * 1.01),
+        result_of(1, measured=None, extrapolated=("far",)),
+        result_of(2, measured=None),
     )
     assert decide([over, far, fine], kept, None)[0].winner == fine
     assert decide([over, far], kept, None)[0].winner is None
@@ -123,10 +123,10 @@ def test_a_device_elsewhere_is_judged_by_the_upper_end(kept):
 
 
 def test_the_card_has_the_second_measurement(tmp_path, kept):
-    found, _ = decide([standing(0)], kept, Stopwatch(width=0.005))
+    found, _ = decide([result_of(0)], kept, Stopwatch(width=0.005))
     weights = tmp_path / "weights"
     weights.write_bytes(b"w")
-    deliver(tmp_path, [standing(0)], found.winner, weights, Limits(latency_ms=LIMIT), PAPER)
+    deliver(tmp_path, [result_of(0)], found.winner, weights, Limits(latency_ms=LIMIT), PAPER)
     card = json.loads((tmp_path / "best" / "card.json").read_text())
     assert card["measured"]["high_ms"] == pytest.approx(1.005 * true_ms(NETWORKS[0]))
     assert card["met"] is True
@@ -134,12 +134,12 @@ def test_the_card_has_the_second_measurement(tmp_path, kept):
     assert row["winner"]
     assert row["latency_high_ms"] == card["measured"]["high_ms"]
     # a later run that cannot promise leaves no card that says otherwise
-    deliver(tmp_path, [standing(0)], None, None, Limits(latency_ms=LIMIT), PAPER)
+    deliver(tmp_path, [result_of(0)], None, None, Limits(latency_ms=LIMIT), PAPER)
     assert list((tmp_path / "best").iterdir()) == []
 
 
 def test_the_card_of_a_device_elsewhere_waits_for_its_measurement(tmp_path):
-    deliver(tmp_path, [], standing(0, measured=None), None, Limits(latency_ms=LIMIT), PAPER)
+    deliver(tmp_path, [], result_of(0, measured=None), None, Limits(latency_ms=LIMIT), PAPER)
     card = json.loads((tmp_path / "best" / "card.json").read_text())
     assert card["measured"] is None
     assert card["met"] is None
@@ -148,7 +148,7 @@ def test_the_card_of_a_device_elsewhere_waits_for_its_measurement(tmp_path):
 
 def test_the_winner_comes_with_its_preprocessing(tmp_path):
     preprocess = Preprocess(input=(3, 24, 24), mean=(0.4, 0.5, 0.6), std=(0.2, 0.2, 0.1), classes=("cat", "dog"), decoded_size=64)
-    best = standing(0, measured=None)
+    best = result_of(0, measured=None)
     deliver(tmp_path, [best], best, None, Limits(latency_ms=LIMIT), PAPER, preprocess)
     assert load_preprocess(tmp_path / "best" / "preprocess.json") == preprocess
     deliver(tmp_path, [best], None, None, Limits(latency_ms=LIMIT), PAPER)
@@ -167,18 +167,20 @@ def test_the_winner_is_measured_with_the_weights_that_are_delivered(tmp_path, ke
             seen.append(weights)
             return super().__call__(networks)
 
-    found = choose_winner([standing(0)], Limits(latency_ms=LIMIT), Watching(), kept, print, lambda result: mine)
+    found = choose_winner([result_of(0)], Limits(latency_ms=LIMIT), Watching(), kept, print, lambda result: mine)
     assert seen == [{"search 0": file}]
     assert found.winner.weights == mine.sha256
     again = Measurements(kept._file.path, REFERENCE_MS)
-    assert choose_winner([standing(0)], Limits(latency_ms=LIMIT), Stopwatch(), again, print).winner.weights == mine.sha256, "in a later run"
-    deliver(tmp_path, [standing(0)], found.winner, file, Limits(latency_ms=LIMIT), local_device(1))
+    assert choose_winner([result_of(0)], Limits(latency_ms=LIMIT), Stopwatch(), again, print).winner.weights == mine.sha256, (
+        "in a later run"
+    )
+    deliver(tmp_path, [result_of(0)], found.winner, file, Limits(latency_ms=LIMIT), local_device(1))
     card = load_card(tmp_path / "best" / "card.json")
     assert card.weights == mine.sha256
     data = json.loads((tmp_path / "best" / "card.json").read_text())
     assert data["conditions"] == "the delivered weights; denormal numbers count as zero, as in a server with torch.set_flush_denormal(True)"
-    plain = choose_winner([standing(1)], Limits(latency_ms=LIMIT), Stopwatch(), kept, print)  # the control
-    deliver(tmp_path, [standing(1)], plain.winner, None, Limits(latency_ms=LIMIT), local_device(1))
+    plain = choose_winner([result_of(1)], Limits(latency_ms=LIMIT), Stopwatch(), kept, print)  # the control
+    deliver(tmp_path, [result_of(1)], plain.winner, None, Limits(latency_ms=LIMIT), local_device(1))
     data = json.loads((tmp_path / "best" / "card.json").read_text())
     assert "weights" not in data
     assert data["conditions"].startswith("random weights; denormal")
