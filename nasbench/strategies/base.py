@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -85,6 +85,17 @@ def options_of(distribution: BaseDistribution) -> Options:
     raise NotImplementedError(f"a space has lists and ranges of options; got {distribution}")
 
 
+def distribution(options: Options) -> BaseDistribution:
+    """The options of a parameter as Optuna stores them.
+
+    >>> distribution(range(8, 65, 8))
+    IntDistribution(high=64, log=False, low=8, step=8)
+    """
+    if isinstance(options, range):
+        return IntDistribution(min(options), max(options), step=abs(options.step))
+    return CategoricalDistribution(options)
+
+
 @dataclass(frozen=True)
 class Strategy:
     """A strategy with its options. `make_strategy` checks them."""
@@ -129,3 +140,25 @@ def check_counts(strategy_name: str, **options: Any) -> None:
     for name, value in options.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise StudyError(f"strategy {strategy_name}: {name} is a whole number from 1; got {value!r}")
+
+
+def check_numbers(strategy_name: str, low: float, high: float, **options: Any) -> None:
+    """Check that options of a strategy are numbers from `low` to `high`.
+
+    Raises:
+        StudyError: one of them is not.
+    """
+    for name, value in options.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise StudyError(f"strategy {strategy_name}: {name} is a number from {low:g} to {high:g}; got {value!r}")
+
+
+def check_choice(strategy_name: str, several: Sequence[str], **options: Any) -> None:
+    """Check that options of a strategy are one of several words.
+
+    Raises:
+        StudyError: one of them is not, with the nearest word.
+    """
+    for name, value in options.items():
+        if value not in several:
+            raise StudyError(f"strategy {strategy_name}: {name} is {' or '.join(several)}; got {value!r}{nearest(value, several)}")

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+from optuna.distributions import BaseDistribution
 
 from nasbench.errors import NasbenchError, SpaceError, nearest
 from nasbench.genotype import Genotype, digest
 from nasbench.spaces import choosers
 from nasbench.spaces.choosers import random_chooser, record, record_options, replay
 from nasbench.spaces.options import Choose, Options, same, show
-from nasbench.strategies.base import Decode
+from nasbench.strategies.base import Decode, distribution
 
 # How `unseen` looks for a new network: by so many mutations, then random draws, then networks of the enumeration.
 MUTANTS = 32
@@ -51,17 +51,6 @@ def propose(decode: Decode, choose: Choose) -> Proposal:
     options: dict[str, Options] = {}
     genotype = decode(record_options(record(choose, params), options))
     return Proposal(genotype, digest(genotype), params, {name: distribution(values) for name, values in options.items()})
-
-
-def distribution(options: Options) -> BaseDistribution:
-    """The options of a parameter as Optuna stores them.
-
-    >>> distribution(range(8, 65, 8))
-    IntDistribution(high=64, log=False, low=8, step=8)
-    """
-    if isinstance(options, range):
-        return IntDistribution(min(options), max(options), step=abs(options.step))
-    return CategoricalDistribution(options)
 
 
 def retrace(decode: Decode, values: Mapping[str, Any]) -> Proposal:

@@ -9,18 +9,33 @@ from toy_search import chain, latency, record
 
 from nasbench.strategies import make_strategy
 from nasbench.study.in_memory import InMemoryStudy
+from nasbench.study.sampling import Proposal
 from nasbench.study.seeds import derive
 from nasbench.study.trial import judge, read_trial
 
 UP, BOTH = ("maximize",), ("maximize", "minimize")
 
 
-def search(name, seed, count, directions=UP, evaluate=record, **options):
-    """A serial search in memory; returns its trials."""
+DECODE = partial(chain, layers=5)
+
+
+def search(name, seed, count, directions=UP, evaluate=record, decode=DECODE, restart=False, **options):
+    """A serial search in memory; returns its trials.
+
+    Args:
+        restart: make the study anew from its trials before each trial, as a driver does that begins again.
+    """
     study, strategy = InMemoryStudy("toy", directions, []), make_strategy(name, seed, **options)
     for number in range(count):
-        proposal = study.sample(strategy.sampler(derive(seed, number)), partial(chain, layers=5))
-        study.finish(number, judge(evaluate(proposal.genotype, len(directions)), len(directions)))
+        if restart:
+            study = InMemoryStudy("toy", directions, study.trials())
+        proposal = study.sample(strategy.sampler(derive(seed, number)), decode)
+        if isinstance(proposal, Proposal):
+            study.set_attributes(number, {"digest": proposal.digest})
+            result = evaluate(proposal.genotype, len(directions))
+        else:
+            result = {"status": "infeasible", "reason": str(proposal), "constraints": {"invalid": 1.0}}
+        study.finish(number, judge(result, len(directions)))
     return [read_trial("toy", trial) for trial in study.trials()]
 
 
@@ -33,8 +48,8 @@ def check_better_than_random(name):
     assert statistics.median(best(name)) > max(best("random", 5))
 
 
-def check_learns_where_the_limit_is(name):
-    """Networks above the limit have no values; a strategy that learns proposes few of them."""
+def check_learns_where_the_limit_is(name, count=60):
+    """Networks above the limit have no values; a strategy that learns proposes few of them: of `count` trials the last 30 count."""
 
     def evaluate(genotype, _):
         excess = latency(genotype) - 1.0
@@ -42,7 +57,7 @@ def check_learns_where_the_limit_is(name):
         return result | {"constraints": {"latency": excess}}
 
     def share_within(strategy):
-        return statistics.mean(t.status == "ok" for t in search(strategy, 1, 60, evaluate=evaluate)[-30:])
+        return statistics.mean(t.status == "ok" for t in search(strategy, 1, count, evaluate=evaluate)[-30:])
 
     assert share_within("random") < 0.2, "the limit must bind, or this shows nothing"
     assert share_within(name) > 0.5
@@ -67,7 +82,8 @@ def check_learns_from_paused_trials(name, directions):
     """Only every fourth trial is trained to its end, whatever it is worth. The others have the values of a rung. Returns all trials."""
     study, strategy = InMemoryStudy("toy", directions, []), make_strategy(name, 1)
     for number in range(60):
-        proposal = study.sample(strategy.sampler(derive(1, number)), partial(chain, layers=5))
+        proposal = study.sample(strategy.sampler(derive(1, number)), DECODE)
+        study.set_attributes(number, {"digest": proposal.digest})
         verdict = judge(record(proposal.genotype, len(directions)), len(directions))
         if number % 4:
             rung = {"epoch": 1, "values": verdict.values}
