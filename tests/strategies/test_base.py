@@ -14,7 +14,11 @@ from nasbench.strategies import STRATEGIES, make_strategy, strategy
     [
         ("evolutoin", {}, r"a strategy is one of evolution, predictor, random, tpe; got 'evolutoin'; did you mean evolution\?"),
         ("random", {"population": 3}, "the strategy random has no option 'population'; it has no options"),
-        ("evolution", {"populaton": 3}, "no option 'populaton'; its options are population, sample, startup, attempts; did you mean population"),
+        (
+            "evolution",
+            {"populaton": 3},
+            "no option 'populaton'; its options are population, sample, startup, attempts; did you mean population",
+        ),
         ("evolution", {"population": 0}, "population is a whole number from 1; got 0"),
         ("evolution", {"population": 4, "sample": 5}, "got sample 5 of 4"),
         ("evolution", {"sample": 2.0}, "sample is a whole number from 1; got 2.0"),
