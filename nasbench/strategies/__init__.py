@@ -1,9 +1,23 @@
-"""Strategies, which propose the next network: random search, aging evolution, TPE, and those of plugins."""
+"""Strategies, which propose the next network: random search, evolution, TPE, local search, a predictor, and plugins' own."""
 
 from nasbench.strategies.base import STRATEGIES, SpaceSampler, Strategy, make_strategy, strategy
 from nasbench.strategies.evolution import evolution
+from nasbench.strategies.local import local
+from nasbench.strategies.nsga2 import nsga2
 from nasbench.strategies.predictor import predictor
 from nasbench.strategies.random import random
 from nasbench.strategies.tpe import tpe
 
-__all__ = ["STRATEGIES", "SpaceSampler", "Strategy", "evolution", "make_strategy", "predictor", "random", "strategy", "tpe"]
+__all__ = [
+    "STRATEGIES",
+    "SpaceSampler",
+    "Strategy",
+    "evolution",
+    "local",
+    "make_strategy",
+    "nsga2",
+    "predictor",
+    "random",
+    "strategy",
+    "tpe",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
@@ -62,12 +63,17 @@ def _fronts(losses: dict[int, list[float]]) -> list[list[int]]:
     """Indices by nondominated rank, best first. Equal points are in the same front."""
     fronts = []
     remaining = sorted(losses, key=lambda i: losses[i])
+    objectives = len(losses[remaining[0]]) if remaining else 0
+    if objectives == 1:
+        return [list(front) for _, front in groupby(remaining, key=lambda i: losses[i])]
     while remaining:
-        # In lexicographic order only an earlier point can dominate a point, and then a point of the front so far does.
+        # In lexicographic order only an earlier point can dominate a point, and then a point of the front so far does. With two
+        # objectives the last point of the front has the smallest second one.
         front: list[int] = []
         dominated: list[int] = []
         for i in remaining:
-            (dominated if any(dominates(losses[j], losses[i]) for j in front) else front).append(i)
+            rivals = front[-1:] if objectives == 2 else front
+            (dominated if any(dominates(losses[j], losses[i]) for j in rivals) else front).append(i)
         fronts.append(front)
         remaining = dominated
     return fronts

@@ -12,7 +12,11 @@ from nasbench.strategies import STRATEGIES, make_strategy, strategy
 @pytest.mark.parametrize(
     ("name", "options", "match"),
     [
-        ("evolutoin", {}, r"a strategy is one of evolution, predictor, random, tpe; got 'evolutoin'; did you mean evolution\?"),
+        (
+            "evolutoin",
+            {},
+            r"a strategy is one of evolution, local, nsga2, predictor, random, tpe; got 'evolutoin'; did you mean evolution\?",
+        ),
         ("random", {"population": 3}, "the strategy random has no option 'population'; it has no options"),
         (
             "evolution",
@@ -24,6 +28,9 @@ from nasbench.strategies import STRATEGIES, make_strategy, strategy
         ("evolution", {"sample": 2.0}, "sample is a whole number from 1; got 2.0"),
         ("tpe", {"startup": True}, "startup is a whole number from 1; got True"),
         ("predictor", {"candidates": 0}, "candidates is a whole number from 1; got 0"),
+        ("nsga2", {"population": 1}, "a child has two parents, so population is a whole number from 2; got 1"),
+        ("nsga2", {"crossover": 1.5}, "crossover is a number from 0 to 1; got 1.5"),
+        ("local", {"move": "frist"}, r"move is first or best; got 'frist'; did you mean first\?"),
     ],
 )
 def test_refused(name, options, match):

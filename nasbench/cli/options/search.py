@@ -103,7 +103,9 @@ class SearchOptions:
     evaluator: Annotated[str, typer.Option(help="What says how good a network is: train, table, or one of a plugin.")] = "train"
     table: Annotated[Path | None, typer.Option(metavar="FILE", help="Tabular benchmark (JSON) of --evaluator table.")] = None
     metric: Annotated[Text, typer.Option(help="Column of the table that is the accuracy.")] = None
-    strategy: Annotated[str, typer.Option(help="What proposes networks: random, evolution, tpe, or one of a plugin.")] = "evolution"
+    strategy: Annotated[
+        str, typer.Option(help="What proposes networks: evolution, predictor, tpe, nsga2, local, random, or one of a plugin.")
+    ] = "evolution"
     option: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the strategy, such as population=50; may be repeated.")
     ] = None
