@@ -231,7 +231,7 @@ def test_the_table_of_the_page_is_read(tmp_path: Path) -> None:
 
 
 def test_the_options_of_strategies_are_those_of_the_page() -> None:
-    page = (DOCS / "new_strategy.md").read_text()
+    page = (DOCS / "new_strategy.md").read_text().partition("## When each is worth it")[0]
     for name in STRATEGIES:
         (row,) = re.findall(rf"^\| `{name}` \| (.*?) \|", page, re.MULTILINE)
         defaults = {p.name: p.default for p in inspect.signature(STRATEGIES[name]).parameters.values() if p.name != "seed"}

@@ -15,7 +15,7 @@ from nasbench.strategies import STRATEGIES, make_strategy, strategy
         (
             "evolutoin",
             {},
-            r"a strategy is one of evolution, local, nsga2, predictor, random, tpe; got 'evolutoin'; did you mean evolution\?",
+            r"a strategy is one of evolution, local, nsga2, predictor, random, rl, tpe; got 'evolutoin'; did you mean evolution\?",
         ),
         ("random", {"population": 3}, "the strategy random has no option 'population'; it has no options"),
         (
@@ -31,6 +31,8 @@ from nasbench.strategies import STRATEGIES, make_strategy, strategy
         ("nsga2", {"population": 1}, "a child has two parents, so population is a whole number from 2; got 1"),
         ("nsga2", {"crossover": 1.5}, "crossover is a number from 0 to 1; got 1.5"),
         ("local", {"move": "frist"}, r"move is first or best; got 'frist'; did you mean first\?"),
+        ("rl", {"algorithm": "reinforced"}, r"algorithm is ppo or reinforce; got 'reinforced'; did you mean reinforce\?"),
+        ("rl", {"learning_rate": float("nan")}, "learning_rate is a number from 0 to 1; got nan"),
     ],
 )
 def test_refused(name, options, match):

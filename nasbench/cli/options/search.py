@@ -104,7 +104,10 @@ class SearchOptions:
     table: Annotated[Path | None, typer.Option(metavar="FILE", help="Tabular benchmark (JSON) of --evaluator table.")] = None
     metric: Annotated[Text, typer.Option(help="Column of the table that is the accuracy.")] = None
     strategy: Annotated[
-        str, typer.Option(help="What proposes networks: evolution, predictor, tpe, nsga2, local, random, or one of a plugin.")
+        str,
+        typer.Option(
+            help="What proposes networks: evolution, predictor, tpe, nsga2, local, rl (not below 50 trials), random, or one of a plugin."
+        ),
     ] = "evolution"
     option: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the strategy, such as population=50; may be repeated.")
