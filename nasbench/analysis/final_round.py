@@ -59,8 +59,51 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
+def verdict_lines(verdict: Mapping[str, Any]) -> list[str]:
+    """What the search was worth, in words, with 95 % intervals.
+
+    Args:
+        verdict: `Study.verdict`.
+
+    Example:
+        >>> for line in verdict_lines(study.verdict()):
+        ...     print(line)
+        was it worth it? +1.3 points [+0.4, +2.2] against random search with as many evaluations (85; estimated from 15 of its own)
+        was it worth it? not distinguishable from the best known network within the limit (known mnasnet_a1): +0.2 points [-0.5, +0.9]
+        the delivered network is the best finalist with a probability of 64 %; 0.1 points are lost on average because another may be better
+        all this is about the short training that ranked the networks; a longer one may rank them otherwise
+    """
+    lines = []
+    if (other := verdict["random"]) is not None:
+        of = f"{other['evaluated']} of its own" if other["evaluated"] else "none of its own"
+        lines.append(_compared(other, f"random search with as many evaluations ({other['networks']}; estimated from {of})"))
+    else:
+        lines.append("was it worth it? too few random networks are within the limits to compare with random search")
+    if (other := verdict["known"]) is not None:
+        lines.append(_compared(other, f"the best known network within the limit ({other['name']})"))
+        if other["high"] < 0:
+            lines.append(f"take {str(other['name']).removeprefix('known ')}: the search did not find better")
+    else:
+        lines.append("no known network of the comparison is within the limit")
+    loss = 100 * verdict["expected_loss"]
+    lines.append(
+        f"the delivered network is the best finalist with a probability of {verdict['best_probability']:.0%}; "
+        f"{loss:.1f} points are lost on average because another may be better"
+    )
+    return [*lines, "all this is about the short training that ranked the networks; a longer one may rank them otherwise"]
+
+
+def _compared(other: Mapping[str, Any], name: str) -> str:
+    difference = f"{100 * other['difference']:+.1f} points [{100 * other['low']:+.1f}, {100 * other['high']:+.1f}]"
+    if other["low"] <= 0 <= other["high"]:
+        return f"was it worth it? not distinguishable from {name}: {difference}"
+    return f"was it worth it? {difference} against {name}"
+
+
 def verdicts(rows: Sequence[Mapping[str, Any]], limit_ms: float | None) -> list[str]:
-    """Two lines: the best network of the search against random search at equal cost, and the winner against the best known network.
+    """For studies of version 0.1, which have no `verdict.json`: two lines.
+
+    The best network of the search is compared with random search at equal cost, and the winner with the best known network.
 
     Only networks within the latency limit are compared. The winner may come from random search. A difference is called beyond the spread of
     the seeds if the accuracies of the two networks' seeds do not overlap.

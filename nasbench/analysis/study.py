@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import TypeAdapter
 
 from nasbench.analysis.display import command_text, final_table, history_lines, phase_lines, to_html
 from nasbench.analysis.final_round import final_network
@@ -27,7 +28,7 @@ from nasbench.latency.predicting.profile import MEASURED_ALIKE
 from nasbench.study.activity import read_activity
 from nasbench.study.directory import FIT_FILE, PROFILE_FILE, StudyDirectory
 from nasbench.study.reader import TrialReader
-from nasbench.study.stored import PLAN, SUMMARY, check_stored
+from nasbench.study.stored import PLAN, SUMMARY, VERDICT, check_stored
 from nasbench.study.trial import Trial
 
 SHOWN = ("phase", "number", "status", "accuracy", "latency_ms", "macs", "params_count", "reward", "seconds", "reason")
@@ -206,11 +207,18 @@ class Study:
 
     def summary(self) -> list[dict[str, Any]]:
         """The results of the final round: winner, other finalists and known networks, best first; empty before the final round."""
-        file = self.path / "summary.json"
-        rows: list[dict[str, Any]] = check_stored(
-            SUMMARY, self._json(file.name) or [], file, "delete it; `nasbench resume` writes it again"
-        )
+        rows: list[dict[str, Any]] = self._checked("summary.json", SUMMARY) or []
         return rows
+
+    def verdict(self) -> dict[str, Any]:
+        """What the search was worth: the fields of `nasbench.search.final.verdict.SearchVerdict`; empty before the final round."""
+        found: dict[str, Any] = self._checked("verdict.json", VERDICT) or {}
+        return found
+
+    def _checked(self, name: str, shape: TypeAdapter[Any], advice: str = "delete it; `nasbench resume` writes it again") -> Any:
+        """The content of a file of the study, in the shape that it should have; None where there is no file."""
+        content = self._json(name)
+        return None if content is None else check_stored(shape, content, self.path / name, advice)
 
     def state(self, now: float | None = None) -> StudyState:
         """How far the study is: counts of trials, the best so far, pace and time left.
@@ -223,7 +231,7 @@ class Study:
 
     def plan(self) -> dict[str, Any]:
         """The plan of the study; empty before it was made."""
-        plan: dict[str, Any] = check_stored(PLAN, self._json("plan.json") or {}, self.path / "plan.json", "restore it from a copy")
+        plan: dict[str, Any] = self._checked("plan.json", PLAN, "restore it from a copy") or {}
         return plan
 
     @property

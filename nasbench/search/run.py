@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -15,7 +16,7 @@ from nasbench.genotype import Genotype
 from nasbench.latency import Patience
 from nasbench.search.candidate_filter import CandidateFilter
 from nasbench.search.config import DEFAULTS, MAY_CHANGE
-from nasbench.search.extension import extend
+from nasbench.search.extension import VERDICT_FILE, extend
 from nasbench.search.final.final_round import FINAL, FinalRound
 from nasbench.search.final.finalists import FinalResult
 from nasbench.search.final.winner import Choice, deliver
@@ -29,7 +30,7 @@ from nasbench.search.reporting import ActivityListener, Failures, Listener, Tria
 from nasbench.search.reuse import REUSED, Reused, reused_trials
 from nasbench.search.running_phase import RunningPhase, Schedule, ToTheEnd
 from nasbench.search.successive_halving import SuccessiveHalving
-from nasbench.search.time_budget import Clock, TimeBudget
+from nasbench.search.time_budget import UNTIL_TIME_IS_OVER, Clock, TimeBudget
 from nasbench.spaces import ParameterValues
 from nasbench.strategies import make_strategy
 from nasbench.study.directory import StudyDirectory
@@ -41,7 +42,6 @@ from nasbench.study.trial import Trial
 from nasbench.training.preprocess import Preprocess
 
 SEARCH, RANDOM = "search", "random"  # the two phases
-UNTIL_TIME_IS_OVER = 1_000_000
 WEIGHTS = "weights.safetensors"
 
 ShowPlan = Callable[[Problem, Plan], None]
@@ -147,7 +147,7 @@ class _Search:
             measurements,
             listener,
             self._weights,
-            budget.late_with_known_s,
+            budget,
         )
         self.engine.time_limit_s = max(300.0, 20 * self.plan.seconds_per_trial)
         self._evaluate(phases, filters, budget, skip=final.begun())
@@ -157,6 +157,8 @@ class _Search:
         unverified = "" if choice.winner else choice.why
         preprocess = Preprocess.from_record(self.ledger.records(FINAL)[best.trial].more) if best else None
         limits, device = problem.config.limits, problem.device
+        if (verdict := final.verdict(results, choice)) is not None:
+            verdict.save(self.directory.path / VERDICT_FILE)
         deliver(self.directory.path, results, best, weights, limits, device, preprocess, unverified=unverified)
         complete = problem.config.trials is None or all(phase.left == 0 for phase in phases)
         return Outcome(self.directory.path, results, complete, choice)
@@ -171,6 +173,7 @@ class _Search:
             candidates = self._filter(trials, measurements, measure, starts, [t for t in interrupted if not t.passed])
             filters.append(candidates)
             wanted = self.plan.trials if config.trials is not None else UNTIL_TIME_IS_OVER
+            wanted = wanted if name == SEARCH else math.ceil(config.control_share * wanted)
             schedule = self._schedule(trials, [t for t in interrupted if t.passed])
             phases.append(self._running(trials, wanted, candidates, parallel, schedule))
         return phases, filters
@@ -227,7 +230,8 @@ class _Search:
         rungs = self.problem.config.rungs
         if not rungs:
             return ToTheEnd(trials)
-        return SuccessiveHalving(trials, rungs, self.plan.trials, self.directory.trial_path, interrupted)
+        wanted = self.plan.trials if trials.name == SEARCH else self.plan.random_trials(self.problem.config)
+        return SuccessiveHalving(trials, rungs, wanted, self.directory.trial_path, interrupted)
 
     def _complete(self, candidates: CandidateFilter) -> Callable[[Trial, dict[str, Any]], dict[str, Any]]:
         def complete(trial: Trial, result: dict[str, Any]) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class Command(_Stored):
     reward: str | None = None
     seed: int | None = None
     trials: Count | None = None
+    control: str | None = None
     final_seeds: Count | None = None
     known: list[str] = []
     device: str | None = None
@@ -75,6 +76,7 @@ class SummaryRow(_Stored):
     winner: bool
     accuracy: Share
     accuracy_seeds: Annotated[list[Share], Field(min_length=1)] | None = None
+    expected_accuracy: Number | None = None
     test_accuracy: Share | None = None
     latency_ms: Number | None = None  # where nothing asked for latencies
     latency_low_ms: Number | None = None
@@ -85,8 +87,29 @@ class SummaryRow(_Stored):
     digest: str = ""
 
 
+class StoredComparison(_Stored):
+    """The delivered network against another."""
+
+    name: str
+    difference: Number
+    low: Number
+    high: Number
+    evaluated: Count = 0
+    networks: Count = 0
+
+
+class StoredVerdict(_Stored):
+    """What a search was worth."""
+
+    best_probability: Share
+    expected_loss: Number
+    random: StoredComparison | None
+    known: StoredComparison | None
+
+
 T = TypeVar("T")
 COMMAND, PLAN, SUMMARY = TypeAdapter(Command), TypeAdapter(PlanNumbers), TypeAdapter(list[SummaryRow])
+VERDICT = TypeAdapter(StoredVerdict | None)
 
 
 def check_stored(shape: TypeAdapter[Any], data: T, file: Path, advice: str) -> T:

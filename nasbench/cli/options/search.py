@@ -103,7 +103,9 @@ class SearchOptions:
     evaluator: Annotated[str, typer.Option(help="What says how good a network is: train, table, or one of a plugin.")] = "train"
     table: Annotated[Path | None, typer.Option(metavar="FILE", help="Tabular benchmark (JSON) of --evaluator table.")] = None
     metric: Annotated[Text, typer.Option(help="Column of the table that is the accuracy.")] = None
-    strategy: Annotated[str, typer.Option(help="What proposes networks: random, evolution, tpe, or one of a plugin.")] = "evolution"
+    strategy: Annotated[str, typer.Option(help="What proposes networks: predictor, evolution, tpe, random, or one of a plugin.")] = (
+        "predictor"
+    )
     option: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the strategy, such as population=50; may be repeated.")
     ] = None
@@ -111,7 +113,12 @@ class SearchOptions:
     measure: Annotated[
         bool, typer.Option("--measure", help="Measure latencies although there is no latency limit; else nothing is measured then.")
     ] = False
-    trials: Annotated[int | None, typer.Option(help="Networks to evaluate, and as many at random; by default --time decides.")] = None
+    trials: Annotated[
+        int | None, typer.Option(help="Evaluations of the search; above 36, some train its best networks again. By default --time decides.")
+    ] = None
+    control: Annotated[str, typer.Option(help="Trials of random search to compare with: equal (as many), small (a quarter), or none.")] = (
+        "small"
+    )
     time: Annotated[str, typer.Option(help="Time for the whole search, such as 8min.")] = "8min"
     known: Annotated[Text, typer.Option(help="Known networks to compare with, separated by commas; or none.")] = None
     eta: Annotated[int | None, typer.Option(help="Successive halving: one trial in so many continues from each rung, such as 3.")] = None

@@ -45,7 +45,7 @@ def show_plan(problem: Problem, plan: Plan) -> None:
             *(("", line) for line in data.lines),
             (
                 "trials",
-                f"{about}{plan.trials} by {config.strategy}, as many at random, {plan.final_runs} in the final round; "
+                f"{about}{plan.trials} by {config.strategy}, {plan.random_trials(config)} at random, {plan.final_runs} in the final round; "
                 f"{plan.workers} at a time{config.engine.words()}",
             ),
             *_proxy(plan),
@@ -70,7 +70,7 @@ def _rungs(config: SearchConfig, plan: Plan) -> list[tuple[str, str]]:
     if not rungs:
         return []
     after = f"{', '.join(map(str, rungs.epochs[:-1]))} and {rungs.epochs[-1]} epochs"
-    checkpoints = 2 * rungs.checkpoints(plan.trials) + plan.workers
+    checkpoints = rungs.checkpoints(plan.trials) + rungs.checkpoints(plan.random_trials(config)) + plan.workers
     size = checkpoints * plan.largest_params * 4 * (2 if config.recipe.optimizer == "sgd" else 3)
     return [
         ("rungs", f"after {after}; one in {rungs.eta} continues: {rungs.share:.0%} of a whole training on average"),
@@ -162,7 +162,7 @@ def results(path: Path) -> list[str]:
 
 def show_summary(study: Study) -> None:
     """Print the final round, and in words whether the search was worth it."""
-    from nasbench.analysis.final_round import verdicts
+    from nasbench.analysis.final_round import verdict_lines, verdicts
     from nasbench.latency.contract import side
 
     rows = study.summary()
@@ -191,5 +191,6 @@ def show_summary(study: Study) -> None:
         shown,
     )
     console.print()
-    say(*verdicts(rows, limit_ms))
+    verdict = study.verdict()
+    say(*(verdict_lines(verdict) if verdict else verdicts(rows, limit_ms)))
     show_spent(study)

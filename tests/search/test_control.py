@@ -1,0 +1,97 @@
+"""How much random search costs beside a search, and what repeated trainings of the best cost."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from formula import by_size
+from paper_search import Stopwatch, problem, run
+
+from nasbench.analysis.study import open_study
+from nasbench.errors import StudyError
+from nasbench.search.config import SearchConfig
+from nasbench.search.final.repeats import searching
+from nasbench.search.limits import Limits
+from nasbench.search.running_phase import RunningPhase
+from nasbench.spaces import load_space
+from nasbench.study.seeds import derive
+
+
+def noisy(genotype, fidelity, seed, directory):
+    """A formula with noise, so that it takes several trainings to know the best."""
+    exact = by_size(genotype, fidelity, seed, directory)
+    return replace(exact, accuracy=exact.accuracy + 0.02 * (derive(seed, "noise") / 2**31 - 0.5))
+
+
+def counts(path):
+    records = open_study(path).records()
+    return {phase: sum(t.status == "ok" for t in records if t.phase == phase) for phase in ("search", "random", "final")}
+
+
+@pytest.mark.parametrize(("control", "at_random"), [("equal", 10), ("small", 3), ("none", 0)])
+def test_random_search_has_its_share(control, at_random, tmp_path):
+    run(tmp_path / "study", problem(Stopwatch(), trials=10, control=control, strategy="predictor"))
+    found = counts(tmp_path / "study")
+    assert (found["search"], found["random"]) == (10, at_random)
+    verdict = open_study(tmp_path / "study").verdict()
+    assert verdict["random"]["evaluated"] == at_random
+    assert verdict["random"]["networks"] == 10
+
+
+def test_an_unknown_control_is_refused():
+    with pytest.raises(StudyError, match="--control is one of equal, small, none; got 'smal'; did you mean small"):
+        SearchConfig(space="tiny", limits=Limits(macs=10**9), control="smal")
+
+
+def test_studies_without_a_control_had_as_many():
+    config = SearchConfig(space="tiny", limits=Limits(macs=10**9), control="small")
+    command = config.command(load_space("tiny"), "here", "images")
+    assert SearchConfig.from_command(command).control == "small"
+    assert SearchConfig.from_command({k: v for k, v in command.items() if k != "control"}).control == "equal"
+
+
+def test_a_long_search_trains_its_best_again(tmp_path):
+    run(
+        tmp_path / "study", problem(Stopwatch(), trials=60, control="small", strategy="predictor", evaluate=noisy, final_seeds=2, workers=1)
+    )
+    found = counts(tmp_path / "study")
+    assert found["search"] == searching(60) == 47
+    study = open_study(tmp_path / "study")
+    finalists = json.loads((tmp_path / "study/finalists.json").read_text())
+    known = sum(f["phase"] == "known" for f in finalists)
+    assert found["final"] <= 60 - 47 + 2 + 2 * known
+    own = [t for t in study.records("final") if t.digest in {f["digest"] for f in finalists if f["phase"] != "known"}]
+    assert len(own) > 2 * 3, "more than the finalists' fresh seeds"
+    draws = {f["digest"]: sum(t.digest == f["digest"] for t in own) for f in finalists if not f["contender"] and f["phase"] != "known"}
+    assert min(draws.values()) >= 2
+    assert len({t.seed for t in own}) == len(own), "each training has a seed of its own"
+
+
+def test_a_race_that_is_killed_goes_on_as_it_would_have(tmp_path, monkeypatch):
+    settings = {"trials": 60, "control": "small", "strategy": "predictor", "evaluate": noisy, "final_seeds": 2, "workers": 1}
+    run(tmp_path / "undisturbed", problem(Stopwatch(), **settings))
+    told = []
+
+    original = RunningPhase.record
+
+    def record(self, trial, result):
+        if trial.phase == "final":
+            told.append(trial)
+            if len(told) == 14:
+                raise KeyboardInterrupt
+        return original(self, trial, result)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunningPhase, "record", record)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "study", problem(Stopwatch(), **settings))
+    run(tmp_path / "study", problem(Stopwatch(), **settings))
+
+    def seen(path):
+        return [(t.phase, t.number, t.digest, t.accuracy) for t in open_study(path).records()]
+
+    assert seen(tmp_path / "study") == seen(tmp_path / "undisturbed")
+    for name in ("summary.json", "verdict.json"):
+        assert (tmp_path / "study" / name).read_text() == (tmp_path / "undisturbed" / name).read_text()
