@@ -107,7 +107,7 @@ def study_state(
     trained = [t for t in records if t.seconds]  # refused and repeated trials take no time
     planned = {"final": int(plan["final_runs"])} if "final_runs" in plan else {}
     if "trials" in plan and command.get("trials") is not None:
-        planned |= {"search": int(plan["trials"]), "random": int(plan["trials"])}
+        planned |= {"search": int(plan["trials"]), "random": _random_trials(plan)}
     best = {phase: trial for phase in order if phase != "final" and (trial := _best(records, phase))}
     return StudyState(
         driver=driver,
@@ -152,7 +152,7 @@ def _left(
             return max(0.0, float(command["time_s"]) - before - (now - began))
         training_s = median([t.seconds for t in trials if t.seconds] or [float(plan["seconds_per_trial"])])
         done = sum(bool(t.seconds) for t in trials)
-        return (2 * int(plan["trials"]) - done + int(plan["final_runs"])) * training_s / workers
+        return (int(plan["trials"]) + _random_trials(plan) - done + int(plan["final_runs"])) * training_s / workers
     except (KeyError, TypeError, ValueError):  # a study without a plan yet, or of another kind
         return None
 
@@ -166,3 +166,8 @@ def _last(records: Sequence[Trial]) -> str:
         at = f" at {newest.latency_ms:.1f} ms" if newest.latency_ms is not None else ""
         return f"{newest.phase} {newest.number}: {newest.accuracy:.1%}{at}"
     return f"{newest.phase} {newest.number}: {newest.status}{f' ({newest.reason})' if newest.reason else ''}"
+
+
+def _random_trials(plan: Mapping[str, Any]) -> int:
+    """Planned trials of random search; plans of version 0.1 do not name them, and have as many as for the search."""
+    return int(plan.get("random_trials", plan["trials"]))

@@ -43,7 +43,7 @@ class Plan:
 
     Attributes:
         space: what was seen of the space.
-        trials: networks that the search evaluates.
+        trials: networks that the search evaluates; random_trials: those of random search.
         final_runs: trainings of finalists and known networks with fresh seeds.
         repeats: how many of those are of the search's best networks; None in plans of version 0.1.
         seconds_per_trial: of one worker, for a whole training; seconds_per_known: the same for a known network.
@@ -67,10 +67,7 @@ class Plan:
     largest_params: int = 0
     proxy: ProxyPlan | None = None
     repeats: int | None = None
-
-    def random_trials(self, config: SearchConfig) -> int:
-        """Trials of random search."""
-        return math.ceil(config.control_share * self.trials)
+    random_trials: int = 0
 
     def to_json(self) -> str:
         """The file `plan.json`: one flat mapping, with `binds` and `verdict`, which `from_json` works out again."""
@@ -102,7 +99,7 @@ class Plan:
         try:
             stored = read_json(path)
             space = SpaceSummary(**{f.name: stored[f.name] for f in fields(SpaceSummary)})
-            own = {f.name: stored[f.name] for f in fields(cls) if f.name in stored}  # older plans have fewer
+            own = {"random_trials": stored["trials"]} | {f.name: stored[f.name] for f in fields(cls) if f.name in stored}
             if own.get("proxy") is not None:
                 own["proxy"] = ProxyPlan(**own["proxy"])
             return cls(space=space, **own)
@@ -247,7 +244,8 @@ def _with_amount(config: SearchConfig, plan: Plan, known_runs: int, time_left_s:
     if config.trials is None:
         new = min(new, plan.space.count)
     final_runs = repeats + rival_runs(config) + known_runs
-    return replace(plan, trials=new, final_runs=final_runs, repeats=repeats, expected_s=seconds(evaluations))
+    at_random = math.ceil(config.control_share * new)
+    return replace(plan, trials=new, random_trials=at_random, final_runs=final_runs, repeats=repeats, expected_s=seconds(evaluations))
 
 
 def _proxy(config: SearchConfig, evaluator: Evaluator, examples: Sequence[Genotype]) -> ProxyPlan | None:

@@ -230,7 +230,7 @@ class _Search:
         rungs = self.problem.config.rungs
         if not rungs:
             return ToTheEnd(trials)
-        wanted = self.plan.trials if trials.name == SEARCH else self.plan.random_trials(self.problem.config)
+        wanted = self.plan.trials if trials.name == SEARCH else self.plan.random_trials
         return SuccessiveHalving(trials, rungs, wanted, self.directory.trial_path, interrupted)
 
     def _complete(self, candidates: CandidateFilter) -> Callable[[Trial, dict[str, Any]], dict[str, Any]]:

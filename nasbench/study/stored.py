@@ -65,6 +65,7 @@ class PlanNumbers(_Stored):
     """What the status of a study reads of a plan."""
 
     trials: Count | None = None
+    random_trials: Count | None = None
     final_runs: Count | None = None
     seconds_per_trial: Number | None = None
 

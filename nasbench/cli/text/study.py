@@ -45,7 +45,7 @@ def show_plan(problem: Problem, plan: Plan) -> None:
             *(("", line) for line in data.lines),
             (
                 "trials",
-                f"{about}{plan.trials} by {config.strategy}, {plan.random_trials(config)} at random, {plan.final_runs} in the final round; "
+                f"{about}{plan.trials} by {config.strategy}, {plan.random_trials} at random, {plan.final_runs} in the final round; "
                 f"{plan.workers} at a time{config.engine.words()}",
             ),
             *_proxy(plan),
@@ -70,7 +70,7 @@ def _rungs(config: SearchConfig, plan: Plan) -> list[tuple[str, str]]:
     if not rungs:
         return []
     after = f"{', '.join(map(str, rungs.epochs[:-1]))} and {rungs.epochs[-1]} epochs"
-    checkpoints = rungs.checkpoints(plan.trials) + rungs.checkpoints(plan.random_trials(config)) + plan.workers
+    checkpoints = rungs.checkpoints(plan.trials) + rungs.checkpoints(plan.random_trials) + plan.workers
     size = checkpoints * plan.largest_params * 4 * (2 if config.recipe.optimizer == "sgd" else 3)
     return [
         ("rungs", f"after {after}; one in {rungs.eta} continues: {rungs.share:.0%} of a whole training on average"),
