@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from nasbench.evaluate.measure import ACCURACY, show_difference
 from nasbench.latency.contract import within_limit
 
 
@@ -59,7 +60,7 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def verdicts(rows: Sequence[Mapping[str, Any]], limit_ms: float | None) -> list[str]:
+def verdicts(rows: Sequence[Mapping[str, Any]], limit_ms: float | None, measure: str = ACCURACY) -> list[str]:
     """Two lines: the best network of the search against random search at equal cost, and the winner against the best known network.
 
     Only networks within the latency limit are compared. The winner may come from random search. A difference is called beyond the spread of
@@ -68,6 +69,7 @@ def verdicts(rows: Sequence[Mapping[str, Any]], limit_ms: float | None) -> list[
     Args:
         rows: the rows of `Study.summary`.
         limit_ms: the latency limit, or None.
+        measure: what the accuracies are; see `Study.measure`.
 
     Returns:
         The lines; none where the study has no winner.
@@ -82,20 +84,22 @@ def verdicts(rows: Sequence[Mapping[str, Any]], limit_ms: float | None) -> list[
     )
     equal_cost = "random search at equal cost"
     if winner.source == "search":
-        first = _against(winner, random, equal_cost, "random search found no network within the limit")
+        first = _against(winner, random, equal_cost, "random search found no network within the limit", measure)
     elif searched is None:
         first = f"was it worth it? the search found no network within the limit; {equal_cost} found {winner.name}"
     else:
-        first = f"{_against(searched, winner, equal_cost, '')}: the winner comes from random search, not {searched.name}"
+        first = f"{_against(searched, winner, equal_cost, '', measure)}: the winner comes from random search, not {searched.name}"
     return [
         first,
-        _against(winner, known, "the best known network within the limit", "no known network of the comparison is within the limit"),
+        _against(
+            winner, known, "the best known network within the limit", "no known network of the comparison is within the limit", measure
+        ),
     ]
 
 
-def _against(best: FinalNetwork, other: FinalNetwork | None, name: str, absent: str) -> str:
+def _against(best: FinalNetwork, other: FinalNetwork | None, name: str, absent: str, measure: str) -> str:
     if other is None:
         return f"was it worth it? {absent}"
-    points = 100 * (best.accuracy - other.accuracy)
+    difference = show_difference(best.accuracy, other.accuracy, measure)
     spread = "beyond the spread of the seeds" if best.worst > other.best or best.best < other.worst else "within the spread of the seeds"
-    return f"was it worth it? {points:+.1f} points against {name} ({other.name}{other.at.replace(' at ', ', ')}), {spread}"
+    return f"was it worth it? {difference} against {name} ({other.name}{other.at.replace(' at ', ', ')}), {spread}"
