@@ -46,10 +46,12 @@ class Fidelity:
         epochs: stop after this epoch and leave a checkpoint; a later evaluation with more epochs continues from it. None
             evaluates to the end.
         final: the evaluation belongs to the final round: the test images are used too, and the weights are stored.
+        half_batch: the process of an earlier attempt was killed, perhaps because memory ran out: use half of it where that is possible.
     """
 
     epochs: int | None = None
     final: bool = False
+    half_batch: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
