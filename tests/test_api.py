@@ -50,7 +50,7 @@ def test_the_package_and_the_function_share_a_name():
         ({"latency": "20"}, UnitError, "20"),
         ({"latency": "20ms", "evaluator": "trian"}, NasbenchError, "did you mean train"),
         ({"latency": "20ms", "strategy": "evolutoin"}, NasbenchError, "did you mean evolution"),
-        ({"latency": "20ms", "option": {"populaton": 3}}, NasbenchError, "did you mean population"),
+        ({"latency": "20ms", "strategy": "evolution", "option": {"populaton": 3}}, NasbenchError, "did you mean population"),
         ({"latency": "20ms", "device": "gone.json"}, DeviceError, "gone.json"),
         ({}, NasbenchError, "the hard reward needs a limit"),
     ],

@@ -10,6 +10,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
+from nasbench.evaluate.measure import ACCURACY, measure_of, show
 from nasbench.study.activity import Activity
 from nasbench.study.trial import Trial
 
@@ -19,11 +20,12 @@ RECENT = 10  # trainings from which the pace is computed
 
 @dataclass(frozen=True)
 class Best:
-    """The best network of a phase: the trial's number, its accuracy (a share) and its latency."""
+    """The best network of a phase: the trial's number, its accuracy (a share, or the score that `measure` names) and its latency."""
 
     number: int
     accuracy: float
     latency_ms: float | None
+    measure: str = ACCURACY
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class StudyState:
         if best is None:
             return ""
         at = f" at {best.latency_ms:.1f} ms" if best.latency_ms is not None else ""
-        return f"{best.accuracy:.1%}{at} ({phase} {best.number})"
+        return f"{show(best.accuracy, best.measure)}{at} ({phase} {best.number})"
 
     def to_json(self) -> dict[str, Any]:
         driver = {k: str(v) for k, v in self.driver.items()} if self.driver else None
@@ -127,7 +129,9 @@ def study_state(
 def _best(records: Sequence[Trial], phase: str) -> Best | None:
     candidates = [t for t in records if t.phase == phase and t.status == "ok" and t.accuracy is not None]
     best = max(candidates, key=lambda t: (t.reward if t.reward is not None else t.accuracy or 0.0, -t.number), default=None)
-    return None if best is None or best.accuracy is None else Best(best.number, best.accuracy, best.latency_ms)
+    if best is None or best.accuracy is None:
+        return None
+    return Best(best.number, best.accuracy, best.latency_ms, measure_of(best.more))
 
 
 def _pace(trained: Sequence[Trial], now: float) -> float | None:
@@ -164,7 +168,7 @@ def _last(records: Sequence[Trial]) -> str:
         return ""
     if newest.accuracy is not None:
         at = f" at {newest.latency_ms:.1f} ms" if newest.latency_ms is not None else ""
-        return f"{newest.phase} {newest.number}: {newest.accuracy:.1%}{at}"
+        return f"{newest.phase} {newest.number}: {show(newest.accuracy, measure_of(newest.more))}{at}"
     return f"{newest.phase} {newest.number}: {newest.status}{f' ({newest.reason})' if newest.reason else ''}"
 
 

@@ -233,6 +233,7 @@ class SearchConfig:
         parts += _device_parts(self.device)
         parts += [short_name(self.data)] if self.data != "embedded" else []
         parts += [self.evaluator] if self.evaluator != DEFAULTS["evaluator"] else []
+        parts += [short_name(str(self.evaluator_options["proxy"]))] if "proxy" in self.evaluator_options else []
         parts += [self.strategy] if self.strategy != SearchConfig.strategy else []
         parts += [self.mode] if self.mode != "hard" else []
         parts += [f"eta{self.rungs.eta}"] if self.rungs else []

@@ -33,6 +33,7 @@ def search_config(
     evaluator: str = "train",
     table: str | Path | None = None,
     metric: str | None = None,
+    proxy: str | None = None,
     strategy: str = SearchConfig.strategy,
     option: Sequence[str] | Mapping[str, Any] = (),
     reward: str = "hard",
@@ -77,7 +78,7 @@ def search_config(
         schedule = Rungs(steps, ETA if eta is None else eta)
     elif eta is not None:
         schedule = Rungs.geometric(trained_by.epochs, eta)
-    own = {"table": None if table is None else str(table), "metric": metric}
+    own = {"table": None if table is None else str(table), "metric": metric, "proxy": proxy}
     return SearchConfig(
         space=space,
         limits=limits,

@@ -35,6 +35,7 @@ MIN_TRIALS = 4
 MOST_EVALUATIONS = 1_000_000
 STARTING_S = 1.5  # until the process of a trial begins its work
 LEAST_S = 1e-3  # of an evaluation
+TIMED = ((0.5, 0.9), (0.25, 0.0))  # networks that are timed, from the smallest to the largest; the second two if none of the first can be
 
 
 @dataclass(frozen=True)
@@ -208,8 +209,11 @@ def make_plan(
         StudyError: no network of the space can be evaluated.
     """
     examples, rungs = sample.examples, config.rungs
-    middle = [examples[int(q * (len(examples) - 1))] for q in (0.5, 0.9)]
-    own, theirs = seconds_per_evaluation(evaluator, middle, known, engine)
+    first, smaller = ([examples[int(q * (len(examples) - 1))] for q in shares] for shares in TIMED)
+    try:
+        own, theirs = seconds_per_evaluation(evaluator, first, known, engine)
+    except StudyError:  # large networks may diverge or exceed the memory, and small ones not
+        own, theirs = seconds_per_evaluation(evaluator, smaller, known, engine)
     known_runs = len(known) * config.final_seeds
     plan = Plan(
         space=sample.summary,

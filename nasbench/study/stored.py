@@ -5,6 +5,7 @@ Only what is read is listed, and further entries are allowed, so that studies of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -88,6 +89,13 @@ class SummaryRow(_Stored):
     digest: str = ""
 
 
+class ScoreRow(SummaryRow):
+    """The same where an evaluator gave scores, which are no shares."""
+
+    accuracy: Number
+    accuracy_seeds: Annotated[list[Number], Field(min_length=1)] | None = None
+
+
 class StoredComparison(_Stored):
     """The delivered network against another."""
 
@@ -109,8 +117,14 @@ class StoredVerdict(_Stored):
 
 
 T = TypeVar("T")
-COMMAND, PLAN, SUMMARY = TypeAdapter(Command), TypeAdapter(PlanNumbers), TypeAdapter(list[SummaryRow])
+COMMAND, PLAN, SUMMARY, SCORES = TypeAdapter(Command), TypeAdapter(PlanNumbers), TypeAdapter(list[SummaryRow]), TypeAdapter(list[ScoreRow])
 VERDICT = TypeAdapter(StoredVerdict | None)
+_OF_ACCURACIES = ("train", "table")  # evaluators that give shares; others may give scores
+
+
+def summary_shape(command: Mapping[str, Any]) -> TypeAdapter[Any]:
+    """What `summary.json` holds in a study of this command."""
+    return SUMMARY if command.get("evaluator", "train") in _OF_ACCURACIES else SCORES
 
 
 def check_stored(shape: TypeAdapter[Any], data: T, file: Path, advice: str) -> T:

@@ -71,7 +71,7 @@ class Finalist:
         """From `to_json`'s data; files of version 0.1 name the phase only in the origin."""
         predicted = row["predicted"] and Prediction(**{**row["predicted"], "extrapolated": tuple(row["predicted"]["extrapolated"])})
         measured = row["measured"] and Measurement.from_json(row["measured"])
-        return cls(**{"phase": str(row["origin"]).split()[0], **row, "predicted": predicted, "measured": measured})
+        return cls(**{"phase": str(row["origin"]).partition(" ")[0], **row, "predicted": predicted, "measured": measured})
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
