@@ -79,7 +79,11 @@ class StudyState:
 
     def to_json(self) -> dict[str, Any]:
         driver = {k: str(v) for k, v in self.driver.items()} if self.driver else None
-        return asdict(self) | {"driver": driver}
+        data = asdict(self) | {"driver": driver}
+        for best in data["best"].values():
+            if best["measure"] == ACCURACY:
+                del best["measure"]  # scripts know it without
+        return data
 
 
 def study_state(

@@ -273,7 +273,7 @@ class _Search:
         for phase in phases:
             if message := phase.schedule.stop():
                 self.listener.say(message)
-        if not any(t.reached for t in phases[0].phase.records()):
+        if not any(t.reached for phase in phases for t in phase.phase.records()):
             raise StudyError(_all_failed(phases[0].phase, self.directory.path))
 
     def _weights(self, result: FinalResult) -> Path:

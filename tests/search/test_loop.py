@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from failing import always, gated_ones_diverge, greedy, large_ones_diverge, mistaken, sleepy
+from failing import always, gated_ones_diverge, greedy, large_ones_diverge, mistaken, searched_ones_diverge, sleepy
 from formula import evaluator_of
 from paper_search import Stopwatch, problem, run
 
@@ -146,6 +146,15 @@ def test_divergence_is_stored_with_its_reason(tmp_path: Path) -> None:
     diverged = [t for t in open_study(tmp_path / "study").records() if t.status == "diverged"]
     assert len(diverged) > 5
     assert all(t.constraints["diverged"] == 1.0 and t.reason == "the training loss became nan in epoch 1" for t in diverged)
+
+
+def test_random_search_saves_a_search_whose_networks_all_diverge(tmp_path: Path) -> None:
+    made = problem(Stopwatch(), evaluate=searched_ones_diverge, trials=6, limits=Limits(latency_ms=100.0))
+    outcome = run(tmp_path / "study", made)
+    assert outcome.winner is not None
+    assert outcome.winner.finalist.origin.startswith("random ")
+    trials = open_study(tmp_path / "study").records("search")
+    assert {t.status for t in trials} <= {"diverged", "duplicate"}
 
 
 def test_a_plan_is_made_where_large_networks_diverge(tmp_path: Path) -> None:
