@@ -21,7 +21,7 @@ class Evaluated:
     Args:
         phases: the search and random search; trials that were stopped at a rung, or are outside the limits, say nothing.
         final: the trials of the final round.
-        finalists: digests of the networks of which one will win.
+        finalists: digests of the networks of which one will win; by default any.
 
     Attributes:
         place: where each network is in the race, by digest.
@@ -29,14 +29,14 @@ class Evaluated:
         features: of parameter values.
     """
 
-    def __init__(self, phases: Sequence[Phase], final: Sequence[Trial] = (), finalists: Collection[str] = ()) -> None:
+    def __init__(self, phases: Sequence[Phase], final: Sequence[Trial] = (), finalists: Collection[str] | None = None) -> None:
         self.features = Features()
         first: dict[str, Trial] = {}
         draws: list[tuple[str, float]] = []
         for phase in phases:
             self.features.add(phase.options())
             trained = [t for t in phase.records() if t.status == "ok" and t.reached and t.reached[0] == math.inf]
-            for trial in _most(trained, finalists):
+            for trial in _most(trained, finalists or ()):
                 first.setdefault(trial.digest, trial)
                 draws.append((trial.digest, trial.accuracy or 0.0))
         for trial in final:
@@ -44,7 +44,7 @@ class Evaluated:
                 first.setdefault(trial.digest, trial)  # a known network: it has no parameters, and is like no other
                 draws.append((trial.digest, trial.accuracy))
         self.place = {digest: i for i, digest in enumerate(first)}
-        among = [i for digest, i in self.place.items() if digest in finalists] if finalists else None
+        among = None if finalists is None else [i for digest, i in self.place.items() if digest in finalists]
         rows = self.features.rows([trial.params for trial in first.values()])
         self.race = Race(rows, [(self.place[digest], accuracy) for digest, accuracy in draws], among)
 

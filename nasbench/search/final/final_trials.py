@@ -54,6 +54,8 @@ class FinalTrials:
         if not self._another(len(trials)):
             return None
         searched = {f.digest: f for f in self._finalists if f.phase != KNOWN}
+        if not searched:
+            return None
         evaluated = Evaluated(self._searched, trials, searched)
         # Those that failed count too: a network that cannot be trained is not tried for ever.
         running = [evaluated.place[t.digest] for t in trials if t.accuracy is None and t.digest in evaluated.place]

@@ -129,7 +129,7 @@ def search_verdict(
         low, high = np.percentile(difference, INTERVAL)
         return Comparison(name, float(difference.mean()), float(low), float(high), evaluated, networks)
 
-    finalists = [where[r.finalist.digest] for r in results if r.finalist.phase != KNOWN]
+    finalists = [where[r.finalist.digest] for r in (best, *results) if r.finalist.phase != KNOWN]
     top = race.as_accuracies(scores[:, finalists]).max(axis=1)
     known = max((r for r in results if r.finalist.phase == KNOWN), key=lambda r: r.expected, default=None)
     drawn = [where[name] for name in dict.fromkeys([*own_random, *(name for name, _ in others)])][:networks]
