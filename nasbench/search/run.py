@@ -164,9 +164,13 @@ class _Search:
         return Outcome(self.directory.path, results, complete, choice)
 
     def _phases(self, measurements: Measurements, measure: Measure | None) -> tuple[list[RunningPhase], list[CandidateFilter]]:
-        """The search, serial, and random search with its own seeds; both have the same limits, evaluator and cost."""
+        """The search, and random search with its own seeds; both have the same limits and evaluator.
+
+        Where random search has as many trials, half of the workers suffice for the search, and its proposals see more results.
+        """
         config, filters, phases = self.problem.config, [], []
-        for name, parallel in ((SEARCH, max(1, self.plan.workers // 2)), (RANDOM, self.plan.workers)):
+        workers = self.plan.workers
+        for name, parallel in ((SEARCH, workers if config.control_share < 1 else max(1, workers // 2)), (RANDOM, workers)):
             trials = self._stored(name)
             interrupted = trials.unfinished()
             starts = self.problem.starts() if name == SEARCH and config.strategy != "random" else []

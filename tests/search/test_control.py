@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from formula import by_size
+from formula import by_size, by_size_and_epochs
 from paper_search import Stopwatch, problem, run
 
 from nasbench.analysis.study import open_study
@@ -38,6 +38,17 @@ def test_random_search_has_its_share(control, at_random, tmp_path):
     verdict = open_study(tmp_path / "study").verdict()
     assert verdict["random"]["evaluated"] == at_random
     assert verdict["random"]["networks"] == 10
+
+
+@pytest.mark.parametrize(("control", "share"), [("equal", 1.0), ("small", 0.25), ("none", 0.0)])
+def test_random_search_has_its_share_of_the_time_too(control, share, tmp_path):
+    """With two workers, and trials until the time is over. An evaluation takes as long as it says."""
+    made = problem(Stopwatch(), trials=None, time_s=200.0, control=control, strategy="random", evaluate=by_size_and_epochs, workers=2)
+    made.evaluator.simulates_time = True
+    run(tmp_path / "study", made)
+    found = counts(tmp_path / "study")
+    assert found["search"] > 8
+    assert found["random"] == pytest.approx(share * found["search"], abs=2)
 
 
 def test_an_unknown_control_is_refused():
