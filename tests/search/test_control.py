@@ -25,6 +25,11 @@ def noisy(genotype, fidelity, seed, directory):
     return replace(exact, accuracy=exact.accuracy + 0.02 * (derive(seed, "noise") / 2**31 - 0.5))
 
 
+def equal(genotype, fidelity, seed, directory):
+    """All networks are as good as any other, with noise, and an evaluation takes no simulated second."""
+    return replace(by_size(genotype, fidelity, seed, directory), accuracy=0.5 + derive(seed, "noise") / 2**34, seconds=0.0)
+
+
 def counts(path):
     records = open_study(path).records()
     return {phase: sum(t.status == "ok" for t in records if t.phase == phase) for phase in ("search", "random", "final")}
@@ -106,3 +111,14 @@ def test_a_race_that_is_killed_goes_on_as_it_would_have(tmp_path, monkeypatch):
     assert seen(tmp_path / "study") == seen(tmp_path / "undisturbed")
     for name in ("summary.json", "verdict.json"):
         assert (tmp_path / "study" / name).read_text() == (tmp_path / "undisturbed" / name).read_text()
+
+
+def test_a_race_between_equals_that_takes_no_time_ends(tmp_path, monkeypatch):
+    """Every network is as good as any other, and an evaluation takes no simulated second: neither doubt nor time would end it."""
+    monkeypatch.setattr("nasbench.search.final.final_round.MOST_REPEATS", 0.1)  # so that the test is short
+
+    made = problem(Stopwatch(), trials=None, time_s=200.0, control="small", strategy="random", evaluate=equal)
+    made.evaluator.simulates_time = True
+    run(tmp_path / "study", made)
+    found = counts(tmp_path / "study")
+    assert 8 < found["final"] <= max(16, 0.1 * found["search"] + 2)

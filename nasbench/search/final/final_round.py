@@ -35,6 +35,7 @@ from nasbench.study.trial import Trial
 
 FINAL = "final"  # the name of its phase
 MOST_LATE_S = 120.0  # after the time given
+MOST_REPEATS = 2  # trials of the final round for each network that the search evaluated
 SUBSTITUTES = 2  # times that further finalists are trained where all before missed the limit when measured again
 
 
@@ -207,7 +208,12 @@ class FinalRound:
         return final_results(finalists, records, Evaluated((self.search, self.random), records).expected)
 
     def _another(self, trials: int) -> bool:
-        """Whether one of the best may be trained once more."""
+        """Whether one of the best may be trained once more.
+
+        Networks may be equally good, and simulated trainings may take no time, so the race also ends by their number.
+        """
+        if trials >= MOST_REPEATS * sum(t.status == "ok" for t in self.search.records()):
+            return False
         return self.budget.fits_another(self.budget.final_runs - trials)
 
 

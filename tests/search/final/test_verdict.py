@@ -71,7 +71,7 @@ def test_random_networks_are_different_and_within_the_limits():
         assert digest(g) == name
         assert cost(g).macs < 3e6
     assert random_networks(TINY.decode, lambda g: False, 5, 5) == []
-    assert len(random_networks(TINY.decode, lambda g: True, 10_000, 1)) <= TINY.count()
+    assert len(random_networks(TINY.decode, lambda g: True, 300, 1)) <= TINY.count() < 300
 
 
 def verdict_of(phases, best, known=(), networks=30):
