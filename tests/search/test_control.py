@@ -113,6 +113,24 @@ def test_a_race_that_is_killed_goes_on_as_it_would_have(tmp_path, monkeypatch):
         assert (tmp_path / "study" / name).read_text() == (tmp_path / "undisturbed" / name).read_text()
 
 
+def test_the_same_command_again_trains_nothing_more(tmp_path, monkeypatch):
+    """Although there would be time: what a resumed study has spent is less than what has passed, because it leaves out the measuring."""
+    settings = {"trials": None, "time_s": 150.0, "control": "small", "strategy": "random", "evaluate": equal}
+    made = problem(Stopwatch(), **settings)
+    monkeypatch.setattr("nasbench.search.final.final_round.MOST_REPEATS", 0.1)
+    monkeypatch.setattr("nasbench.search.time_budget.TimeBudget.over", lambda self, phases: phases[0].done >= 100)
+    monkeypatch.setattr("nasbench.search.time_budget.TimeBudget.fits_another", lambda self, left: False)
+    run(tmp_path / "study", made)
+    finished, result = counts(tmp_path / "study"), (tmp_path / "study/summary.json").read_text()
+    monkeypatch.setattr("nasbench.search.time_budget.TimeBudget.fits_another", lambda self, left: True)
+    run(tmp_path / "study", problem(Stopwatch(), **settings))
+    assert counts(tmp_path / "study") == finished
+    assert (tmp_path / "study/summary.json").read_text() == result
+    (tmp_path / "study/summary.json").unlink()  # the control: without a result the race would go on
+    run(tmp_path / "study", problem(Stopwatch(), **settings))
+    assert counts(tmp_path / "study")["final"] > finished["final"]
+
+
 def test_a_race_between_equals_that_takes_no_time_ends(tmp_path, monkeypatch):
     """Every network is as good as any other, and an evaluation takes no simulated second: neither doubt nor time would end it."""
     monkeypatch.setattr("nasbench.search.final.final_round.MOST_REPEATS", 0.1)  # so that the test is short

@@ -12,7 +12,7 @@ from nasbench.engines.base import Engine
 from nasbench.genotype import Genotype
 from nasbench.genotype.units import show_duration
 from nasbench.latency.weights import DeliveredWeights, delivered_weights
-from nasbench.search.extension import FINALISTS_FILE, earlier_finalists
+from nasbench.search.extension import FINALISTS_FILE, SUMMARY_FILE, earlier_finalists
 from nasbench.search.final.evaluated import Evaluated
 from nasbench.search.final.final_trials import FinalTrials
 from nasbench.search.final.finalists import KNOWN, Finalist, FinalResult, choose_finalists, final_results, load_finalists, save_finalists
@@ -210,8 +210,11 @@ class FinalRound:
     def _another(self, trials: int) -> bool:
         """Whether one of the best may be trained once more.
 
-        Networks may be equally good, and simulated trainings may take no time, so the race also ends by their number.
+        A race that has ended stays so: the same command again prints the result. Networks may be equally good, and simulated trainings may
+        take no time, so a race also ends by the number of its trainings.
         """
+        if (self.directory.path / SUMMARY_FILE).exists():
+            return False
         if trials >= MOST_REPEATS * sum(t.status == "ok" for t in self.search.records()):
             return False
         return self.budget.fits_another(self.budget.final_runs - trials)
