@@ -11,7 +11,7 @@ search: $(INSTALLED)
 	$(BIN)/python -m nasbench search --space mbconv --latency 20ms
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: $(INSTALLED)
 	$(BIN)/python -m pytest -m "slow or not slow" --hypothesis-profile=new
