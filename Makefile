@@ -14,7 +14,8 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest -m "slow or not slow" --hypothesis-profile=new
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not alone" --hypothesis-profile=new
+	$(BIN)/python -m pytest -m alone --hypothesis-profile=new
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

@@ -96,7 +96,7 @@ def test_networks_of_one_name_need_a_mapping(paper):
         nb.predict_latency([g, g], device="paper.json")
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_a_network_is_measured(paper):
     found = nb.measure(nb.space("tiny").sample(0), max_seconds=5.0)
     assert 0 < found.low_ms <= found.median_ms <= found.high_ms
