@@ -11,10 +11,11 @@ search: $(INSTALLED)
 	$(BIN)/python -m nasbench search --space mbconv --latency 20ms
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest -m "slow or not slow" --hypothesis-profile=new
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not alone" --hypothesis-profile=new
+	$(BIN)/python -m pytest -m alone --hypothesis-profile=new
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

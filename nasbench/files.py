@@ -107,6 +107,21 @@ def read_text(path: Path, most_bytes: int = MOST_BYTES) -> str:
         OSError: it cannot be opened, is too large, or is no file: a pipe could be waited for, and a device be read, without end.
         ValueError: it is not text.
     """
+    _check_file(path, most_bytes)
+    return path.read_text(encoding="utf-8")
+
+
+def read_bytes(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        OSError: see `read_text`.
+    """
+    _check_file(path, most_bytes)
+    return path.read_bytes()
+
+
+def _check_file(path: Path, most_bytes: int) -> None:
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
@@ -114,7 +129,6 @@ def read_text(path: Path, most_bytes: int = MOST_BYTES) -> str:
         raise OSError(errno.EINVAL, "it is a device or a pipe, not a file", str(path))
     if status.st_size > most_bytes:
         raise OSError(errno.EFBIG, f"it has {status.st_size:,} bytes, of at most {most_bytes:,}", str(path))
-    return path.read_text(encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:

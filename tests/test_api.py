@@ -50,7 +50,7 @@ def test_the_package_and_the_function_share_a_name():
         ({"latency": "20"}, UnitError, "20"),
         ({"latency": "20ms", "evaluator": "trian"}, NasbenchError, "did you mean train"),
         ({"latency": "20ms", "strategy": "evolutoin"}, NasbenchError, "did you mean evolution"),
-        ({"latency": "20ms", "option": {"populaton": 3}}, NasbenchError, "did you mean population"),
+        ({"latency": "20ms", "strategy": "evolution", "option": {"populaton": 3}}, NasbenchError, "did you mean population"),
         ({"latency": "20ms", "device": "gone.json"}, DeviceError, "gone.json"),
         ({}, NasbenchError, "the hard reward needs a limit"),
     ],
@@ -96,7 +96,7 @@ def test_networks_of_one_name_need_a_mapping(paper):
         nb.predict_latency([g, g], device="paper.json")
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_a_network_is_measured(paper):
     found = nb.measure(nb.space("tiny").sample(0), max_seconds=5.0)
     assert 0 < found.low_ms <= found.median_ms <= found.high_ms

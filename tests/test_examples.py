@@ -22,7 +22,9 @@ REPOSITORY = Path(__file__).parents[1]
 def examples(item: Any) -> list[doctest.DocTest]:
     """The examples of a function or class and, for a class, of its methods."""
     module = sys.modules[item.__module__]
-    found = doctest.DocTestFinder(exclude_empty=True).find(item, item.__name__, module=module, globs=dict(vars(module)))
+    # What an example defines is the example's, not the module's, so that it is forgotten afterwards.
+    names = vars(module) | {"__name__": "__main__"}
+    found = doctest.DocTestFinder(exclude_empty=True).find(item, item.__name__, module=module, globs=names)
     return [test for test in found if test.examples]
 
 

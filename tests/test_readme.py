@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import nasbench as nb
+from nasbench.analysis.final_round import verdict_lines
 from nasbench.cli.main import program
 from nasbench.genotype import BLOCK_TYPES
 
@@ -65,9 +66,12 @@ def test_the_number_of_known_networks_is_right() -> None:
     assert f"{len(nb.known())} known networks" in PAGE
 
 
-def test_the_final_round_is_that_of_the_stored_study() -> None:
-    for row in nb.open_study(ROOT / "studies" / "data" / "mbconv-20ms").summary():
+def test_the_final_round_and_the_verdict_are_those_of_the_stored_study() -> None:
+    study = nb.open_study(ROOT / "studies" / "data" / "mbconv-20ms-predictor")
+    for row in study.summary():
         (line,) = re.findall(rf"^    {row['network']} .*$", PAGE, re.MULTILINE)
         assert ("<- winner" in line) == row["winner"]
         assert f"{row['accuracy']:.1%}" in line
         assert f"{row['latency_ms']:.1f} ms" in line
+    for line in verdict_lines(study.verdict()):
+        assert f"    {line}\n" in PAGE

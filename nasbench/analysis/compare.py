@@ -13,6 +13,7 @@ from nasbench.analysis.display import to_html
 from nasbench.analysis.fronts.hypervolume import Hypervolume, comparable, cost_column, hypervolume, usable
 from nasbench.analysis.study import Study, open_study
 from nasbench.errors import StudyError
+from nasbench.evaluate.measure import ACCURACY
 
 # Keys of a study's command that must be equal, and the metric that would otherwise mean different things.
 _MUST_AGREE = {"device": "latencies", "images": "accuracies", "recipe": "accuracies"}
@@ -79,12 +80,13 @@ class Comparison:
         return _study_first(pd.concat(frames, ignore_index=True) if frames else fronts[0])
 
     def hypervolumes(self, phase: str | None = None) -> dict[str, Hypervolume]:
-        """The hypervolume of each study's front, measured from one reference; NaN where metrics cannot be compared.
+        """The hypervolume of each study's front, measured from one reference; NaN where metrics cannot be compared, and where scores
+        take the place of accuracies.
 
         Args:
             phase: see `Study.front`; with `search`, the values compare strategies.
         """
-        if self.differences:
+        if self.differences or any(study.measure != ACCURACY for study in self.studies.values()):
             return {name: Hypervolume(math.nan, *self.reference) for name in self.studies}
         return {name: hypervolume(comparable(df, phase), self.reference) for name, df in self._trials.items()}
 
@@ -151,6 +153,8 @@ def compare_studies(studies: Sequence[str | Path | Study], *, anyway: bool = Fal
     # A study without a profile has no latencies yet, so its measuring process does not matter.
     versions = {name: s.measured_by for name, s in named.items() if s.measured_by is not None}
     differences = [text for key, metric in _MUST_AGREE.items() if (text := _difference(settings[key], key, metric))]
+    measures = {name: s.measure for name, s in named.items()}
+    differences += [text] if (text := _difference(measures, "what the evaluator measures", "accuracies")) else []
     differences += [text] if (text := _difference(versions, "the version of the measuring process", "latencies")) else []
     if differences and not anyway:
         raise StudyError(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from nasbench.evaluate.measure import ACCURACY, show_difference
 from nasbench.latency.contract import within_limit
 
 
@@ -59,8 +60,54 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def verdicts(rows: Sequence[Mapping[str, Any]], limit_ms: float | None) -> list[str]:
-    """Two lines: the best network of the search against random search at equal cost, and the winner against the best known network.
+def verdict_lines(verdict: Mapping[str, Any], measure: str = ACCURACY) -> list[str]:
+    """What the search was worth, in words, with 95 % intervals.
+
+    Args:
+        verdict: `Study.verdict`.
+        measure: what the accuracies are; see `Study.measure`.
+
+    Example:
+        >>> for line in verdict_lines(study.verdict()):
+        ...     print(line)
+        was it worth it? +1.3 points [+0.4, +2.2] against random search with as many evaluations (85; estimated from 15 of its own)
+        was it worth it? not distinguishable from the best known network within the limit (known mnasnet_a1): +0.2 points [-0.5, +0.9]
+        the delivered network is the best finalist with a probability of 64 %; 0.1 points are lost on average because another may be better
+        all this is about the short training that ranked the networks; a longer one may rank them otherwise
+    """
+    lines = []
+    if (other := verdict["random"]) is not None:
+        of = f"{other['evaluated']} of its own" if other["evaluated"] else "none of its own"
+        lines.append(_compared(other, f"random search with as many evaluations ({other['networks']}; estimated from {of})", measure))
+    else:
+        lines.append("was it worth it? too few random networks are within the limits to compare with random search")
+    if (other := verdict["known"]) is not None:
+        lines.append(_compared(other, f"the best known network within the limit ({other['name']})", measure))
+        if other["high"] < 0:
+            lines.append(f"take {str(other['name']).removeprefix('known ')}: the search did not find better")
+    else:
+        lines.append("no known network of the comparison is within the limit")
+    loss = show_difference(verdict["expected_loss"], 0.0, measure).removeprefix("+")
+    lines.append(
+        f"the delivered network is the best finalist with a probability of {verdict['best_probability']:.0%}; "
+        f"{loss} are lost on average because another may be better"
+    )
+    about = "the short training that ranked the networks; a longer one" if measure == ACCURACY else f"the score {measure}; a training"
+    return [*lines, f"all this is about {about} may rank them otherwise"]
+
+
+def _compared(other: Mapping[str, Any], name: str, measure: str) -> str:
+    low, high = (show_difference(other[end], 0.0, measure).split()[0] for end in ("low", "high"))
+    difference = f"{show_difference(other['difference'], 0.0, measure)} [{low}, {high}]"
+    if other["low"] <= 0 <= other["high"]:
+        return f"was it worth it? not distinguishable from {name}: {difference}"
+    return f"was it worth it? {difference} against {name}"
+
+
+def verdicts(rows: Sequence[Mapping[str, Any]], limit_ms: float | None, measure: str = ACCURACY) -> list[str]:
+    """For studies of version 0.1, which have no `verdict.json`: two lines.
+
+    The best network of the search is compared with random search at equal cost, and the winner with the best known network.
 
     Only networks within the latency limit are compared. The winner may come from random search. A difference is called beyond the spread of
     the seeds if the accuracies of the two networks' seeds do not overlap.
@@ -68,6 +115,7 @@ def verdicts(rows: Sequence[Mapping[str, Any]], limit_ms: float | None) -> list[
     Args:
         rows: the rows of `Study.summary`.
         limit_ms: the latency limit, or None.
+        measure: what the accuracies are; see `Study.measure`.
 
     Returns:
         The lines; none where the study has no winner.
@@ -82,20 +130,22 @@ def verdicts(rows: Sequence[Mapping[str, Any]], limit_ms: float | None) -> list[
     )
     equal_cost = "random search at equal cost"
     if winner.source == "search":
-        first = _against(winner, random, equal_cost, "random search found no network within the limit")
+        first = _against(winner, random, equal_cost, "random search found no network within the limit", measure)
     elif searched is None:
         first = f"was it worth it? the search found no network within the limit; {equal_cost} found {winner.name}"
     else:
-        first = f"{_against(searched, winner, equal_cost, '')}: the winner comes from random search, not {searched.name}"
+        first = f"{_against(searched, winner, equal_cost, '', measure)}: the winner comes from random search, not {searched.name}"
     return [
         first,
-        _against(winner, known, "the best known network within the limit", "no known network of the comparison is within the limit"),
+        _against(
+            winner, known, "the best known network within the limit", "no known network of the comparison is within the limit", measure
+        ),
     ]
 
 
-def _against(best: FinalNetwork, other: FinalNetwork | None, name: str, absent: str) -> str:
+def _against(best: FinalNetwork, other: FinalNetwork | None, name: str, absent: str, measure: str) -> str:
     if other is None:
         return f"was it worth it? {absent}"
-    points = 100 * (best.accuracy - other.accuracy)
+    difference = show_difference(best.accuracy, other.accuracy, measure)
     spread = "beyond the spread of the seeds" if best.worst > other.best or best.best < other.worst else "within the spread of the seeds"
-    return f"was it worth it? {points:+.1f} points against {name} ({other.name}{other.at.replace(' at ', ', ')}), {spread}"
+    return f"was it worth it? {difference} against {name} ({other.name}{other.at.replace(' at ', ', ')}), {spread}"

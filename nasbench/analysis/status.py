@@ -10,6 +10,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
+from nasbench.evaluate.measure import ACCURACY, measure_of, show
 from nasbench.study.activity import Activity
 from nasbench.study.trial import Trial
 
@@ -19,11 +20,12 @@ RECENT = 10  # trainings from which the pace is computed
 
 @dataclass(frozen=True)
 class Best:
-    """The best network of a phase: the trial's number, its accuracy (a share) and its latency."""
+    """The best network of a phase: the trial's number, its accuracy (a share, or the score that `measure` names) and its latency."""
 
     number: int
     accuracy: float
     latency_ms: float | None
+    measure: str = ACCURACY
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,15 @@ class StudyState:
         if best is None:
             return ""
         at = f" at {best.latency_ms:.1f} ms" if best.latency_ms is not None else ""
-        return f"{best.accuracy:.1%}{at} ({phase} {best.number})"
+        return f"{show(best.accuracy, best.measure)}{at} ({phase} {best.number})"
 
     def to_json(self) -> dict[str, Any]:
         driver = {k: str(v) for k, v in self.driver.items()} if self.driver else None
-        return asdict(self) | {"driver": driver}
+        data = asdict(self) | {"driver": driver}
+        for best in data["best"].values():
+            if best["measure"] == ACCURACY:
+                del best["measure"]  # scripts know it without
+        return data
 
 
 def study_state(
@@ -107,7 +113,7 @@ def study_state(
     trained = [t for t in records if t.seconds]  # refused and repeated trials take no time
     planned = {"final": int(plan["final_runs"])} if "final_runs" in plan else {}
     if "trials" in plan and command.get("trials") is not None:
-        planned |= {"search": int(plan["trials"]), "random": int(plan["trials"])}
+        planned |= {"search": int(plan["trials"]), "random": _random_trials(plan)}
     best = {phase: trial for phase in order if phase != "final" and (trial := _best(records, phase))}
     return StudyState(
         driver=driver,
@@ -127,7 +133,9 @@ def study_state(
 def _best(records: Sequence[Trial], phase: str) -> Best | None:
     candidates = [t for t in records if t.phase == phase and t.status == "ok" and t.accuracy is not None]
     best = max(candidates, key=lambda t: (t.reward if t.reward is not None else t.accuracy or 0.0, -t.number), default=None)
-    return None if best is None or best.accuracy is None else Best(best.number, best.accuracy, best.latency_ms)
+    if best is None or best.accuracy is None:
+        return None
+    return Best(best.number, best.accuracy, best.latency_ms, measure_of(best.more))
 
 
 def _pace(trained: Sequence[Trial], now: float) -> float | None:
@@ -152,7 +160,7 @@ def _left(
             return max(0.0, float(command["time_s"]) - before - (now - began))
         training_s = median([t.seconds for t in trials if t.seconds] or [float(plan["seconds_per_trial"])])
         done = sum(bool(t.seconds) for t in trials)
-        return (2 * int(plan["trials"]) - done + int(plan["final_runs"])) * training_s / workers
+        return (int(plan["trials"]) + _random_trials(plan) - done + int(plan["final_runs"])) * training_s / workers
     except (KeyError, TypeError, ValueError):  # a study without a plan yet, or of another kind
         return None
 
@@ -164,5 +172,10 @@ def _last(records: Sequence[Trial]) -> str:
         return ""
     if newest.accuracy is not None:
         at = f" at {newest.latency_ms:.1f} ms" if newest.latency_ms is not None else ""
-        return f"{newest.phase} {newest.number}: {newest.accuracy:.1%}{at}"
+        return f"{newest.phase} {newest.number}: {show(newest.accuracy, measure_of(newest.more))}{at}"
     return f"{newest.phase} {newest.number}: {newest.status}{f' ({newest.reason})' if newest.reason else ''}"
+
+
+def _random_trials(plan: Mapping[str, Any]) -> int:
+    """Planned trials of random search; plans of version 0.1 do not name them, and have as many as for the search."""
+    return int(plan.get("random_trials", plan["trials"]))

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import TypeAdapter
 
-from nasbench.analysis.display import command_text, final_table, history_lines, phase_lines, to_html
+from nasbench.analysis.display import command_text, final_table, history_lines, phase_lines, to_html, winner_lines
 from nasbench.analysis.final_round import final_network
 from nasbench.analysis.fronts.front import pareto_front
 from nasbench.analysis.fronts.hypervolume import Hypervolume, comparable, cost_column, hypervolume, usable
@@ -19,6 +20,7 @@ from nasbench.analysis.halving_cost import Spent, spent
 from nasbench.analysis.status import StudyState, study_state
 from nasbench.analysis.trial_frame import columns, trial_frame
 from nasbench.errors import StudyError, StudyWarning, first_line, one_line
+from nasbench.evaluate.measure import measured_by
 from nasbench.files import write_atomic
 from nasbench.latency import Predictor, load_profile
 from nasbench.latency.device import device_words
@@ -27,7 +29,7 @@ from nasbench.latency.predicting.profile import MEASURED_ALIKE
 from nasbench.study.activity import read_activity
 from nasbench.study.directory import FIT_FILE, PROFILE_FILE, StudyDirectory
 from nasbench.study.reader import TrialReader
-from nasbench.study.stored import PLAN, SUMMARY, check_stored
+from nasbench.study.stored import PLAN, VERDICT, check_stored, summary_shape
 from nasbench.study.trial import Trial
 
 SHOWN = ("phase", "number", "status", "accuracy", "latency_ms", "macs", "params_count", "reward", "seconds", "reason")
@@ -37,8 +39,7 @@ class Study:
     """A study directory, open for reading.
 
     Attributes:
-        path: The path of the directory.
-        name: The last part of the path.
+        path, name: The path of the directory, and its last part.
         command: The options of the study: space, limits, data, recipe, strategy, seed and more.
         about: All of `study.yaml`: the command, versions, revision, host, and when the study began.
     """
@@ -59,21 +60,18 @@ class Study:
             title, lines = self._shown()
         except StudyError as error:
             return f"Study {self.path}: {error}"
-        winner = next((n for n in map(final_network, self.summary()) if n.winner), None)
-        lines += [f"winner: {winner.name}, {winner.accuracy:.1%}{winner.at}"] if winner else []
-        return "\n  ".join([title, *lines])
+        return "\n  ".join([title, *lines, *winner_lines(self.summary(), self.records())])
 
     def _repr_html_(self) -> str:
         try:
             title, lines = self._shown()
         except StudyError as error:
             return to_html(f"Study {self.path}", [str(error)])
-        picture = self.path / "front.png"
-        if picture.exists():
+        if (picture := self.path / "front.png").exists():
             lines.append(f"picture of the front: {picture}")
         elif "space" in self.command:  # a scaling fit has no front
             lines.append(f"`nasbench front {self.path}` draws the front")
-        return to_html(title, lines, final_table(self.summary()))
+        return to_html(title, lines, final_table(self.summary(), self.measure))
 
     def _shown(self) -> tuple[str, list[str]]:
         """The title and the lines that a console and a notebook show."""
@@ -102,6 +100,11 @@ class Study:
     def limit_ms(self) -> float | None:
         """The latency limit in ms, or None."""
         return self.command.get("latency_ms")
+
+    @property
+    def measure(self) -> str:
+        """What the column `accuracy` holds: `accuracy`, a share, or the name of a score, see docs/evaluators.md."""
+        return measured_by(self.records())
 
     @property
     def data_lines(self) -> list[str]:
@@ -173,8 +176,7 @@ class Study:
         if df.empty:
             return None
         mine = df[df["digest"] == won["digest"]] if won else df.iloc[:0]
-        by = df["reward"].fillna(df["accuracy"])
-        row = (mine.iloc[0] if len(mine) else df.iloc[int(by.to_numpy().argmax())]).copy()
+        row = (mine.iloc[0] if len(mine) else df.iloc[int(df["reward"].fillna(df["accuracy"]).to_numpy().argmax())]).copy()
         row["winner"] = bool(len(mine))
         row["final_accuracy"] = won["accuracy"] if won and len(mine) else math.nan
         if won and len(mine) and won.get("measured", True) and won["latency_ms"] is not None:
@@ -206,11 +208,18 @@ class Study:
 
     def summary(self) -> list[dict[str, Any]]:
         """The results of the final round: winner, other finalists and known networks, best first; empty before the final round."""
-        file = self.path / "summary.json"
-        rows: list[dict[str, Any]] = check_stored(
-            SUMMARY, self._json(file.name) or [], file, "delete it; `nasbench resume` writes it again"
-        )
+        rows: list[dict[str, Any]] = self._checked("summary.json", summary_shape(self.command)) or []
         return rows
+
+    def verdict(self) -> dict[str, Any]:
+        """What the search was worth: the fields of `nasbench.search.final.verdict.SearchVerdict`; empty before the final round."""
+        found: dict[str, Any] = self._checked("verdict.json", VERDICT) or {}
+        return found
+
+    def _checked(self, name: str, shape: TypeAdapter[Any], advice: str = "delete it; `nasbench resume` writes it again") -> Any:
+        """The content of a file of the study, in the shape that it should have; None where there is no file."""
+        content = self._json(name)
+        return None if content is None else check_stored(shape, content, self.path / name, advice)
 
     def state(self, now: float | None = None) -> StudyState:
         """How far the study is: counts of trials, the best so far, pace and time left.
@@ -223,7 +232,7 @@ class Study:
 
     def plan(self) -> dict[str, Any]:
         """The plan of the study; empty before it was made."""
-        plan: dict[str, Any] = check_stored(PLAN, self._json("plan.json") or {}, self.path / "plan.json", "restore it from a copy")
+        plan: dict[str, Any] = self._checked("plan.json", PLAN, "restore it from a copy") or {}
         return plan
 
     @property
@@ -249,8 +258,7 @@ class Study:
             StudyError: the study has no profile yet.
             DeviceError: the profile is damaged.
         """
-        path = self.path / PROFILE_FILE
-        if not path.exists():
+        if not (path := self.path / PROFILE_FILE).exists():
             raise StudyError(
                 f"a study predicts latency from its {PROFILE_FILE}; {self.path} has none; wait until the plan is made, or search with "
                 "--latency or --measure, which ask for latencies"

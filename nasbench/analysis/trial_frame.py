@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from nasbench.errors import StudyError, first_line
 from nasbench.study.trial import Trial
 
 _NESTED = ("params", "constraints", "more", "genotype", "rungs")
@@ -18,14 +19,21 @@ _COUNTS = ("macs", "params_count", "duplicate_of", "parent", "peak_bytes", "size
 
 
 def trial_frame(records: Sequence[Trial]) -> pd.DataFrame:
-    """One row for each trial; `Study.trials` describes the columns."""
+    """One row for each trial; `Study.trials` describes the columns.
+
+    Raises:
+        StudyError: a trial has text where a number should be.
+    """
     results, parameters = columns(records)
     values = [{column: _written(t.params[name]) for column, name in parameters.items() if name in t.params} for t in records]
+    of_results = pd.DataFrame([[getattr(t, n, t.more.get(n)) for n in results] for t in records], columns=results)
+    try:
+        of_results = of_results.astype({**dict.fromkeys(_NUMBERS, "float64"), **dict.fromkeys(_COUNTS, "Int64")})
+    except (ValueError, TypeError, OverflowError) as error:
+        raise StudyError(f"the results of trials are numbers; ledger.db is damaged: {first_line(error)}; restore it from a copy") from None
     return pd.concat(
         [
-            pd.DataFrame([[getattr(t, n, t.more.get(n)) for n in results] for t in records], columns=results).astype(
-                {**dict.fromkeys(_NUMBERS, "float64"), **dict.fromkeys(_COUNTS, "Int64")}
-            ),
+            of_results,
             pd.DataFrame(values, columns=list(parameters)).convert_dtypes(),
             pd.DataFrame({"genotype": [t.genotype for t in records]}, dtype="str"),
         ],

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -16,14 +16,16 @@ from nasbench.bench.problem import BenchProblem
 from nasbench.bench.rivals import strategy_named
 from nasbench.errors import StudyError
 from nasbench.plugins import Plugin, loaded_plugins, use_plugin
-from nasbench.search.plan import FINALISTS
+from nasbench.search.config import SearchConfig
+from nasbench.search.final.race import Race
+from nasbench.search.final.repeats import FINALISTS, searching
 from nasbench.strategies import Strategy
+from nasbench.strategies.predictor.features import Features
 from nasbench.study.in_memory import Direction
 from nasbench.study.phase import Phase
 from nasbench.study.seeds import derive
 
 REFUSED = 10_000  # candidates in a row outside the limits before a search ends
-FINAL_SEEDS = 3  # trainings of a finalist in the final round
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def search(problem: BenchProblem, strategy: Strategy, evaluations: Sequence[int]
     """One search: ask, check the limits, evaluate, record, as the search of a study does."""
     directions: tuple[Direction, ...] = ("maximize", "minimize") if problem.mode == "pareto" else ("maximize",)
     phase = Phase(MemoryStore(), "search", directions, strategy, strategy.seed)
-    evaluated: list[tuple[str, float]] = []  # digest, observed accuracy
+    evaluated: list[_Evaluated] = []
     refused = 0
     while len(evaluated) < evaluations[-1] and refused < REFUSED:
         trial = phase.ask(problem.loaded_space.decode)
@@ -151,44 +153,63 @@ def search(problem: BenchProblem, strategy: Strategy, evaluations: Sequence[int]
                 "seconds": 0.0,
             }
             phase.tell(trial.number, record)
-            evaluated.append((trial.digest, accuracy))
+            evaluated.append(_Evaluated(trial.digest, accuracy, trial.params))
             refused = 0
             continue
         refused += 1
-    return _outcome(problem, strategy, tuple(evaluations), evaluated, len(phase))
+    if not evaluated:
+        asked = len(phase)
+        raise StudyError(f"{strategy.name} evaluated nothing within the limits in {asked} candidates; allow more, or choose another space")
+    features = Features()
+    features.add(phase.options())
+    return _outcome(problem, strategy, tuple(evaluations), evaluated, features, len(phase))
+
+
+class _Evaluated(NamedTuple):
+    digest: str
+    accuracy: float
+    params: Mapping[str, Any]
 
 
 def _outcome(
-    problem: BenchProblem, strategy: Strategy, after: tuple[int, ...], evaluated: Sequence[tuple[str, float]], asked: int
+    problem: BenchProblem, strategy: Strategy, after: tuple[int, ...], evaluated: Sequence[_Evaluated], features: Features, asked: int
 ) -> Outcome:
-    if not evaluated:
-        raise StudyError(f"{strategy.name} evaluated nothing within the limits in {asked} candidates; allow more, or choose another space")
-
     def regret(digest: str) -> float:
         return 100 * (problem.best.mean - problem.networks[digest].mean)
 
     def handed_over(count: int) -> str:
-        return max(evaluated[:count], key=lambda e: e[1])[0]
+        return max(evaluated[:count], key=lambda e: e.accuracy).digest
 
-    def after_final_round(count: int) -> float | None:
-        searched = count - FINALISTS * FINAL_SEEDS
-        if searched < FINALISTS:
-            return None
-        finalists = sorted(evaluated[:searched], key=lambda e: -e[1])[:FINALISTS]
-        means = []
-        for place, (name, _) in enumerate(finalists):
-            seeds = [derive(strategy.seed, "final", place, i) for i in range(FINAL_SEEDS)]
-            means.append(sum(problem.draw(problem.networks[name], s) for s in seeds) / FINAL_SEEDS)
-        return regret(finalists[means.index(max(means))][0])
-
+    finals = [_after_final_round(problem, strategy.seed, n, evaluated, features) for n in after]
     pareto = problem.mode == "pareto"
     return Outcome(
         strategy.name,
         strategy.seed,
         after,
         tuple(regret(handed_over(n)) for n in after),
-        tuple(after_final_round(n) for n in after),
-        tuple(min(regret(name) for name, _ in evaluated[:n]) for n in after),
-        tuple(problem.hypervolume_share([problem.networks[name] for name, _ in evaluated[:n]]) if pareto else None for n in after),
+        tuple(None if one is None else regret(one) for one in finals),
+        tuple(min(regret(e.digest) for e in evaluated[:n]) for n in after),
+        tuple(problem.hypervolume_share([problem.networks[e.digest] for e in evaluated[:n]]) if pareto else None for n in after),
         asked,
     )
+
+
+def _after_final_round(problem: BenchProblem, seed: int, count: int, evaluated: Sequence[_Evaluated], features: Features) -> str | None:
+    """The network that is handed over after so many evaluations, some of which train the best networks again, as a search does.
+
+    Returns:
+        Its digest; None where the evaluations are too few for a final round.
+    """
+    least = FINALISTS * SearchConfig.final_seeds
+    searched = evaluated[: min(searching(count), count - least)] if count >= least + FINALISTS else []
+    if not searched:
+        return None
+    networks = [problem.networks[e.digest] for e in searched]
+    race = Race(features.rows([e.params for e in searched]), [(i, e.accuracy) for i, e in enumerate(searched)])
+    finalists = race.ranked()[:FINALISTS]
+    for number in range(count - len(searched)):
+        network = finalists[number // SearchConfig.final_seeds] if number < least else race.next()
+        if network is None:
+            break
+        race.add(network, problem.draw(networks[network], derive(seed, "final", number)))
+    return searched[race.ranked(trained=2)[0]].digest

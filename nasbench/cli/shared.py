@@ -15,6 +15,7 @@ import typer
 from rich.table import Table
 
 from nasbench.errors import GenotypeError, NasbenchError
+from nasbench.evaluate.measure import show
 from nasbench.genotype import Genotype, adapt, as_genotype
 from nasbench.progress import Output
 from nasbench.spaces import load_space, space_names
@@ -97,7 +98,8 @@ def _best_so_far(study: Path) -> str:
         )
     state = "ended without a winner" if opened.summary() else "has no winner yet"
     ms = "" if math.isnan(best["latency_ms"]) else f" at {best['latency_ms']:.1f} ms"
-    warn(f"{study} {state}: this is the best trial so far, {best['phase']} {best['number']} with {best['accuracy']:.1%}{ms}")
+    value = show(best["accuracy"], opened.measure)
+    warn(f"{study} {state}: this is the best trial so far, {best['phase']} {best['number']} with {value}{ms}")
     return str(best["genotype"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,11 @@ class Finished:
     traceback: str = ""
     exit_code: int | None = None
     seconds: float = 0.0
+
+    @property
+    def killed(self) -> bool:
+        """Whether the system killed the call's process, which it does where memory runs out."""
+        return self.end == "died" and self.exit_code == -signal.SIGKILL
 
 
 class Engine(Protocol):

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, cast, get_args
 
 from nasbench.errors import StudyError
+from nasbench.evaluate.measure import ACCURACY
 from nasbench.genotype import Genotype
 from nasbench.plugins import Plugin
 from nasbench.registry import Registry
@@ -45,10 +46,12 @@ class Fidelity:
         epochs: stop after this epoch and leave a checkpoint; a later evaluation with more epochs continues from it. None
             evaluates to the end.
         final: the evaluation belongs to the final round: the test images are used too, and the weights are stored.
+        half_batch: the process of an earlier attempt was killed, perhaps because memory ran out: use half of it where that is possible.
     """
 
     epochs: int | None = None
     final: bool = False
+    half_batch: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +60,12 @@ class Evaluation:
 
     Attributes:
         status: `ok`, `infeasible` (the network cannot be evaluated at all), `diverged` or `failed`. All but `ok` need a reason.
-        accuracy: share of validation images that are classified correctly, 0 to 1; what strategies maximise.
+        accuracy: share of validation images that are classified correctly, 0 to 1; or a score, see `measure`. What strategies maximise.
         seconds: duration of the evaluation; simulated, if the evaluator simulates time.
         reason: one line, where there is no accuracy.
         artefacts: files that the evaluation left in the trial's directory, such as `{"weights": "weights.safetensors"}`.
         details: further JSON data that is stored with the trial.
+        measure: what `accuracy` holds: `accuracy`, or the name of a score that is no share. More is better, and only the order counts.
     """
 
     status: Status = "ok"
@@ -70,6 +74,7 @@ class Evaluation:
     reason: str | None = None
     artefacts: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+    measure: str = ACCURACY
 
     def __post_init__(self) -> None:
         if self.status not in get_args(Status):
@@ -77,7 +82,8 @@ class Evaluation:
 
     def to_record(self) -> dict[str, Any]:
         """As the ledger stores it."""
-        known = {"status": self.status, "reason": self.reason, "accuracy": self.accuracy, "seconds": self.seconds}
+        known: dict[str, Any] = {"status": self.status, "reason": self.reason, "accuracy": self.accuracy, "seconds": self.seconds}
+        known |= {"measure": self.measure} if self.measure != ACCURACY else {}
         return {**known, **({"artefacts": dict(self.artefacts)} if self.artefacts else {}), **self.details}
 
 
@@ -163,12 +169,14 @@ class Evaluator(Protocol):
         modules: modules that each evaluating process imports once; to import them must be cheap, and must not start threads or CUDA.
         evaluates_known: whether it can evaluate known networks that are not in the space; the final round compares with them.
         simulates_time: whether `Evaluation.seconds` is simulated: a time limit then counts those seconds.
+        measures_accuracy: whether `Evaluation.accuracy` is a share; else it is a score, which no reward can weigh against a latency.
     """
 
     context: EvaluationContext
     modules: tuple[str, ...] = ()
     evaluates_known: bool = True
     simulates_time: bool = False
+    measures_accuracy: bool = True
 
     @property
     def data(self) -> EvaluationData:

@@ -1,4 +1,4 @@
-"""Evaluators by name: the two that come with nasbench, and those of plugins."""
+"""Evaluators by name: those that come with nasbench, and those of plugins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def make_evaluator(name: str, context: EvaluationContext, options: Mapping[str, 
     Raises:
         StudyError: an unknown name or option, with the nearest; or a value that the evaluator refuses.
     """
-    from nasbench.evaluate import table, train  # noqa: F401 - they register themselves; `train` loads torch
+    from nasbench.evaluate import table, train, zero_cost  # noqa: F401 - they register themselves
 
     if name not in EVALUATORS:
         raise StudyError(f"an evaluator is one of {', '.join(sorted(EVALUATORS))}; got {name!r}{nearest(name, EVALUATORS)}")

@@ -74,6 +74,7 @@ class TrainEvaluator(Evaluator):
             test=fidelity.final,
             plugins=context.plugins,
             until=fidelity.epochs,
+            half_batch=fidelity.half_batch,
         )
 
     def cost(self, networks: Sequence[Genotype], evaluate_all: EvaluateAll) -> list[ExpectedSeconds]:

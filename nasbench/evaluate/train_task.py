@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import nn
 
 from nasbench.errors import GenotypeError, first_line
 from nasbench.evaluate.base import CHECKPOINT, WAITED
+from nasbench.evaluate.failures import is_out_of_memory
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, adapt, class_count, trace
 from nasbench.latency import machine_lock
@@ -30,6 +32,7 @@ from nasbench.training.trainer import Epoch, evaluate, train
 
 RESULT = "result.json"
 WEIGHTS = "weights.safetensors"
+SMALLEST_BATCH = 2
 LONG_S = 0.5  # a longer wait for the measuring lock is part of the record
 
 
@@ -52,6 +55,7 @@ class TrainTask:
         plugins: the user's plugins, whose block types the genotype may use.
         until: the epoch after which to stop and leave `checkpoint.bin`, from which a task with a later epoch continues. None trains
             to the end. The result at the end does not depend on such stops.
+        half_batch: begin with half of the recipe's batch size, because an earlier attempt ran out of memory.
     """
 
     genotype: str
@@ -68,6 +72,7 @@ class TrainTask:
     test: bool = False
     plugins: tuple[Plugin, ...] = ()
     until: int | None = None
+    half_batch: bool = False
 
     @property
     def whole(self) -> bool:
@@ -78,6 +83,8 @@ class TrainTask:
         """A hash of everything that can change the result. The directory and the epoch of a stop cannot."""
         fields = asdict(self)
         del fields["directory"], fields["until"]
+        if not self.half_batch:
+            del fields["half_batch"]  # as in tasks of earlier versions
         if plugins := fields.pop("plugins"):
             fields["plugins"] = [plugin.sha256 for plugin in plugins]  # their paths do not matter
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
@@ -92,8 +99,9 @@ def evaluate_training(task: TrainTask) -> dict[str, Any]:
 
     Returns:
         `status` is `ok`, `diverged` (the loss became infinite or NaN) or `infeasible` (the shapes do not fit together at the
-        resolution of the recipe, or the memory is too small). The last two have a `reason` and no accuracy. `seconds` is the time of the
-        training alone; `waited_s` is there where the training had to wait until a measurement on this machine ended.
+        resolution of the recipe, or the memory is too small, also for half the batch). The last two have a `reason` and no accuracy.
+        `seconds` is the time of the training alone; `waited_s` is there where the training had to wait until a measurement on this machine
+        ended. A training at half the batch has `batch_size`, and `out_of_memory` says what failed before.
 
     Raises:
         NasbenchError: the data, the recipe or the disk does not allow any trial of the study.
@@ -121,23 +129,45 @@ def _evaluate(task: TrainTask, directory: Path) -> dict[str, Any]:
     recipe = Recipe.from_dict(task.recipe)
     torch.set_num_threads(task.threads)
     images = load_images(task.data, Path(task.root) if task.root else None, size=recipe.decoded_size)
-    began, waited_s = time.monotonic(), 0.0
-    try:
-        with machine_lock(shared=True):  # no latency is measured meanwhile
-            waited_s = time.monotonic() - began
-            record = _train(task, images, recipe, directory)
-    except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error):
-            raise
-        record = _infeasible(f"out of memory while training at batch size {recipe.batch_size}: {first_line(error)}")
-    except GenotypeError as error:
-        record = _infeasible(f"cannot be built for training: {first_line(error)}")
+    began = time.monotonic()
+    with machine_lock(shared=True):  # no latency is measured meanwhile
+        waited_s = time.monotonic() - began
+        record = _train_in_memory(task, images, recipe, directory)
     record = {**record, "task": task.identity(), **({WAITED: waited_s} if waited_s > LONG_S else {})}
     if not task.whole and record["status"] == "ok":
         return record
     write_atomic(directory / RESULT, json.dumps(record, indent=1, allow_nan=False) + "\n")
     (directory / CHECKPOINT).unlink(missing_ok=True)
     return record
+
+
+def _train_in_memory(task: TrainTask, images: Images, recipe: Recipe, directory: Path) -> dict[str, Any]:
+    """Train a network; where memory runs out, once more with half the batch."""
+    whole = min(recipe.batch_size, recipe.images or len(images.train), len(images.train))  # a batch is not larger than the data
+    half = replace(recipe, batch_size=max(SMALLEST_BATCH, whole // 2))
+    failed: list[str] = []
+    for attempt in (half,) if task.half_batch else (recipe, half):
+        record, error = _attempt(task, images, attempt, directory)
+        if record is not None:
+            before = failed[0] if failed else "the process was killed"
+            return record | ({"batch_size": attempt.batch_size, "out_of_memory": before} if attempt is half else {})
+        failed.append(f"at batch size {attempt.batch_size}: {error}")
+        gc.collect()  # a network's graph refers to itself
+        if task.device != "cpu":
+            torch.cuda.empty_cache()
+    return _infeasible(f"out of memory while training {', and '.join(failed)}")
+
+
+def _attempt(task: TrainTask, images: Images, recipe: Recipe, directory: Path) -> tuple[dict[str, Any] | None, str]:
+    """The record of a training; None if memory ran out, with the error as text, because the error itself keeps the network alive."""
+    try:
+        return _train(task, images, recipe, directory), ""
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return None, first_line(error)
+    except GenotypeError as error:
+        return _infeasible(f"cannot be built for training: {first_line(error)}"), ""
 
 
 def _train(task: TrainTask, images: Images, recipe: Recipe, directory: Path) -> dict[str, Any]:
@@ -196,12 +226,6 @@ def _train(task: TrainTask, images: Images, recipe: Recipe, directory: Path) -> 
 
 def _infeasible(reason: str) -> dict[str, Any]:
     return {"status": "infeasible", "reason": reason, "accuracy": None, "loss": None, "seconds": 0.0}
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Whether memory was too small. torch has an error class for CUDA; on the CPU it raises a RuntimeError."""
-    text = str(error)
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "out of memory" in text or "DefaultCPUAllocator" in text
 
 
 def _finite(values: dict[str, Any]) -> dict[str, Any]:

@@ -171,6 +171,10 @@ TYPES: Mapping[str, FieldType] = {
         "a list of nodes [op, from, op, from]: value 0 is the cell's input, 1 the one before, 2 the first node", "[[sep3, 0, identity, 1]]"
     ),
     "Outputs": FieldType("a list of the numbers of nodes that make the output; empty: all that no node reads", "[2, 3], []"),
+    "Edges": FieldType(
+        "a list of nodes, where node n lists n operations, one on the cell's input and one on each node before it",
+        "[[conv3], [none, identity]]",
+    ),
     "tuple[...]": FieldType("a list of the type in the brackets", "[6, 3, 2, 1]"),
     "Literal[...]": FieldType("one of the words in the brackets", "max"),
     "bool": FieldType("yes or no", "true, false"),

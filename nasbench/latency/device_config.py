@@ -92,4 +92,10 @@ class DeviceConfig:
         known = [f.name for f in fields(cls)]
         if not set(data) <= set(known):
             raise DeviceError(f"the options of a device are {', '.join(known)}; got {', '.join(map(str, data))}; give the command again")
+        for name, value in data.items():
+            kind = int if name in ("threads", "batch") else str
+            if isinstance(value, bool) or not isinstance(value, kind | None):
+                raise DeviceError(
+                    f"the {name} of a device is {'a whole number' if kind is int else 'text'}; got {value!r}; give the command again"
+                )
         return cls(**data)

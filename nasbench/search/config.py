@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from nasbench.engines.config import EngineConfig
-from nasbench.errors import LimitError, StudyError
+from nasbench.errors import LimitError, StudyError, nearest
 from nasbench.evaluate.base import EvaluationContext
 from nasbench.genotype.units import show_count, show_memory
 from nasbench.latency import DeviceConfig
@@ -23,7 +23,8 @@ KNOWN = ("mobilenet_v3_small", "mobilenet_v2", "mnasnet_a1")
 
 # These keys change how long a study takes and how many trials it has, but not the result of any trial.
 MAY_CHANGE = ("workers", "time_s", "trials", "engine")
-DEFAULTS = {"evaluator": "train"}  # of studies that began before there were other evaluators
+DEFAULTS = {"evaluator": "train", "control": "equal"}  # of studies that began before these could be chosen
+CONTROL_SHARES = {"equal": 1.0, "small": 0.25, "none": 0.0}  # trials of random search for each trial of the search
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,9 @@ class SearchConfig:
         strategy, options: name and options of the strategy.
         mode: how accuracy and latency become a reward.
         seed: decides all random choices of the study.
-        trials: number of trials of each phase; None lets the plan choose it from `time_s`.
+        trials: number of evaluations of the search, some of which train its best networks again, see `searching`; None lets the plan
+            choose it from `time_s`.
+        control: how many trials random search has: as many as the search (`equal`), a quarter of them (`small`), or none.
         time_s: seconds that the whole search may take.
         final_seeds: number of fresh seeds with which each finalist is trained.
         known: known networks with which the finalists are compared.
@@ -62,12 +65,13 @@ class SearchConfig:
     data_root: str | None = None
     evaluator: str = "train"
     evaluator_options: Mapping[str, Any] = field(default_factory=dict)
-    strategy: str = "evolution"
+    strategy: str = "predictor"
     options: Mapping[str, Any] = field(default_factory=dict)
     mode: Mode = "hard"
     seed: int = 0
     trials: int | None = None
     time_s: float = 480.0
+    control: str = "small"
     final_seeds: int = 2
     known: tuple[str, ...] = KNOWN
     workers: int = 1
@@ -89,6 +93,10 @@ class SearchConfig:
                 "or --reward pareto"
             )
         self.engine.check_device(self.device)
+        if self.control not in CONTROL_SHARES:
+            raise StudyError(
+                f"--control is one of {', '.join(CONTROL_SHARES)}; got {self.control!r}{nearest(self.control, CONTROL_SHARES)}"
+            )
         for name, value, low, high in (
             ("--trials", self.trials, 0 if self.reuse else 1, 1_000_000),
             ("--jobs", self.workers, 1, 1024),
@@ -103,6 +111,11 @@ class SearchConfig:
                 f"the last rung is the whole training; the rungs end after {self.rungs.epochs[-1]} epochs, the recipe has "
                 f"{self.recipe.epochs}; give both the same"
             )
+
+    @property
+    def control_share(self) -> float:
+        """Trials of random search for each trial of the search."""
+        return CONTROL_SHARES[self.control]
 
     @property
     def wants_latency(self) -> bool:
@@ -162,6 +175,7 @@ class SearchConfig:
                 "reward": self.mode,
                 "seed": self.seed,
                 "trials": self.trials,
+                "control": self.control,
                 "final_seeds": self.final_seeds,
                 "known": list(self.known),
                 "device": device,
@@ -198,6 +212,7 @@ class SearchConfig:
             known=tuple(command["known"]),
             evaluator=command.get("evaluator", DEFAULTS["evaluator"]),
             evaluator_options=command.get("evaluator_options", {}),
+            control=command.get("control", DEFAULTS["control"]),
             device=DeviceConfig.from_json(command.get("device_choice", {})),  # older studies have none and are refused later
             engine=EngineConfig.from_json(command.get("engine", {})),
             recipe=Recipe.from_dict(command["recipe"]),
@@ -218,10 +233,12 @@ class SearchConfig:
         parts += _device_parts(self.device)
         parts += [short_name(self.data)] if self.data != "embedded" else []
         parts += [self.evaluator] if self.evaluator != DEFAULTS["evaluator"] else []
-        parts += [self.strategy] if self.strategy != "evolution" else []
+        parts += [short_name(str(self.evaluator_options["proxy"]))] if "proxy" in self.evaluator_options else []
+        parts += [self.strategy] if self.strategy != SearchConfig.strategy else []
         parts += [self.mode] if self.mode != "hard" else []
         parts += [f"eta{self.rungs.eta}"] if self.rungs else []
         parts += ["measured"] if self.measure and not self._needs_latency else []
+        parts += [f"{self.control}-control"] if self.control != SearchConfig.control else []
         parts += [f"seed{self.seed}"] if self.seed else []
         return "-".join(parts)[:100]
 

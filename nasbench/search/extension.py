@@ -10,13 +10,13 @@ from nasbench.errors import StudyError
 from nasbench.genotype.units import show_duration
 from nasbench.search.final.finalists import Finalist, load_finalists
 
-FINALISTS_FILE, SUMMARY_FILE = "finalists.json", "summary.json"
+FINALISTS_FILE, SUMMARY_FILE, VERDICT_FILE = "finalists.json", "summary.json", "verdict.json"
 
 
 def extend(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Prepare a study for another command: if it asks for more, the phases continue, and a new final round follows.
 
-    The finalists and results of the earlier final round are kept as `finalists-1.json` and `summary-1.json`.
+    The finalists, results and verdict of the earlier final round are kept as `finalists-1.json`, `summary-1.json` and `verdict-1.json`.
 
     Raises:
         StudyError: the command asks for less than the study has.
@@ -24,7 +24,7 @@ def extend(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> Non
     if not extends(before, now):
         return
     number = _rounds(path) + 1
-    for name in (SUMMARY_FILE, FINALISTS_FILE):  # in this order: while the finalists are there, the study is not extended
+    for name in (VERDICT_FILE, SUMMARY_FILE, FINALISTS_FILE):  # in this order: while the finalists are there, the study is not extended
         file = path / name
         if file.exists():
             file.rename(_kept(file, number))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, get_args
 
 from nasbench.errors import LimitError, StudyError, nearest
@@ -155,6 +155,10 @@ class Limits:
             "size": (metrics.size_bytes, self.size_bytes),
         }
         return {name: value / limit - 1 for name, (value, limit) in pairs.items() if limit is not None}
+
+    def met_by(self, metrics: Metrics) -> bool:
+        """Whether a network is within every limit, where its latency counts without the interval."""
+        return all(excess <= 0 for excess in self.excess(replace(metrics, unverifiable=True)).values())
 
     def broken(self, metrics: Metrics) -> str:
         """The limits that a network breaks or may break, in words."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from nasbench.engines.base import Engine, Finished
@@ -94,7 +95,8 @@ class Workers:
         for finished in self._engine.wait(timeout=0.0 if known else 1.0) if self._running else ():
             phase, trial, call, attempt = self._running.pop(finished.key)
             if finished.end == "died" and attempt < ATTEMPTS:
-                self._submit(_Running(phase, trial, call, attempt + 1))
+                fidelity = replace(call.fidelity, half_batch=call.fidelity.half_batch or finished.killed)
+                self._submit(_Running(phase, trial, replace(call, fidelity=fidelity), attempt + 1))
             else:
                 yield phase, trial, result_of(finished, attempt)
 
@@ -112,8 +114,13 @@ class Workers:
 
 
 def result_of(finished: Finished, attempt: int = 1) -> dict[str, Any]:
-    """The record that a worker sent; where none came, a record with the status `failed` and the reason."""
+    """The record that a worker sent; where none came, a record with the reason.
+
+    A network that exceeds its time, or whose process the system kills as it does where memory runs out, is `infeasible`: strategies
+    learn to avoid such networks, and the search goes on. Everything else is `failed`, and several such trials in a row end the search.
+    """
     if finished.end == "result" and isinstance(finished.result, Mapping):
         return {**finished.result, "attempts": attempt}
-    tries = f" (tried {attempt} times)" if attempt > 1 else ""
-    return {"status": "failed", "reason": f"{finished.reason or 'the worker sent no record'}{tries}", "seconds": finished.seconds}
+    tries = f" (tried {attempt} times{', the last time with half the batch' if finished.killed else ''})" if attempt > 1 else ""
+    status = "infeasible" if finished.end == "timeout" or finished.killed else "failed"
+    return {"status": status, "reason": f"{finished.reason or 'the worker sent no record'}{tries}", "seconds": finished.seconds}

@@ -33,11 +33,13 @@ def search_config(
     evaluator: str = "train",
     table: str | Path | None = None,
     metric: str | None = None,
-    strategy: str = "evolution",
+    proxy: str | None = None,
+    strategy: str = SearchConfig.strategy,
     option: Sequence[str] | Mapping[str, Any] = (),
     reward: str = "hard",
     measure: bool = False,
     trials: int | None = None,
+    control: str = SearchConfig.control,
     time: str = "8min",
     known: str | None = None,
     eta: int | None = None,
@@ -76,7 +78,7 @@ def search_config(
         schedule = Rungs(steps, ETA if eta is None else eta)
     elif eta is not None:
         schedule = Rungs.geometric(trained_by.epochs, eta)
-    own = {"table": None if table is None else str(table), "metric": metric}
+    own = {"table": None if table is None else str(table), "metric": metric, "proxy": proxy}
     return SearchConfig(
         space=space,
         limits=limits,
@@ -89,6 +91,7 @@ def search_config(
         mode=reward,  # type: ignore[arg-type] # SearchConfig checks it
         seed=seed,
         trials=trials,
+        control=control,
         time_s=seconds,
         workers=room_for(engine) if jobs is None else jobs,
         device=device,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -21,6 +23,7 @@ from nasbench.latency.contract import predicted_within, side
 from nasbench.processes import TemporaryFolder
 from nasbench.search.config import SearchConfig
 from nasbench.search.device_profile import obtain_profile, stored_profile, studied_profile
+from nasbench.search.final.repeats import FINALISTS, after_s, rival_runs, split
 from nasbench.search.loop import result_of
 from nasbench.search.problem import Problem
 from nasbench.search.reporting import Listener
@@ -28,11 +31,11 @@ from nasbench.search.space_summary import SpaceSample, SpaceSummary, sample_spac
 from nasbench.study.directory import PROFILE_FILE, StudyDirectory
 from nasbench.training.proxy import ProxyPlan
 
-FINALISTS, RIVALS = 2, 1  # networks of the search and of random search that are trained again with fresh seeds
 MIN_TRIALS = 4
+MOST_EVALUATIONS = 1_000_000
 STARTING_S = 1.5  # until the process of a trial begins its work
-MEASURING_S = 75.0  # for the latency of the finalists, the second measurement of the winner, and the report
 LEAST_S = 1e-3  # of an evaluation
+TIMED = ((0.5, 0.9), (0.25, 0.0))  # networks that are timed, from the smallest to the largest; the second two if none of the first can be
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,9 @@ class Plan:
 
     Attributes:
         space: what was seen of the space.
-        trials: of the search, and as many of random search.
+        trials: networks that the search evaluates; random_trials: those of random search.
         final_runs: trainings of finalists and known networks with fresh seeds.
+        repeats: how many of those are of the search's best networks; None in plans of version 0.1.
         seconds_per_trial: of one worker, for a whole training; seconds_per_known: the same for a known network.
         workers: trials at a time.
         expected_s: seconds that everything takes.
@@ -63,6 +67,8 @@ class Plan:
     calls: float = 1.0
     largest_params: int = 0
     proxy: ProxyPlan | None = None
+    repeats: int | None = None
+    random_trials: int = 0
 
     def to_json(self) -> str:
         """The file `plan.json`: one flat mapping, with `binds` and `verdict`, which `from_json` works out again."""
@@ -78,11 +84,11 @@ class Plan:
             history: see `StudyDirectory.history`.
         """
         changes = [entry for entry in history if {"trials", "time_s"} & entry["changed"].keys()]
-        known_runs = self.final_runs - (FINALISTS + RIVALS) * config.final_seeds
+        repeats = FINALISTS * config.final_seeds if self.repeats is None else self.repeats
         if not changes:
             return None
-        trials, expected_s = _amount(config, self, known_runs, config.time_s)
-        return None if trials == self.trials else replace(self, trials=trials, expected_s=expected_s)
+        plan = _with_amount(config, self, self.final_runs - repeats - rival_runs(config), config.time_s)
+        return None if plan.trials == self.trials else plan
 
     @classmethod
     def from_json(cls, path: Path) -> Plan:
@@ -94,7 +100,7 @@ class Plan:
         try:
             stored = read_json(path)
             space = SpaceSummary(**{f.name: stored[f.name] for f in fields(SpaceSummary)})
-            own = {f.name: stored[f.name] for f in fields(cls) if f.name in stored}  # older plans have fewer
+            own = {"random_trials": stored["trials"]} | {f.name: stored[f.name] for f in fields(cls) if f.name in stored}
             if own.get("proxy") is not None:
                 own["proxy"] = ProxyPlan(**own["proxy"])
             return cls(space=space, **own)
@@ -203,13 +209,16 @@ def make_plan(
         StudyError: no network of the space can be evaluated.
     """
     examples, rungs = sample.examples, config.rungs
-    middle = [examples[int(q * (len(examples) - 1))] for q in (0.5, 0.9)]
-    own, theirs = seconds_per_evaluation(evaluator, middle, known, engine)
+    first, smaller = ([examples[int(q * (len(examples) - 1))] for q in shares] for shares in TIMED)
+    try:
+        own, theirs = seconds_per_evaluation(evaluator, first, known, engine)
+    except StudyError:  # large networks may diverge or exceed the memory, and small ones not
+        own, theirs = seconds_per_evaluation(evaluator, smaller, known, engine)
     known_runs = len(known) * config.final_seeds
     plan = Plan(
         space=sample.summary,
         trials=0,
-        final_runs=(FINALISTS + RIVALS) * config.final_seeds + known_runs,
+        final_runs=0,
         seconds_per_trial=own,
         seconds_per_known=theirs,
         workers=engine.workers,  # a cluster may have room for fewer than were asked for
@@ -219,20 +228,28 @@ def make_plan(
         largest_params=max(cost(g).params for g in examples),
         proxy=_proxy(config, evaluator, examples),
     )
-    trials, expected_s = _amount(config, plan, known_runs, time_left_s)
-    return replace(plan, trials=trials, expected_s=expected_s)
+    return _with_amount(config, plan, known_runs, time_left_s)
 
 
-def _amount(config: SearchConfig, plan: Plan, known_runs: int, time_left_s: float) -> tuple[int, float]:
-    """How many trials fit into `time_left_s`, and the seconds that everything takes; a given number of trials is kept."""
-    final_s = ((plan.final_runs - known_runs) * plan.seconds_per_trial + known_runs * plan.seconds_per_known) / plan.workers + MEASURING_S
+def _with_amount(config: SearchConfig, plan: Plan, known_runs: int, time_left_s: float) -> Plan:
+    """The plan with as many evaluations as fit into `time_left_s`, or a given number, and the seconds that everything takes."""
     # The start of the first training is part of the trial's time.
     one = plan.seconds_per_trial * plan.share + STARTING_S * (plan.calls - 1)
-    trials = config.trials
-    if trials is None:
-        trials = max(MIN_TRIALS, int((time_left_s - final_s) * plan.workers / one / 2))
-        trials = min(trials, plan.space.count)
-    return trials, 2 * trials * one / plan.workers + final_s
+    fixed_s = (rival_runs(config) * plan.seconds_per_trial + known_runs * plan.seconds_per_known) / plan.workers + after_s(config)
+
+    def seconds(evaluations: int) -> float:
+        new, repeats = split(evaluations, config)
+        return (new * (1 + config.control_share) * one + repeats * plan.seconds_per_trial) / plan.workers + fixed_s
+
+    evaluations = config.trials
+    if evaluations is None:
+        evaluations = max(MIN_TRIALS, bisect_right(range(MOST_EVALUATIONS), time_left_s, key=seconds) - 1)
+    new, repeats = split(evaluations, config)
+    if config.trials is None:
+        new = min(new, plan.space.count)
+    final_runs = repeats + rival_runs(config) + known_runs
+    at_random = math.ceil(config.control_share * new)
+    return replace(plan, trials=new, random_trials=at_random, final_runs=final_runs, repeats=repeats, expected_s=seconds(evaluations))
 
 
 def _proxy(config: SearchConfig, evaluator: Evaluator, examples: Sequence[Genotype]) -> ProxyPlan | None:

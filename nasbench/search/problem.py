@@ -118,6 +118,11 @@ def open_problem(config: SearchConfig, device: Device) -> Problem:
     make_strategy(config.strategy, config.seed, **config.options)
     plugins = loaded_plugins()
     evaluator = make_evaluator(config.evaluator, config.context(plugins), config.evaluator_options)
+    if config.mode == "soft" and not evaluator.measures_accuracy:
+        raise StudyError(
+            f"the soft reward weighs an accuracy against the latency; the evaluator {config.evaluator} gives scores; choose --reward hard "
+            "or pareto"
+        )
     training = evaluator.data.training  # says now what is wrong with the data
     if config.open_fields:
         config = config.fitted_to(training)

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from nasbench.errors import StudyError
+from nasbench.evaluate.measure import measure_of, show
 from nasbench.study.activity import clear_activity, write_activity
 from nasbench.study.trial import PAUSED, Trial
 
@@ -106,7 +107,9 @@ def describe_trial(trial: Trial, epochs: int | None = None) -> str:
     ms = trial.more.get("measured_ms", trial.latency_ms)
     latency = "" if ms is None else f" at {ms:.1f} ms"
     evaluated = trial.accuracy is not None and trial.status in ("ok", "infeasible", PAUSED)
-    result = f"{trial.accuracy:.1%}{latency}" if evaluated else f"{trial.status}: {trial.reason}"
+    result = f"{trial.status}: {trial.reason}"
+    if evaluated and trial.accuracy is not None:
+        result = f"{show(trial.accuracy, measure_of(trial.more))}{latency}"
     if evaluated and epochs is not None:
         result += f" after {trial.epochs} of {epochs} epochs{', paused' if trial.status == PAUSED else ''}"
     return f"{trial.more.get('origin', f'{trial.phase} {trial.number}')}: {result}"

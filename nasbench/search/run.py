@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -15,7 +16,7 @@ from nasbench.genotype import Genotype
 from nasbench.latency import Patience
 from nasbench.search.candidate_filter import CandidateFilter
 from nasbench.search.config import DEFAULTS, MAY_CHANGE
-from nasbench.search.extension import extend
+from nasbench.search.extension import VERDICT_FILE, extend
 from nasbench.search.final.final_round import FINAL, FinalRound
 from nasbench.search.final.finalists import FinalResult
 from nasbench.search.final.winner import Choice, deliver
@@ -29,7 +30,7 @@ from nasbench.search.reporting import ActivityListener, Failures, Listener, Tria
 from nasbench.search.reuse import REUSED, Reused, reused_trials
 from nasbench.search.running_phase import RunningPhase, Schedule, ToTheEnd
 from nasbench.search.successive_halving import SuccessiveHalving
-from nasbench.search.time_budget import Clock, TimeBudget
+from nasbench.search.time_budget import UNTIL_TIME_IS_OVER, Clock, TimeBudget
 from nasbench.spaces import ParameterValues
 from nasbench.strategies import make_strategy
 from nasbench.study.directory import StudyDirectory
@@ -41,7 +42,6 @@ from nasbench.study.trial import Trial
 from nasbench.training.preprocess import Preprocess
 
 SEARCH, RANDOM = "search", "random"  # the two phases
-UNTIL_TIME_IS_OVER = 1_000_000
 WEIGHTS = "weights.safetensors"
 
 ShowPlan = Callable[[Problem, Plan], None]
@@ -147,7 +147,7 @@ class _Search:
             measurements,
             listener,
             self._weights,
-            budget.late_with_known_s,
+            budget,
         )
         self.engine.time_limit_s = max(300.0, 20 * self.plan.seconds_per_trial)
         self._evaluate(phases, filters, budget, skip=final.begun())
@@ -157,20 +157,27 @@ class _Search:
         unverified = "" if choice.winner else choice.why
         preprocess = Preprocess.from_record(self.ledger.records(FINAL)[best.trial].more) if best else None
         limits, device = problem.config.limits, problem.device
+        if (verdict := final.verdict(results, choice)) is not None:
+            verdict.save(self.directory.path / VERDICT_FILE)
         deliver(self.directory.path, results, best, weights, limits, device, preprocess, unverified=unverified)
         complete = problem.config.trials is None or all(phase.left == 0 for phase in phases)
         return Outcome(self.directory.path, results, complete, choice)
 
     def _phases(self, measurements: Measurements, measure: Measure | None) -> tuple[list[RunningPhase], list[CandidateFilter]]:
-        """The search, serial, and random search with its own seeds; both have the same limits, evaluator and cost."""
+        """The search, and random search with its own seeds; both have the same limits and evaluator.
+
+        Where random search has as many trials, half of the workers suffice for the search, and its proposals see more results.
+        """
         config, filters, phases = self.problem.config, [], []
-        for name, parallel in ((SEARCH, max(1, self.plan.workers // 2)), (RANDOM, self.plan.workers)):
+        workers = self.plan.workers
+        for name, parallel in ((SEARCH, workers if config.control_share < 1 else max(1, workers // 2)), (RANDOM, workers)):
             trials = self._stored(name)
             interrupted = trials.unfinished()
             starts = self.problem.starts() if name == SEARCH and config.strategy != "random" else []
             candidates = self._filter(trials, measurements, measure, starts, [t for t in interrupted if not t.passed])
             filters.append(candidates)
             wanted = self.plan.trials if config.trials is not None else UNTIL_TIME_IS_OVER
+            wanted = wanted if name == SEARCH else math.ceil(config.control_share * wanted)
             schedule = self._schedule(trials, [t for t in interrupted if t.passed])
             phases.append(self._running(trials, wanted, candidates, parallel, schedule))
         return phases, filters
@@ -227,7 +234,8 @@ class _Search:
         rungs = self.problem.config.rungs
         if not rungs:
             return ToTheEnd(trials)
-        return SuccessiveHalving(trials, rungs, self.plan.trials, self.directory.trial_path, interrupted)
+        wanted = self.plan.trials if trials.name == SEARCH else self.plan.random_trials
+        return SuccessiveHalving(trials, rungs, wanted, self.directory.trial_path, interrupted)
 
     def _complete(self, candidates: CandidateFilter) -> Callable[[Trial, dict[str, Any]], dict[str, Any]]:
         def complete(trial: Trial, result: dict[str, Any]) -> dict[str, Any]:
@@ -269,7 +277,7 @@ class _Search:
         for phase in phases:
             if message := phase.schedule.stop():
                 self.listener.say(message)
-        if not any(t.reached for t in phases[0].phase.records()):
+        if not any(t.reached for phase in phases for t in phase.phase.records()):
             raise StudyError(_all_failed(phases[0].phase, self.directory.path))
 
     def _weights(self, result: FinalResult) -> Path:

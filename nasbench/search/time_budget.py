@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from statistics import median
 
 from nasbench.search.config import SearchConfig
-from nasbench.search.plan import FINALISTS, MEASURING_S, MIN_TRIALS, RIVALS, STARTING_S, Plan
+from nasbench.search.final.repeats import FINALISTS, after_s, rival_runs, searching
+from nasbench.search.plan import MIN_TRIALS, STARTING_S, Plan
 from nasbench.search.running_phase import RunningPhase
 from nasbench.study.trial import Trial
+
+UNTIL_TIME_IS_OVER = 1_000_000  # trials of the search, where their number is not given
 
 
 class Clock:
@@ -45,9 +48,13 @@ class TimeBudget:
 
     def over(self, phases: Sequence[RunningPhase]) -> bool:
         """Whether no new trial may begin; never while a phase has fewer than `MIN_TRIALS`, or where their number is given."""
-        if self._config.trials is not None or any(phase.done < MIN_TRIALS for phase in phases):
+        if self._config.trials is not None or any(
+            phase.done < MIN_TRIALS * min(1.0, phase.wanted / UNTIL_TIME_IS_OVER) for phase in phases
+        ):
             return False
         one, after = self._needs()
+        if not self._config.rungs and phases[0].done >= searching(phases[0].done + self._fitting(one, after, control=True)):
+            return True
         rungs = self._config.rungs
         longest = one * max(rungs.steps) / rungs.epochs[-1] + STARTING_S if rungs else one
         return self._elapsed_s + longest + after > self._config.time_s
@@ -60,6 +67,32 @@ class TimeBudget:
         if self._config.trials is not None:
             return 0.0
         return self._elapsed_s + self._needs()[1] - self._config.time_s
+
+    @property
+    def final_runs(self) -> int:
+        """The planned trainings of the final round."""
+        return self._plan.final_runs
+
+    def fitting_repeats(self) -> int:
+        """How many more networks can be trained again before the time is over, beside those that are always trained again."""
+        if self._config.trials is not None:
+            return max(0, (self._plan.repeats or 0) - FINALISTS * self._config.final_seeds)
+        return 0 if self._config.rungs else self._fitting(*self._needs())
+
+    def fits_another(self, left: int) -> bool:
+        """Whether another training of the final round may begin.
+
+        Args:
+            left: how many of the planned ones are left, which counts where the number of evaluations is given.
+        """
+        if self._config.trials is not None:
+            return left > 0
+        return not self._config.rungs and self._elapsed_s + self._one + after_s(self._config) / 2 <= self._config.time_s
+
+    def _fitting(self, one: float, after: float, *, control: bool = False) -> int:
+        """Evaluations for which there is time, each with its share of random search if that still runs."""
+        each = one * (1 + self._config.control_share if control else 1)
+        return max(0, int((self._config.time_s - self._elapsed_s - after) * self._plan.workers / each))
 
     def outlook(self, phases: Sequence[RunningPhase]) -> tuple[int, float]:
         """How many trainings there will have been in all, those of the final round included, and seconds until then."""
@@ -78,11 +111,16 @@ class TimeBudget:
     def _elapsed_s(self) -> float:
         return self._before + (self._simulated_s / self._plan.workers if self._simulated else self._clock())
 
+    @property
+    def _one(self) -> float:
+        """Seconds of one trial."""
+        return (median(self._seconds) if len(self._seconds) >= MIN_TRIALS else self._plan.seconds_per_trial) + STARTING_S
+
     def _needs(self) -> tuple[float, float]:
-        """Seconds of one trial, and of all that comes after the phases."""
-        plan = self._plan
-        one = (median(self._seconds) if len(self._seconds) >= MIN_TRIALS else plan.seconds_per_trial) + STARTING_S
-        own = (FINALISTS + RIVALS) * self._config.final_seeds
-        known = plan.final_runs - own
+        """Seconds of one trial, and of all that comes after the phases at least."""
+        plan, config, one = self._plan, self._config, self._one
+        least = FINALISTS * config.final_seeds
+        own = least + rival_runs(config)
+        known = plan.final_runs - rival_runs(config) - (least if plan.repeats is None else plan.repeats)
         after = one * (own + known * plan.seconds_per_known / plan.seconds_per_trial) / plan.workers
-        return one, after + MEASURING_S
+        return one, after + after_s(config)

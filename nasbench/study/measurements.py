@@ -65,7 +65,7 @@ class Measurements:
         self._all: list[Measured] = []
         try:
             self._all = [Measured.from_json(line) for line in self._file.read()]
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, OverflowError) as error:
             raise StudyError(
                 f"a study keeps its measurements in {path}; it cannot be read ({error}); delete it to measure them again"
             ) from None

@@ -16,7 +16,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from nasbench.errors import NasbenchError, StudyError
 from nasbench.genotype import Genotype, digest
+from nasbench.spaces.options import Options
 from nasbench.strategies import Strategy
+from nasbench.strategies.base import options_of
 from nasbench.study.database.store import TrialStore
 from nasbench.study.in_memory import Direction, InMemoryStudy
 from nasbench.study.sampling import Decode, Proposal, unseen
@@ -143,6 +145,11 @@ class Phase:
             if not trial.user_attrs.get("genotype"):
                 self.tell(trial.number, {"status": "failed", "reason": "interrupted before its network was known"})
         return [read_trial(self.name, trial) for trial in running if trial.user_attrs.get("genotype")]
+
+    def options(self) -> dict[str, Options]:
+        """The options of every parameter that a trial of the phase has."""
+        self._refresh()
+        return {name: options_of(d) for trial in self._memory.trials() for name, d in trial.distributions.items()}
 
     def find(self, digest: str) -> Trial | None:
         """The first trial of a network, finished or running, or None."""

@@ -20,7 +20,7 @@ from nasbench.study.reader import stored_trials
 
 # The files from which tables and pictures are made. Weights, checkpoints, histories of epochs and the user's own code are not copied.
 COPIED = (
-    "plan.json", PROFILE_FILE, MEASUREMENTS_FILE, "finalists.json", "summary.json", "best/card.json", "best/genotype.yaml",
+    "plan.json", PROFILE_FILE, MEASUREMENTS_FILE, "finalists.json", "summary.json", "verdict.json", "best/card.json", "best/genotype.yaml",
     "best/preprocess.json", FIT_FILE, CANDIDATES_FILE, CURVES_FILE,
 )  # fmt: skip
 

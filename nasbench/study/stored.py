@@ -5,6 +5,7 @@ Only what is read is listed, and further entries are allowed, so that studies of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -46,6 +47,7 @@ class Command(_Stored):
     reward: str | None = None
     seed: int | None = None
     trials: Count | None = None
+    control: str | None = None
     final_seeds: Count | None = None
     known: list[str] = []
     device: str | None = None
@@ -64,6 +66,7 @@ class PlanNumbers(_Stored):
     """What the status of a study reads of a plan."""
 
     trials: Count | None = None
+    random_trials: Count | None = None
     final_runs: Count | None = None
     seconds_per_trial: Number | None = None
 
@@ -75,6 +78,7 @@ class SummaryRow(_Stored):
     winner: bool
     accuracy: Share
     accuracy_seeds: Annotated[list[Share], Field(min_length=1)] | None = None
+    expected_accuracy: Number | None = None
     test_accuracy: Share | None = None
     latency_ms: Number | None = None  # where nothing asked for latencies
     latency_low_ms: Number | None = None
@@ -85,8 +89,42 @@ class SummaryRow(_Stored):
     digest: str = ""
 
 
+class ScoreRow(SummaryRow):
+    """The same where an evaluator gave scores, which are no shares."""
+
+    accuracy: Number
+    accuracy_seeds: Annotated[list[Number], Field(min_length=1)] | None = None
+
+
+class StoredComparison(_Stored):
+    """The delivered network against another."""
+
+    name: str
+    difference: Number
+    low: Number
+    high: Number
+    evaluated: Count = 0
+    networks: Count = 0
+
+
+class StoredVerdict(_Stored):
+    """What a search was worth."""
+
+    best_probability: Share
+    expected_loss: Number
+    random: StoredComparison | None
+    known: StoredComparison | None
+
+
 T = TypeVar("T")
-COMMAND, PLAN, SUMMARY = TypeAdapter(Command), TypeAdapter(PlanNumbers), TypeAdapter(list[SummaryRow])
+COMMAND, PLAN, SUMMARY, SCORES = TypeAdapter(Command), TypeAdapter(PlanNumbers), TypeAdapter(list[SummaryRow]), TypeAdapter(list[ScoreRow])
+VERDICT = TypeAdapter(StoredVerdict | None)
+_OF_ACCURACIES = ("train", "table")  # evaluators that give shares; others may give scores
+
+
+def summary_shape(command: Mapping[str, Any]) -> TypeAdapter[Any]:
+    """What `summary.json` holds in a study of this command."""
+    return SUMMARY if command.get("evaluator", "train") in _OF_ACCURACIES else SCORES
 
 
 def check_stored(shape: TypeAdapter[Any], data: T, file: Path, advice: str) -> T:

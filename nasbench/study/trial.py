@@ -15,10 +15,10 @@ from nasbench.genotype import Genotype
 
 # The status of a trial that has ended.
 #   ok           It was evaluated and is within every limit.
-#   infeasible   It breaks a limit that shows only when the network is built or trained.
+#   infeasible   It breaks a limit that shows only when the network is built or trained, or it needs more time or memory than there is.
 #   over_budget  The limits refused it before any evaluation.
 #   diverged     Its loss became infinite or NaN.
-#   failed       Its process died, or its result was impossible.
+#   failed       Its process crashed, or its result was impossible; nothing is learned from it.
 #   duplicate    Its network is that of an earlier trial, whose result it has.
 #   skipped      It was still waiting for its evaluation when the search ended.
 #   stopped      It was trained up to a rung of successive halving and was not promoted.
@@ -154,14 +154,16 @@ def judge(record: object, objectives: int) -> Verdict:
     if status not in STATUSES:
         return _failure(attrs, f"a trial's status is one of {', '.join(STATUSES)}; got {status!r}")
     if status in ("diverged", "failed"):
-        return Verdict(TrialState.FAIL, None, {}, attrs | {"status": status, "reason": attrs.get("reason") or "no reason was given"})
+        attrs["reason"] = attrs.get("reason") or "no reason was given"
+    if status == "failed":
+        return Verdict(TrialState.FAIL, None, {}, attrs | {"status": status})
     limits = record.get("constraints") or {}
     constraints = _numbers(limits, infinite=True) if isinstance(limits, Mapping) else f"got {limits!r}"
     if isinstance(constraints, str):
         return _failure(attrs, f"a constraint is a number; {constraints}")
-    objective_values = record.get("values")
+    objective_values = None if status == "diverged" else record.get("values")
     if objective_values is None and status != "ok":
-        # Samplers avoid violated constraints, so there must be one.
+        # Samplers learn to avoid violated constraints, so there must be one.
         if not any(v > 0 for v in constraints.values()):
             constraints[status] = 1.0
         return Verdict(TrialState.PRUNED, None, constraints, attrs | {"status": status})

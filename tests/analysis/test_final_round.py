@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from made_study import row
 
-from nasbench.analysis.final_round import FinalNetwork, final_network, verdicts
+from nasbench.analysis.final_round import FinalNetwork, final_network, verdict_lines, verdicts
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,27 @@ def test_verdicts_where_random_search_found_the_winner():
 def test_verdicts_say_when_there_is_nothing_to_compare():
     assert verdicts([row("search 1", 15.0, 0.9, winner=True)], 20.0)[0].endswith("no network within the limit")
     assert verdicts([row("known a", 15.0, 0.9)], 20.0) == []
+
+
+def compared(difference, low, high, name="random search", evaluated=12, networks=47):
+    return {"name": name, "difference": difference, "low": low, "high": high, "evaluated": evaluated, "networks": networks}
+
+
+def test_the_verdict_in_words():
+    known = compared(0.002, -0.005, 0.009, "known mnasnet_a1", 0, 0)
+    verdict = {"best_probability": 0.64, "expected_loss": 0.0012, "random": compared(0.013, 0.004, 0.022), "known": known}
+    assert verdict_lines(verdict) == [
+        "was it worth it? +1.3 points [+0.4, +2.2] against random search with as many evaluations (47; estimated from 12 of its own)",
+        "was it worth it? not distinguishable from the best known network within the limit (known mnasnet_a1): +0.2 points [-0.5, +0.9]",
+        "the delivered network is the best finalist with a probability of 64%; "
+        "0.1 points are lost on average because another may be better",
+        "all this is about the short training that ranked the networks; a longer one may rank them otherwise",
+    ]
+
+
+def test_a_known_network_that_is_better_is_recommended():
+    known = compared(-0.02, -0.03, -0.01, "known mobilenet_v3_large", 0, 0)
+    lines = verdict_lines({"best_probability": 1.0, "expected_loss": 0.0, "random": None, "known": known})
+    assert "take mobilenet_v3_large: the search did not find better" in lines
+    assert lines[0] == "was it worth it? too few random networks are within the limits to compare with random search"
+    assert "no known network" in verdict_lines({"best_probability": 1.0, "expected_loss": 0.0, "random": None, "known": None})[1]

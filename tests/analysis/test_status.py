@@ -71,7 +71,7 @@ def test_time_left_by_the_number_of_trials(running):
     study = running(result(0.7, seconds=30), result(0.8, seconds=30), trials=10)
     state = study.state()
     assert state.left_s == pytest.approx((2 * 10 - 2 + 12) * 30 / 2)
-    assert state.planned == {"search": 10, "random": 10, "final": 12}
+    assert state.planned == {"search": 10, "random": 10, "final": 12}, "plans of version 0.1 do not name those of random search"
 
 
 def test_the_pace_is_that_of_the_last_trainings(running):

@@ -13,12 +13,13 @@ from scipy.stats import wilcoxon
 from nasbench.bench import BenchConfig, BenchProblem, run_bench, summary
 from nasbench.bench.report import as_data, save, shown_measures
 from nasbench.bench.rivals import strategy_named
-from nasbench.bench.run import FINAL_SEEDS, search
+from nasbench.bench.run import search
 from nasbench.bench.statistics import frame, paired_p
 from nasbench.errors import StudyError
 from nasbench.genotype import cost, digest
 from nasbench.pareto import hypervolume
-from nasbench.search.plan import FINALISTS
+from nasbench.search.config import SearchConfig
+from nasbench.search.final.repeats import FINALISTS
 from nasbench.spaces import load_space
 from nasbench.spaces.choosers import every
 from nasbench.strategies import make_strategy
@@ -97,7 +98,7 @@ def test_nothing_outside_the_limit_is_handed_over(table):
 
 def test_the_final_round_is_paid_for(problem):
     """The network handed over after n evaluations comes from the first n minus those of the final round."""
-    spent = FINALISTS * FINAL_SEEDS
+    spent = FINALISTS * SearchConfig.final_seeds
     first = search(problem, make_strategy("random", 5), (FINALISTS, FINALISTS + spent))
     shown = [problem.best.mean - n.mean for n in problem.networks.values()]
     assert first.final_regret[1] is not None

@@ -44,7 +44,7 @@ def test_searches_on_paper(contract, tmp_path, monkeypatch):
     monkeypatch.setattr(contract, "verify_card", verify_card)
     monkeypatch.setattr("nasbench.search.plan.open_engine", Inline)
     options = argparse.Namespace(
-        space="tiny", latency="1ms", runtime="eager", threads=None, searches=2, trials=4, device=None, search_only=False
+        space="tiny", latency="1ms", runtime="eager", threads=None, searches=2, trials=12, device=None, search_only=False
     )
     results = contract.run(options, tmp_path)
     contract.show(results)

@@ -27,6 +27,7 @@ CASES = [
     ((*SEARCH, "--latency", "20ms", "--strategy", "evolutoin"), ["evolutoin", "evolution"]),
     ((*SEARCH, "--latency", "20ms", "--reward", "sotf"), ["sotf", "soft"]),
     ((*SEARCH, "--latency", "20ms", "--trials", "0"), ["--trials", "from 1"]),
+    ((*SEARCH, "--latency", "20ms", "--control", "smal"), ["--control", "'smal'", "did you mean small"]),
     ((*SEARCH, "--latency", "20ms", "--jobs", "0"), ["--jobs", "from 1"]),
     ((*SEARCH, "--latency", "20ms", "--engine", "rya"), ["rya", "did you mean ray"]),
     ((*SEARCH, "--latency", "20ms", "--address", "auto"), ["--address", "--engine ray"]),

@@ -217,7 +217,7 @@ def test_a_plan_against_another_machine_predicts(nasbench, mail: Path) -> None:
     assert json.loads(done.stdout)["fastest_ms"] > 0
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("runtime", ["eager", "onnxruntime"])
 def test_this_machine_is_profiled(nasbench, tmp_path: Path, runtime: str) -> None:
     nasbench.env["NASBENCH_CACHE"] = str(tmp_path / "cache")
@@ -272,7 +272,7 @@ def test_a_runtime_of_ones_own_is_planned_and_listed_with_its_plugin(call, plugi
     assert "not usable: a runtime is one of" in listed
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_a_runtime_of_ones_own_is_searched_with_verified_and_looked_at(nasbench, plugin: Plugin) -> None:
     search = nasbench.start(*nasbench.search("--name", "mine", *MINE))
     _, error = search.communicate(timeout=900)

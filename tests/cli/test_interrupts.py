@@ -115,7 +115,7 @@ def group_is_gone(group: int) -> bool:
     return False
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("phase", PHASES)
 def test_in_each_phase_of_a_search(nasbench, phase: str, times: int) -> None:

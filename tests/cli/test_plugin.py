@@ -163,7 +163,7 @@ def searched(program):
     return program, words
 
 
-@pytest.mark.slow  # it trains and measures
+@pytest.mark.alone  # it trains and measures
 def test_a_search_with_own_words(searched):
     program, _ = searched
     path = program.folder / "runs" / "own"
@@ -178,7 +178,7 @@ def test_a_search_with_own_words(searched):
     assert nb.digest(winner) == json.loads((path / "best" / "card.json").read_text())["digest"]
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_it_goes_on_and_is_exported_without_the_users_file(searched):
     program, words = searched
     mine = program.folder / "my_blocks.py"
@@ -195,7 +195,7 @@ def test_it_goes_on_and_is_exported_without_the_users_file(searched):
     assert program(*words).returncode == 0
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_status_and_front_run_nothing_of_it(searched, tmp_path, monkeypatch):
     """The copy would leave a file behind; and for a user who never ran it, resume and export refuse."""
     program, _ = searched

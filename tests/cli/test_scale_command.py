@@ -134,7 +134,7 @@ def test_a_recipe_file_stands_for_the_command(call, nasbench, fits):
     assert "did you mean time" in ran.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_a_fit_and_a_family_for_real(program):
     """Minutes: it trains and measures."""
     words = [

@@ -13,7 +13,7 @@ import nasbench as nb
 from nasbench.analysis.study import open_study
 from nasbench.latency.predicting.profile import VERSION
 
-pytestmark = pytest.mark.slow  # it trains and measures: minutes on a busy machine
+pytestmark = pytest.mark.alone  # it trains and measures: minutes on a busy machine
 
 
 def finished(study) -> dict[tuple[str, int], tuple[str, float]]:

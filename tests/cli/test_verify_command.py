@@ -164,7 +164,7 @@ def test_no_card_is_one_line(call) -> None:
     one_line(call("verify", "none.json"), "cannot read the card none.json")
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_a_card_is_measured_for_real(nasbench, card: Path) -> None:
     save_card(make_card(REFERENCE, 1000.0, local_device(1)), card)
     done = nasbench("verify", "card.json")

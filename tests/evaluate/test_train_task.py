@@ -23,7 +23,7 @@ from nasbench.files import write_atomic
 from nasbench.genotype import BLOCK_TYPES, Genotype, adapt
 from nasbench.network import build
 from nasbench.plugins import Plugin, read_plugin
-from nasbench.training import evaluate, load_images, split
+from nasbench.training import evaluate, load_images, split, train
 from nasbench.training.batches import Statistics
 from nasbench.training.preprocess import Preprocess
 from nasbench.training.recipe import Recipe
@@ -200,8 +200,55 @@ def test_out_of_memory_is_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert record == json.loads((tmp_path / "result.json").read_text())
     assert record["status"] == "infeasible"
     assert record["reason"].startswith("out of memory while training at batch size 50: ")
+    assert ", and at batch size 25: " in record["reason"]
     assert "\n" not in record["reason"]
     assert record["accuracy"] is None
+
+
+@pytest.fixture
+def little_memory(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Memory for batches of at most 25 images; the list has the batch size of each attempt."""
+    attempts: list[int] = []
+
+    def limited(net: Any, training: Any, validation: Any, recipe: Recipe, **more: Any) -> Any:
+        attempts.append(recipe.batch_size)
+        if recipe.batch_size > 25:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return train(net, training, validation, recipe, **more)
+
+    monkeypatch.setattr(module, "train", limited)
+    return attempts
+
+
+def test_where_memory_runs_out_half_the_batch_is_tried(tmp_path: Path, little_memory: list[int]) -> None:
+    record = evaluate_training(task(tmp_path / "retried"))
+    assert little_memory == [50, 25]
+    assert (record["status"], record["batch_size"]) == ("ok", 25)
+    assert record["out_of_memory"] == "at batch size 50: CUDA out of memory. Tried to allocate 2.00 GiB."
+    alone = evaluate_training(task(tmp_path / "alone", recipe=RECIPE | {"batch_size": 25}))
+    assert record["weights_sha256"] == alone["weights_sha256"], "it is the training that the smaller batch gives"
+    assert "batch_size" not in alone
+    assert "out_of_memory" not in alone
+
+
+def test_rungs_go_on_with_the_batch_that_fits(tmp_path: Path, little_memory: list[int]) -> None:
+    whole = evaluate_training(task(tmp_path / "whole"))
+    first = evaluate_training(task(tmp_path / "rungs", until=1))
+    assert (first["epochs"], first["batch_size"]) == (1, 25)
+    last = evaluate_training(task(tmp_path / "rungs"))
+    assert little_memory == [50, 25] * 3
+    assert last["weights_sha256"] == whole["weights_sha256"]
+
+
+def test_after_a_kill_it_begins_with_half_the_batch(tmp_path: Path) -> None:
+    record = evaluate_training(task(tmp_path / "killed", half_batch=True))
+    assert (record["batch_size"], record["out_of_memory"]) == (25, "the process was killed")
+    assert task(tmp_path / "killed").identity() != task(tmp_path / "killed", half_batch=True).identity()
+
+
+def test_a_batch_larger_than_the_data_is_halved_from_the_data(tmp_path: Path, little_memory: list[int]) -> None:
+    evaluate_training(task(tmp_path, recipe=RECIPE | {"batch_size": 512, "images": 60}))
+    assert little_memory == [512, 30]
 
 
 def test_another_runtime_error_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "conv": {"width": 8},
     "dense": {"growth": 8},
     "dropout": {},
+    "edge_cell": {"edges": (("conv3",), ("none", "identity"))},
     "fire": {"squeeze": 4, "expand": 8},
     "flatten": {},
     "gap": {},

@@ -16,6 +16,7 @@ from nasbench.errors import GenotypeError
 from nasbench.genotype import BLOCK_TYPES, Block, Genotype, Style, cost
 from nasbench.genotype.blocks import auxiliary, linear
 from nasbench.genotype.blocks.cell import OPS
+from nasbench.genotype.blocks.edge_cell import EDGE_OPS
 from nasbench.genotype.fields import Act, Join, Order
 
 NUMBERS = st.sampled_from(["2", "3", "4", "6", "2.5", "2.3", "11", "1"])
@@ -28,6 +29,8 @@ WIDTH = st.integers(1, 12) | st.sampled_from([16, 24]) | RELATIVE
 ACT = st.sampled_from(get_args(Act))
 
 NODE = st.tuples(st.sampled_from(OPS), st.integers(0, 1), st.sampled_from(OPS), st.integers(0, 2))
+
+EDGES = st.integers(1, 3).flatmap(lambda n: st.tuples(*(st.tuples(*[st.sampled_from(EDGE_OPS)] * (i + 1)) for i in range(n))))
 
 BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "Width": WIDTH,
@@ -45,6 +48,7 @@ BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "bool": st.booleans(),
     "Channels": st.lists(st.integers(0, 5), min_size=1, max_size=4).map(tuple),
     "tuple[Size, ...]": st.sampled_from([(1,), (2, 1), (3, 2, 1)]),
+    "Edges": EDGES,
     "Outputs": st.sampled_from([(), (2,), (0, 1, 2)]),
     "Nodes": st.lists(NODE, min_size=1, max_size=3).map(lambda nodes: ((*nodes[0][:3], 1), *nodes[1:])),  # the first has two to read
 }

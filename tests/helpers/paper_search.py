@@ -25,6 +25,7 @@ from nasbench.zoo import known
 
 REFERENCE_MS = 5.0
 KNOWN = ("mobilenet_v3_small", "shufflenet_v2_x1_0", "mnasnet_a1")
+OF_0_1 = {"strategy": "evolution", "control": "equal"}  # what a search of version 0.1 did, on which most tests count
 PAPER = Device("cpu", "Paper", versions={"torch": "2", "python": "3", "nasbench": "0"})
 
 
@@ -110,7 +111,7 @@ def measurement(ms, width=0.01, reference_ms=REFERENCE_MS, noisy=False) -> Measu
 
 def problem(measure=None, predicted=None, space="tiny", trials=6, workers=2, **more) -> Problem:
     limits, evaluate = more.pop("limits", Limits(latency_ms=1.0)), more.pop("evaluate", by_size)
-    config = SearchConfig(space=space, limits=limits, trials=trials, workers=workers, known=KNOWN, **{"final_seeds": 1, **more})
+    config = SearchConfig(space=space, limits=limits, trials=trials, workers=workers, known=KNOWN, **{**OF_0_1, "final_seeds": 1, **more})
     evaluator = evaluator_of(evaluate) if callable(evaluate) else evaluate
     predictor = Predictor(profile(space) if predicted is None else predicted)
     return Problem(config, load_space(space), evaluator, PAPER, predictor, measure=measure)

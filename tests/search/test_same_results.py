@@ -71,7 +71,8 @@ def searched(path, kind, engine):
         }
         for t in study.records()
     ]
-    summary = json.loads((path / "summary.json").read_text())
+    # Version 0.1 did not state what is expected of another training.
+    summary = [{k: v for k, v in row.items() if k != "expected_accuracy"} for row in json.loads((path / "summary.json").read_text())]
     return {"trials": trials, "front": front, "summary": summary, "winner": outcome.winner.finalist.digest}
 
 

@@ -34,7 +34,7 @@ COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
         ),
         ({"status": "over_budget", "constraints": {"params": -1}}, PRUNED, "over_budget", None, {"params": -1.0, "over_budget": 1.0}),
         ({"status": "over_budget", "constraints": {"latency": INF}}, PRUNED, "over_budget", None, {"latency": INF}),
-        ({"status": "diverged", "reason": "loss is nan in epoch 3"}, FAIL, "diverged", None, {}),
+        ({"status": "diverged", "reason": "loss is nan in epoch 3"}, PRUNED, "diverged", None, {"diverged": 1.0}),
         ({"status": "failed", "values": [0.5]}, FAIL, "failed", None, {}),  # a failure has no values, whatever its record says
     ],
 )

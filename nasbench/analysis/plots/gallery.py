@@ -18,6 +18,7 @@ from nasbench.analysis.plots.relations import plot_relation, relation
 from nasbench.analysis.plots.study import save_front, study_title
 from nasbench.analysis.study import Study, open_study
 from nasbench.errors import NasbenchError, StudyError, nearest
+from nasbench.evaluate.measure import ACCURACY
 from nasbench.genotype import Genotype, adapt, trace
 from nasbench.spaces import load_space
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COSTS = ("macs", "params_count", "latency_ms")
+_OF_ACCURACIES = ("time", "fronts", "cost", "networks")  # pictures that show percent
 
 
 def draw(paths: Sequence[Path], what: str, out: Path, samples: int = 1000, anyway: bool = False) -> Path:
@@ -49,12 +51,25 @@ def draw(paths: Sequence[Path], what: str, out: Path, samples: int = 1000, anywa
     if len(paths) > 1:
         if what != "front":
             raise NasbenchError(f"only the picture front shows several studies; got {len(paths)} for {what}; name one study")
+        for path in paths:
+            _check_measure(open_study(path), "front of several studies")
         picture = fronts_picture(compare_studies(paths, anyway=anyway))
         return save_picture(out, lambda figure: plot_fronts(picture, figure.subplots()), SIZE, f"fronts of {', '.join(picture)}")
     study = open_study(paths[0])
     if what != "space" and usable(study.trials()).empty:
         raise StudyError(f"a picture shows trained trials; {study.path} has none yet; wait for the first")
+    if what in _OF_ACCURACIES:
+        _check_measure(study, what)
     return PICTURES[what](study, out, samples)
+
+
+def _check_measure(study: Study, what: str) -> None:
+    """
+    Raises:
+        StudyError: the study holds scores in place of accuracies.
+    """
+    if study.measure != ACCURACY:
+        raise StudyError(f"the picture {what} shows accuracies; {study.path} holds the score {study.measure}; --what front shows scores")
 
 
 def _time(study: Study, out: Path, _: int) -> Path:

@@ -14,6 +14,7 @@ from nasbench.analysis.fronts.hypervolume import comparable, cost_column, usable
 from nasbench.analysis.plots.figure import axes, save_picture
 from nasbench.analysis.plots.labels import Bubble, place_labels
 from nasbench.analysis.plots.metrics import METRICS
+from nasbench.evaluate.measure import ACCURACY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,6 +38,7 @@ class FrontPicture(NamedTuple):
         how: Latencies of the final round are `measured`, or `predicted` for a device that is elsewhere.
         stopped: Trials of both phases that successive halving stopped, with the accuracy that they had reached by then.
         column: The cost: `latency_ms` or `macs`.
+        measure: What the accuracies are; see `Study.measure`.
     """
 
     search: list[tuple[float, float]]
@@ -49,6 +51,17 @@ class FrontPicture(NamedTuple):
     how: str = "measured"
     stopped: Sequence[tuple[float, float]] = ()
     column: str = "latency_ms"
+    measure: str = ACCURACY
+
+    @property
+    def factor(self) -> float:
+        """From an accuracy to the unit of its axis."""
+        return PERCENT if self.measure == ACCURACY else 1.0
+
+    @property
+    def label(self) -> str:
+        """Of the axis of accuracies."""
+        return METRICS["accuracy"].label if self.measure == ACCURACY else f"{self.measure}, a score without training"
 
     def cost(self, network: FinalNetwork) -> tuple[float, float, float]:
         """The cost of a network of the final round, and its interval."""
@@ -57,7 +70,9 @@ class FrontPicture(NamedTuple):
         return (METRICS[self.column].factor * network.macs,) * 3
 
 
-def front_picture(trials: pd.DataFrame, summary: Sequence[Mapping[str, Any]], limit_ms: float | None, device: str = "") -> FrontPicture:
+def front_picture(
+    trials: pd.DataFrame, summary: Sequence[Mapping[str, Any]], limit_ms: float | None, device: str = "", measure: str = ACCURACY
+) -> FrontPicture:
     """Collect the points from `Study.trials` and `Study.summary`."""
     trained = usable(trials)
     column = cost_column(trials)
@@ -73,7 +88,7 @@ def front_picture(trials: pd.DataFrame, summary: Sequence[Mapping[str, Any]], li
     how = "measured" if all(r.get("measured", True) for r in summary) else "predicted"
     return FrontPicture(
         points(search, column, factor), points(random, column, factor), points(front, column, factor), list(zip(low, high, strict=True)),
-        list(map(final_network, summary)), limit_ms, device, how, stopped, column,
+        list(map(final_network, summary)), limit_ms, device, how, stopped, column, measure,
     )  # fmt: skip
 
 
@@ -89,16 +104,20 @@ def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
     if picture.stopped:
         x, y = zip(*picture.stopped, strict=True)
         label = f"stopped before the end ({len(picture.stopped)} trials)"
-        ax.scatter(x, [PERCENT * v for v in y], s=9, color="0.6", marker=".", alpha=0.8, zorder=1, label=label)
+        ax.scatter(x, [picture.factor * v for v in y], s=9, color="0.6", marker=".", alpha=0.8, zorder=1, label=label)
     for name, trained, color, marker in (("random", picture.random, orange, "x"), ("search", picture.search, blue, "o")):
         if trained:
             x, y = zip(*trained, strict=True)
-            ax.scatter(x, [PERCENT * v for v in y], s=26, color=color, marker=marker, alpha=0.7, label=f"{name} ({len(trained)} trials)")
+            ax.scatter(
+                x, [picture.factor * v for v in y], s=26, color=color, marker=marker, alpha=0.7, label=f"{name} ({len(trained)} trials)"
+            )
     if picture.front:
         x, y = zip(*picture.front, strict=True)
-        ax.step(x, [PERCENT * v for v in y], where="post", color="0.3", lw=1.4, label="front of both phases")
+        ax.step(x, [picture.factor * v for v in y], where="post", color="0.3", lw=1.4, label="front of both phases")
         ends = [[ms - low, high - ms] for ms, (low, high) in zip(x, picture.intervals, strict=True)]
-        ax.errorbar(x, [PERCENT * v for v in y], xerr=list(zip(*ends, strict=True)), fmt="none", ecolor="0.3", elinewidth=0.8, alpha=0.6)
+        ax.errorbar(
+            x, [picture.factor * v for v in y], xerr=list(zip(*ends, strict=True)), fmt="none", ecolor="0.3", elinewidth=0.8, alpha=0.6
+        )
     how_finals = f", {picture.how}" if picture.column == "latency_ms" else ""
     for kind, source, color, marker, size in (
         ("known network", "known", green, "s", 6.5),
@@ -118,7 +137,7 @@ def plot_front(picture: FrontPicture, ax: Axes | None = None) -> Axes:
         ax.set_xlabel(f"{METRICS[picture.column].label}: {how}" + (f"\n{picture.device}" if picture.device else ""))
     else:
         ax.set_xlabel(METRICS[picture.column].label)
-    ax.set_ylabel(METRICS["accuracy"].label)
+    ax.set_ylabel(picture.label)
     ax.grid(alpha=0.25)
     if ax.get_legend_handles_labels()[1]:
         ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0, frameon=False, markerscale=0.8)
@@ -130,24 +149,24 @@ def _finals(picture: FrontPicture, networks: Sequence[FinalNetwork], ax: Axes, c
     if networks:
         costs = [picture.cost(n) for n in networks]
         ax.errorbar(
-            [cost for cost, _, _ in costs], [PERCENT * n.accuracy for n in networks],
+            [cost for cost, _, _ in costs], [picture.factor * n.accuracy for n in networks],
             xerr=[[max(0.0, cost - low) for cost, low, _ in costs], [max(0.0, high - cost) for cost, _, high in costs]],
-            yerr=[[PERCENT * (n.accuracy - n.worst) for n in networks], [PERCENT * (n.best - n.accuracy) for n in networks]],
+            yerr=[[picture.factor * (n.accuracy - n.worst) for n in networks], [picture.factor * (n.best - n.accuracy) for n in networks]],
             fmt=marker, ms=size, mfc=color, mec="black", mew=0.7, ecolor="0.25", elinewidth=1, capsize=2.5, label=label,
             zorder=4 if marker == "*" else 3,
         )  # fmt: skip
 
 
 def _name_known(picture: FrontPicture, ax: Axes) -> None:
-    known = [Bubble(n.label, picture.cost(n)[0], PERCENT * n.accuracy, 5) for n in picture.finals if n.source == "known"]
-    others = [Bubble("", ms, PERCENT * share, 3) for ms, share in (*picture.search, *picture.random)]
-    others += [Bubble("", picture.cost(n)[0], PERCENT * n.accuracy, 6) for n in picture.finals if n.source != "known"]
+    known = [Bubble(n.label, picture.cost(n)[0], picture.factor * n.accuracy, 5) for n in picture.finals if n.source == "known"]
+    others = [Bubble("", ms, picture.factor * share, 3) for ms, share in (*picture.search, *picture.random)]
+    others += [Bubble("", picture.cost(n)[0], picture.factor * n.accuracy, 6) for n in picture.finals if n.source != "known"]
     place_labels(ax, known, others)
 
 
 def save_front(study: Study, path: Path | None = None) -> Path:
     """Write the picture of a study; default path: `front.png` in the study directory."""
-    picture = front_picture(study.trials(), study.summary(), study.limit_ms, study.device)
+    picture = front_picture(study.trials(), study.summary(), study.limit_ms, study.device, study.measure)
     return save_picture(path or study.path / "front.png", lambda figure: plot_front(picture, figure.subplots()), SIZE, study_title(study))
 
 

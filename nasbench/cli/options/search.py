@@ -100,15 +100,18 @@ class SearchOptions:
     params: Annotated[Text, typer.Option(help="Limit on parameters, such as 5M.")] = None
     memory: Annotated[Text, typer.Option(help="Limit on memory to run, float32 at batch 1, such as 64MiB.")] = None
     size: Annotated[Text, typer.Option(help="Limit on the model's size at the device's precision, such as 4MiB.")] = None
-    evaluator: Annotated[str, typer.Option(help="What says how good a network is: train, table, or one of a plugin.")] = "train"
+    evaluator: Annotated[str, typer.Option(help="What says how good a network is: train, table, zero-cost, or one of a plugin.")] = "train"
     table: Annotated[Path | None, typer.Option(metavar="FILE", help="Tabular benchmark (JSON) of --evaluator table.")] = None
     metric: Annotated[Text, typer.Option(help="Column of the table that is the accuracy.")] = None
+    proxy: Annotated[
+        Text, typer.Option(help="Score of --evaluator zero-cost: synflow, naswot, zen, grad-norm, jacob-cov, macs or params.")
+    ] = None
     strategy: Annotated[
         str,
         typer.Option(
-            help="What proposes networks: evolution, predictor, tpe, nsga2, local, rl (not below 50 trials), random, or one of a plugin."
+            help="What proposes networks: predictor, evolution, tpe, nsga2, local, rl (not below 50 trials), random, or one of a plugin."
         ),
-    ] = "evolution"
+    ] = "predictor"
     option: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the strategy, such as population=50; may be repeated.")
     ] = None
@@ -116,7 +119,12 @@ class SearchOptions:
     measure: Annotated[
         bool, typer.Option("--measure", help="Measure latencies although there is no latency limit; else nothing is measured then.")
     ] = False
-    trials: Annotated[int | None, typer.Option(help="Networks to evaluate, and as many at random; by default --time decides.")] = None
+    trials: Annotated[
+        int | None, typer.Option(help="Evaluations of the search; above 36, some train its best networks again. By default --time decides.")
+    ] = None
+    control: Annotated[str, typer.Option(help="Trials of random search to compare with: equal (as many), small (a quarter), or none.")] = (
+        "small"
+    )
     time: Annotated[str, typer.Option(help="Time for the whole search, such as 8min.")] = "8min"
     known: Annotated[Text, typer.Option(help="Known networks to compare with, separated by commas; or none.")] = None
     eta: Annotated[int | None, typer.Option(help="Successive halving: one trial in so many continues from each rung, such as 3.")] = None

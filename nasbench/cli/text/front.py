@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nasbench.cli.shared import say, show_json, table
+from nasbench.evaluate.measure import ACCURACY, show_number
 from nasbench.genotype.units import show_count, show_duration
 
 if TYPE_CHECKING:
@@ -17,14 +18,20 @@ if TYPE_CHECKING:
     from nasbench.analysis.study import Study
 
 METRICS = ["phase", "number", "accuracy", "latency_ms", "macs", "params_count", "digest"]
-COLUMNS = (">trial", ">accuracy", ">latency", ">MACs", ">params")
+
+
+def _columns(measure: str) -> tuple[str, ...]:
+    return ">trial", f">{measure}", ">latency", ">MACs", ">params"
 
 
 def show_front(study: Study) -> None:
     """Print the front of a study and its hypervolume."""
     front = study.front()
-    table(COLUMNS, _cells(front))
-    if front["latency_ms"].notna().any():
+    measure = study.measure
+    table(_columns(measure), _cells(front, [measure] * len(front)))
+    if measure != ACCURACY:
+        say(f"{measure} is a score without training, and the accuracies of these networks are not known")
+    elif front["latency_ms"].notna().any():
         say(f"hypervolume {study.hypervolume()}")
     else:
         say("the front is that of multiply-adds and accuracy: nothing asked for latencies, so none is known")
@@ -38,21 +45,27 @@ def front_json(study: Study) -> None:
 def show_fronts(comparison: Comparison) -> None:
     """Print the fronts of several studies, then one line for each study."""
     fronts = comparison.front()
-    table(("study", *COLUMNS), ((study, *cells) for study, cells in zip(fronts["study"], _cells(fronts), strict=True)))
+    measures = {name: study.measure for name, study in comparison.studies.items()}
+    one = next(iter(measures.values())) if len(set(measures.values())) == 1 else ACCURACY
+    cells = _cells(fronts, [measures[name] for name in fronts["study"]])
+    table(("study", *_columns(one)), ((study, *row) for study, row in zip(fronts["study"], cells, strict=True)))
     say("")
     table(
         ("study", "strategy", ">limit", ">trials", ">cost", ">best", ">at", ">final round", ">hypervolume"),
         (
             (
                 name, r["strategy"], f"{limit} ms" if (limit := _cell(r["limit_ms"], "g")) else "none", r["trials"],
-                show_duration(r["cost_s"]), _cell(r["accuracy"], ".1%"), f"{ms} ms" if (ms := _cell(r["latency_ms"], ".1f")) else "",
-                _cell(r["final_accuracy"], ".1%"), _cell(r["hypervolume_ms"], ".2f"),
+                show_duration(r["cost_s"]), _value(r["accuracy"], measures[str(name)]),
+                f"{ms} ms" if (ms := _cell(r["latency_ms"], ".1f")) else "",
+                _value(r["final_accuracy"], measures[str(name)]), _cell(r["hypervolume_ms"], ".2f"),
             )
             for name, r in comparison.table().to_dict("index").items()
         ),
     )  # fmt: skip
     latency_ms, accuracy = comparison.reference
-    if math.isnan(latency_ms):
+    if set(measures.values()) != {ACCURACY}:
+        say("\nscores take the place of accuracies, and have no hypervolume")
+    elif math.isnan(latency_ms):
         say("\nno latency is known, since nothing asked for it: the fronts are those of multiply-adds and accuracy; cost is training time")
     else:
         say(f"\nhypervolume in ms x accuracy below {latency_ms:g} ms and above accuracy {accuracy:.0%}; cost is training time")
@@ -73,16 +86,21 @@ def fronts_json(comparison: Comparison) -> None:
     )
 
 
-def _cells(front: pd.DataFrame) -> Iterator[tuple[str, ...]]:
-    for r in front.to_dict("records"):
+def _cells(front: pd.DataFrame, measures: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    for r, measure in zip(front.to_dict("records"), measures, strict=True):
         macs, params = show_count(r["macs"]), show_count(r["params_count"])
         latency = _cell(r["latency_ms"], ".1f")
-        yield f"{r['phase']} {r['number']}", f"{r['accuracy']:.1%}", f"{latency} ms" if latency else "unknown", macs, params
+        yield f"{r['phase']} {r['number']}", show_number(r["accuracy"], measure), f"{latency} ms" if latency else "unknown", macs, params
 
 
 def _cell(value: Any, shown: str) -> str:
     """A number in the given format; a missing one is empty."""
     return "" if value is None or (isinstance(value, float) and math.isnan(value)) else format(value, shown)
+
+
+def _value(value: float | None, measure: str) -> str:
+    """An accuracy or a score; a missing one is empty."""
+    return "" if value is None or math.isnan(value) else show_number(value, measure)
 
 
 def _records(df: pd.DataFrame) -> Any:

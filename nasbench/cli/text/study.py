@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasbench.cli.shared import console, rows_of, say, table
+from nasbench.evaluate.measure import ACCURACY, show_number
 from nasbench.genotype import Genotype
 from nasbench.genotype.units import show_count, show_duration, show_memory
 from nasbench.spaces.text import show_combinations
@@ -45,7 +46,7 @@ def show_plan(problem: Problem, plan: Plan) -> None:
             *(("", line) for line in data.lines),
             (
                 "trials",
-                f"{about}{plan.trials} by {config.strategy}, as many at random, {plan.final_runs} in the final round; "
+                f"{about}{plan.trials} by {config.strategy}, {plan.random_trials} at random, {plan.final_runs} in the final round; "
                 f"{plan.workers} at a time{config.engine.words()}",
             ),
             *_proxy(plan),
@@ -70,7 +71,7 @@ def _rungs(config: SearchConfig, plan: Plan) -> list[tuple[str, str]]:
     if not rungs:
         return []
     after = f"{', '.join(map(str, rungs.epochs[:-1]))} and {rungs.epochs[-1]} epochs"
-    checkpoints = 2 * rungs.checkpoints(plan.trials) + plan.workers
+    checkpoints = rungs.checkpoints(plan.trials) + rungs.checkpoints(plan.random_trials) + plan.workers
     size = checkpoints * plan.largest_params * 4 * (2 if config.recipe.optimizer == "sgd" else 3)
     return [
         ("rungs", f"after {after}; one in {rungs.eta} continues: {rungs.share:.0%} of a whole training on average"),
@@ -89,25 +90,25 @@ def show_outcome(config: SearchConfig, study: Study, outcome: Outcome, seconds: 
     if outcome.winner is None:
         say(*outcome.choice.missed)
         if outcome.choice.unverified is not None:
-            _show_unverified(outcome.choice.unverified, outcome.choice.why, config, study.path)
+            _show_unverified(outcome.choice.unverified, outcome.choice.why, config, study)
         elif outcome.choice.noisy:
             say("nothing is delivered: this machine was too noisy to measure; stop other work, then give the same command again")
         else:
             say(f"no network that was found keeps {config.limits.describe()} when measured on this device; allow more, or search longer")
     else:
-        _show_winner(outcome.winner, config)
+        _show_winner(outcome.winner, config, study.measure)
     show_summary(study)
     if not outcome.complete:
         say("not all trials of --trials were evaluated; `nasbench resume` with more --trials or a longer --time searches on")
     say(f"\n{show_duration(seconds)}; study in {study.path}: {', '.join(results(study.path))}")
 
 
-def _show_winner(best: FinalResult, config: SearchConfig) -> None:
+def _show_winner(best: FinalResult, config: SearchConfig, measure: str) -> None:
     say("winner", rows_of(Genotype.from_yaml(best.finalist.genotype)), "")
-    _show_result(best, _latency_rows(best, config.limits.latency_ms))
+    _show_result(best, _latency_rows(best, config.limits.latency_ms), measure)
 
 
-def _show_unverified(best: FinalResult, why: str, config: SearchConfig, path: Path) -> None:
+def _show_unverified(best: FinalResult, why: str, config: SearchConfig, study: Study) -> None:
     """Print the network that is delivered although it could not be measured."""
     from nasbench.search.final.finalists import prediction_text
 
@@ -115,8 +116,8 @@ def _show_unverified(best: FinalResult, why: str, config: SearchConfig, path: Pa
     say(why, "")
     say("best network by prediction, not verified", rows_of(Genotype.from_yaml(f.genotype)), "")
     expected = "latency unknown" if f.predicted is None else prediction_text(f.predicted)
-    advice = f"stop other work; then `nasbench verify {path}` measures it and completes best/card.json"
-    _show_result(best, [("latency", f"{expected}; limit {limit_ms:g} ms: NOT VERIFIED"), ("", advice)])
+    advice = f"stop other work; then `nasbench verify {study.path}` measures it and completes best/card.json"
+    _show_result(best, [("latency", f"{expected}; limit {limit_ms:g} ms: NOT VERIFIED"), ("", advice)], study.measure)
 
 
 def _latency_rows(best: FinalResult, limit_ms: float | None) -> list[tuple[str, str]]:
@@ -141,14 +142,16 @@ def _latency_rows(best: FinalResult, limit_ms: float | None) -> list[tuple[str, 
     ]
 
 
-def _show_result(best: FinalResult, latency: list[tuple[str, str]]) -> None:
-    f = best.finalist
+def _show_result(best: FinalResult, latency: list[tuple[str, str]], measure: str) -> None:
+    f, seeds = best.finalist, f"mean of {len(best.seeds)} fresh seeds"
+    value = show_number(best.accuracy, measure)
+    how = f"on validation images, {seeds}, same short recipe for all" if measure == ACCURACY else f"a score without training, {seeds}"
     table(
         ("", ""),
         (
             *latency,
             ("size", f"{show_count(f.params)} parameters, {show_count(f.macs)} MACs"),
-            ("accuracy", f"{best.accuracy:.1%} on validation images, mean of {len(best.seeds)} fresh seeds, same short recipe for all"),
+            (measure, f"{value} {how}"),
         ),
     )
     console.print()
@@ -162,18 +165,19 @@ def results(path: Path) -> list[str]:
 
 def show_summary(study: Study) -> None:
     """Print the final round, and in words whether the search was worth it."""
-    from nasbench.analysis.final_round import verdicts
+    from nasbench.analysis.final_round import verdict_lines, verdicts
     from nasbench.latency.contract import side
 
     rows = study.summary()
     unknown = all(r["latency_ms"] is None for r in rows)
-    limit_ms = study.command.get("latency_ms")
+    limit_ms, measure = study.command.get("latency_ms"), study.measure
     shown = []
     for r in rows:
         ms = r["latency_ms"]
         inside = "" if limit_ms is None else INSIDE[side(r["latency_low_ms"], r["latency_high_ms"], limit_ms)]
         test = f"{r['test_accuracy']:.1%}" if r["test_accuracy"] is not None else ""
-        spread = f"{r['accuracy']:.1%} ± {(max(r['accuracy_seeds']) - min(r['accuracy_seeds'])) / 2:.1%}"
+        half = (max(r["accuracy_seeds"]) - min(r["accuracy_seeds"])) / 2
+        spread = f"{show_number(r['accuracy'], measure)} ± {show_number(half, measure)}"
         name = f"{r['network']}{'  <- winner' if r['winner'] else '  <- not verified' if r.get('unverified') else ''}"
         shown.append(
             (name, spread, test, "unknown" if ms is None else f"{ms:.1f} ms", inside, show_count(r["macs"]), show_count(r["params"]))
@@ -181,7 +185,7 @@ def show_summary(study: Study) -> None:
     table(
         (
             "final round",
-            ">accuracy",
+            f">{measure}",
             ">test",
             ">latency" if unknown else ">measured" if all(r.get("measured", True) for r in rows) else ">predicted",
             "in limit",
@@ -191,5 +195,6 @@ def show_summary(study: Study) -> None:
         shown,
     )
     console.print()
-    say(*verdicts(rows, limit_ms))
+    verdict = study.verdict()
+    say(*(verdict_lines(verdict, measure) if verdict else verdicts(rows, limit_ms, measure)))
     show_spent(study)

@@ -66,6 +66,8 @@ class Signature(NamedTuple):
             kind, attrs = str(data["kind"]), data["attrs"]
             values = tuple(_plain(attrs[name] if name in attrs else _entry(kind).usual[name]) for name in _entry(kind).timed)
             reads = tuple(_shape(s) for s in data["reads"])
+            if not reads:
+                raise ValueError("a layer reads something")
             tail, borders = (tuple(str(name) for name in data.get(key, ())) for key in ("tail", "borders"))
             return cls(kind, reads, _shape(data["shape"]), values, tail, borders)
         except (KeyError, TypeError, ValueError) as error:

@@ -1,1 +1,1 @@
-"""The final round: finalists are trained again with fresh seeds, and the winner is measured again."""
+"""The final round: the best are trained again, the winner is measured again, and the verdict says what the search was worth."""

@@ -12,24 +12,30 @@ from nasbench.engines.base import Engine
 from nasbench.genotype import Genotype
 from nasbench.genotype.units import show_duration
 from nasbench.latency.weights import DeliveredWeights, delivered_weights
-from nasbench.search.extension import FINALISTS_FILE, earlier_finalists
-from nasbench.search.final.finalists import Finalist, FinalResult, choose_finalists, final_results, load_finalists, save_finalists
+from nasbench.search.extension import FINALISTS_FILE, SUMMARY_FILE, earlier_finalists
+from nasbench.search.final.evaluated import Evaluated
+from nasbench.search.final.final_trials import FinalTrials
+from nasbench.search.final.finalists import KNOWN, Finalist, FinalResult, choose_finalists, final_results, load_finalists, save_finalists
+from nasbench.search.final.repeats import FINALISTS, RIVALS, contenders, rival_runs
+from nasbench.search.final.verdict import MOST, SearchVerdict, random_networks, search_verdict
 from nasbench.search.final.winner import Choice, choose_winner
 from nasbench.search.loop import run_phases
 from nasbench.search.measuring import Measure
-from nasbench.search.plan import FINALISTS, RIVALS
 from nasbench.search.problem import Problem
 from nasbench.search.records import complete_record
 from nasbench.search.reporting import Failures, Listener, describe_trial
-from nasbench.search.running_phase import Queue, RunningPhase, ToTheEnd
+from nasbench.search.running_phase import RunningPhase, ToTheEnd
+from nasbench.search.time_budget import UNTIL_TIME_IS_OVER, TimeBudget
 from nasbench.study.directory import StudyDirectory
 from nasbench.study.ledger import Ledger
 from nasbench.study.measurements import Measurements
 from nasbench.study.phase import Phase
+from nasbench.study.seeds import derive
 from nasbench.study.trial import Trial
 
 FINAL = "final"  # the name of its phase
 MOST_LATE_S = 120.0  # after the time given
+MOST_REPEATS = 2  # trials of the final round for each network that the search evaluated
 SUBSTITUTES = 2  # times that further finalists are trained where all before missed the limit when measured again
 
 
@@ -41,8 +47,7 @@ class FinalRound:
         search, random: the phases whose best trials take part.
         measure: None where the device is elsewhere, or where nothing asks for latencies.
         weights_of: the file of a result's weights, which may not exist.
-        late_with_known_s: how long after the time given the search would end if the known networks were trained too; they are left out
-            if that is long.
+        budget: the time that is left.
     """
 
     problem: Problem
@@ -54,7 +59,7 @@ class FinalRound:
     measurements: Measurements
     listener: Listener
     weights_of: Callable[[FinalResult], Path]
-    late_with_known_s: Callable[[], float] = lambda: 0.0
+    budget: TimeBudget
     _failures: Failures = field(default_factory=Failures)
 
     @property
@@ -91,16 +96,47 @@ class FinalRound:
             save_finalists(self._file, finalists)
         return ranked, choice
 
+    def verdict(self, ranked: Sequence[FinalResult], choice: Choice) -> SearchVerdict | None:
+        """What the search was worth; None where nothing is delivered."""
+        best = choice.delivered
+        if best is None:
+            return None
+        config, problem = self.problem.config, self.problem
+        trials = self.ledger.records(FINAL)
+        own = [f.finalist.digest for f in ranked if f.finalist.phase != KNOWN]
+        repeats = sum(t.digest in own for t in trials) - rival_runs(config)
+        searched = sum(t.status == "ok" for t in self.search.records())
+        networks = min(MOST, searched + max(0, repeats - FINALISTS * config.final_seeds))
+        first = [r.finalist for r in ranked].index(best.finalist)  # those before it missed the limit when they were measured again
+        evaluated = Evaluated((self.search, self.random), trials, own)
+        at_random = [t.digest for t in self.random.records() if t.status == "ok" and t.digest in evaluated.place]
+
+        def allowed(genotype: Genotype) -> bool:
+            return config.limits.judge(problem.estimate(genotype)) == "inside"
+
+        others = random_networks(problem.decode, allowed, networks, derive(config.seed, "verdict"))
+        busy = choice.unverified is not None
+
+        def takes_part(place: int, f: Finalist) -> bool:
+            if f.phase == KNOWN:
+                metrics = problem.estimate(Genotype.from_yaml(f.genotype))
+                return config.limits.met_by(replace(metrics, measured=f.measured))
+            return place >= first and f.keeps(config.limits, busy=busy)
+
+        results = [r for i, r in enumerate(ranked) if takes_part(i, r.finalist)]
+        seed = derive(config.seed, "verdict", "samples")
+        return search_verdict(evaluated, best, results, at_random, others, networks, config.final_seeds, seed)
+
     def _first(self, known: dict[str, Genotype], earlier: list[Finalist]) -> list[Finalist]:
         """The best of each phase, and known networks. After an extension, the earlier finalists stay, since they are trained already."""
+        own = contenders(FINALISTS * self.problem.config.final_seeds + self.budget.fitting_repeats(), self.problem.config)
         if not earlier:
-            return self._choose(known, FINALISTS, RIVALS)
+            return self._choose(known, own, RIVALS)
         before = {f.digest for f in earlier}
-        own, rivals = (
-            sum(t.digest not in before for t in best_trials(phase)[:count])
-            for phase, count in ((self.search, FINALISTS), (self.random, RIVALS))
+        new, rivals = (
+            sum(t.digest not in before for t in self._ranked(phase)[:count]) for phase, count in ((self.search, own), (self.random, RIVALS))
         )
-        return [*earlier, *self._choose({}, own, rivals, before)]
+        return [*earlier, *self._choose({}, new, rivals, before)]
 
     def _weights(self, result: FinalResult) -> DeliveredWeights | None:
         """The weights that are delivered if this result wins."""
@@ -108,7 +144,7 @@ class FinalRound:
 
     def _known(self) -> dict[str, Genotype]:
         """The known networks to compare with; none where training them would end the search long after its time."""
-        known, late_s = self.problem.known(), self.late_with_known_s()
+        known, late_s = self.problem.known(), self.budget.late_with_known_s()
         if not known or late_s <= MOST_LATE_S:
             return known
         self.listener.say(
@@ -118,18 +154,31 @@ class FinalRound:
 
     def _choose(self, known: dict[str, Genotype], own: int, rivals: int, before: AbstractSet[str] = frozenset()) -> list[Finalist]:
         """The best of each phase that keep the limit, without those who were chosen `before`."""
-        ranked = {phase.name: (best_trials(phase, before), wanted) for phase, wanted in ((self.search, own), (self.random, rivals))}
-        problem = self.problem
-        return choose_finalists(ranked, known, problem.estimate, problem.config.limits, self.measure, self.measurements, self.listener.say)
+        ranked = {phase.name: (self._ranked(phase, before), wanted) for phase, wanted in ((self.search, own), (self.random, rivals))}
+        problem, limits = self.problem, self.problem.config.limits
+        chosen = choose_finalists(ranked, known, problem.estimate, limits, self.measure, self.measurements, self.listener.say)
+        first = [f for f in chosen if f.phase == self.search.name][:FINALISTS]
+        return [replace(f, contender=f.phase == self.search.name and f not in first) for f in chosen]
+
+    def _ranked(self, phase: Phase, without: AbstractSet[str] = frozenset()) -> list[Trial]:
+        """The trials of a phase that were evaluated within the limits, best first, by what is expected of their networks.
+
+        A soft reward ranks them itself. Those that stopped at a rung come last.
+        """
+        trials = best_trials(phase, without)
+        if self.problem.config.mode == "soft":
+            return trials
+        expected = Evaluated((self.search, self.random)).expected if trials else None
+        return sorted(trials, key=lambda t: -expected(t.digest)) if expected else trials
 
     def _train(self, engine: Engine, finalists: Sequence[Finalist]) -> list[FinalResult]:
-        """Train every finalist with fresh seeds; trial n is seed n % seeds of finalist n // seeds."""
-        problem, seeds = self.problem, self.problem.config.final_seeds
+        """Train the finalists with fresh seeds."""
+        problem = self.problem
         trials = self.ledger.phase(FINAL, ("maximize",), None, problem.config.seed + 1)
-        networks = [Genotype.from_yaml(f.genotype) for f in finalists for _ in range(seeds)]
+        by_digest = {f.digest: f for f in reversed(finalists)}
 
         def complete(trial: Trial, result: dict[str, Any]) -> dict[str, Any]:
-            finalist = finalists[trial.number // seeds]
+            finalist = by_digest[trial.digest]
             metrics = replace(problem.estimate(trial.network), measured=finalist.measured)
             record = complete_record(trial, result, metrics, problem.config) | {"origin": finalist.origin}
             record.pop("constraints")  # known networks are compared even where they are slower than the limit
@@ -137,23 +186,38 @@ class FinalRound:
 
         def report(_: RunningPhase, trial: Trial) -> None:
             self._failures.note(trial)
+            self.budget.note(trial)
             self.listener.step(describe_trial(trial))
 
+        candidates = FinalTrials(trials, finalists, problem.config.final_seeds, (self.search, self.random), self._another)
         phase = RunningPhase(
             trials,
-            wanted=len(networks),
-            candidates=Queue(trials, networks),
+            wanted=UNTIL_TIME_IS_OVER,
+            candidates=candidates,
             complete=complete,
             directory=self.directory.trial_directory,
             parallel=problem.config.workers,
             schedule=ToTheEnd(trials),
             final=True,
         )
-        self.listener.stage("final round", len(networks))
+        self.listener.stage("final round", max(candidates.always + self.budget.fitting_repeats(), phase.done))
         for _ in range(phase.done):
             self.listener.step()
         run_phases([phase], problem.evaluator, engine, report, lambda: False)
-        return final_results(finalists, trials.records(), seeds)
+        records = trials.records()
+        return final_results(finalists, records, Evaluated((self.search, self.random), records).expected)
+
+    def _another(self, trials: int) -> bool:
+        """Whether one of the best may be trained once more.
+
+        A race that has ended stays so: the same command again prints the result. Networks may be equally good, and simulated trainings may
+        take no time, so a race also ends by the number of its trainings.
+        """
+        if (self.directory.path / SUMMARY_FILE).exists():
+            return False
+        if trials >= MOST_REPEATS * sum(t.status == "ok" for t in self.search.records()):
+            return False
+        return self.budget.fits_another(self.budget.final_runs - trials)
 
 
 def best_trials(phase: Phase, without: AbstractSet[str] = frozenset()) -> list[Trial]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ class Finalist:
         predicted, measured: latency, both at the profile's speed; no measurement where the device is elsewhere or was too busy, and
             neither where nothing asks for latencies.
         phase: the phase that found it, or `known`.
+        contender: whether it is trained again only where it may be the best. All others are trained with every fresh seed.
     """
 
     origin: str
@@ -42,6 +44,7 @@ class Finalist:
     predicted: Prediction | None
     measured: Measurement | None
     phase: str
+    contender: bool = False
 
     def keeps(self, limits: Limits, *, busy: bool = False) -> bool:
         """Whether the measurement leaves room for another session; without one, whether the predicted interval is inside the limit.
@@ -68,7 +71,7 @@ class Finalist:
         """From `to_json`'s data; files of version 0.1 name the phase only in the origin."""
         predicted = row["predicted"] and Prediction(**{**row["predicted"], "extrapolated": tuple(row["predicted"]["extrapolated"])})
         measured = row["measured"] and Measurement.from_json(row["measured"])
-        return cls(**{"phase": str(row["origin"]).split()[0], **row, "predicted": predicted, "measured": measured})
+        return cls(**{"phase": str(row["origin"]).partition(" ")[0], **row, "predicted": predicted, "measured": measured})
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -187,6 +190,7 @@ class FinalResult:
 
     Attributes:
         accuracy: mean over the fresh seeds on validation images; seeds: each; test_accuracy: mean on the test images.
+        expected: what is expected of another training, by all trainings of this network and of those that are like it.
         trial: number of the final trial with the best seed.
         again: the winner's second measurement, in a session of its own; the card states it.
         weights: SHA-256 of the delivered weights with which that was made; empty for random ones.
@@ -199,21 +203,28 @@ class FinalResult:
     trial: int
     again: Measurement | None = None
     weights: str = ""
+    expected: float = math.nan
 
 
-def final_results(finalists: Sequence[Finalist], trials: Sequence[Trial], seeds: int) -> list[FinalResult]:
-    """Finalists by mean accuracy, best first; those without a successful training are left out."""
+def final_results(finalists: Sequence[Finalist], trials: Sequence[Trial], expected: Callable[[str], float]) -> list[FinalResult]:
+    """Finalists by the accuracy that is expected of them, best first; those without a successful training are left out.
+
+    Args:
+        trials: of the final round.
+        expected: the accuracy that is expected of the network with a digest.
+    """
     results = []
-    for i, finalist in enumerate(finalists):
-        own = [t for t in trials if t.number // seeds == i and t.accuracy is not None and t.status in ("ok", "infeasible")]
+    for finalist in finalists:
+        own = [t for t in trials if t.digest == finalist.digest and t.accuracy is not None and t.status in ("ok", "infeasible")]
         if not own:
             continue
         tests = [t.more["test_accuracy"] for t in own if t.more.get("test_accuracy") is not None]
         scores: list[float] = [t.accuracy for t in own if t.accuracy is not None]
         best = max(own, key=lambda t: t.accuracy or 0.0)
         test_accuracy = sum(tests) / len(tests) if tests else None
-        results.append(FinalResult(finalist, sum(scores) / len(scores), tuple(scores), test_accuracy, best.number))
-    return sorted(results, key=lambda r: -r.accuracy)
+        mean = sum(scores) / len(scores)
+        results.append(FinalResult(finalist, mean, tuple(scores), test_accuracy, best.number, expected=expected(finalist.digest)))
+    return sorted(results, key=lambda r: -r.expected)
 
 
 def summary(ranked: Sequence[FinalResult], best: FinalResult | None, unverified: FinalResult | None = None) -> list[dict[str, Any]]:
@@ -234,6 +245,7 @@ def summary(ranked: Sequence[FinalResult], best: FinalResult | None, unverified:
                 "winner": won,
                 "accuracy": result.accuracy,
                 "accuracy_seeds": list(result.seeds),
+                "expected_accuracy": result.expected,
                 "test_accuracy": result.test_accuracy,
                 "latency_ms": m.median_ms if m is not None else None if f.predicted is None else f.predicted.ms,
                 "latency_low_ms": None if latency is None else latency.low_ms,

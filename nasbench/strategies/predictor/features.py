@@ -61,6 +61,10 @@ class Features:
                     vector[block.start : block.stop] = option
         return vector
 
+    def rows(self, several: Sequence[Mapping[str, Any]]) -> Matrix:
+        """One row of length one for each network; of zeros for one without values."""
+        return normalised(np.array([self.raw(values) for values in several]).reshape(len(several), self.width))
+
 
 def normalised(raw: Matrix) -> Matrix:
     """Rows of length one; a row of zeros stays."""

@@ -19,6 +19,7 @@ from nasbench.strategies.predictor.regression import Scales, best_scales
 MOST = 256  # trials that a regression is fitted to: half of them the best, half the latest
 REFIT = 5  # the scales are found again after so many trials
 LEAST, MOST_EXCESS = -0.99, 1e3  # excesses are clipped to these
+LEAST_ERROR = 1e-4  # added to an error before its logarithm is taken
 ABSENT = -0.5  # the excess of a trial over a limit that its record does not name
 
 
@@ -170,4 +171,15 @@ def score(values: Vector, direction: StudyDirection) -> Vector:
     """
     if direction == StudyDirection.MINIMIZE:
         return -np.log(values) if (values > 0).all() else -values
-    return -np.log(1 + 1e-4 - values) if ((values >= 0) & (values <= 1)).all() else values
+    return -np.log(1 + LEAST_ERROR - values) if are_shares(values) else values
+
+
+def are_shares(values: Vector) -> bool:
+    """Whether all values are shares from 0 to 1."""
+    return bool(((values >= 0) & (values <= 1)).all())
+
+
+def share_of(score: Vector) -> Vector:
+    """The share that has a score; the inverse of `score`."""
+    share: Vector = 1 + LEAST_ERROR - np.exp(-score)
+    return share

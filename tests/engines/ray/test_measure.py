@@ -8,7 +8,7 @@ import sys
 import pytest
 from engine_calls import HELPERS
 
-pytestmark = pytest.mark.slow  # a cluster of three nodes
+pytestmark = pytest.mark.alone  # a cluster of three nodes
 
 MEASURE = """
 import sys

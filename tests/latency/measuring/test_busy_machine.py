@@ -22,7 +22,7 @@ from nasbench.latency.verify import verify_card
 from nasbench.search.measuring import repeating
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.alone,
     pytest.mark.skipif(now().queued is None, reason="this kernel keeps no scheduler statistics"),
 ]
 DEVICE = local_device()

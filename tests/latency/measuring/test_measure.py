@@ -81,7 +81,7 @@ def test_what_is_local() -> None:
         assert not is_local(replace(here, **change)), change
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("runtime", ["compile", "onnxruntime"])
 def test_other_runtimes_are_measured_too(runtime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NASBENCH_CACHE", str(tmp_path))

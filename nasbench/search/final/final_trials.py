@@ -1,0 +1,63 @@
+"""The trials of a final round: first what is always trained, then the race."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from nasbench.genotype import Genotype
+from nasbench.search.final.evaluated import Evaluated
+from nasbench.search.final.finalists import KNOWN, Finalist
+from nasbench.study.phase import Phase
+from nasbench.study.trial import Trial
+
+
+class FinalTrials:
+    """The candidates of the final round; no limits are checked.
+
+    Every finalist but the contenders is trained with all fresh seeds. Then the leader or its challenger is trained once more, and again,
+    while there is time. What comes next follows from the trials alone.
+
+    Args:
+        phase: of the final round.
+        searched: the phases before.
+        another: whether one more of the second kind may be trained; it is given how many trials there are.
+    """
+
+    def __init__(
+        self, phase: Phase, finalists: Sequence[Finalist], seeds: int, searched: Sequence[Phase], another: Callable[[int], bool]
+    ) -> None:
+        self._phase, self._finalists, self._seeds, self._searched, self._another = phase, finalists, seeds, searched, another
+        self._interrupted = phase.unfinished()
+
+    def ask(self, needed: int) -> Trial | None:
+        if self._interrupted:
+            return self._interrupted.pop(0)
+        chosen = self._due() or self._raced()
+        return None if chosen is None else self._phase.enter(Genotype.from_yaml(chosen.genotype))
+
+    def check_limits(self, trial: Trial) -> bool:
+        return True
+
+    @property
+    def always(self) -> int:
+        """Trainings that do not depend on results."""
+        return self._seeds * len({f.digest for f in self._finalists if not f.contender})
+
+    def _due(self) -> Finalist | None:
+        """The first finalist that has not had its fresh seeds."""
+        begun = [t.digest for t in self._phase.records()]
+        return next((f for f in self._finalists if not f.contender and begun.count(f.digest) < self._seeds), None)
+
+    def _raced(self) -> Finalist | None:
+        """The leader or its challenger; None where the time is over, or where the leader is the best without doubt."""
+        trials = self._phase.records()
+        if not self._another(len(trials)):
+            return None
+        searched = {f.digest: f for f in self._finalists if f.phase != KNOWN}
+        if not searched:
+            return None
+        evaluated = Evaluated(self._searched, trials, searched)
+        # Those that failed count too: a network that cannot be trained is not tried for ever.
+        running = [evaluated.place[t.digest] for t in trials if t.accuracy is None and t.digest in evaluated.place]
+        place = evaluated.race.next(running)
+        return next((searched[digest] for digest, i in evaluated.place.items() if i == place), None)
