@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasbench.cli.shared import JSON, MISSED, say, show_json, table
-from nasbench.errors import DeviceError
+from nasbench.cli.shared import JSON, MISSED, say, show_json, table, warn
+from nasbench.errors import DeviceError, NasbenchError
 from nasbench.progress import Reporter
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def verify(card: Annotated[Path, typer.Argument(help="A card.json, or a study's 
     written = verification.card != stored
     if written:
         save_card(verification.card, path)
+        _tell_study(verification, path)
     if as_json:
         show_json({"card": str(path), "written": written, **verification.to_json()})
     else:
@@ -48,6 +49,18 @@ def verify(card: Annotated[Path, typer.Argument(help="A card.json, or a study's 
     if verification.verdict == "unsure":
         raise DeviceError(_unsure(verification))
     return 0 if verification.verdict == "kept" else MISSED
+
+
+def _tell_study(v: Verification, path: Path) -> None:
+    """Store the measurement in the study whose card this is, if it is one's."""
+    from nasbench.search.final.verified import store_verification, study_of_card
+
+    study = study_of_card(path)
+    if study is not None:
+        try:
+            store_verification(study, v)
+        except NasbenchError as error:  # the card has it
+            warn(f"the card was completed, and the study was not: {error}")
 
 
 def _unsure(v: Verification) -> str:

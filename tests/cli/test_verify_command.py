@@ -88,6 +88,20 @@ def test_an_unverified_card_is_completed_when_the_machine_is_quiet(call, card: P
     assert "unverified" not in json.loads(card.read_text())
 
 
+def test_a_study_that_cannot_be_told_is_said_and_the_card_is_written(call, card: Path, machine) -> None:
+    best = card.parent / "damaged" / "best"
+    best.mkdir(parents=True)
+    for name in ("study.yaml", "summary.json"):
+        (best.parent / name).write_text("{")
+    unverified = make_card(REFERENCE, 20.0, local_device(1), predicted=Prediction(18.0, 16.0, 19.9), unverified="it was busy")
+    save_card(unverified, best / "card.json")
+    machine(timed(19.0))
+    done = call("verify", "damaged")
+    assert done.returncode == 0
+    assert "the card was completed, and the study was not: " in done.stderr
+    assert load_card(best / "card.json").measured == timed(19.0)
+
+
 def test_the_delivered_weights_are_measured_and_said(call, card: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 

@@ -12,16 +12,19 @@ from nasbench.analysis.study import open_study
 from nasbench.cli.shared import winner_of
 from nasbench.cli.text.study import show_outcome
 from nasbench.engines.base import Finished
-from nasbench.errors import BusyError, GenotypeError
+from nasbench.errors import BusyError, GenotypeError, StudyError
 from nasbench.evaluate.base import WAITED
 from nasbench.genotype import Genotype, digest
 from nasbench.latency import Predictor, load_card
+from nasbench.latency.verify import Verification
 from nasbench.search.final.final_round import MOST_LATE_S
+from nasbench.search.final.verified import store_verification, study_of_card
 from nasbench.search.limits import Limits
 from nasbench.search.plan import evaluate_all
 from nasbench.search.time_budget import TimeBudget
 from nasbench.spaces import load_space
 from nasbench.study.activity import read_activity, write_activity
+from nasbench.study.directory import StudyDirectory
 from nasbench.study.sampling import every
 
 TIMES = sorted(true_ms(d.genotype) for d in every(load_space("tiny").decode))
@@ -79,6 +82,33 @@ def test_a_search_goes_on_and_delivers_a_network_that_is_marked(tmp_path, capsys
     assert again.winner.again.high_ms <= LIMIT.latency_ms, "and delivers what keeps the limit when measured"
     card = load_card(path / "best" / "card.json")
     assert (card.met, card.unverified) == (True, "")
+
+
+def test_a_verification_is_kept_by_the_study(tmp_path):
+    """Else the same command on a busy day would deliver the network as unverified again."""
+    path, card = tmp_path / "study", tmp_path / "study" / "best" / "card.json"
+    outcome = run(path, problem(Busy(), profile(error=0.05), limits=LIMIT, trials=8))
+    best = outcome.choice.unverified
+    assert study_of_card(card) == path
+    now = Stopwatch()({best.finalist.origin: Genotype.from_yaml(best.finalist.genotype)})[best.finalist.origin]
+    stored = load_card(card)
+    verification = Verification(replace(stored, measured=now, unverified=""), None, now, now)
+    with StudyDirectory.create(path, StudyDirectory.open(path).command), pytest.raises(StudyError, match="one driver at a time"):
+        store_verification(path, verification)
+    store_verification(path, verification)
+    row = next(row for row in open_study(path).summary() if row["digest"] == stored.digest)
+    assert (row["winner"], row["measured"], "unverified" in row) == (True, True, False)
+    assert row["latency_ms"] == pytest.approx(now.median_ms)
+    busy = Busy()
+    again = run(path, problem(busy, profile(error=0.05), limits=LIMIT, trials=8))
+    assert again.winner.finalist == best.finalist
+    assert busy.refused == 0, "nothing is measured again"
+    assert (load_card(card).met, load_card(card).unverified) == (True, "")
+
+
+def test_a_card_that_was_copied_belongs_to_no_study(tmp_path):
+    assert study_of_card(tmp_path / "card.json") is None
+    assert study_of_card(tmp_path / "best" / "card.json") is None
 
 
 def test_finalists_that_were_measured_before_it_became_busy_are_not_verified_either(tmp_path):
