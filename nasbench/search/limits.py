@@ -127,7 +127,7 @@ class Limits:
 
         The whole interval of the latency has to be on one side of its limit. All other metrics are exact.
         """
-        if any(excess > 0 for name, excess in self.excess(metrics).items() if name != "latency"):
+        if self.exceeded(metrics):
             return "outside"
         if self.latency_ms is None:
             return "inside"
@@ -155,6 +155,10 @@ class Limits:
             "size": (metrics.size_bytes, self.size_bytes),
         }
         return {name: value / limit - 1 for name, (value, limit) in pairs.items() if limit is not None}
+
+    def exceeded(self, metrics: Metrics) -> tuple[str, ...]:
+        """The limits other than the latency that a network breaks: `macs`, `params`, `memory`, `size`. These are exact."""
+        return tuple(name for name, excess in self.excess(metrics).items() if name != "latency" and excess > 0)
 
     def met_by(self, metrics: Metrics) -> bool:
         """Whether a network is within every limit, where its latency counts without the interval."""

@@ -87,6 +87,7 @@ class SummaryRow(_Stored):
     macs: Count = 0
     params: Count = 0
     digest: str = ""
+    exceeded: list[str] = []
 
 
 class ScoreRow(SummaryRow):

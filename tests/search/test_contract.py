@@ -6,9 +6,10 @@ import json
 from dataclasses import replace
 
 import pytest
-from paper_search import PAPER, Silent, Stopwatch, problem, profile, run, true_ms
+from paper_search import KNOWN, PAPER, Silent, Stopwatch, problem, profile, run, true_ms
 
 from nasbench.analysis.study import open_study
+from nasbench.cli.text.study import show_summary
 from nasbench.engines.open import open_engine
 from nasbench.errors import LimitError
 from nasbench.genotype import Genotype, cost
@@ -146,7 +147,7 @@ def test_a_device_elsewhere(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["hard", pytest.param("pareto", marks=pytest.mark.slow)])
-def test_a_budget_without_latency(tmp_path, mode):
+def test_a_budget_without_latency(tmp_path, mode, capsys):
     path = tmp_path / "study"
     costs = [cost(d.genotype) for d in every(load_space("tiny").decode)]
     limits = Limits(macs=sorted(c.macs for c in costs)[128], size_bytes=sorted(c.size_bytes() for c in costs)[160])
@@ -159,6 +160,11 @@ def test_a_budget_without_latency(tmp_path, mode):
     assert all(t.values[0] == t.accuracy for t in good)
     assert {t.more["size_bytes"] <= limits.size_bytes for t in good} == {True}
     assert open_study(path).plan()["unsure"] == 0
+    show_summary(open_study(path))
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("search", "random", "known"))]
+    assert len(lines) == len(open_study(path).summary()) > len(KNOWN)
+    for line in lines:  # each known network is far larger than the space's
+        assert ("  no: MACs, size  " if line.startswith("known") else "  yes  ") in line, line
 
 
 @pytest.mark.slow

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nasbench.cli.shared import console, rows_of, say, table
 from nasbench.evaluate.measure import ACCURACY, show_number
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from nasbench.search.run import Outcome
 
 INSIDE = {"inside": "yes", "unsure": "perhaps", "outside": "no"}
+EXACT = {"macs": "MACs", "params": "params", "memory": "memory", "size": "size"}  # the limits that need no latency, in words
 
 
 def show_plan(problem: Problem, plan: Plan) -> None:
@@ -157,6 +159,19 @@ def _show_result(best: FinalResult, latency: list[tuple[str, str]], measure: str
     console.print()
 
 
+def _within(row: Mapping[str, Any], command: Mapping[str, Any]) -> str:
+    """Whether a network of the final round is within the limits of a study; empty where nothing is limited."""
+    from nasbench.latency.contract import side
+
+    limit_ms = command.get("latency_ms")
+    if exceeded := row.get("exceeded"):
+        return f"no: {', '.join(EXACT.get(name, name) for name in exceeded)}"
+    if limit_ms is None:
+        others = any(command.get(name) for name in ("macs", "params", "memory_bytes", "size_bytes"))
+        return "yes" if others and "exceeded" in row else ""  # earlier studies do not say it
+    return INSIDE[side(row["latency_low_ms"], row["latency_high_ms"], limit_ms)]
+
+
 def results(path: Path) -> list[str]:
     """The files in a study's folder that its user may want to open."""
     names = ("front.png", "front.csv", "best/card.json", "best/genotype.yaml", "best/weights.safetensors", "best/preprocess.json")
@@ -166,7 +181,6 @@ def results(path: Path) -> list[str]:
 def show_summary(study: Study) -> None:
     """Print the final round, and in words whether the search was worth it."""
     from nasbench.analysis.final_round import verdict_lines, verdicts
-    from nasbench.latency.contract import side
 
     rows = study.summary()
     unknown = all(r["latency_ms"] is None for r in rows)
@@ -174,7 +188,7 @@ def show_summary(study: Study) -> None:
     shown = []
     for r in rows:
         ms = r["latency_ms"]
-        inside = "" if limit_ms is None else INSIDE[side(r["latency_low_ms"], r["latency_high_ms"], limit_ms)]
+        inside = _within(r, study.command)
         test = f"{r['test_accuracy']:.1%}" if r["test_accuracy"] is not None else ""
         half = (max(r["accuracy_seeds"]) - min(r["accuracy_seeds"])) / 2
         spread = f"{show_number(r['accuracy'], measure)} ± {show_number(half, measure)}"

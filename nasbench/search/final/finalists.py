@@ -34,6 +34,7 @@ class Finalist:
             neither where nothing asks for latencies.
         phase: the phase that found it, or `known`.
         contender: whether it is trained again only where it may be the best. All others are trained with every fresh seed.
+        exceeded: the limits other than latency that it breaks, as known networks may; see `Limits.exceeded`.
     """
 
     origin: str
@@ -45,6 +46,7 @@ class Finalist:
     measured: Measurement | None
     phase: str
     contender: bool = False
+    exceeded: tuple[str, ...] = ()
 
     def keeps(self, limits: Limits, *, busy: bool = False) -> bool:
         """Whether the measurement leaves room for another session; without one, whether the predicted interval is inside the limit.
@@ -71,7 +73,8 @@ class Finalist:
         """From `to_json`'s data; files of version 0.1 name the phase only in the origin."""
         predicted = row["predicted"] and Prediction(**{**row["predicted"], "extrapolated": tuple(row["predicted"]["extrapolated"])})
         measured = row["measured"] and Measurement.from_json(row["measured"])
-        return cls(**{"phase": str(row["origin"]).partition(" ")[0], **row, "predicted": predicted, "measured": measured})
+        own = {"predicted": predicted, "measured": measured, "exceeded": tuple(row.get("exceeded", ()))}
+        return cls(**{"phase": str(row["origin"]).partition(" ")[0], **row, **own})
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -118,11 +121,11 @@ def choose_finalists(
         if not batch:
             return chosen
         try:
-            measured = _measured(batch, estimate, measure, measurements)
+            measured = _measured(batch, estimate, limits, measure, measurements)
         except BusyError as error:
             say(f"{error}; the finalists are chosen by their predictions")
             measure, busy = None, True
-            measured = _measured(batch, estimate, measure, measurements)
+            measured = _measured(batch, estimate, limits, measure, measurements)
         before = len(chosen)
         for finalist in measured:
             if finalist.phase not in missing:
@@ -148,6 +151,7 @@ def choose_finalists(
 def _measured(
     batch: Sequence[tuple[str, str, Genotype]],
     estimate: Callable[[Genotype], Metrics],
+    limits: Limits,
     measure: Measure | None,
     measurements: Measurements,
 ) -> list[Finalist]:
@@ -159,7 +163,10 @@ def _measured(
         if results is not None:
             rows.append(Measured("finalists", name, metrics.prediction.ms, results[origin]))
         measured = None if results is None else measurements.at_speed(results[origin])
-        finalists.append(Finalist(origin, g.to_yaml(), name, metrics.params, metrics.macs, metrics.predicted, measured, phase))
+        exceeded = limits.exceeded(metrics)
+        finalists.append(
+            Finalist(origin, g.to_yaml(), name, metrics.params, metrics.macs, metrics.predicted, measured, phase, exceeded=exceeded)
+        )
     if rows:
         measurements.add(rows)
     return finalists
@@ -256,6 +263,7 @@ def summary(ranked: Sequence[FinalResult], best: FinalResult | None, unverified:
                 "params": f.params,
                 "macs": f.macs,
                 "digest": f.digest,
+                "exceeded": list(f.exceeded),
                 **({"unverified": True} if unverified is not None and unverified.finalist == f else {}),
             }
         )
