@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import os
 import random
 import signal
@@ -16,6 +18,7 @@ from toy_search import outcome
 
 from nasbench.analysis.study import open_study
 from nasbench.search.running_phase import COUNTED
+from nasbench.strategies import STRATEGIES
 
 pytestmark = pytest.mark.slow  # each driver is a new interpreter, and Ray clusters start and end
 
@@ -119,6 +122,25 @@ def test_engines_take_turns_in_one_study(undisturbed, tmp_path):
         process.communicate()
     finish(start(path, "local", 1))
     assert results(check_complete(path)) == results(trials_of(undisturbed))
+
+
+@pytest.mark.parametrize("strategy", sorted(STRATEGIES.keys() - {"evolution"}))
+def test_the_driver_killed_under_every_strategy(strategy, tmp_path, monkeypatch):
+    """Twelve trials are more than a random beginning with these options."""
+    begun = {"startup": 3, "population": 4, "batch": 3}
+    options = {name: value for name, value in begun.items() if name in inspect.signature(STRATEGIES[strategy]).parameters}
+    monkeypatch.setenv("STRATEGY", json.dumps({"strategy": strategy, "options": options}))
+    rng, path = random.Random(13), tmp_path / "killed"
+    finish(start(tmp_path / "undisturbed", "local", 1, 12))
+    for i in range(3):
+        process = start(path, "local", 1, 12)
+        for _ in range(3 + 4 * (i > 0)):
+            assert process.stdout.readline(), process.stderr.read()
+        time.sleep(rng.uniform(0, 0.7))
+        process.kill()
+        process.communicate()
+    finish(start(path, "local", 1, 12))
+    assert results(check_complete(path, 12)) == results(trials_of(tmp_path / "undisturbed"))
 
 
 @ENGINES

@@ -1,0 +1,195 @@
+"""Which short training ranks networks like a long one, and at what cost?
+
+    python benchmarks/proxies.py --context one --work /tmp/proxies --out benchmarks/results/proxies_mbconv_one.json
+
+Random networks of a space are trained by a long recipe with several seeds; the mean of their accuracies on test images is the truth.
+The same networks are evaluated by short recipes (--recipes), as a search would, with seeds of their own. Each is compared with the truth by
+Kendall's tau-b: by its validation accuracy, by its validation loss, and by the sum of its training losses (Ru et al. 2021, "Speedy
+Performance Estimation for Neural Architecture Search"). Beside them stand multiply-adds, parameters and the scores of `zero-cost`.
+
+--context one: all networks share the style, the strides and the head of MobileNetV2. --context space: networks of the whole space.
+
+The ceiling is the tau that a flawless evaluation would have with this truth, whose noise is estimated from the spread of its seeds.
+Everything is stored in --work as it is made; the same command goes on after an interruption, and adds recipes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import random
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from statistics import mean, median, pvariance, variance
+
+import numpy as np
+import torch
+from zero_cost import interval, tau
+
+import nasbench as nb
+from nasbench.evaluate import EvaluationContext, Fidelity, make_evaluator
+from nasbench.evaluate.zero_cost import PROXIES
+from nasbench.files import JsonLines, write_atomic
+from nasbench.genotype import cost
+from nasbench.spaces.choosers import random_chooser, replay
+from nasbench.training import PROXY, Recipe
+
+LONG = {"epochs": 6, "images": 8000, "train_size": 48, "lr": 0.05}
+RECIPES = {
+    "today": {},
+    "batch 32": {"batch_size": 32},
+    "48 pixels": {"train_size": 48, "images": 2560},
+    "24 pixels": {"train_size": 24, "images": 8000},
+    "rate 0.06": {"lr": 0.06},
+    "two epochs": {"epochs": 2, "images": 2560},
+}
+SMALLEST, LARGEST = 20e6, 400e6  # multiply-adds
+CHANCE = 0.1  # of ten classes
+SIMULATIONS = 400
+
+
+def fixed(context: str) -> dict[str, object]:
+    """The values of the parameters that all networks share."""
+    if context == "space":
+        return {}
+    values = nb.space("mbconv").encode(nb.known("mobilenet_v2"))
+    return {name: value for name, value in values.items() if name in ("style", "head") or name.endswith(".stride")}
+
+
+def networks(space: nb.Space, context: str, count: int, seed: int) -> list[nb.Genotype]:
+    """Different random networks."""
+    rng, found, shared = random.Random(f"proxies {seed}"), {}, fixed(context)
+    while len(found) < count:
+        g = space.decode(replay(shared, random_chooser(rng)))
+        if SMALLEST <= cost(g).macs <= LARGEST:
+            found.setdefault(nb.digest(g), g)
+    return list(found.values())
+
+
+def trained(genotype: str, recipe: dict[str, object], seed: int, folder: str) -> dict[str, object]:
+    """One training, in a process of one thread."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    evaluator = make_evaluator("train", EvaluationContext(recipe=recipe), {})
+    result = evaluator.evaluate(nb.Genotype.from_yaml(genotype), Fidelity(final=True), seed, Path(folder))
+    (Path(folder) / "weights.safetensors").unlink(missing_ok=True)
+    metrics = Path(folder) / "metrics.jsonl"
+    losses = [json.loads(line)["train_loss"] for line in metrics.read_text().splitlines()] if result.status == "ok" else []
+    details = result.details
+    return {
+        "status": result.status, "accuracy": result.accuracy, "test": details.get("test_accuracy"), "loss": details.get("loss"),
+        "train_loss": sum(losses) if losses else None, "seconds": result.seconds,
+    }  # fmt: skip
+
+
+def scored(genotype: str, proxy: str, seed: int) -> dict[str, object]:
+    """One score without training."""
+    result = make_evaluator("zero-cost", EvaluationContext(space="mbconv"), {"proxy": proxy}).evaluate(
+        nb.Genotype.from_yaml(genotype), Fidelity(), seed, Path()
+    )
+    return {"status": result.status, "score": result.accuracy, "seconds": result.seconds}
+
+
+def ceiling(truth: list[list[float]], seed: int) -> float:
+    """The mean tau of true accuracies with means of as many draws as `truth` has, both drawn from the variances that `truth` shows."""
+    draw = np.random.default_rng(seed)
+    noise = mean(variance(several) for several in truth) / len(truth[0])
+    own = max(0.0, pvariance([mean(several) for several in truth]) - noise)
+    values = []
+    for _ in range(SIMULATIONS):
+        true = draw.normal(0, own**0.5, len(truth))
+        values.append(tau(list(true), list(true + draw.normal(0, noise**0.5, len(truth)))))
+    return mean(values)
+
+
+def rows(
+    results: dict[str, dict[str, object]], names: list[str], count: int, seeds: int, truth: list[float]
+) -> Iterator[dict[str, object]]:
+    """How well each evaluation ranks: the mean over its seeds, and an interval for the first."""
+    for name in names:
+        several = [[results.get(f"{name}/{seed}/{i}") for i in range(count)] for seed in range(seeds)]
+        several = [draws for draws in several if all(draws)]
+        if not several:
+            continue
+        measures = {"score": 1} if "score" in several[0][0] else {"accuracy": 1, "loss": -1, "train_loss": -1}
+        for measure, sign in measures.items():
+            values = [[float("-inf") if d[measure] is None else sign * d[measure] for d in draws] for draws in several]
+            ranks = [[float(sorted(v).index(x)) for x in v] for v in values]
+            yield {
+                "name": name, "measure": measure, "seeds": len(several), "tau": mean(tau(r, truth) for r in ranks),
+                "interval": interval(ranks[0], truth, 0), "seconds": median(d["seconds"] for draws in several for d in draws),
+            }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--context", choices=("one", "space"), default="one")
+    parser.add_argument("--networks", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0, help="of the networks")
+    parser.add_argument("--truth-seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=2, help="of each short recipe")
+    parser.add_argument("--recipes", type=Path, help="JSON file: a name for the fields of each recipe")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    short = json.loads(options.recipes.read_text()) if options.recipes else RECIPES
+    space = nb.space("mbconv")
+    chosen = networks(space, options.context, options.networks, options.seed)
+    texts = [g.to_yaml() for g in chosen]
+    folder = options.work / f"{options.context}-{options.seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = JsonLines(folder / "results.jsonl")
+    results = {str(line["key"]): line for line in file.read()}
+    recipes = {"long": LONG} | short
+    seeds = {name: options.truth_seeds if name == "long" else options.seeds for name in recipes}
+    # First what tells most: the first seed of everything.
+    wanted = sorted(
+        (seed, list(recipes).index(name), i, name) for name in recipes for seed in range(seeds[name]) for i in range(len(chosen))
+    )
+    with ProcessPoolExecutor(options.workers) as pool:
+        jobs = {}
+        for proxy in PROXIES:
+            for i, text in enumerate(texts):
+                if (key := f"{proxy}/0/{i}") not in results:
+                    jobs[pool.submit(scored, text, proxy, i)] = key
+        for seed, _, i, name in wanted:
+            if (key := f"{name}/{seed}/{i}") not in results:
+                recipe = Recipe.from_dict(PROXY.to_dict() | recipes[name]).to_dict()
+                number = 1000 * (1 + seed) + i  # of no search
+                jobs[pool.submit(trained, texts[i], recipe, number, str(folder / key.replace(" ", "-")))] = key
+        for done, job in enumerate(as_completed(jobs), 1):
+            line = {"key": jobs[job], **job.result()}
+            results[jobs[job]] = line
+            file.append([line])
+            print(f"\r{done}/{len(jobs)} {jobs[job]:30}", end="", flush=True)
+    print()
+    report(options, chosen, results, recipes)
+
+
+def report(
+    options: argparse.Namespace, chosen: list[nb.Genotype], results: dict[str, dict[str, object]], recipes: dict[str, object]
+) -> None:
+    """Print the table, and write it to --out."""
+    count = len(chosen)
+    # A network that diverged is as good as chance.
+    truth = [[float(results[f"long/{seed}/{i}"]["test"] or CHANCE) for seed in range(options.truth_seeds)] for i in range(count)]
+    means = [mean(several) for several in truth]
+    table = list(rows(results, [*PROXIES, *(name for name in recipes if name != "long")], count, options.seeds, means))
+    content = {
+        "space": "mbconv", "context": options.context, "networks": count, "seed": options.seed, "truth_seeds": options.truth_seeds,
+        "recipes": recipes, "truth": means, "ceiling": ceiling(truth, 0),
+        "seconds_of_truth": median(float(results[f"long/0/{i}"]["seconds"]) for i in range(count)),
+        "machine": platform.machine(), "torch": torch.__version__, "nasbench": nb.__version__, "rows": table,
+    }  # fmt: skip
+    print(f"truth {min(means):.3f} to {max(means):.3f}, {content['seconds_of_truth']:.0f} s each; ceiling {content['ceiling']:.2f}")
+    for row in sorted(table, key=lambda row: -row["tau"]):
+        low, high = row["interval"]
+        print(f"{row['name']:14} {row['measure']:10} tau {row['tau']:+.2f} [{low:+.2f}, {high:+.2f}] {row['seconds']:6.1f} s")
+    if options.out:
+        write_atomic(options.out, json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
