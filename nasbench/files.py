@@ -14,6 +14,9 @@ from typing import Any
 
 from nasbench.errors import NasbenchError, short
 
+# What reading data raises where they do not have the shape that was written: a reader turns these into an error of nasbench.
+MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
+
 
 def write_atomic(path: Path, content: str | bytes) -> None:
     """Write to a temporary file in the same folder, fsync and rename it, so that a reader sees either the old file or the new one.

@@ -48,7 +48,7 @@ def final_network(row: Mapping[str, Any]) -> FinalNetwork:
     """A network of the final round from a row of `Study.summary`."""
     source, _, label = str(row["network"]).partition(" ")
     accuracy = float(row["accuracy"])
-    ms = _number(row["latency_ms"])
+    ms = _number(row.get("latency_ms"))
     low, high = (_number(row.get(f"latency_{end}_ms", ms)) for end in ("low", "high"))
     seeds = row.get("accuracy_seeds") or [accuracy]
     return FinalNetwork(

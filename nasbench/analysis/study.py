@@ -21,7 +21,7 @@ from nasbench.analysis.status import StudyState, study_state
 from nasbench.analysis.trial_frame import columns, trial_frame
 from nasbench.errors import StudyError, StudyWarning, first_line, one_line
 from nasbench.evaluate.measure import measured_by
-from nasbench.files import write_atomic
+from nasbench.files import MALFORMED, write_atomic
 from nasbench.latency import Predictor, load_profile
 from nasbench.latency.device import device_words
 from nasbench.latency.predicting.predict import fitted_predictor
@@ -241,7 +241,7 @@ class Study:
         profile = self._json(PROFILE_FILE)
         try:
             return device_words(profile["device"]) if profile else ""
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except MALFORMED as error:
             raise StudyError(f"{self.path / PROFILE_FILE} does not describe a device ({one_line(error)}); restore it from a copy") from None
 
     @property

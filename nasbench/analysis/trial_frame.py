@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from nasbench.errors import StudyError, first_line
+from nasbench.files import MALFORMED
 from nasbench.study.trial import Trial
 
 _NESTED = ("params", "constraints", "more", "genotype", "rungs")
@@ -29,7 +30,7 @@ def trial_frame(records: Sequence[Trial]) -> pd.DataFrame:
     of_results = pd.DataFrame([[getattr(t, n, t.more.get(n)) for n in results] for t in records], columns=results)
     try:
         of_results = of_results.astype({**dict.fromkeys(_NUMBERS, "float64"), **dict.fromkeys(_COUNTS, "Int64")})
-    except (ValueError, TypeError, OverflowError) as error:
+    except MALFORMED as error:
         raise StudyError(f"the results of trials are numbers; ledger.db is damaged: {first_line(error)}; restore it from a copy") from None
     return pd.concat(
         [

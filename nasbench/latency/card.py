@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench.errors import DeviceError, NasbenchError, short
-from nasbench.files import checksum, number, read_json, write_atomic
+from nasbench.files import MALFORMED, checksum, number, read_json, write_atomic
 from nasbench.genotype import Genotype, digest
 from nasbench.latency.contract import meets_limit, side
 from nasbench.latency.device import Device
@@ -120,7 +120,7 @@ class Card:
                 str(data.get("weights", "")),
             )
             written, reference = str(data["digest"]), data["anchor"]
-        except (KeyError, TypeError, ValueError) as error:
+        except MALFORMED as error:
             if isinstance(error, NasbenchError):
                 raise
             raise DeviceError(f"{where} lacks a part of a card: {short(error)}; write it again") from error

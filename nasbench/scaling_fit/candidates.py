@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench.errors import StudyError
-from nasbench.files import write_atomic
+from nasbench.files import MALFORMED, write_atomic
 from nasbench.genotype import Genotype
 from nasbench.scaling_fit.directions import BASE, Shares, show_shares
 
@@ -110,7 +110,7 @@ def read_candidates(path: Path) -> dict[str, list[Candidate]]:
     try:
         data = json.loads(path.read_text())
         return {phase: [Candidate.from_json(entry) for entry in entries] for phase, entries in data.items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, *MALFORMED) as error:
         raise StudyError(
             f"a fit stores its networks in {path}; it cannot be read ({error}); restore it, or choose another --name"
         ) from None

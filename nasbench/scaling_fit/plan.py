@@ -12,7 +12,7 @@ from typing import NamedTuple
 from nasbench.engines.base import Engine
 from nasbench.engines.open import open_engine
 from nasbench.errors import StudyError
-from nasbench.files import read_json
+from nasbench.files import MALFORMED, read_json
 from nasbench.genotype import Genotype
 from nasbench.scaling_fit.candidate_finder import Wanted, candidate_finder
 from nasbench.scaling_fit.candidates import Candidate
@@ -120,7 +120,7 @@ class FitPlan:
             data = read_json(path)
             values = {field.name: data[field.name] for field in fields(cls)}
             return cls(**{**values, "sizes": tuple(values["sizes"])})
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, *MALFORMED) as error:
             raise StudyError(
                 f"a fit stores its plan in {path}; it cannot be read ({error}); restore it, or choose another --name"
             ) from None

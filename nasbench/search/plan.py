@@ -16,7 +16,7 @@ from nasbench.engines.open import open_engine
 from nasbench.errors import BusyError, LimitError, StudyError
 from nasbench.evaluate.base import WAITED, EvaluateAll, Evaluator, Fidelity, Timed
 from nasbench.evaluate.call import EvaluationCall, evaluate_call
-from nasbench.files import read_json, write_atomic
+from nasbench.files import MALFORMED, read_json, write_atomic
 from nasbench.genotype import Genotype, cost
 from nasbench.latency import Patience, save_profile
 from nasbench.latency.contract import predicted_within, side
@@ -104,7 +104,7 @@ class Plan:
             if own.get("proxy") is not None:
                 own["proxy"] = ProxyPlan(**own["proxy"])
             return cls(space=space, **own)
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, *MALFORMED) as error:
             raise StudyError(
                 f"a study keeps its plan in {path}; it cannot be read ({error}); restore it, or choose another --name"
             ) from None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nasbench.errors import NasbenchError
-from nasbench.files import write_atomic
+from nasbench.files import MALFORMED, write_atomic
 
 ACTIVITY_FILE = "activity.json"
 
@@ -51,7 +51,7 @@ def read_activity(path: Path) -> Activity | None:
         at = content["at"]
         since = datetime.fromisoformat(content["since"])
         return Activity(str(content["stage"]), since, str(content["message"]), None if at is None else datetime.fromisoformat(at))
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, *MALFORMED):
         return None
 
 

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from nasbench.errors import StudyError
-from nasbench.files import JsonLines
+from nasbench.files import MALFORMED, JsonLines
 from nasbench.latency import Measurement
 
 MEASUREMENTS_FILE = "measurements.jsonl"
@@ -65,7 +65,7 @@ class Measurements:
         self._all: list[Measured] = []
         try:
             self._all = [Measured.from_json(line) for line in self._file.read()]
-        except (OSError, ValueError, TypeError, KeyError, OverflowError) as error:
+        except (OSError, *MALFORMED) as error:
             raise StudyError(
                 f"a study keeps its measurements in {path}; it cannot be read ({error}); delete it to measure them again"
             ) from None

@@ -24,6 +24,9 @@ class _Stored(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
+_ABSENT: Any = None  # the default of fields that some versions do not write, and none writes as null: null is damage
+
+
 class Command(_Stored):
     """The command of a search or of a scaling fit."""
 
@@ -65,10 +68,10 @@ class Command(_Stored):
 class PlanNumbers(_Stored):
     """What the status of a study reads of a plan."""
 
-    trials: Count | None = None
-    random_trials: Count | None = None
-    final_runs: Count | None = None
-    seconds_per_trial: Number | None = None
+    trials: Count = _ABSENT
+    random_trials: Count = _ABSENT
+    final_runs: Count = _ABSENT
+    seconds_per_trial: Number = _ABSENT
 
 
 class SummaryRow(_Stored):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasbench.errors import DataError, first_line, short
-from nasbench.files import write_atomic
+from nasbench.files import MALFORMED, write_atomic
 
 if TYPE_CHECKING:
     import torch
@@ -85,7 +85,7 @@ class Preprocess:
                 decoded_size=None if size is None else int(size),
                 levels={str(depth): (float(low), float(high)) for depth, (low, high) in data["levels"].items()},
             )
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        except MALFORMED as error:
             raise DataError(f"{where} lacks a part: {short(error)}; deliver the network again") from None
         numbers = all(map(math.isfinite, preprocess.mean)) and all(0 < s < math.inf for s in preprocess.std)
         fits = numbers and len(preprocess.mean) == len(preprocess.std) and min(preprocess.input) > 0

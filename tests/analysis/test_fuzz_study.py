@@ -19,6 +19,8 @@ from paper_search import Stopwatch, problem, run
 
 from nasbench.analysis.study import open_study
 from nasbench.cli.shared import winner_of
+from nasbench.cli.text.status import show_state
+from nasbench.cli.text.study import show_summary
 from nasbench.errors import NasbenchError
 from nasbench.latency.card import load_card
 from nasbench.search.config import SearchConfig
@@ -60,6 +62,9 @@ def look(path: Path) -> None:
         lambda: open_study(path).best(),
         lambda: open_study(path).hypervolume(),
         lambda: open_study(path).state().to_json(),
+        lambda: open_study(path).verdict(),
+        lambda: show_state(open_study(path)),
+        lambda: show_summary(open_study(path)),
         lambda: open_study(path).spent(),
         lambda: open_study(path).fields(),
         lambda: open_study(path).predictor(),

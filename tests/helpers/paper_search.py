@@ -96,7 +96,7 @@ class Stopwatch:
         self.width, self.speed, self.noisy, self.drift = width, speed, noisy, drift
         self.sessions: list[list[str]] = []
 
-    def __call__(self, networks):
+    def __call__(self, networks, weights=None):
         self.sessions.append(list(networks))
         factor = self.drift(self.sessions)
         return {

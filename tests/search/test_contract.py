@@ -117,17 +117,18 @@ def test_noise_promises_nothing(tmp_path):
 
 @pytest.mark.slow
 def test_winners_that_miss_are_replaced_by_further_finalists(tmp_path):
-    """The first three are twice as slow when they are measured again."""
+    """The first three are three times as slow when they are measured again, so that even the fastest network of the space misses."""
 
     def drift(sessions):
         again = [s for s in sessions if len(s) == 1]
-        return 2.0 if sessions[-1] in again[:3] else 1.0
+        return 3.0 if sessions[-1] in again[:3] else 1.0
 
     listener = Silent()
     near = Limits(latency_ms=TIMES[-1] * 1.1)  # nothing is unsure, all win on accuracy alone
-    outcome = run(tmp_path / "study", problem(Stopwatch(drift=drift), profile(error=0.001), trials=12, limits=near), listener)
+    watch = Stopwatch(drift=drift)
+    outcome = run(tmp_path / "study", problem(watch, profile(error=0.001), trials=12, limits=near), listener)
     assert outcome.winner is not None
-    assert len(outcome.choice.missed) == 3
+    assert sum(len(s) == 1 for s in watch.sessions) == 4, "three that missed, and the winner"
     assert sum("the next best takes its place" in line for line in listener.messages) >= 3
     trained = [t for t in open_study(tmp_path / "study").records("final") if t.more["origin"].startswith("search")]
     assert len(trained) == 4, "two finalists, and two that took their place"

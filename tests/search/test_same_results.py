@@ -12,7 +12,7 @@ from pathlib import Path
 import formula
 import pytest
 import torch
-from paper_search import Stopwatch, problem, profile, run
+from paper_search import KNOWN, Stopwatch, problem, profile, run
 
 from nasbench.analysis.study import open_study
 from nasbench.engines.config import EngineConfig
@@ -71,8 +71,9 @@ def searched(path, kind, engine):
         }
         for t in study.records()
     ]
-    # Version 0.1 did not state what is expected of another training.
-    summary = [{k: v for k, v in row.items() if k != "expected_accuracy"} for row in json.loads((path / "summary.json").read_text())]
+    # Version 0.1 did not state what is expected of another training, and which limits a network breaks.
+    later = ("expected_accuracy", "exceeded")
+    summary = [{k: v for k, v in row.items() if k not in later} for row in json.loads((path / "summary.json").read_text())]
     return {"trials": trials, "front": front, "summary": summary, "winner": outcome.winner.finalist.digest}
 
 
@@ -92,9 +93,13 @@ def test_a_training_gives_the_same_bits(tmp_path, engine):
         pytest.skip(f"the bits were recorded with torch {RECORDED['torch']} on {RECORDED['cpu']}; this is another torch or processor")
     found, recorded = searched(tmp_path / "study", "training", engine), RECORDED["training"]
     assert all(t["weights_sha256"] for t in found["trials"])
-    assert found["trials"] == recorded["trials"]
+    assert before_finalists(found["trials"]) == before_finalists(recorded["trials"])
     assert without_clock(found["front"]) == without_clock(recorded["front"])
-    assert (found["summary"], found["winner"]) == (recorded["summary"], recorded["winner"])
+
+
+def before_finalists(trials):
+    """All trials but those of the search's finalists: version 0.1 chose these by one noisy accuracy each. Known networks come first."""
+    return [t for t in trials if t["phase"] != "final" or t["number"] < 2 * len(KNOWN)]
 
 
 def without_clock(rows):

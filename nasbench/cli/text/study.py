@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -159,8 +160,8 @@ def _show_result(best: FinalResult, latency: list[tuple[str, str]], measure: str
     console.print()
 
 
-def _within(row: Mapping[str, Any], command: Mapping[str, Any]) -> str:
-    """Whether a network of the final round is within the limits of a study; empty where nothing is limited."""
+def _within(row: Mapping[str, Any], low_ms: float, high_ms: float, command: Mapping[str, Any]) -> str:
+    """Whether a network of the final round is within the limits of a study; empty where nothing is limited, or where it is not known."""
     from nasbench.latency.contract import side
 
     limit_ms = command.get("latency_ms")
@@ -169,7 +170,7 @@ def _within(row: Mapping[str, Any], command: Mapping[str, Any]) -> str:
     if limit_ms is None:
         others = any(command.get(name) for name in ("macs", "params", "memory_bytes", "size_bytes"))
         return "yes" if others and "exceeded" in row else ""  # earlier studies do not say it
-    return INSIDE[side(row["latency_low_ms"], row["latency_high_ms"], limit_ms)]
+    return "" if math.isnan(low_ms) or math.isnan(high_ms) else INSIDE[side(low_ms, high_ms, limit_ms)]
 
 
 def results(path: Path) -> list[str]:
@@ -180,22 +181,20 @@ def results(path: Path) -> list[str]:
 
 def show_summary(study: Study) -> None:
     """Print the final round, and in words whether the search was worth it."""
-    from nasbench.analysis.final_round import verdict_lines, verdicts
+    from nasbench.analysis.final_round import final_network, verdict_lines, verdicts
 
     rows = study.summary()
-    unknown = all(r["latency_ms"] is None for r in rows)
+    unknown = all(r.get("latency_ms") is None for r in rows)
     limit_ms, measure = study.command.get("latency_ms"), study.measure
     shown = []
     for r in rows:
-        ms = r["latency_ms"]
-        inside = _within(r, study.command)
-        test = f"{r['test_accuracy']:.1%}" if r["test_accuracy"] is not None else ""
-        half = (max(r["accuracy_seeds"]) - min(r["accuracy_seeds"])) / 2
-        spread = f"{show_number(r['accuracy'], measure)} ± {show_number(half, measure)}"
-        name = f"{r['network']}{'  <- winner' if r['winner'] else '  <- not verified' if r.get('unverified') else ''}"
-        shown.append(
-            (name, spread, test, "unknown" if ms is None else f"{ms:.1f} ms", inside, show_count(r["macs"]), show_count(r["params"]))
-        )
+        n = final_network(r)
+        test = "" if r.get("test_accuracy") is None else f"{r['test_accuracy']:.1%}"
+        spread = f"{show_number(n.accuracy, measure)} ± {show_number((n.best - n.worst) / 2, measure)}"
+        name = f"{r['network']}{'  <- winner' if n.winner else '  <- not verified' if r.get('unverified') else ''}"
+        latency = "unknown" if math.isnan(n.latency_ms) else f"{n.latency_ms:.1f} ms"
+        inside = _within(r, n.low_ms, n.high_ms, study.command)
+        shown.append((name, spread, test, latency, inside, show_count(r.get("macs", 0)), show_count(r.get("params", 0))))
     table(
         (
             "final round",

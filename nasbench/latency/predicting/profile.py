@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench.errors import DeviceError, short
-from nasbench.files import cache_folder, checksum, number, read_json, write_atomic
+from nasbench.files import MALFORMED, cache_folder, checksum, number, read_json, write_atomic
 from nasbench.genotype import digest
 from nasbench.latency.device import Device
 from nasbench.latency.measuring.reference_network import REFERENCE
@@ -170,7 +170,7 @@ def load_profile(path: Path, *, past: bool = False, again: str = "profile the de
         raise DeviceError(f"{path} was changed after it was written: its checksum differs; {again}")
     try:
         profile = _read(body)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except MALFORMED as error:
         if isinstance(error, DeviceError):
             raise
         raise DeviceError(f"{path} lacks a part of a device profile: {short(error)}; {again}") from error

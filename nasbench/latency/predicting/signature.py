@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nasbench.errors import DeviceError, short
+from nasbench.files import MALFORMED
 from nasbench.genotype import Layer, inference
 from nasbench.genotype.kind import KINDS, Kind
 from nasbench.genotype.kinds.activation import ACTS
@@ -70,7 +71,7 @@ class Signature(NamedTuple):
                 raise ValueError("a layer reads something")
             tail, borders = (tuple(str(name) for name in data.get(key, ())) for key in ("tail", "borders"))
             return cls(kind, reads, _shape(data["shape"]), values, tail, borders)
-        except (KeyError, TypeError, ValueError) as error:
+        except MALFORMED as error:
             raise DeviceError(f"a layer has a kind, reads, shape and attrs; got {short(data)}; profile the device again") from error
 
 
@@ -237,9 +238,9 @@ def features(s: Signature) -> tuple[float, ...]:
 
 
 def _shape(data: Any) -> Shape:
-    c, h, w = (int(n) for n in data)
-    if min(c, h, w) < 1:
-        raise ValueError("a shape is positive")
+    c, h, w = data
+    if any(type(n) is not int or n < 1 for n in (c, h, w)):
+        raise ValueError("a shape is three whole numbers from 1")
     return c, h, w
 
 

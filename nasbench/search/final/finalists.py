@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench.errors import BusyError, StudyError
-from nasbench.files import write_atomic
+from nasbench.files import MALFORMED, write_atomic
 from nasbench.genotype import Genotype, digest
 from nasbench.latency import Measurement, Prediction
 from nasbench.latency.contract import leaves_room, predicted_inside, predicted_within, requirement
@@ -187,7 +187,7 @@ def load_finalists(path: Path) -> list[Finalist] | None:
         return None
     try:
         return [Finalist.from_json(row) for row in json.loads(path.read_text())]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, *MALFORMED) as error:
         raise StudyError(f"a study keeps its finalists in {path}; it cannot be read ({error}); delete it to measure them again") from None
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from nasbench.errors import StudyError
-from nasbench.files import read_json, write_atomic
+from nasbench.files import MALFORMED, read_json, write_atomic
 from nasbench.latency import load_profile
 from nasbench.latency.contract import keeps_limit
 from nasbench.latency.verify import Verification
@@ -49,7 +49,7 @@ def store_verification(study: Path, verification: Verification) -> None:
                     row |= {"winner": keeps_limit(found, card.limit_ms), "measured": True, "noisy": found.noisy}
                     row |= {"latency_ms": found.median_ms, "latency_low_ms": found.low_ms, "latency_high_ms": found.high_ms}
             write_atomic(study / SUMMARY_FILE, json.dumps(rows, indent=1) + "\n")
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, *MALFORMED) as error:
             raise StudyError(f"a study keeps its results in {study / SUMMARY_FILE}; it cannot be changed ({error})") from error
     finally:
         lock.release()

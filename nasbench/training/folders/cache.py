@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from nasbench.errors import DataError, NasbenchError
-from nasbench.files import cache_folder, write_atomic
+from nasbench.files import MALFORMED, cache_folder, write_atomic
 from nasbench.training.folders.decode import Decoded, decode, own_limits, usual_levels
 from nasbench.training.folders.report import Contents
 
@@ -70,7 +70,7 @@ def _stored(file: Path, count: int) -> Contents | None:
     """What `count` image files hold, as an earlier run found it; None where that is damaged or missing, so that they are read again."""
     try:
         contents = Contents.from_json(json.loads(file.read_text()))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+    except (OSError, *MALFORMED):
         return None
     whole = sum(contents.modes.values()) == count and all(0 <= i < count for group in contents.equal for i in group)
     return contents if whole else None
