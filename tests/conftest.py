@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 from collections.abc import Iterator
+from contextlib import suppress
 
+import psutil
 import pytest
 from hypothesis import settings
 
@@ -31,3 +35,16 @@ def no_plugins() -> Iterator[None]:
     yield
     for plugin in loaded_plugins():
         forget_plugin(plugin)
+
+
+MUCH = 2 * 1024**3  # bytes
+
+
+@pytest.fixture(autouse=True)
+def give_memory_back() -> Iterator[None]:
+    """Networks of earlier tests are garbage in cycles, which Python collects late, and glibc keeps what was freed in pieces: 10 GB in all."""
+    yield
+    if psutil.Process().memory_info().rss > MUCH:
+        gc.collect()
+        with suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
