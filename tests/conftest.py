@@ -42,7 +42,7 @@ MUCH = 2 * 1024**3  # bytes
 
 @pytest.fixture(autouse=True)
 def give_memory_back() -> Iterator[None]:
-    """Networks of earlier tests are garbage in cycles, which Python collects late, and glibc keeps what was freed in pieces: 10 GB in all."""
+    """Networks of earlier tests are garbage in cycles, which Python collects late, and glibc keeps what was freed: 10 GB in all."""
     yield
     if psutil.Process().memory_info().rss > MUCH:
         gc.collect()
