@@ -38,9 +38,16 @@ main()
 """
 
 
+def as_in_a_terminal() -> None:
+    """What runs in the background of a shell, as these tests may, ignores SIGINT, and so would its processes."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def begin(seconds_to_end: float) -> subprocess.Popen[str]:
     code = COMMAND.replace("SECONDS", str(seconds_to_end))
-    process = subprocess.Popen([sys.executable, "-c", code, "work"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "work"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=as_in_a_terminal
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n", process.communicate()
     return process
@@ -132,6 +139,7 @@ def test_in_each_phase_of_a_search(nasbench, phase: str, times: int) -> None:
         process = subprocess.Popen(
             nasbench.line(*words), cwd=nasbench.folder, env=nasbench.env, stdout=subprocess.DEVNULL,
             stderr=file, text=True, start_new_session=True,
+            preexec_fn=as_in_a_terminal,
         )  # fmt: skip
     try:
         wait_for(lambda: PHASES[phase] in errors.read_text() or process.poll() is not None)

@@ -56,7 +56,7 @@ def test_its_folder_is_the_database(done):
     for name in ("study.yaml", "plan.json", "profile.json", "ledger.db", "summary.json", "front.csv", "front.png"):
         assert (path / name).stat().st_size > 0, name
     assert len(study.trials("search").query("status == 'ok'")) == 3
-    assert len(study.trials("random").query("status == 'ok'")) == 3
+    assert len(study.trials("random").query("status == 'ok'")) == 1, "a quarter of the search's"
     card = json.loads((path / "best" / "card.json").read_text())
     assert card["met"]
     assert card["measured"]["median_ms"] <= card["target_ms"] == 1000
