@@ -2,9 +2,9 @@
 
     python benchmarks/ask.py --out benchmarks/results/ask.json
 
-Random networks of a space are trials of a study in memory, with a formula as accuracy, and a limit that some of them exceed. Then each
-strategy is asked for networks in turn, as in a search with one worker. Times are CPU milliseconds from the question to the proposed network,
-which is decoded and has its digest. The first question is apart: it includes what a strategy computes once for all stored trials.
+Random networks of a space are trials of a study in memory, with a formula as accuracy, and a limit that some of them exceed. Then
+each strategy is asked for networks in turn, as in a search with one worker. Times are CPU milliseconds from the question to the proposed
+network, which is decoded and has its digest. The first question is apart: it includes what a strategy computes once for all stored trials.
 """
 
 from __future__ import annotations
