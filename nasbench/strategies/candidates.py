@@ -13,7 +13,7 @@ from nasbench.genotype import digest
 from nasbench.spaces.choosers import mutation, random_chooser, record, record_options, replay
 from nasbench.spaces.options import Choose, Options
 from nasbench.strategies.base import Decode
-from nasbench.strategies.excess import ExcessModel
+from nasbench.strategies.excess import excess_model
 
 DRAWS = 4  # of a sampler that may propose the same few networks again and again
 PATIENCE = 8  # mutations in vain after which one more value changes
@@ -70,7 +70,7 @@ class Candidates:
         self._decode = decode
         trials = [t for t in study.get_trials(deepcopy=False) if t.number != number]
         self.seen = {t.user_attrs["digest"] for t in trials if t.user_attrs.get("digest")}
-        self.excess = ExcessModel(trials)
+        self.excess = excess_model(study, trials)
 
     def new(self, draw: Callable[[], Choose], attempts: int) -> Candidate | None:
         """The first of several draws that is a new network, whatever the limits are; None where none is new."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import islice
 
 from optuna.samplers import BaseSampler
 from optuna.study import Study
@@ -82,7 +83,7 @@ class AgingEvolution(SpaceSampler):
         if len(trials) < self._startup:
             return []
         trials = [t for t in trials if t.params]  # a network that was entered without its values cannot be a parent
-        population = [t for t in trials if reached(t) and violation(t) == 0][-self._size :]
+        population = list(islice((t for t in reversed(trials) if reached(t) and violation(t) == 0), self._size))[::-1]
         if len(population) < self._sample:
             others = sorted((t for t in trials if violation(t) > 0), key=lambda t: (violation(t), -t.number))
             population += others[: self._sample - len(population)]

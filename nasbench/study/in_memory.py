@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from nasbench.errors import NasbenchError, StudyError
 from nasbench.spaces.options import Options
 from nasbench.strategies import SpaceSampler
+from nasbench.strategies.blas import one_blas_thread
 from nasbench.study.sampling import Decode, Proposal, propose
 from nasbench.study.trial import Verdict
 
@@ -47,7 +48,8 @@ class InMemoryStudy:
         if isinstance(sampler, SpaceSampler):
             sampler.decode = decode
         self.study.sampler = sampler
-        trial = self.study.ask()
+        with one_blas_thread():
+            trial = self.study.ask()
         self._put_in_order(trial.number)
 
         def choose(name: str, options: Options) -> Any:

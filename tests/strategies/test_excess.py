@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 
@@ -20,8 +21,11 @@ def proposals(space, count, seed):
     return [propose(decode, random_chooser(rng)) for _ in range(count)]
 
 
+NUMBERS = itertools.count()
+
+
 def trial(proposal, state=TrialState.PRUNED, status="over_budget", values=None, **constraints):
-    return create_trial(
+    made = create_trial(
         state=state,
         values=values,
         params=proposal.params,
@@ -29,6 +33,8 @@ def trial(proposal, state=TrialState.PRUNED, status="over_budget", values=None, 
         constraints=constraints,
         user_attrs={"status": status},
     )
+    made.number = next(NUMBERS)
+    return made
 
 
 @pytest.mark.parametrize(("space", "count", "right"), [("macro", 40, 0.97), ("mbconv", 150, 0.85)])

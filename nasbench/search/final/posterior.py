@@ -11,6 +11,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_solve, cholesky
 from scipy.special import ndtr
 
+from nasbench.strategies.blas import one_blas_thread
 from nasbench.strategies.predictor.features import Matrix, Vector
 from nasbench.strategies.predictor.regression import PAIRS, kernel
 
@@ -78,6 +79,7 @@ class Posterior:
         return drawn
 
 
+@one_blas_thread()
 def posterior(x: Matrix, draws: Sequence[Sequence[float]], variances: Variances | None = None) -> Posterior:
     """The posterior of the true scores of networks.
 
@@ -102,6 +104,7 @@ def posterior(x: Matrix, draws: Sequence[Sequence[float]], variances: Variances 
     return Posterior(mean, covariance, chosen, float(np.sqrt(signal * chosen.draw)))
 
 
+@one_blas_thread()
 def best_variances(x: Matrix, draws: Sequence[Sequence[float]]) -> Variances:
     """The variances with the highest evidence. The variance of the signal is the one that maximises it."""
     data = _Data(x, draws)
