@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from nasbench.errors import StudyError
+from nasbench.files import MALFORMED
 from nasbench.processes import same_file, start_ticks, try_lock
 
 
@@ -88,11 +89,13 @@ def holder(path: Path) -> dict[str, object] | None:
 
 
 def _read(fd: int) -> dict[str, object]:
+    """What the file says of its driver; nothing where it is damaged, or not written yet."""
     try:
         content = json.loads(os.pread(fd, 4096, 0))
-    except (ValueError, OSError):  # OSError: a folder
+    except (OSError, *MALFORMED):  # OSError: a folder
         return {}
-    return content if isinstance(content, dict) else {}
+    whole = isinstance(content, dict) and {"pid", "host", "start"} <= content.keys()
+    return content if whole else {}
 
 
 def _alive(driver: dict[str, object]) -> bool:
