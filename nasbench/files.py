@@ -15,7 +15,7 @@ from typing import Any
 from nasbench.errors import NasbenchError, short
 
 # What reading data raises where they do not have the shape that was written: a reader turns these into an error of nasbench.
-MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
+MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError)
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:

@@ -70,7 +70,11 @@ class Signature(NamedTuple):
             if not reads:
                 raise ValueError("a layer reads something")
             tail, borders = (tuple(str(name) for name in data.get(key, ())) for key in ("tail", "borders"))
-            return cls(kind, reads, _shape(data["shape"]), values, tail, borders)
+            made = cls(kind, reads, _shape(data["shape"]), values, tail, borders)
+            for part in (made, *parts(made)):  # what the predictor computes of it, now rather than later
+                if not all(math.isfinite(float(n)) for n in (*work(part), *features(part))):
+                    raise ValueError("a layer has finite work")
+            return made
         except MALFORMED as error:
             raise DeviceError(f"a layer has a kind, reads, shape and attrs; got {short(data)}; profile the device again") from error
 
