@@ -31,7 +31,9 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measurement]
         networks = {"one": one, "twin": replace(one, name="other"), "large": network(128, 128)}
         steps: list[tuple[int, int]] = []
         found = measure(networks, local_device(1), min_rounds=12, max_seconds=10, progress=lambda *step: steps.append(step))
-        assert steps[-1] == (12, 12)
+        assert steps == sorted(steps), "in order"
+        assert {of for _, of in steps} == {12}
+        assert 6 <= steps[-1][0] <= 12, "a busy machine leaves fewer than were wanted"
         return found
 
 
