@@ -40,7 +40,8 @@ class SerialPhase:
     def __init__(self, path, watch, how=describe, limit=LIMIT, name="evolution", kill=("never", -1)):
         self.folder = StudyDirectory.create(path, {"space": "tiny"})
         self.ledger = Ledger.open(self.folder)
-        options = {"startup": 4, "sample": 3, "population": 6} if name == "evolution" else {}
+        # Each child is proposed, also one that the limits would probably refuse: here the filter is to refuse it.
+        options = {"startup": 4, "sample": 3, "population": 6, "attempts": 1} if name == "evolution" else {}
         self.phase = self.ledger.phase("search", ("maximize",), make_strategy(name, 0, **options), 0)
         self.kept = Measurements(path / "measurements.jsonl", REFERENCE_MS)
         self.messages, self.limits = [], Limits(latency_ms=limit)
