@@ -1,6 +1,6 @@
 """Which short training ranks networks like a long one, and at what cost?
 
-    python benchmarks/proxies.py --context one --work /tmp/proxies --out benchmarks/results/proxies_mbconv_one.json
+    python benchmarks/proxies.py --context one --work proxies --out benchmarks/results/proxies_mbconv_one.json
 
 Random networks of a space are trained by a long recipe with several seeds; the mean of their accuracies on test images is the truth.
 The same networks are evaluated by short recipes (--recipes), as a search would, with seeds of their own. Each is compared with the truth by

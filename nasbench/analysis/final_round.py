@@ -72,7 +72,7 @@ def verdict_lines(verdict: Mapping[str, Any], measure: str = ACCURACY) -> list[s
         ...     print(line)
         was it worth it? +1.3 points [+0.4, +2.2] against random search with as many evaluations (85; estimated from 15 of its own)
         was it worth it? not distinguishable from the best known network within the limit (known mnasnet_a1): +0.2 points [-0.5, +0.9]
-        the delivered network is the best finalist with a probability of 64 %; 0.1 points are lost on average because another may be better
+        the delivered network is the best finalist with a probability of 64%; 0.1 points are lost on average because another may be better
         all this is about the short training that ranked the networks; a longer one may rank them otherwise
     """
     lines = []
