@@ -36,7 +36,7 @@ from nasbench.genotype import cost
 from nasbench.spaces.choosers import random_chooser, replay
 from nasbench.training import PROXY, Recipe
 
-LONG = {"epochs": 6, "images": 8000, "train_size": 48, "lr": 0.05}
+LONG = {"epochs": 4, "images": 6400, "train_size": 40, "lr": 0.05}
 RECIPES = {
     "today": {},
     "batch 32": {"batch_size": 32},

@@ -47,11 +47,13 @@ class Fidelity:
             evaluates to the end.
         final: the evaluation belongs to the final round: the test images are used too, and the weights are stored.
         half_batch: the process of an earlier attempt was killed, perhaps because memory ran out: use half of it where that is possible.
+        fold: which part of the data is kept for validation. It is 0 in a search; another training of a network has another fold.
     """
 
     epochs: int | None = None
     final: bool = False
     half_batch: bool = False
+    fold: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

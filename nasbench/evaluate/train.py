@@ -75,6 +75,7 @@ class TrainEvaluator(Evaluator):
             plugins=context.plugins,
             until=fidelity.epochs,
             half_batch=fidelity.half_batch,
+            fold=fidelity.fold,
         )
 
     def cost(self, networks: Sequence[Genotype], evaluate_all: EvaluateAll) -> list[ExpectedSeconds]:

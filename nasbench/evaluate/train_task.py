@@ -46,8 +46,8 @@ class TrainTask:
         data, root: the images, as `load_images` takes them.
         recipe: fields of a `Recipe`.
         seed: decides initial weights, order of the images and augmentation.
-        split_seed, validation: decide which training images are used for validation, and which share; the same in a whole study. Data
-            that have validation images do not need them.
+        split_seed, validation, fold: decide which training images are used for validation, and which share, see `split`. The first two
+            are the same in a whole study. Data that have validation images do not need them.
         threads: torch threads of the process.
         device: `cpu` or `cuda`.
         save_weights: write `weights.safetensors`.
@@ -73,6 +73,7 @@ class TrainTask:
     plugins: tuple[Plugin, ...] = ()
     until: int | None = None
     half_batch: bool = False
+    fold: int = 0
 
     @property
     def whole(self) -> bool:
@@ -83,8 +84,9 @@ class TrainTask:
         """A hash of everything that can change the result. The directory and the epoch of a stop cannot."""
         fields = asdict(self)
         del fields["directory"], fields["until"]
-        if not self.half_batch:
-            del fields["half_batch"]  # as in tasks of earlier versions
+        for name in ("half_batch", "fold"):  # tasks of earlier versions do not have them
+            if not fields[name]:
+                del fields[name]
         if plugins := fields.pop("plugins"):
             fields["plugins"] = [plugin.sha256 for plugin in plugins]  # their paths do not matter
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
@@ -178,7 +180,7 @@ def _train(task: TrainTask, images: Images, recipe: Recipe, directory: Path) -> 
         genotype = adapt(genotype, input=shape, classes=len(images.classes))
         class_count(trace(genotype), genotype.name)  # a network that ends in a map has no logits to train
         net: nn.Module = build(genotype)
-    training, validation = training_and_validation(images, task.validation, task.split_seed)
+    training, validation = training_and_validation(images, task.validation, task.split_seed, task.fold)
     lines: list[str] = []
 
     def on_epoch(epoch: Epoch) -> None:

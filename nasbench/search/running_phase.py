@@ -221,7 +221,7 @@ class RunningPhase:
         self.running += 1
         self.new += not trial.passed
         self.phase.fold_log()
-        return Fidelity(epochs=self.schedule.begin(trial), final=self.final)
+        return Fidelity(epochs=self.schedule.begin(trial), final=self.final, fold=trial.draw)
 
     def record(self, trial: Trial, result: dict[str, Any]) -> Trial:
         """Store the result of a training that has ended. Return the stored trial."""

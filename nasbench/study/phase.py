@@ -73,15 +73,16 @@ class Phase:
                 self._memory.finish(number, self._verdict(proposal))
                 self._insert(number)
 
-    def enter(self, genotype: Genotype, proposal: Proposal | None = None) -> Trial:
+    def enter(self, genotype: Genotype, proposal: Proposal | None = None, *, draw: int = 0) -> Trial:
         """A trial with a network of the caller's choice, stored as running.
 
         Args:
             proposal: the network as a point of the space, see `retrace`; samplers then learn from the trial.
+            draw: which training of its network it is, where all networks have the same seed in the same draw; 0 gives it its own.
         """
         with self._writing():
             self._memory.add(proposal.params if proposal else {}, proposal.distributions if proposal else {})
-            return self._start(len(self._ids), genotype, proposal.digest if proposal else digest(genotype))
+            return self._start(len(self._ids), genotype, proposal.digest if proposal else digest(genotype), draw)
 
     def tell(self, number: int, record: Mapping[str, Any] | None) -> Trial:
         """Store the result of a running trial, which is finished then, whatever the result is.
@@ -177,9 +178,9 @@ class Phase:
         if not 0 <= number < len(self._ids) or not _runs(self._memory.trial(number)):
             raise StudyError(f"a trial is finished once, while it runs; {self.name} has no running trial {number}")
 
-    def _start(self, number: int, genotype: Genotype, digest: str) -> Trial:
-        seed = derive(self._seed, self.name, number)
-        attrs = {"genotype": genotype.to_yaml(), "digest": digest, "seed": seed, "status": RUNNING}
+    def _start(self, number: int, genotype: Genotype, digest: str, draw: int = 0) -> Trial:
+        seed = derive(self._seed, self.name, "draw", draw) if draw else derive(self._seed, self.name, number)
+        attrs = {"genotype": genotype.to_yaml(), "digest": digest, "seed": seed, "status": RUNNING, **({"draw": draw} if draw else {})}
         self._memory.set_attributes(number, attrs)
         self._insert(number)
         trial = read_trial(self.name, self._memory.trial(number))

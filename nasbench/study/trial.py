@@ -29,9 +29,11 @@ PAUSED = "paused"  # the trial waits at a rung and may be promoted
 # User attributes that have a field in `Trial`. All others are in `Trial.more`.
 _FIELDS = (
     "accuracy", "latency_ms", "macs", "params_count", "reward", "seconds", "reason", "duplicate_of", "parent", "seed", "digest", "genotype",
-    "epochs", "rungs",
+    "epochs", "rungs", "draw",
 )  # fmt: skip
-_RESERVED = frozenset({"status", "values", "constraints", "digest", "genotype", "seed", "parent", "duplicate_of", "number", "rungs"})
+_RESERVED = frozenset(
+    {"status", "values", "constraints", "digest", "genotype", "seed", "parent", "duplicate_of", "number", "rungs", "draw"}
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Trial:
         rungs: the rungs of successive halving at which the trial paused, each with epoch, accuracy, values and seconds.
         duplicate_of, parent: numbers of other trials of the phase.
         seed: the trial's own seed, which is the same after any restart.
+        draw: 0 for a network's first training, in the search; 1, 2, ... for those of a final round, which have seeds and validation images
+            in common with the same draw of other networks. A final round of version 0.1 has no such numbers: 0.
         started, finished: local time of the clock, which may jump; `seconds` does not.
         more: all other results.
     """
@@ -74,6 +78,7 @@ class Trial:
     duplicate_of: int | None = None
     parent: int | None = None
     seed: int | None = None
+    draw: int = 0
     started: datetime | None = None
     finished: datetime | None = None
     more: Mapping[str, Any] = field(default_factory=dict)

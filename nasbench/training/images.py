@@ -66,7 +66,9 @@ class Images:
     report: FolderReport | None = None
 
 
-def training_and_validation(images: Images, share: float = VALIDATION_SHARE, seed: int = 0) -> tuple[LabeledImages, LabeledImages]:
+def training_and_validation(
+    images: Images, share: float = VALIDATION_SHARE, seed: int = 0, fold: int = 0
+) -> tuple[LabeledImages, LabeledImages]:
     """The images to train on and to validate on: those that the data set has, or else a `split` of the training images.
 
     Raises:
@@ -74,13 +76,14 @@ def training_and_validation(images: Images, share: float = VALIDATION_SHARE, see
     """
     if images.validation is not None:
         return images.train, images.validation
-    return split(images.train, share, seed)
+    return split(images.train, share, seed, fold)
 
 
-def split(images: LabeledImages, fraction: float, seed: int) -> tuple[LabeledImages, LabeledImages]:
+def split(images: LabeledImages, fraction: float, seed: int, fold: int = 0) -> tuple[LabeledImages, LabeledImages]:
     """Split `images` into training and validation images; the share `fraction` of each class is for validation.
 
-    Both parts keep the order. The same seed gives the same parts with any version of torch and numpy.
+    Both parts keep the order. The same seed gives the same parts with any version of torch and numpy. With one seed, the validation
+    images of the folds 0, 1, ... follow one another, so that they share none until every image was one of them; then they begin anew.
 
     Raises:
         DataError: `fraction` is not between 0 and 1, the seed is negative, or a class has a single image.
@@ -92,7 +95,7 @@ def split(images: LabeledImages, fraction: float, seed: int) -> tuple[LabeledIma
     counts = np.bincount(images.labels.numpy())
     for label in np.flatnonzero(counts == 1):
         raise DataError(f"each class needs two images to be split; class {label} has one; add images or drop the class")
-    chosen = _stratified(images.labels.numpy(), round(fraction * len(images)), seed)
+    chosen = _stratified(images.labels.numpy(), round(fraction * len(images)), seed, fold)
     rest = np.setdiff1d(np.arange(len(images)), chosen, assume_unique=True)
     return images.select(torch.from_numpy(rest)), images.select(torch.from_numpy(chosen))
 
@@ -104,12 +107,13 @@ def subset(images: LabeledImages, count: int, seed: int) -> LabeledImages:
     return images.select(torch.from_numpy(_stratified(images.labels.numpy(), count, seed)))
 
 
-def _stratified(labels: np.ndarray, total: int, seed: int) -> np.ndarray:
+def _stratified(labels: np.ndarray, total: int, seed: int, fold: int = 0) -> np.ndarray:
     """Sorted positions of about `total` labels: at least 1 of each class and, of n > 1 images, at most n - 1."""
     # numpy guarantees that the random numbers of RandomState with MT19937 never change (NEP 19).
     draw = np.random.RandomState(np.random.MT19937(np.random.SeedSequence(seed)))
     quotas = _quotas(np.bincount(labels), total)
-    picked = [draw.permutation(np.flatnonzero(labels == label))[:quota] for label, quota in enumerate(quotas)]
+    shuffled = (draw.permutation(np.flatnonzero(labels == label)) for label in range(len(quotas)))
+    picked = [np.roll(several, -fold * quota)[:quota] for several, quota in zip(shuffled, quotas, strict=True)]
     return np.sort(np.concatenate(picked))
 
 

@@ -116,6 +116,7 @@ def test_the_seed_decides_and_the_process_does_not(tmp_path: Path) -> None:
     assert there["accuracy"] == here["accuracy"]
     assert evaluate_training(task(tmp_path / "c", seed=1))["weights_sha256"] != here["weights_sha256"]
     assert evaluate_training(task(tmp_path / "d", split_seed=1))["weights_sha256"] != here["weights_sha256"]
+    assert evaluate_training(task(tmp_path / "f", fold=1))["weights_sha256"] != here["weights_sha256"]
 
 
 def test_a_trial_killed_between_epochs_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

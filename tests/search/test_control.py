@@ -22,7 +22,7 @@ from nasbench.study.seeds import derive
 def noisy(genotype, fidelity, seed, directory):
     """A formula with noise, so that it takes several trainings to know the best."""
     exact = by_size(genotype, fidelity, seed, directory)
-    return replace(exact, accuracy=exact.accuracy + 0.02 * (derive(seed, "noise") / 2**31 - 0.5))
+    return replace(exact, accuracy=exact.accuracy + 0.02 * (derive(seed, "noise") / 2**31 - 0.5), details={"fold": fidelity.fold})
 
 
 def equal(genotype, fidelity, seed, directory):
@@ -82,7 +82,14 @@ def test_a_long_search_trains_its_best_again(tmp_path):
     assert len(own) > 2 * 3, "more than the finalists' fresh seeds"
     draws = {f["digest"]: sum(t.digest == f["digest"] for t in own) for f in finalists if not f["contender"] and f["phase"] != "known"}
     assert min(draws.values()) >= 2
-    assert len({t.seed for t in own}) == len(own), "each training has a seed of its own"
+    for network in {t.digest for t in own}:
+        several = [t for t in own if t.digest == network]
+        assert [t.draw for t in several] == list(range(1, len(several) + 1))
+        assert [t.more["fold"] for t in several] == [t.draw for t in several], "each has validation images of its own"
+    seeds = {(t.draw, t.seed) for t in study.records("final")}
+    assert len(seeds) == len(dict(seeds)) == len(set(dict(seeds).values())), "one seed for each draw, for all networks, and no other has it"
+    assert not {t.seed for t in study.records("search")} & set(dict(seeds).values())
+    assert {t.draw for t in study.records("search")} == {0}
 
 
 def test_a_race_that_is_killed_goes_on_as_it_would_have(tmp_path, monkeypatch):

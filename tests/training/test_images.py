@@ -57,6 +57,24 @@ def test_a_split_is_decided_by_its_seed_and_never_changes() -> None:
     assert chosen[0] == [0, 2, 8, 9]  # recorded: results stored with a split must keep meaning the same
 
 
+def test_folds_share_no_image_until_all_were_used() -> None:
+    whole = numbered(50, 30, 20)
+    folds = [numbers(split(whole, 0.2, seed=3, fold=k)[1]) for k in range(6)]
+    assert sorted(i for fold in folds[:5] for i in fold) == numbers(whole)
+    assert folds[5] == folds[0] == numbers(split(whole, 0.2, seed=3)[1])
+    for k in range(5):
+        assert split(whole, 0.2, seed=3, fold=k)[1].labels.bincount().tolist() == [10, 6, 4]
+
+
+def test_every_fold_has_each_class_where_they_do_not_come_out_even() -> None:
+    whole = numbered(7, 2, 11)
+    folds = [split(whole, 0.3, seed=1, fold=k) for k in range(9)]
+    for train, validation in folds:
+        assert validation.labels.bincount(minlength=3).tolist() == folds[0][1].labels.bincount(minlength=3).tolist()
+        assert sorted(numbers(train) + numbers(validation)) == numbers(whole)
+    assert {i for _, validation in folds for i in numbers(validation)} == set(numbers(whole))
+
+
 def test_a_selection_shares_the_memory_of_its_source() -> None:
     whole = numbered(6, 6)
     train, _ = split(whole, 0.3, seed=0)

@@ -32,21 +32,21 @@ class Evaluated:
     def __init__(self, phases: Sequence[Phase], final: Sequence[Trial] = (), finalists: Collection[str] | None = None) -> None:
         self.features = Features()
         first: dict[str, Trial] = {}
-        draws: list[tuple[str, float]] = []
+        draws: list[tuple[str, float, int]] = []
         for phase in phases:
             self.features.add(phase.options())
             trained = [t for t in phase.records() if t.status == "ok" and t.reached and t.reached[0] == math.inf]
             for trial in _most(trained, finalists or ()):
                 first.setdefault(trial.digest, trial)
-                draws.append((trial.digest, trial.accuracy or 0.0))
+                draws.append((trial.digest, trial.accuracy or 0.0, 0))
         for trial in final:
             if trial.accuracy is not None and trial.status in ("ok", "infeasible"):
                 first.setdefault(trial.digest, trial)  # a known network: it has no parameters, and is like no other
-                draws.append((trial.digest, trial.accuracy))
+                draws.append((trial.digest, trial.accuracy, trial.draw))
         self.place = {digest: i for i, digest in enumerate(first)}
         among = None if finalists is None else [i for digest, i in self.place.items() if digest in finalists]
         rows = self.features.rows([trial.params for trial in first.values()])
-        self.race = Race(rows, [(self.place[digest], accuracy) for digest, accuracy in draws], among)
+        self.race = Race(rows, [(self.place[digest], accuracy, draw) for digest, accuracy, draw in draws], among)
 
     def expected(self, digest: str) -> float:
         """The accuracy that is expected of a network; minus infinity for one without a training."""

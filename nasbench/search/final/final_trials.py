@@ -15,7 +15,8 @@ class FinalTrials:
     """The candidates of the final round; no limits are checked.
 
     Every finalist but the contenders is trained with all fresh seeds. Then the leader or its challenger is trained once more, and again,
-    while there is time. What comes next follows from the trials alone.
+    while there is time. What comes next follows from the trials alone. The first training of each network here has the same seed and the
+    same validation images, which are not those of the search; and so on for the second: networks are compared in pairs.
 
     Args:
         phase: of the final round.
@@ -33,7 +34,10 @@ class FinalTrials:
         if self._interrupted:
             return self._interrupted.pop(0)
         chosen = self._due() or self._raced()
-        return None if chosen is None else self._phase.enter(Genotype.from_yaml(chosen.genotype))
+        if chosen is None:
+            return None
+        before = sum(t.digest == chosen.digest for t in self._phase.records())
+        return self._phase.enter(Genotype.from_yaml(chosen.genotype), draw=before + 1)
 
     def check_limits(self, trial: Trial) -> bool:
         return True

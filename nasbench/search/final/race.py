@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from optuna.study import StudyDirection
 
+from nasbench.search.final.draw_effects import draw_effects
 from nasbench.search.final.posterior import Posterior, Variances, best_variances, posterior
 from nasbench.strategies.predictor.features import Matrix, Vector
 from nasbench.strategies.predictor.history import are_shares, score, share_of
@@ -20,12 +21,14 @@ class Race:
 
     Args:
         x: features of the networks, see `posterior`.
-        draws: (network, accuracy) of each training so far, in a fixed order; each network has one at least.
+        draws: (network, accuracy) of each training so far, in a fixed order, or (network, accuracy, draw) where networks have draws in
+            common, see `draw_effects`; each network has one at least.
         among: the networks of which one will win; by default all. The others only say something about these.
     """
 
-    def __init__(self, x: Matrix, draws: Sequence[tuple[int, float]], among: Sequence[int] | None = None) -> None:
-        self._x, self._draws = x, list(draws)
+    def __init__(self, x: Matrix, draws: Sequence[tuple[int, float] | tuple[int, float, int]], among: Sequence[int] | None = None) -> None:
+        self._x = x
+        self._draws = [(network, accuracy, in_common[0] if in_common else 0) for network, accuracy, *in_common in draws]
         self.among = range(len(x)) if among is None else among
         self._variances: Variances | None = None
         self._fitted = 0  # draws from which they were found
@@ -40,7 +43,7 @@ class Race:
 
     def add(self, network: int, accuracy: float) -> None:
         """Take note of another draw."""
-        self._draws.append((network, accuracy))
+        self._draws.append((network, accuracy, 0))
         self._posterior = None
 
     def ranked(self, trained: int = 1) -> list[int]:
@@ -50,7 +53,7 @@ class Race:
 
     def draws(self, network: int) -> int:
         """How many a network has."""
-        return sum(i == network for i, _ in self._draws)
+        return sum(i == network for i, *_ in self._draws)
 
     def accuracies(self) -> Vector:
         """The accuracy that is expected of each network."""
@@ -82,7 +85,7 @@ class Race:
 
     @property
     def _accuracies(self) -> Vector:
-        return np.array([accuracy for _, accuracy in self._draws])
+        return np.array([accuracy for _, accuracy, _ in self._draws])
 
     def _found_variances(self) -> Variances:
         """The variances that the first draws show: so many that their number is a multiple of `REFIT`."""
@@ -94,8 +97,9 @@ class Race:
     def _by_network(self, count: int) -> tuple[Matrix, list[list[float]]]:
         """The features and the scores of all networks that are among the first draws."""
         several: dict[int, list[float]] = {}
-        values = score(self._accuracies, StudyDirection.MAXIMIZE)
-        for (network, _), value in zip(self._draws[:count], values, strict=False):
+        networks, _, draws = zip(*self._draws[:count], strict=True)
+        values = score(self._accuracies, StudyDirection.MAXIMIZE)[:count]
+        for network, value in zip(networks, values - draw_effects(networks, draws, values), strict=True):
             several.setdefault(network, []).append(float(value))
         order = sorted(several)
         return self._x[order], [several[i] for i in order]

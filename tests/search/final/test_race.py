@@ -54,7 +54,7 @@ def test_only_some_may_win():
 def test_a_race_follows_from_its_draws():
     """It goes on after a kill as it would have gone on; the draws are of six networks, in another order than that of the networks."""
     whole = race(1)
-    draws = [(i, a) for i, a in whole._draws]
+    draws = [(i, a) for i, a, _ in whole._draws]
     for step in range(13):
         chosen = whole.next()
         again = Race(whole._x, draws)
@@ -77,8 +77,8 @@ def test_nothing_is_trained_again_where_the_best_is_known():
 def test_accuracies_and_other_scores():
     r = race()
     assert ((r.accuracies() > 0.7) & (r.accuracies() < 0.9)).all()
-    scores = Race(r._x, [(i, 50 + a) for i, a in r._draws])
-    assert scores.accuracies() == pytest.approx(posterior(r._x, [[50 + a] for _, a in r._draws]).mean)
+    scores = Race(r._x, [(i, 50 + a) for i, a, _ in r._draws])
+    assert scores.accuracies() == pytest.approx(posterior(r._x, [[50 + a] for _, a, _ in r._draws]).mean)
 
 
 def test_networks_that_were_not_trained_follow():
