@@ -256,7 +256,7 @@ def _proxy(config: SearchConfig, evaluator: Evaluator, examples: Sequence[Genoty
     data = evaluator.data
     if not data.training:
         return None
-    return ProxyPlan.of(config.recipe, data.training, data.validation, [max(g.input[1:]) for g in examples])
+    return ProxyPlan.of(config.recipe, data.training, data.validation, examples)
 
 
 def seconds_per_evaluation(evaluator: Evaluator, own: Sequence[Genotype], known: Sequence[Genotype], engine: Engine) -> tuple[float, float]:

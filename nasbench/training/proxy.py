@@ -7,12 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from nasbench.genotype import Genotype
+from nasbench.training.maps import often_blind, seeing_size
 from nasbench.training.recipe import PROXY, Recipe, proxy_input
 
 MOST_EPOCHS = 100
 FITTED = ("epochs", "train_size")  # fields that the data decide where the user does not
 SMALL_DATA_SIZE = 48  # `train_size` where few images allow few steps, so that each step may see more
 CLEAR_POINTS = 5.0  # percentage points by which networks of a space typically differ
+LOOKED_AT = 40  # networks, about, whose maps are looked at
 _TWO_SIDED_95 = 1.96
 
 
@@ -52,6 +55,8 @@ class ProxyPlan:
         smallest, largest: side in pixels at which the networks of the space train.
         validation: images on which the accuracy is measured.
         standard_error: of that accuracy (0 to 1), at most: for an accuracy of one half.
+        blind: stages that such small images can hardly rank, see `nasbench.training.maps`.
+        seeing: the `train_size` that can rank them; None if there is none.
     """
 
     epochs: int
@@ -62,20 +67,34 @@ class ProxyPlan:
     largest: int
     validation: int
     standard_error: float
+    blind: Sequence[int] = ()
+    seeing: int | None = None
 
     @classmethod
-    def of(cls, recipe: Recipe, training: int, validation: int, sides: Sequence[int]) -> ProxyPlan:
+    def of(cls, recipe: Recipe, training: int, validation: int, networks: Sequence[Genotype]) -> ProxyPlan:
         """The plan of a training.
 
         Args:
             training, validation: numbers of images.
-            sides: input sides of the networks of the space.
+            networks: some of the space.
         """
         images = min(training, recipe.images or training)
         batch = min(recipe.batch_size, images)
-        pixels = [max(proxy_input((1, side, side), recipe)[1:]) for side in sides]
+        pixels = [max(proxy_input(g.input, recipe)[1:]) for g in networks]
         error = math.sqrt(0.25 / validation) if validation else 0.0
-        return cls(recipe.epochs, batch, images, recipe.epochs * (images // batch), min(pixels), max(pixels), validation, error)
+        few = networks[:: max(1, len(networks) // LOOKED_AT)]
+        return cls(
+            epochs=recipe.epochs,
+            batch_size=batch,
+            images=images,
+            steps=recipe.epochs * (images // batch),
+            smallest=min(pixels),
+            largest=max(pixels),
+            validation=validation,
+            standard_error=error,
+            blind=often_blind(few, recipe),
+            seeing=seeing_size(few, recipe),
+        )
 
     @property
     def separable_points(self) -> float:
@@ -95,6 +114,20 @@ class ProxyPlan:
             return words
         apart = f"networks that differ by less than {self.separable_points:.0f} points may not be told apart"
         return f"{words}: {apart}; more images would help"
+
+    def blind_words(self) -> str:
+        """What the resolution cannot rank; empty if there is nothing.
+
+        >>> import nasbench as nb
+        >>> ProxyPlan.of(PROXY, 8000, 2000, [nb.known("mobilenet_v2")]).blind_words()
+        'kernels and depth of stages 6 and 7 hardly count on maps of a few pixels; a recipe with "train_size": 48 ranks them, too'
+        """
+        if not self.blind:
+            return ""
+        *before, last = self.blind
+        which = f"stages {', '.join(map(str, before))} and {last}" if before else f"stage {last}"
+        more = f'; a recipe with "train_size": {self.seeing} ranks them, too' if self.seeing else ""
+        return f"kernels and depth of {which} hardly count on maps of a few pixels{more}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `plan.json`."""

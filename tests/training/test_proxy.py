@@ -7,8 +7,13 @@ import math
 import numpy as np
 import pytest
 
+import nasbench as nb
 from nasbench.training.proxy import FITTED, MOST_EPOCHS, ProxyPlan, as_stored, fitted
 from nasbench.training.recipe import PROXY, Recipe
+
+
+def of_sides(*sides: int) -> list[nb.Genotype]:
+    return [nb.adapt("mobilenet_v2", input=(3, side, side)) for side in sides]
 
 
 @pytest.mark.parametrize("training", [5120, 8000, 1_000_000])
@@ -43,17 +48,17 @@ def test_a_study_that_has_begun_keeps_its_values() -> None:
 
 
 def test_the_plan_counts_steps_and_pixels() -> None:
-    plan = ProxyPlan.of(Recipe(epochs=20, train_size=32), 163, 41, [224, 96, 160])
+    plan = ProxyPlan.of(Recipe(epochs=20, train_size=32), 163, 41, of_sides(224, 96, 160))
     assert (plan.images, plan.batch_size, plan.steps) == (163, 64, 40)  # 2 whole batches an epoch
     assert (plan.smallest, plan.largest) == (14, 32)
     assert plan.training_words() == "20 epochs of 163 images, 40 steps of 64, at 14 to 32 pixels"
-    assert ProxyPlan.of(PROXY, 8000, 2000, [32]).training_words() == "1 epoch of 5120 images, 80 steps of 64, at 32 pixels"
-    assert ProxyPlan.of(PROXY, 20, 5, [32]).steps == 1  # one smaller batch
+    assert ProxyPlan.of(PROXY, 8000, 2000, of_sides(32)).training_words() == "1 epoch of 5120 images, 80 steps of 64, at 32 pixels"
+    assert ProxyPlan.of(PROXY, 20, 5, of_sides(32)).steps == 1  # one smaller batch
 
 
 def test_the_standard_error_is_that_of_repeated_draws() -> None:
     """A formula against draws: 41 images at an accuracy of one half, and the difference of two such networks."""
-    plan = ProxyPlan.of(PROXY, 163, 41, [32])
+    plan = ProxyPlan.of(PROXY, 163, 41, of_sides(32))
     draws = np.random.default_rng(0).binomial(41, 0.5, (2, 20_000)) / 41
     assert plan.standard_error == pytest.approx(math.sqrt(0.25 / 41))
     assert draws[0].std() == pytest.approx(plan.standard_error, rel=0.02)
@@ -62,8 +67,11 @@ def test_the_standard_error_is_that_of_repeated_draws() -> None:
 
 
 def test_the_plan_says_when_it_cannot_tell_networks_apart() -> None:
-    assert ProxyPlan.of(PROXY, 163, 41, [32]).ranking_words() == (
+    assert ProxyPlan.of(PROXY, 163, 41, of_sides(32)).ranking_words() == (
         "accuracy on 41 images, with a standard error of at most 7.8 points: networks that differ by less than 22 points may not be told "
         "apart; more images would help"
     )
-    assert ProxyPlan.of(PROXY, 8000, 2000, [32]).ranking_words() == "accuracy on 2000 images, with a standard error of at most 1.1 points"
+    assert (
+        ProxyPlan.of(PROXY, 8000, 2000, of_sides(32)).ranking_words()
+        == "accuracy on 2000 images, with a standard error of at most 1.1 points"
+    )

@@ -65,7 +65,8 @@ def _proxy(plan: Plan) -> list[tuple[str, str]]:
     """How each network is trained, and how exactly that ranks networks."""
     if plan.proxy is None:
         return []
-    return [("each trial", plan.proxy.training_words()), ("ranking", plan.proxy.ranking_words())]
+    lines = [("each trial", plan.proxy.training_words()), ("ranking", plan.proxy.ranking_words())]
+    return lines + ([("", blind)] if (blind := plan.proxy.blind_words()) else [])
 
 
 def _rungs(config: SearchConfig, plan: Plan) -> list[tuple[str, str]]:
