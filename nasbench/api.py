@@ -83,12 +83,14 @@ def run_study(config: SearchConfig, path: Path, listener: Listener, show_plan: S
     """Run the search of a configuration at `path`, or resume it, and write its front and picture."""
     from nasbench.analysis.plots.study import save_front
     from nasbench.analysis.study import open_study
+    from nasbench.search.probe.problem import probe_first
     from nasbench.search.problem import open_problem
     from nasbench.search.run import run_search
     from nasbench.study.directory import STUDY_FILE, StudyDirectory
 
     began = time.monotonic()
-    if (path / STUDY_FILE).is_file():
+    new = not (path / STUDY_FILE).is_file()
+    if not new:
         config = config.continuing(StudyDirectory.open(path).command)
     profile = stored_profile_of(config, path)
     if profile is not None:
@@ -97,6 +99,7 @@ def run_study(config: SearchConfig, path: Path, listener: Listener, show_plan: S
         device, profile = config.device.resolve()
         problem = open_problem(config, device)
         problem = problem if profile is None else problem.predicting(profile)
+    problem = probe_first(config, problem, listener) if new else problem
     outcome = run_search(problem, path, listener, show_plan, time.monotonic() - began)
     study = open_study(path)
     if study.summary() or not study.front().empty:  # with successive halving, perhaps only the final round trained to the end

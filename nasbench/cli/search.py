@@ -39,15 +39,24 @@ def plan(
     engine: EngineOptions,
     device: DeviceOptions,
     file: RecipeFile = None,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe", help="First train some networks briefly and longer, to choose the short training that ranks them best; it is kept."
+        ),
+    ] = False,
     as_json: bool = JSON,
 ) -> None:
     """Say what a search would do and how long it would take.
 
     Example: nasbench plan --space mbconv --latency 20ms
+
+    Example: nasbench plan --space mbconv --latency 20ms --data photos --probe
     """
     config = options.config(training, engine, device)
     from nasbench.search.measuring import search_patience
     from nasbench.search.plan import plan_search, with_predictor
+    from nasbench.search.probe.problem import probe_now
     from nasbench.search.problem import open_problem
 
     resolved, profile = config.device.resolve()
@@ -55,6 +64,10 @@ def plan(
     with Reporter() as reporter:
         patience = search_patience(config.time_s, reporter.say)
         problem = with_predictor(problem, reporter, patience) if profile is None else problem.predicting(profile)
+        if probe:
+            probe_now(problem, reporter)
+            predictor, problem = problem.predictor, open_problem(config, resolved)
+            problem = problem if predictor is None else problem.predicting(predictor.profile)
         planned = plan_search(problem, reporter, patience)
     if as_json:
         show_json(json.loads(planned.to_json()))

@@ -16,7 +16,7 @@ from nasbench.plugins import Plugin
 from nasbench.search.limits import Limits, Mode, check_mode
 from nasbench.search.rungs import ALL_AT_ONCE, ETA, Rungs
 from nasbench.spaces import Space
-from nasbench.training.proxy import as_stored, fitted
+from nasbench.training.proxy import FITTED, as_stored, fitted
 from nasbench.training.recipe import PROXY, Recipe
 
 KNOWN = ("mobilenet_v3_small", "mobilenet_v2", "mnasnet_a1")
@@ -127,9 +127,14 @@ class SearchConfig:
         """Whether latencies decide which networks are found."""
         return self.limits.latency_ms is not None or self.mode == "pareto"
 
-    def fitted_to(self, training: int) -> SearchConfig:
-        """The configuration with the recipe for so many training images; nothing of it is open then."""
-        return replace(self, recipe=fitted(self.recipe, training, self.open_fields), open_fields=())
+    def fitted_to(self, training: int, probed: Recipe | None = None) -> SearchConfig:
+        """The configuration with the recipe for so many training images; nothing of it is open then.
+
+        Args:
+            probed: the recipe that a probe has chosen; it is taken where the user left all of it open.
+        """
+        chosen = probed if probed and set(FITTED) <= set(self.open_fields) else fitted(self.recipe, training, self.open_fields)
+        return replace(self, recipe=chosen, open_fields=())
 
     def continuing(self, command: Mapping[str, Any]) -> SearchConfig:
         """The configuration for a study that has begun with the command: its open fields are those of the study."""

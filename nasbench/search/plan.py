@@ -14,20 +14,20 @@ from typing import Any
 from nasbench.engines.base import Engine
 from nasbench.engines.open import open_engine
 from nasbench.errors import BusyError, LimitError, StudyError
-from nasbench.evaluate.base import WAITED, EvaluateAll, Evaluator, Fidelity, Timed
-from nasbench.evaluate.call import EvaluationCall, evaluate_call
+from nasbench.evaluate.base import Evaluator
 from nasbench.files import MALFORMED, read_json, write_atomic
 from nasbench.genotype import Genotype, cost
 from nasbench.latency import Patience, save_profile
 from nasbench.latency.contract import predicted_within, side
-from nasbench.processes import TemporaryFolder
-from nasbench.search.config import SearchConfig
+from nasbench.search.config import SearchConfig, space_digest
 from nasbench.search.device_profile import obtain_profile, stored_profile, studied_profile
 from nasbench.search.final.repeats import FINALISTS, after_s, rival_runs, split
-from nasbench.search.loop import result_of
+from nasbench.search.probe.ranking import Ranking
+from nasbench.search.probe.store import stored_rankings
 from nasbench.search.problem import Problem
 from nasbench.search.reporting import Listener
 from nasbench.search.space_summary import SpaceSample, SpaceSummary, sample_space
+from nasbench.search.timed_calls import evaluate_all
 from nasbench.study.directory import PROFILE_FILE, StudyDirectory
 from nasbench.training.proxy import ProxyPlan
 
@@ -54,6 +54,7 @@ class Plan:
         calls: trainings, of one rung each, that a trial has on average.
         largest_params: parameters of the largest sampled network within the limits, which bounds the size of a checkpoint.
         proxy: the training of one network, and how exactly it ranks; None where the evaluator trains nothing.
+        ranking: how well that training ranks networks, where a probe has measured it.
     """
 
     space: SpaceSummary
@@ -69,11 +70,13 @@ class Plan:
     proxy: ProxyPlan | None = None
     repeats: int | None = None
     random_trials: int = 0
+    ranking: Ranking | None = None
 
     def to_json(self) -> str:
         """The file `plan.json`: one flat mapping, with `binds` and `verdict`, which `from_json` works out again."""
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "space"}
         own["proxy"] = None if self.proxy is None else self.proxy.to_json()
+        own["ranking"] = None if self.ranking is None else self.ranking.to_json()
         content = asdict(self.space) | own | {"binds": self.space.binds, "verdict": self.space.verdict}
         return json.dumps(content, indent=1) + "\n"
 
@@ -103,6 +106,8 @@ class Plan:
             own = {"random_trials": stored["trials"]} | {f.name: stored[f.name] for f in fields(cls) if f.name in stored}
             if own.get("proxy") is not None:
                 own["proxy"] = ProxyPlan(**own["proxy"])
+            if own.get("ranking") is not None:
+                own["ranking"] = Ranking.from_json(own["ranking"])
             return cls(space=space, **own)
         except (OSError, *MALFORMED) as error:
             raise StudyError(
@@ -170,7 +175,10 @@ def _plan(problem: Problem, engine: Engine, listener: Listener, patience: Patien
     sample = sample_space(problem.space, problem.decode, config.limits, problem.estimate, config.seed, measurable=measurable)
     _measure_fastest(problem, sample, listener, patience)
     listener.stage("timing the evaluator")
-    return make_plan(config, problem.evaluator, sample, list(problem.known().values()), engine, config.time_s - elapsed_s)
+    plan = make_plan(config, problem.evaluator, sample, list(problem.known().values()), engine, config.time_s - elapsed_s)
+    if plan.proxy is None:
+        return plan
+    return replace(plan, ranking=stored_rankings(problem.evaluator.data.fingerprint, space_digest(problem.space)).of(config.recipe))
 
 
 def _measure_fastest(problem: Problem, sample: SpaceSample, listener: Listener, patience: Patience | None) -> None:
@@ -273,29 +281,3 @@ def seconds_per_evaluation(evaluator: Evaluator, own: Sequence[Genotype], known:
         raise StudyError(f"no network of the space could be evaluated: {reasons}")
     middle = max(LEAST_S, median(seconds))
     return middle, max(LEAST_S, median(others)) if others else middle
-
-
-def evaluate_all(engine: Engine) -> EvaluateAll:
-    """Evaluates networks in the engine's workers, side by side, each in a temporary directory."""
-
-    def run(evaluator: Evaluator, networks: Sequence[Genotype]) -> list[Timed]:
-        timed: dict[int, Timed] = {}
-        with TemporaryFolder("plan") as root:
-            waiting = list(enumerate(networks))
-            try:
-                while waiting or engine.running:
-                    while engine.free and waiting:
-                        i, g = waiting.pop(0)
-                        place = root / str(i)
-                        place.mkdir()
-                        engine.submit(i, evaluate_call, EvaluationCall.of(evaluator, g.to_yaml(), Fidelity(), 0, place))
-                    for finished in engine.wait():
-                        record = result_of(finished)
-                        waited_s = float(record.get(WAITED, 0.0))  # for the machine's measuring lock, which another search may hold
-                        timed[int(str(finished.key))] = Timed(record, max(0.0, finished.seconds - waited_s))
-            finally:  # after an interrupt no worker may write into the folder, which is removed now
-                for key in engine.running:
-                    engine.cancel(key)
-        return [timed[i] for i in range(len(networks))]
-
-    return run

@@ -13,9 +13,10 @@ from nasbench.genotype import Genotype, adapt
 from nasbench.latency import Device, Patience, Predictor, Profile
 from nasbench.latency.contract import within_limit
 from nasbench.plugins import Plugin, loaded_plugins
-from nasbench.search.config import SearchConfig
+from nasbench.search.config import SearchConfig, space_digest
 from nasbench.search.limits import Metrics, estimate
 from nasbench.search.measuring import Measure, measurable, measurer_for
+from nasbench.search.probe.store import stored_rankings
 from nasbench.spaces import Choose, ParameterValues, Space, load_space
 from nasbench.strategies import make_strategy
 from nasbench.zoo import known
@@ -125,7 +126,8 @@ def open_problem(config: SearchConfig, device: Device) -> Problem:
         )
     training = evaluator.data.training  # says now what is wrong with the data
     if config.open_fields:
-        config = config.fitted_to(training)
+        probed = stored_rankings(evaluator.data.fingerprint, space_digest(space)).chosen if training else None
+        config = config.fitted_to(training, probed)
         evaluator = make_evaluator(config.evaluator, config.context(plugins), config.evaluator_options)
     for name in config.known:
         known(name)

@@ -19,11 +19,12 @@ from nasbench.search.config import DEFAULTS, MAY_CHANGE
 from nasbench.search.extension import VERDICT_FILE, extend
 from nasbench.search.final.final_round import FINAL, FinalRound
 from nasbench.search.final.finalists import FinalResult
+from nasbench.search.final.verdict import Agreement
 from nasbench.search.final.winner import Choice, deliver
 from nasbench.search.limits import directions
 from nasbench.search.loop import run_phases
 from nasbench.search.measuring import Measure, search_patience
-from nasbench.search.plan import Plan, engine_of, evaluate_all, planned
+from nasbench.search.plan import Plan, engine_of, planned
 from nasbench.search.problem import Problem
 from nasbench.search.records import complete_record
 from nasbench.search.reporting import ActivityListener, Failures, Listener, TrialsFailed, describe_trial
@@ -31,6 +32,7 @@ from nasbench.search.reuse import REUSED, Reused, reused_trials
 from nasbench.search.running_phase import RunningPhase, Schedule, ToTheEnd
 from nasbench.search.successive_halving import SuccessiveHalving
 from nasbench.search.time_budget import UNTIL_TIME_IS_OVER, Clock, TimeBudget
+from nasbench.search.timed_calls import evaluate_all
 from nasbench.spaces import ParameterValues
 from nasbench.strategies import make_strategy
 from nasbench.study.directory import StudyDirectory
@@ -158,6 +160,8 @@ class _Search:
         preprocess = Preprocess.from_record(self.ledger.records(FINAL)[best.trial].more) if best else None
         limits, device = problem.config.limits, problem.device
         if (verdict := final.verdict(results, choice)) is not None:
+            measured = self.plan.ranking
+            verdict = verdict if measured is None else replace(verdict, ranking=Agreement.of(measured))
             verdict.save(self.directory.path / VERDICT_FILE)
         deliver(self.directory.path, results, best, weights, limits, device, preprocess, unverified=unverified)
         complete = problem.config.trials is None or all(phase.left == 0 for phase in phases)

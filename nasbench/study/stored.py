@@ -111,6 +111,16 @@ class StoredComparison(_Stored):
     networks: Count = 0
 
 
+class StoredAgreement(_Stored):
+    """How well the short training ranks networks."""
+
+    tau: Number
+    low: Number
+    high: Number
+    networks: Count
+    times: Number
+
+
 class StoredVerdict(_Stored):
     """What a search was worth."""
 
@@ -118,6 +128,7 @@ class StoredVerdict(_Stored):
     expected_loss: Number
     random: StoredComparison | None
     known: StoredComparison | None
+    ranking: StoredAgreement | None = None
 
 
 T = TypeVar("T")

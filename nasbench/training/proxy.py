@@ -12,7 +12,7 @@ from nasbench.training.maps import often_blind, seeing_size
 from nasbench.training.recipe import PROXY, Recipe, proxy_input
 
 MOST_EPOCHS = 100
-FITTED = ("epochs", "train_size")  # fields that the data decide where the user does not
+FITTED = ("epochs", "train_size", "images", "batch_size", "lr")  # fields that the data or a probe decide where the user does not
 SMALL_DATA_SIZE = 48  # `train_size` where few images allow few steps, so that each step may see more
 CLEAR_POINTS = 5.0  # percentage points by which networks of a space typically differ
 LOOKED_AT = 40  # networks, about, whose maps are looked at

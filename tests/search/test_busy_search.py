@@ -20,8 +20,8 @@ from nasbench.latency.verify import Verification
 from nasbench.search.final.final_round import MOST_LATE_S
 from nasbench.search.final.verified import store_verification, study_of_card
 from nasbench.search.limits import Limits
-from nasbench.search.plan import evaluate_all
 from nasbench.search.time_budget import TimeBudget
+from nasbench.search.timed_calls import evaluate_all
 from nasbench.spaces import load_space
 from nasbench.study.activity import read_activity, write_activity
 from nasbench.study.directory import StudyDirectory

@@ -42,8 +42,9 @@ def test_only_open_fields_change() -> None:
 
 
 def test_a_study_that_has_begun_keeps_its_values() -> None:
-    stored = Recipe(epochs=1, train_size=32, lr=0.2).to_dict()
-    assert as_stored(PROXY, stored, FITTED) == PROXY
+    stored = Recipe(epochs=2, train_size=40, lr=0.2, momentum=0.5).to_dict()
+    assert as_stored(PROXY, stored, FITTED) == Recipe(epochs=2, train_size=40, lr=0.2)
+    assert as_stored(PROXY, stored, ("epochs",)) == Recipe(epochs=2)
     assert as_stored(fitted(PROXY, 163), stored, ()) == fitted(PROXY, 163)
 
 

@@ -65,7 +65,10 @@ def _proxy(plan: Plan) -> list[tuple[str, str]]:
     """How each network is trained, and how exactly that ranks networks."""
     if plan.proxy is None:
         return []
-    lines = [("each trial", plan.proxy.training_words()), ("ranking", plan.proxy.ranking_words())]
+    measured = "how well it ranks these networks was not measured: the same command with `plan --probe` does, and chooses the training"
+    if plan.ranking is not None:
+        measured = plan.ranking.words()
+    lines = [("each trial", plan.proxy.training_words()), ("ranking", plan.proxy.ranking_words()), ("", measured)]
     return lines + ([("", blind)] if (blind := plan.proxy.blind_words()) else [])
 
 

@@ -17,6 +17,7 @@ from nasbench.genotype import Genotype, digest
 from nasbench.search.final.evaluated import Evaluated
 from nasbench.search.final.finalists import KNOWN, FinalResult
 from nasbench.search.final.repeats import FINALISTS
+from nasbench.search.probe.ranking import Ranking
 from nasbench.spaces.choosers import random_chooser, record
 from nasbench.strategies.base import Decode
 from nasbench.strategies.predictor.features import Matrix, Vector
@@ -47,6 +48,27 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """How well the training of a search ranks networks, by a probe: see `Ranking`.
+
+    Attributes:
+        tau: Kendall's tau-b with a training that takes `times` as long; low, high: its 95 % interval.
+        networks: on which it was measured.
+    """
+
+    tau: float
+    low: float
+    high: float
+    networks: int
+    times: float
+
+    @classmethod
+    def of(cls, ranking: Ranking) -> Agreement:
+        """What a verdict says of a ranking."""
+        return cls(ranking.tau, ranking.low, ranking.high, ranking.networks, ranking.times)
+
+
+@dataclass(frozen=True)
 class SearchVerdict:
     """What a search was worth, by all trainings of all networks and a regression on their parameters, see `Race`.
 
@@ -57,12 +79,14 @@ class SearchVerdict:
         expected_loss: what is lost on average because another finalist may be better, a share.
         random: against random search with as many evaluations; None where that cannot be estimated.
         known: against the known network within the limits of which most is expected; None where there is none.
+        ranking: how well that training ranks networks; None where no probe has measured it.
     """
 
     best_probability: float
     expected_loss: float
     random: Comparison | None
     known: Comparison | None
+    ranking: Agreement | None = None
 
     def save(self, path: Path) -> None:
         """Write `verdict.json`."""
@@ -72,7 +96,8 @@ class SearchVerdict:
     def from_json(cls, data: dict[str, Any]) -> SearchVerdict:
         """From the content of `verdict.json`."""
         others = {name: None if data[name] is None else Comparison(**data[name]) for name in ("random", "known")}
-        return cls(data["best_probability"], data["expected_loss"], **others)
+        ranking = None if data.get("ranking") is None else Agreement(**data["ranking"])
+        return cls(data["best_probability"], data["expected_loss"], **others, ranking=ranking)
 
 
 def random_networks(decode: Decode, allowed: Callable[[Genotype], bool], count: int, seed: int) -> list[tuple[str, dict[str, Any]]]:

@@ -1,0 +1,138 @@
+"""How well a short training ranks networks, measured on some of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import kendalltau
+
+from nasbench.files import number
+from nasbench.strategies.predictor.features import Matrix, Vector
+
+BOOTSTRAPS = 1000
+INTERVAL = (2.5, 97.5)  # percentiles
+_TWO_SIDED_95 = 1.96
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How well one short training ranks networks, compared with a longer one.
+
+    Attributes:
+        recipe, longer: the fields of both recipes.
+        networks: how many were trained with both.
+        draws: short trainings of each network.
+        noise: standard deviation of the accuracy (0 to 1) of one short training around the mean of its network.
+        tau: Kendall's tau-b between one short training and the mean of the longer ones; low, high: its 95 % interval.
+        macs: the tau of multiply-adds, which cost nothing.
+        seconds, longer_seconds: of one training, on one core of the machine where it was measured; the median.
+    """
+
+    recipe: Mapping[str, Any]
+    longer: Mapping[str, Any]
+    networks: int
+    draws: int
+    noise: float
+    tau: float
+    low: float
+    high: float
+    macs: float
+    seconds: float
+    longer_seconds: float
+
+    @property
+    def draws_for_a_point(self) -> int:
+        """Trainings of each of two networks that tell a difference of one percentage point from none, with 95 % confidence."""
+        return max(1, math.ceil(2 * (_TWO_SIDED_95 * 100 * self.noise) ** 2))
+
+    @property
+    def times(self) -> float:
+        """How many times as long the longer training takes."""
+        return self.longer_seconds / max(self.seconds, 1e-9)
+
+    @property
+    def beats_macs(self) -> bool:
+        """Whether the short training ranks better than multiply-adds do."""
+        return self.tau > self.macs
+
+    def words(self) -> str:
+        """Two sentences for a plan."""
+        trainings = "training is enough" if self.draws_for_a_point == 1 else "trainings of each are needed"
+        better = "" if self.beats_macs else ", so their number is taken into account"
+        return (
+            f"like a training of {self.times:.0f} times the length with Kendall's tau {self.tau:.2f} "
+            f"[{self.low:.2f}, {self.high:.2f}] ({self.networks} networks); multiply-adds alone have {self.macs:.2f}{better}. One training "
+            f"has a standard deviation of {100 * self.noise:.1f} points: {self.draws_for_a_point} {trainings} to tell networks apart that "
+            "differ by one point"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Ranking:
+        """From `to_json`.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is damaged.
+        """
+        numbers = {name: number(data[name]) for name in ("noise", "tau", "low", "high", "macs", "seconds", "longer_seconds")}
+        counts = {name: int(number(data[name], above=0)) for name in ("networks", "draws")}
+        return cls(dict(data["recipe"]), dict(data["longer"]), **counts, **numbers)
+
+
+def rank_correlation(scores: Sequence[float] | Vector, accuracies: Sequence[float] | Vector) -> float:
+    """Kendall's tau-b; 0 where all scores agree."""
+    value = float(kendalltau(scores, accuracies).statistic)
+    return 0.0 if math.isnan(value) else value
+
+
+def ranking(
+    recipe: Mapping[str, Any],
+    longer: Mapping[str, Any],
+    short: Matrix,
+    long: Matrix,
+    macs: Sequence[float],
+    seconds: Sequence[float],
+    longer_seconds: Sequence[float],
+) -> Ranking:
+    """Compare two trainings of the same networks.
+
+    Args:
+        short, long: accuracies, one row for each network, one column for each training of it.
+        macs: multiply-adds of the networks.
+        seconds, longer_seconds: durations of trainings.
+    """
+    truth = long.mean(axis=1)
+    samples = tau_samples(short, truth)
+    low, high = np.percentile(samples, INTERVAL)
+    within = short.var(axis=1, ddof=1).mean() if short.shape[1] > 1 else 0.0
+    return Ranking(
+        recipe=recipe,
+        longer=longer,
+        networks=len(short),
+        draws=short.shape[1],
+        noise=float(np.sqrt(within)),
+        tau=_tau(short, truth),
+        low=float(low),
+        high=float(high),
+        macs=rank_correlation(macs, truth),
+        seconds=float(np.median(seconds)),
+        longer_seconds=float(np.median(longer_seconds)),
+    )
+
+
+def tau_samples(short: Matrix, truth: Vector) -> Vector:
+    """The tau of one short training for bootstrap samples of the networks, always the same samples."""
+    draw = np.random.default_rng(0)
+    picked = draw.integers(len(truth), size=(BOOTSTRAPS, len(truth)))
+    return np.array([_tau(short[index], truth[index]) for index in picked])
+
+
+def _tau(short: Matrix, truth: Vector) -> float:
+    return float(np.mean([rank_correlation(column, truth) for column in short.T]))
