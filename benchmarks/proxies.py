@@ -7,7 +7,8 @@ package dataset-fashion-mnist) as the embedded sample has to train on. The mean 
 the 2,000 test images of the sample would blur differences that are as small as these. The same networks are evaluated by short recipes
 (--recipes), as a search on the embedded images would, with seeds of their own. Each is compared with the truth by Kendall's tau-b: by its
 validation accuracy, by its validation loss, and by the sum of its training losses (Ru et al. 2021, "Speedy Performance Estimation for
-Neural Architecture Search"). Beside them stand multiply-adds, parameters and the scores of `zero-cost`.
+Neural Architecture Search"), and by what a search expects of each network: the mean of the regression on its parameters and sizes, from
+one short training of all of them ("expected"). Beside them stand multiply-adds, parameters and the scores of `zero-cost`.
 
 --context one: all networks share the style, the strides and the head of MobileNetV2. --context space: networks of the whole space.
 
@@ -28,6 +29,7 @@ from statistics import mean, median, pvariance, variance
 
 import numpy as np
 import torch
+from optuna.study import StudyDirection
 from zero_cost import interval, tau
 
 import nasbench as nb
@@ -35,7 +37,12 @@ from nasbench.evaluate import EvaluationContext, Fidelity, make_evaluator
 from nasbench.evaluate.zero_cost import PROXIES
 from nasbench.files import JsonLines, write_atomic
 from nasbench.genotype import cost
-from nasbench.spaces.choosers import random_chooser, replay
+from nasbench.search.final.posterior import posterior
+from nasbench.search.probe.ranking import USUAL_NOISE
+from nasbench.spaces.choosers import random_chooser, record, record_options, replay
+from nasbench.strategies.predictor.features import Features, Rows
+from nasbench.strategies.predictor.history import score
+from nasbench.strategies.predictor.sizes import sizes_of
 from nasbench.training import PROXY, Recipe
 
 LONG = {"epochs": 4, "images": 6400, "train_size": 40, "lr": 0.05}
@@ -105,8 +112,25 @@ def ceiling(truth: list[list[float]], seed: int) -> float:
     return mean(values)
 
 
-def rows(
-    results: dict[str, dict[str, object]], names: list[str], count: int, seeds: int, truth: list[float]
+def as_rows(space: nb.Space, chosen: list[nb.Genotype]) -> Rows:
+    """The networks as a search's regression sees them."""
+    features, params = Features(), []
+    for g in chosen:
+        values, options = {}, {}
+        space.decode(record_options(record(replay(space.encode(g), random_chooser(random.Random(0))), values), options))
+        features.add(options)
+        params.append(values)
+    return Rows(features.rows(params), np.array([sizes_of(nb.trace(g)) for g in chosen]))
+
+
+def expected(rows: Rows, accuracies: list[float | None]) -> list[float]:
+    """What a search expects of the networks after one training of each; those that failed are as good as chance."""
+    scores = score(np.array([CHANCE if a is None else a for a in accuracies]), StudyDirection.MAXIMIZE)
+    return posterior(rows, [[float(s)] for s in scores], noise=USUAL_NOISE).mean.tolist()
+
+
+def rows_of_table(
+    results: dict[str, dict[str, object]], names: list[str], count: int, seeds: int, truth: list[float], rows: Rows
 ) -> Iterator[dict[str, object]]:
     """How well each evaluation ranks: the mean over its seeds, and an interval for the first."""
     for name in names:
@@ -115,8 +139,13 @@ def rows(
         if not several:
             continue
         measures = {"score": 1} if "score" in several[0][0] else {"accuracy": 1, "loss": -1, "train_loss": -1}
-        for measure, sign in measures.items():
-            values = [[float("-inf") if d[measure] is None else sign * d[measure] for d in draws] for draws in several]
+        by_measure = {
+            measure: [[float("-inf") if d[measure] is None else sign * d[measure] for d in draws] for draws in several]
+            for measure, sign in measures.items()
+        }
+        if "accuracy" in by_measure:
+            by_measure["expected"] = [expected(rows, [d["accuracy"] for d in draws]) for draws in several]
+        for measure, values in by_measure.items():
             ranks = [[float(sorted(v).index(x)) for x in v] for v in values]
             yield {
                 "name": name, "measure": measure, "seeds": len(several), "tau": mean(tau(r, truth) for r in ranks),
@@ -179,7 +208,8 @@ def report(
     # A network that diverged is as good as chance.
     truth = [[float(results[f"long/{seed}/{i}"]["test"] or CHANCE) for seed in range(options.truth_seeds)] for i in range(count)]
     means = [mean(several) for several in truth]
-    table = list(rows(results, [*PROXIES, *(name for name in recipes if name != "long")], count, options.seeds, means))
+    names = [*PROXIES, *(name for name in recipes if name != "long")]
+    table = list(rows_of_table(results, names, count, options.seeds, means, as_rows(nb.space("mbconv"), chosen)))
     content = {
         "space": "mbconv", "context": options.context, "networks": count, "seed": options.seed, "truth_seeds": options.truth_seeds,
         "recipes": recipes, "truth": means, "ceiling": ceiling(truth, 0),

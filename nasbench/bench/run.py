@@ -9,18 +9,21 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, NamedTuple
 
+import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from nasbench.bench.memory import MemoryStore
 from nasbench.bench.problem import BenchProblem
 from nasbench.bench.rivals import strategy_named
 from nasbench.errors import StudyError
+from nasbench.genotype import trace
 from nasbench.plugins import Plugin, loaded_plugins, use_plugin
 from nasbench.search.config import SearchConfig
 from nasbench.search.final.race import Race
 from nasbench.search.final.repeats import FINALISTS, searching
 from nasbench.strategies import Strategy
-from nasbench.strategies.predictor.features import Features
+from nasbench.strategies.predictor.features import Features, Rows, Vector
+from nasbench.strategies.predictor.sizes import sizes_of
 from nasbench.study.in_memory import Direction
 from nasbench.study.phase import Phase
 from nasbench.study.seeds import derive
@@ -153,7 +156,7 @@ def search(problem: BenchProblem, strategy: Strategy, evaluations: Sequence[int]
                 "seconds": 0.0,
             }
             phase.tell(trial.number, record)
-            evaluated.append(_Evaluated(trial.digest, accuracy, trial.params))
+            evaluated.append(_Evaluated(trial.digest, accuracy, trial.params, sizes_of(trace(trial.network))))
             refused = 0
             continue
         refused += 1
@@ -162,17 +165,25 @@ def search(problem: BenchProblem, strategy: Strategy, evaluations: Sequence[int]
         raise StudyError(f"{strategy.name} evaluated nothing within the limits in {asked} candidates; allow more, or choose another space")
     features = Features()
     features.add(phase.options())
-    return _outcome(problem, strategy, tuple(evaluations), evaluated, features, len(phase))
+
+    def rows(several: Sequence[_Evaluated]) -> Rows:
+        return Rows(features.rows([e.params for e in several]), np.array([e.sizes for e in several]))
+
+    return _outcome(problem, strategy, tuple(evaluations), evaluated, rows, len(phase))
 
 
 class _Evaluated(NamedTuple):
     digest: str
     accuracy: float
     params: Mapping[str, Any]
+    sizes: Vector
+
+
+_AsRows = Callable[[Sequence[_Evaluated]], Rows]
 
 
 def _outcome(
-    problem: BenchProblem, strategy: Strategy, after: tuple[int, ...], evaluated: Sequence[_Evaluated], features: Features, asked: int
+    problem: BenchProblem, strategy: Strategy, after: tuple[int, ...], evaluated: Sequence[_Evaluated], rows: _AsRows, asked: int
 ) -> Outcome:
     def regret(digest: str) -> float:
         return 100 * (problem.best.mean - problem.networks[digest].mean)
@@ -180,7 +191,7 @@ def _outcome(
     def handed_over(count: int) -> str:
         return max(evaluated[:count], key=lambda e: e.accuracy).digest
 
-    finals = [_after_final_round(problem, strategy.seed, n, evaluated, features) for n in after]
+    finals = [_after_final_round(problem, strategy.seed, n, evaluated, rows) for n in after]
     pareto = problem.mode == "pareto"
     return Outcome(
         strategy.name,
@@ -194,7 +205,7 @@ def _outcome(
     )
 
 
-def _after_final_round(problem: BenchProblem, seed: int, count: int, evaluated: Sequence[_Evaluated], features: Features) -> str | None:
+def _after_final_round(problem: BenchProblem, seed: int, count: int, evaluated: Sequence[_Evaluated], rows: _AsRows) -> str | None:
     """The network that is handed over after so many evaluations, some of which train the best networks again, as a search does.
 
     Returns:
@@ -205,7 +216,7 @@ def _after_final_round(problem: BenchProblem, seed: int, count: int, evaluated: 
     if not searched:
         return None
     networks = [problem.networks[e.digest] for e in searched]
-    race = Race(features.rows([e.params for e in searched]), [(i, e.accuracy) for i, e in enumerate(searched)])
+    race = Race(rows(searched), [(i, e.accuracy) for i, e in enumerate(searched)])
     finalists = race.ranked()[:FINALISTS]
     for number in range(count - len(searched)):
         network = finalists[number // SearchConfig.final_seeds] if number < least else race.next()

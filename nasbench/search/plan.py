@@ -22,7 +22,7 @@ from nasbench.latency.contract import predicted_within, side
 from nasbench.search.config import SearchConfig, space_digest
 from nasbench.search.device_profile import obtain_profile, stored_profile, studied_profile
 from nasbench.search.final.repeats import FINALISTS, after_s, rival_runs, split
-from nasbench.search.probe.ranking import Ranking
+from nasbench.search.probe.ranking import USUAL_NOISE, Ranking
 from nasbench.search.probe.store import stored_rankings
 from nasbench.search.problem import Problem
 from nasbench.search.reporting import Listener
@@ -55,6 +55,7 @@ class Plan:
         largest_params: parameters of the largest sampled network within the limits, which bounds the size of a checkpoint.
         proxy: the training of one network, and how exactly it ranks; None where the evaluator trains nothing.
         ranking: how well that training ranks networks, where a probe has measured it.
+        noise: the least share of noise in an accuracy of that training, see `best_variances`; 0 in plans of version 0.1.
     """
 
     space: SpaceSummary
@@ -71,6 +72,7 @@ class Plan:
     repeats: int | None = None
     random_trials: int = 0
     ranking: Ranking | None = None
+    noise: float = 0.0
 
     def to_json(self) -> str:
         """The file `plan.json`: one flat mapping, with `binds` and `verdict`, which `from_json` works out again."""
@@ -178,7 +180,8 @@ def _plan(problem: Problem, engine: Engine, listener: Listener, patience: Patien
     plan = make_plan(config, problem.evaluator, sample, list(problem.known().values()), engine, config.time_s - elapsed_s)
     if plan.proxy is None:
         return plan
-    return replace(plan, ranking=stored_rankings(problem.evaluator.data.fingerprint, space_digest(problem.space)).of(config.recipe))
+    measured = stored_rankings(problem.evaluator.data.fingerprint, space_digest(problem.space)).of(config.recipe)
+    return replace(plan, ranking=measured, noise=USUAL_NOISE if measured is None else measured.noise_share)
 
 
 def _measure_fastest(problem: Problem, sample: SpaceSample, listener: Listener, patience: Patience | None) -> None:

@@ -150,6 +150,7 @@ class _Search:
             listener,
             self._weights,
             budget,
+            self.plan.noise,
         )
         self.engine.time_limit_s = max(300.0, 20 * self.plan.seconds_per_trial)
         self._evaluate(phases, filters, budget, skip=final.begun())
@@ -160,9 +161,7 @@ class _Search:
         preprocess = Preprocess.from_record(self.ledger.records(FINAL)[best.trial].more) if best else None
         limits, device = problem.config.limits, problem.device
         if (verdict := final.verdict(results, choice)) is not None:
-            measured = self.plan.ranking
-            verdict = verdict if measured is None else replace(verdict, ranking=Agreement.of(measured))
-            verdict.save(self.directory.path / VERDICT_FILE)
+            replace(verdict, ranking=Agreement.of(self.plan.ranking)).save(self.directory.path / VERDICT_FILE)
         deliver(self.directory.path, results, best, weights, limits, device, preprocess, unverified=unverified)
         complete = problem.config.trials is None or all(phase.left == 0 for phase in phases)
         return Outcome(self.directory.path, results, complete, choice)
@@ -204,8 +203,10 @@ class _Search:
 
     def _stored(self, name: str) -> Phase:
         """A phase with its strategy."""
-        config, searches = self.problem.config, name == SEARCH
-        strategy = make_strategy(config.strategy if searches else "random", config.seed, **(config.options if searches else {}))
+        config = self.problem.config
+        options = {"noise": self.plan.noise} if self.plan.noise and config.strategy == "predictor" else {}
+        strategy = make_strategy(config.strategy, config.seed, **(options | dict(config.options)))
+        strategy = strategy if name == SEARCH else make_strategy("random", config.seed)
         return self.ledger.phase(name, directions(config.mode), strategy, config.seed)
 
     def _filter(

@@ -48,6 +48,7 @@ class FinalRound:
         measure: None where the device is elsewhere, or where nothing asks for latencies.
         weights_of: the file of a result's weights, which may not exist.
         budget: the time that is left.
+        noise: the least share of noise in an accuracy, see `best_variances`.
     """
 
     problem: Problem
@@ -60,6 +61,7 @@ class FinalRound:
     listener: Listener
     weights_of: Callable[[FinalResult], Path]
     budget: TimeBudget
+    noise: float = 0.0
     _failures: Failures = field(default_factory=Failures)
 
     @property
@@ -108,7 +110,7 @@ class FinalRound:
         searched = sum(t.status == "ok" for t in self.search.records())
         networks = min(MOST, searched + max(0, repeats - FINALISTS * config.final_seeds))
         first = [r.finalist for r in ranked].index(best.finalist)  # those before it missed the limit when they were measured again
-        evaluated = Evaluated((self.search, self.random), trials, own)
+        evaluated = Evaluated((self.search, self.random), trials, own, self.noise)
         at_random = [t.digest for t in self.random.records() if t.status == "ok" and t.digest in evaluated.place]
 
         def allowed(genotype: Genotype) -> bool:
@@ -168,7 +170,7 @@ class FinalRound:
         trials = best_trials(phase, without)
         if self.problem.config.mode == "soft":
             return trials
-        expected = Evaluated((self.search, self.random)).expected if trials else None
+        expected = Evaluated((self.search, self.random), noise=self.noise).expected if trials else None
         return sorted(trials, key=lambda t: -expected(t.digest)) if expected else trials
 
     def _train(self, engine: Engine, finalists: Sequence[Finalist]) -> list[FinalResult]:
@@ -189,7 +191,7 @@ class FinalRound:
             self.budget.note(trial)
             self.listener.step(describe_trial(trial))
 
-        candidates = FinalTrials(trials, finalists, problem.config.final_seeds, (self.search, self.random), self._another)
+        candidates = FinalTrials(trials, finalists, problem.config.final_seeds, (self.search, self.random), self._another, self.noise)
         phase = RunningPhase(
             trials,
             wanted=UNTIL_TIME_IS_OVER,
@@ -205,7 +207,7 @@ class FinalRound:
             self.listener.step()
         run_phases([phase], problem.evaluator, engine, report, lambda: False)
         records = trials.records()
-        return final_results(finalists, records, Evaluated((self.search, self.random), records).expected)
+        return final_results(finalists, records, Evaluated((self.search, self.random), records, noise=self.noise).expected)
 
     def _another(self, trials: int) -> bool:
         """Whether one of the best may be trained once more.

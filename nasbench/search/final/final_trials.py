@@ -22,11 +22,19 @@ class FinalTrials:
         phase: of the final round.
         searched: the phases before.
         another: whether one more of the second kind may be trained; it is given how many trials there are.
+        noise: the least share of noise in an accuracy, see `best_variances`.
     """
 
     def __init__(
-        self, phase: Phase, finalists: Sequence[Finalist], seeds: int, searched: Sequence[Phase], another: Callable[[int], bool]
+        self,
+        phase: Phase,
+        finalists: Sequence[Finalist],
+        seeds: int,
+        searched: Sequence[Phase],
+        another: Callable[[int], bool],
+        noise: float = 0.0,
     ) -> None:
+        self._noise = noise
         self._phase, self._finalists, self._seeds, self._searched, self._another = phase, finalists, seeds, searched, another
         self._interrupted = phase.unfinished()
 
@@ -60,7 +68,7 @@ class FinalTrials:
         searched = {f.digest: f for f in self._finalists if f.phase != KNOWN}
         if not searched:
             return None
-        evaluated = Evaluated(self._searched, trials, searched)
+        evaluated = Evaluated(self._searched, trials, searched, self._noise)
         # Those that failed count too: a network that cannot be trained is not tried for ever.
         running = [evaluated.place[t.digest] for t in trials if t.accuracy is None and t.digest in evaluated.place]
         place = evaluated.race.next(running)

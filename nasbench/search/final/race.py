@@ -9,7 +9,7 @@ from optuna.study import StudyDirection
 
 from nasbench.search.final.draw_effects import draw_effects
 from nasbench.search.final.posterior import Posterior, Variances, best_variances, posterior
-from nasbench.strategies.predictor.features import Matrix, Vector
+from nasbench.strategies.predictor.features import Matrix, Rows, Vector
 from nasbench.strategies.predictor.history import are_shares, score, share_of
 
 DECIDED = 0.01  # probability that the challenger is the better one, below which nothing is trained again
@@ -20,16 +20,23 @@ class Race:
     """What is known of networks from their draws. It is a function of the draws alone, so a resumed study goes on as it began.
 
     Args:
-        x: features of the networks, see `posterior`.
+        x: the networks.
         draws: (network, accuracy) of each training so far, in a fixed order, or (network, accuracy, draw) where networks have draws in
             common, see `draw_effects`; each network has one at least.
         among: the networks of which one will win; by default all. The others only say something about these.
+        noise: see `best_variances`.
     """
 
-    def __init__(self, x: Matrix, draws: Sequence[tuple[int, float] | tuple[int, float, int]], among: Sequence[int] | None = None) -> None:
+    def __init__(
+        self,
+        x: Rows,
+        draws: Sequence[tuple[int, float] | tuple[int, float, int]],
+        among: Sequence[int] | None = None,
+        noise: float = 0.0,
+    ) -> None:
         self._x = x
         self._draws = [(network, accuracy, in_common[0] if in_common else 0) for network, accuracy, *in_common in draws]
-        self.among = range(len(x)) if among is None else among
+        self.among, self._noise = range(len(x)) if among is None else among, noise
         self._variances: Variances | None = None
         self._fitted = 0  # draws from which they were found
         self._posterior: Posterior | None = None
@@ -63,10 +70,10 @@ class Race:
         """Scores as accuracies."""
         return share_of(scores) if are_shares(self._accuracies) else scores
 
-    def with_others(self, rows: Matrix) -> Posterior:
+    def with_others(self, rows: Rows) -> Posterior:
         """The posterior of these networks and of others, which were not trained and follow after them."""
         x, draws = self._by_network(len(self._draws))
-        return posterior(np.concatenate([x, rows]), [*draws, *([] for _ in rows)], self._found_variances())
+        return posterior(x.joined(rows), [*draws, *([] for _ in range(len(rows)))], self._found_variances())
 
     def next(self, running: Sequence[int] = ()) -> int | None:
         """The network that is to be trained next: the leader or its challenger, the one with fewer draws.
@@ -91,11 +98,11 @@ class Race:
         """The variances that the first draws show: so many that their number is a multiple of `REFIT`."""
         count = max(min(len(self._x), len(self._draws)), len(self._draws) - len(self._draws) % REFIT)
         if self._variances is None or count != self._fitted:
-            self._variances, self._fitted = best_variances(*self._by_network(count)), count
+            self._variances, self._fitted = best_variances(*self._by_network(count), self._noise), count
         return self._variances
 
-    def _by_network(self, count: int) -> tuple[Matrix, list[list[float]]]:
-        """The features and the scores of all networks that are among the first draws."""
+    def _by_network(self, count: int) -> tuple[Rows, list[list[float]]]:
+        """The rows and the scores of all networks that are among the first draws."""
         several: dict[int, list[float]] = {}
         networks, _, draws = zip(*self._draws[:count], strict=True)
         values = score(self._accuracies, StudyDirection.MAXIMIZE)[:count]

@@ -8,13 +8,18 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from optuna.study import StudyDirection
 from scipy.stats import kendalltau
 
 from nasbench.files import number
 from nasbench.strategies.predictor.features import Matrix, Vector
+from nasbench.strategies.predictor.history import score
 
 BOOTSTRAPS = 1000
 INTERVAL = (2.5, 97.5)  # percentiles
+USUAL_NOISE = 0.3  # the share of noise that is assumed where no probe has measured it
+PRIOR = 10  # networks that the assumption is worth
+MOST_NOISE = 0.6  # beyond which a regression would learn next to nothing
 _TWO_SIDED_95 = 1.96
 
 
@@ -29,6 +34,7 @@ class Ranking:
         noise: standard deviation of the accuracy (0 to 1) of one short training around the mean of its network.
         tau: Kendall's tau-b between one short training and the mean of the longer ones; low, high: its 95 % interval.
         macs: the tau of multiply-adds, which cost nothing.
+        correlation: of the scores (minus the logarithm of the error) of one short training and of the mean of the longer ones (Pearson).
         seconds, longer_seconds: of one training, on one core of the machine where it was measured; the median.
     """
 
@@ -41,8 +47,18 @@ class Ranking:
     low: float
     high: float
     macs: float
+    correlation: float
     seconds: float
     longer_seconds: float
+
+    @property
+    def noise_share(self) -> float:
+        """The share of the variance of a short training's score that says nothing about a longer training.
+
+        It is 1 - r^2 with the correlation r of the two. Few networks tell it badly, so the usual share counts like `PRIOR` networks.
+        """
+        seen = 1 - max(0.0, self.correlation) ** 2
+        return min(MOST_NOISE, (self.networks * seen + PRIOR * USUAL_NOISE) / (self.networks + PRIOR))
 
     @property
     def draws_for_a_point(self) -> int:
@@ -81,7 +97,7 @@ class Ranking:
         Raises:
             KeyError, TypeError, ValueError: it is damaged.
         """
-        numbers = {name: number(data[name]) for name in ("noise", "tau", "low", "high", "macs", "seconds", "longer_seconds")}
+        numbers = {name: number(data[name]) for name in ("noise", "tau", "low", "high", "macs", "correlation", "seconds", "longer_seconds")}
         counts = {name: int(number(data[name], above=0)) for name in ("networks", "draws")}
         return cls(dict(data["recipe"]), dict(data["longer"]), **counts, **numbers)
 
@@ -122,6 +138,7 @@ def ranking(
         low=float(low),
         high=float(high),
         macs=rank_correlation(macs, truth),
+        correlation=_correlation(short, truth),
         seconds=float(np.median(seconds)),
         longer_seconds=float(np.median(longer_seconds)),
     )
@@ -132,6 +149,15 @@ def tau_samples(short: Matrix, truth: Vector) -> Vector:
     draw = np.random.default_rng(0)
     picked = draw.integers(len(truth), size=(BOOTSTRAPS, len(truth)))
     return np.array([_tau(short[index], truth[index]) for index in picked])
+
+
+def _correlation(short: Matrix, truth: Vector) -> float:
+    """The mean over the short trainings; 0 where all agree."""
+    true = score(truth, StudyDirection.MAXIMIZE)
+    if not np.ptp(true):
+        return 0.0
+    columns = [score(column, StudyDirection.MAXIMIZE) for column in short.T]
+    return float(np.mean([np.corrcoef(column, true)[0, 1] if np.ptp(column) else 0.0 for column in columns]))
 
 
 def _tau(short: Matrix, truth: Vector) -> float:

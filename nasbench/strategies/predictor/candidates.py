@@ -9,13 +9,17 @@ from itertools import islice
 from math import prod
 from typing import Any, NamedTuple
 
+import numpy as np
 from optuna.distributions import BaseDistribution
 
 from nasbench.errors import NasbenchError
-from nasbench.genotype import digest
+from nasbench.genotype import Genotype, trace
+from nasbench.genotype.trace import digest_of
 from nasbench.spaces import choosers
 from nasbench.spaces.options import Choose, Options, same
 from nasbench.strategies.base import Decode, options_of
+from nasbench.strategies.predictor.features import Matrix, Vector
+from nasbench.strategies.predictor.sizes import sizes_of
 
 Values = Mapping[str, Any]
 
@@ -30,11 +34,21 @@ class Listed(NamedTuple):
         values: the parameter values of each network, the first that lead to it.
         places: the place of a network in `values`, by digest.
         options: the options of every parameter.
+        sizes: of the networks, one row for each.
     """
 
     values: list[dict[str, Any]]
     places: dict[str, int]
     options: dict[str, Options]
+    sizes: Matrix
+
+
+class Decoded(NamedTuple):
+    """A candidate that the space has: its values, the digest of its network and its sizes."""
+
+    values: dict[str, Any]
+    digest: str
+    sizes: Vector
 
 
 def is_small(several: Iterable[Mapping[str, BaseDistribution]]) -> bool:
@@ -46,21 +60,19 @@ def is_small(several: Iterable[Mapping[str, BaseDistribution]]) -> bool:
 def enumerate_space(decode: Decode) -> Listed | None:
     """All networks of a space; None where it has too many."""
 
-    def network(choose: Choose) -> tuple[dict[str, Any], str]:
+    def network(choose: Choose) -> Decoded:
         values: dict[str, Any] = {}
         genotype = decode(choosers.record_options(choosers.record(choose, values), options))
-        return values, digest(genotype)
+        return _decoded(values, genotype)
 
     options: dict[str, Options] = {}
-    values: list[dict[str, Any]] = []
-    index: dict[str, int] = {}
-    for count, (of_one, key) in enumerate(islice(choosers.every(network), ENUMERATED + 1)):
+    networks: dict[str, Decoded] = {}
+    for count, one in enumerate(islice(choosers.every(network), ENUMERATED + 1)):
         if count == ENUMERATED:
             return None
-        if key not in index:
-            index[key] = len(values)
-            values.append(of_one)
-    return Listed(values, index, options)
+        networks.setdefault(one.digest, one)
+    places = {key: i for i, key in enumerate(networks)}
+    return Listed([one.values for one in networks.values()], places, options, np.array([one.sizes for one in networks.values()]))
 
 
 class Candidate(NamedTuple):
@@ -101,11 +113,16 @@ def crossovers(parents: Sequence[Values], count: int, rng: random.Random) -> lis
     return found
 
 
-def completed(decode: Decode, values: Values, rng: random.Random) -> tuple[dict[str, Any], str] | None:
-    """The values and the digest of the network that a candidate leads to, with random values where it has none; None if to no network."""
+def completed(decode: Decode, values: Values, rng: random.Random) -> Decoded | None:
+    """The network that a candidate leads to, with random values where it has none; None if to no network."""
     taken: dict[str, Any] = {}
     try:
         genotype = decode(choosers.record(choosers.replay(values, choosers.random_chooser(rng)), taken))
-        return taken, digest(genotype)
+        return _decoded(taken, genotype)
     except NasbenchError:
         return None
+
+
+def _decoded(values: dict[str, Any], genotype: Genotype) -> Decoded:
+    layers = trace(genotype)
+    return Decoded(values, digest_of(layers, genotype.style.init), sizes_of(layers))

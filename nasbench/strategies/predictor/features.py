@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,35 @@ Matrix = NDArray[np.float64]
 
 # The similarity of the first and the last option of a numeric parameter is exp(-DECAY); of the others it follows from their ranks.
 DECAY = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Networks as a regression sees them.
+
+    Attributes:
+        options: which option each parameter has, (n, p): rows of length one, or of zeros for a network that is like no other.
+        sizes: their sizes, (n, s), see `sizes_of`; a regression standardises them.
+    """
+
+    options: Matrix
+    sizes: Matrix
+
+    @classmethod
+    def without_sizes(cls, options: Matrix) -> Rows:
+        """Rows of which only the options are known."""
+        return cls(options, np.zeros((len(options), 0)))
+
+    def __len__(self) -> int:
+        return len(self.options)
+
+    def __getitem__(self, index: Any) -> Rows:
+        """The rows of a slice, a mask or a sequence of places."""
+        return Rows(self.options[index], self.sizes[index])
+
+    def joined(self, others: Rows) -> Rows:
+        """These rows, then the others."""
+        return Rows(np.concatenate([self.options, others.options]), np.concatenate([self.sizes, others.sizes]))
 
 
 class _Block(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 
 from nasbench.pareto import front
 from nasbench.strategies.predictor.acquisition import expected_hypervolume_gain, expected_improvement, probability_within
-from nasbench.strategies.predictor.features import Matrix, Vector
+from nasbench.strategies.predictor.features import Rows, Vector
 from nasbench.strategies.predictor.history import MOST, History
 from nasbench.strategies.predictor.regression import Regression
 
@@ -17,18 +17,23 @@ MARGIN = 0.1  # of the extent of the observed values; the reference point of the
 AUGMENTED = 0.05  # share of the sum in a weighting of several objectives (Knowles 2006, equation 2)
 
 
-def gains(history: History, x: Matrix, rng: random.Random) -> Vector:
+def gains(history: History, x: Rows, rng: random.Random, noise: float = 0.0) -> Vector:
     """How much each candidate is expected to gain, times the probability that it keeps the limits.
 
     Args:
-        x: features of the candidates, one row of length one for each.
+        x: the candidates.
+        noise: the least share of noise in the variance of the first objective.
         rng: draws the weights of three or more objectives.
     """
-    return _objective_gains(history, x, rng) * _probability_within(history, x)
+    return _objective_gains(history, x, rng, noise) * _probability_within(history, x)
 
 
-def leaders(history: History, count: int) -> list[int]:
-    """The places in `history.observed` of the most promising trials: feasible ones first, each front by the regression's mean."""
+def leaders(history: History, count: int, noise: float = 0.0) -> list[int]:
+    """The places in `history.observed` of the most promising trials: feasible ones first, each front by the regression's mean.
+
+    Args:
+        noise: see `gains`.
+    """
     order = [i for i, one in enumerate(history.observed) if one.feasible] or list(range(len(history.observed)))
     if not order:
         return []
@@ -36,7 +41,7 @@ def leaders(history: History, count: int) -> list[int]:
     if len(scores) == 1:
         x = history.matrix([history.observed[i] for i in order])
         kept = _most(scores[0][order])
-        mean, _ = _fit("leader", history, x[kept], scores[0][order][kept]).predict(x)
+        mean, _ = _fit("leader", history, x[kept], scores[0][order][kept], noise).predict(x)
         return [order[i] for i in np.argsort(-mean, kind="stable")[:count]]
     chosen: list[int] = []
     while order and len(chosen) < count:
@@ -47,7 +52,7 @@ def leaders(history: History, count: int) -> list[int]:
     return chosen[:count]
 
 
-def _objective_gains(history: History, x: Matrix, rng: random.Random) -> Vector:
+def _objective_gains(history: History, x: Rows, rng: random.Random, noise: float) -> Vector:
     if len(history.observed) < 2:
         return np.ones(len(x))
     several = [history.scores(k) for k in range(len(history.directions))]
@@ -57,20 +62,20 @@ def _objective_gains(history: History, x: Matrix, rng: random.Random) -> Vector:
     kept = _most(several[0])
     observed = history.matrix(history.observed)
     running = history.matrix(history.running)
-    fits = [_believing(history, f"objective {k}", observed[kept], y[kept], running) for k, y in enumerate(several)]
+    fits = [_believing(history, f"objective {k}", observed[kept], y[kept], running, 0.0 if k else noise) for k, y in enumerate(several)]
     means = [fit.predict(x) for fit in fits]
     if len(several) == 1:
-        known = np.concatenate([observed[feasible], running])
+        known = observed[feasible].joined(running)
         best = fits[0].predict(known)[0].max() if len(known) else several[0].min()
         return expected_improvement(*means[0], float(best))
-    reached = np.stack([fit.predict(np.concatenate([observed[feasible], running]))[0] for fit in fits], axis=1)
+    reached = np.stack([fit.predict(observed[feasible].joined(running))[0] for fit in fits], axis=1)
     reached = reached[front([tuple(-v for v in row) for row in reached])] if len(reached) else reached
     lowest = [float(y.min() - MARGIN * np.ptp(y)) for y in several]
     (mean, std), (other, _) = means
     return expected_hypervolume_gain(mean, std, other, reached, (lowest[0], lowest[1]))
 
 
-def _probability_within(history: History, x: Matrix) -> Vector:
+def _probability_within(history: History, x: Rows) -> Vector:
     probability = np.ones(len(x))
     latest = history.limited[-MOST:]
     rows = history.matrix(latest)
@@ -79,16 +84,16 @@ def _probability_within(history: History, x: Matrix) -> Vector:
     return probability
 
 
-def _believing(history: History, name: str, x: Matrix, y: Vector, running: Matrix) -> Regression:
+def _believing(history: History, name: str, x: Rows, y: Vector, running: Rows, noise: float) -> Regression:
     """A regression that takes its own predictions for networks that are being evaluated (Ginsbourger et al. 2010, "kriging believer")."""
-    fit = _fit(name, history, x, y)
+    fit = _fit(name, history, x, y, noise)
     if not len(running):
         return fit
-    return Regression(np.concatenate([x, running]), np.concatenate([y, fit.predict(running)[0]]), fit.scales)
+    return Regression(x.joined(running), np.concatenate([y, fit.predict(running)[0]]), fit.scales)
 
 
-def _fit(name: str, history: History, x: Matrix, y: Vector) -> Regression:
-    return Regression(x, y, history.scales(name, x, y))
+def _fit(name: str, history: History, x: Rows, y: Vector, noise: float = 0.0) -> Regression:
+    return Regression(x, y, history.scales(name, x, y, noise))
 
 
 def _most(y: Vector) -> Sequence[int]:

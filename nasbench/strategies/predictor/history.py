@@ -11,10 +11,15 @@ import numpy as np
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from nasbench.strategies.base import options_of
+from nasbench.errors import NasbenchError
+from nasbench.genotype import trace
+from nasbench.spaces.choosers import replay
+from nasbench.spaces.options import first
+from nasbench.strategies.base import Decode, options_of
 from nasbench.strategies.predictor.candidates import Listed
-from nasbench.strategies.predictor.features import Features, Matrix, Vector, normalised
+from nasbench.strategies.predictor.features import Features, Matrix, Rows, Vector, normalised
 from nasbench.strategies.predictor.regression import Scales, best_scales
+from nasbench.strategies.predictor.sizes import UNKNOWN, WIDTH, sizes_of
 
 MOST = 256  # trials that a regression is fitted to: half of them the best, half the latest
 REFIT = 5  # the scales are found again after so many trials
@@ -50,6 +55,7 @@ class Cache:
     features: Features = field(default_factory=Features)
     learned: dict[int, Learned] = field(default_factory=dict)
     rows: dict[int, Vector] = field(default_factory=dict)
+    sizes: dict[int, Vector] = field(default_factory=dict)
     scales: dict[tuple[str, int], Scales] = field(default_factory=dict)
     listed: Matrix | None = None
 
@@ -73,39 +79,42 @@ class History:
         seen: digests of all networks so far.
     """
 
-    def __init__(self, study: Study, number: int, listed: Listed | None) -> None:
-        self._cache, self._listed, self.directions = cache_of(study), listed, study.directions
+    def __init__(self, study: Study, number: int, decode: Decode, listed: Listed | None) -> None:
+        self._cache, self._decode, self._listed, self.directions = cache_of(study), decode, listed, study.directions
         if listed is not None:
             self.features.add(listed.options)
         self.all = [self._learn(t) for t in study.get_trials(deepcopy=False) if t.number != number and t.params]
-        first = [one for one in self.all if not one.duplicate]
-        self.observed = [one for one in first if one.values is not None]
-        self.limited = [one for one in first if one.constraints]
-        self.running = [one for one in first if one.values is None and not one.constraints and one.trial.state == TrialState.RUNNING]
+        networks = [one for one in self.all if not one.duplicate]
+        self.observed = [one for one in networks if one.values is not None]
+        self.limited = [one for one in networks if one.constraints]
+        self.running = [one for one in networks if one.values is None and not one.constraints and one.trial.state == TrialState.RUNNING]
         self.seen = {one.digest for one in self.all if one.digest}
 
     @property
     def features(self) -> Features:
         return self._cache.features
 
-    def matrix(self, several: Sequence[Learned]) -> Matrix:
-        """One row of length one for each trial."""
-        return self.stacked([self.row(one) for one in several])
+    def matrix(self, several: Sequence[Learned]) -> Rows:
+        """One row for each trial."""
+        return self.stacked([(self.row(one), self.sizes(one)) for one in several])
 
-    def stacked(self, rows: Sequence[Vector]) -> Matrix:
-        """Vectors as rows of length one. Older vectors are shorter where parameters have joined since."""
+    def stacked(self, several: Sequence[tuple[Vector, Vector]]) -> Rows:
+        """Vectors of options and of sizes as rows. Older vectors of options are shorter where parameters have joined since."""
+        return Rows(self._options([options for options, _ in several]), np.array([sizes for _, sizes in several]).reshape(-1, WIDTH))
+
+    def _options(self, rows: Sequence[Vector]) -> Matrix:
         raw = np.zeros((len(rows), self.features.width))
         for i, row in enumerate(rows):
             raw[i, : len(row)] = row
         return normalised(raw)
 
-    def listed_matrix(self) -> Matrix:
-        """One row of length one for each network of a small space."""
+    def listed_matrix(self) -> Rows:
+        """One row for each network of a small space."""
         if self._listed is None:
             raise ValueError("only a small space is listed")
         if self._cache.listed is None or self._cache.listed.shape[1] != self.features.width:
-            self._cache.listed = self.stacked([self.features.raw(values) for values in self._listed.values])
-        return self._cache.listed
+            self._cache.listed = self._options([self.features.raw(values) for values in self._listed.values])
+        return Rows(self._cache.listed, self._listed.sizes)
 
     def row(self, one: Learned) -> Vector:
         """The vector of a trial before its length is set to one. In a small space equal networks have the same."""
@@ -116,12 +125,26 @@ class History:
             self._cache.rows[number] = self.features.raw(values)
         return self._cache.rows[number]
 
-    def scales(self, name: str, x: Matrix, y: Vector) -> Scales:
-        """The scales of a regression, found from the first observations: so many that their number is a multiple of `REFIT`."""
+    def sizes(self, one: Learned) -> Vector:
+        """The sizes of a trial's network. They are unknown where the space does not have it, because another program added the trial."""
+        number = one.trial.number
+        if number not in self._cache.sizes:
+            try:
+                self._cache.sizes[number] = sizes_of(trace(self._decode(replay(one.trial.params, first))))
+            except NasbenchError:
+                self._cache.sizes[number] = UNKNOWN
+        return self._cache.sizes[number]
+
+    def scales(self, name: str, x: Rows, y: Vector, noise: float = 0.0) -> Scales:
+        """The scales of a regression, found from the first observations: so many that their number is a multiple of `REFIT`.
+
+        Args:
+            noise: see `best_scales`.
+        """
         count = max(len(y) - len(y) % REFIT, min(len(y), REFIT))
         key = (name, count)
         if key not in self._cache.scales:
-            self._cache.scales[key] = best_scales(x[:count][-MOST // 2 :], y[:count][-MOST // 2 :])
+            self._cache.scales[key] = best_scales(x[:count][-MOST // 2 :], y[:count][-MOST // 2 :], noise)
         return self._cache.scales[key]
 
     def scores(self, objective: int) -> Vector:

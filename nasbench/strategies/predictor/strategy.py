@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import NamedTuple
 
 import numpy as np
 from optuna.samplers import BaseSampler
@@ -10,9 +11,10 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from nasbench.spaces.choosers import random_chooser, replay
-from nasbench.strategies.base import Decode, SpaceSampler, check_counts, strategy
+from nasbench.strategies.base import Decode, SpaceSampler, check_counts, check_numbers, strategy
 from nasbench.strategies.predictor.candidates import (
     Candidate,
+    Decoded,
     Values,
     completed,
     crossovers,
@@ -26,12 +28,21 @@ from nasbench.strategies.predictor.history import History
 
 PARENTS, OTHERS = 8, 2  # the most promising trials and random others, whose mutations are compared
 RANDOM = 8  # random networks that are compared
-ATTEMPTS = 8  # candidates that are decoded to find one that is new
+DECODED = 32  # candidates of a large space that are decoded, and compared again with their exact sizes
+
+
+class _Parent(NamedTuple):
+    """A network from which candidates are made: its values, and its vectors of options and sizes."""
+
+    values: Values
+    options: Vector
+    sizes: Vector
 
 
 @strategy
-def predictor(seed: int, *, startup: int = 5, candidates: int = 256) -> BaseSampler:
-    """A Bayesian regression on all parameters and their pairs learns from every trial and proposes what it expects to improve most.
+def predictor(seed: int, *, startup: int = 5, candidates: int = 256, noise: float = 0.0) -> BaseSampler:
+    """A Bayesian regression on all parameters, their pairs and the sizes of networks learns from every trial and proposes what it expects
+    to improve most.
 
     In a space of up to 10,000 combinations all networks are compared, in a larger one mutations and crossovers of the best, and random
     networks. A second regression for each limit learns from the candidates that were refused. With two objectives the expected
@@ -40,20 +51,23 @@ def predictor(seed: int, *, startup: int = 5, candidates: int = 256) -> BaseSamp
     Args:
         startup: random trials at the beginning.
         candidates: networks of a large space that are compared for each trial.
+        noise: the least share of noise in the variance of the first objective, from 0 to 0.9. A search that trains sets it, because what
+            a short training says of a network is not what a longer one would.
 
     Raises:
-        StudyError: a number below 1.
+        StudyError: a number that is out of range.
     """
     check_counts("predictor", startup=startup, candidates=candidates)
-    return PredictorSampler(seed, startup, candidates)
+    check_numbers("predictor", 0.0, 0.9, noise=noise)
+    return PredictorSampler(seed, startup, candidates, noise)
 
 
 class PredictorSampler(SpaceSampler):
     """The sampler of one trial."""
 
-    def __init__(self, seed: int, startup: int, candidates: int) -> None:
+    def __init__(self, seed: int, startup: int, candidates: int, noise: float) -> None:
         self._rng = random.Random(seed)
-        self._startup, self._candidates = startup, candidates
+        self._startup, self._candidates, self._noise = startup, candidates, noise
         super().__init__(self._rng)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
@@ -68,35 +82,41 @@ class PredictorSampler(SpaceSampler):
         if decode is None or len(trials) < self._startup:
             return None
         listed = enumerate_space(decode) if is_small(t.distributions for t in trials[: self._startup]) else None
-        history = History(study, number, listed)
+        history = History(study, number, decode, listed)
         if listed is not None:
-            gain = gains(history, history.listed_matrix(), self._rng)
+            gain = gains(history, history.listed_matrix(), self._rng, self._noise)
             gain[[listed.places[key] for key in history.seen if key in listed.places]] = -np.inf
             return None if not np.isfinite(gain.max()) else listed.values[int(gain.argmax())]
         parents, candidates = self._compared(decode, history)
-        rows = [history.features.raw(replaced, parents[parent][1]) for parent, replaced in candidates]
-        gain = gains(history, history.stacked(rows), self._rng)
-        for i in np.argsort(-gain, kind="stable")[:ATTEMPTS]:
+        # A candidate is as large as its parent, as long as it is not decoded.
+        rows = [(history.features.raw(replaced, parents[parent].options), parents[parent].sizes) for parent, replaced in candidates]
+        gain = gains(history, history.stacked(rows), self._rng, self._noise)
+        found: dict[str, Decoded] = {}
+        for i in np.argsort(-gain, kind="stable")[:DECODED]:
             parent, replaced = candidates[int(i)]
-            found = completed(decode, {**parents[parent][0], **replaced}, self._rng)
-            if found is not None and found[1] not in history.seen:
-                return found[0]
-        return None
+            one = completed(decode, {**parents[parent].values, **replaced}, self._rng)
+            if one is not None and one.digest not in history.seen:
+                found.setdefault(one.digest, one)
+        if not found:
+            return None
+        new = list(found.values())
+        gain = gains(history, history.stacked([(history.features.raw(one.values), one.sizes) for one in new]), self._rng, self._noise)
+        return new[int(gain.argmax())].values
 
-    def _compared(self, decode: Decode, history: History) -> tuple[list[tuple[Values, Vector]], list[Candidate]]:
+    def _compared(self, decode: Decode, history: History) -> tuple[list[_Parent], list[Candidate]]:
         """Networks of a large space to compare, and their parents: the most promising trials, some others, and random networks."""
-        best = [history.observed[i] for i in leaders(history, PARENTS)]
+        best = [history.observed[i] for i in leaders(history, PARENTS, self._noise)]
         numbers = {one.trial.number for one in best}
         others = [one for one in history.all if one.trial.number not in numbers]
         chosen = best + self._rng.sample(others, min(len(others), max(OTHERS, PARENTS - len(best))))
-        parents: list[tuple[Values, Vector]] = [(one.trial.params, history.row(one)) for one in chosen]
+        parents = [_Parent(one.trial.params, history.row(one), history.sizes(one)) for one in chosen]
         candidates: list[Candidate] = []
         for i, one in enumerate(chosen):
             candidates += mutations(i, one.trial.params, one.trial.distributions, self._candidates * 3 // 4 // len(chosen), self._rng)
-        candidates += crossovers([values for values, _ in parents], self._candidates // 4, self._rng)
+        candidates += crossovers([parent.values for parent in parents], self._candidates // 4, self._rng)
         for _ in range(RANDOM):
             drawn = completed(decode, {}, self._rng)
             if drawn is not None:
                 candidates.append(Candidate(len(parents), {}))
-                parents.append((drawn[0], history.features.raw(drawn[0])))
+                parents.append(_Parent(drawn.values, history.features.raw(drawn.values), drawn.sizes))
         return parents, candidates

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nasbench.search.final.draw_effects import SHRINKAGE, draw_effects
 from nasbench.search.final.race import Race
-from nasbench.strategies.predictor.features import normalised
+from nasbench.strategies.predictor.features import Rows, normalised
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 4), st.floats(-3, 3)), min_size=1, max_size=30))
@@ -30,7 +30,7 @@ def test_a_search_alone_has_no_effects():
 def test_an_easy_draw_does_not_make_its_network_the_best():
     """Network 1 is as good as network 0, but was trained once more, on easier validation images that others had, too."""
     rng = np.random.default_rng(4)
-    x = normalised(rng.normal(size=(8, 6)))
+    x = Rows.without_sizes(normalised(rng.normal(size=(8, 6))))
     searched = [(i, 0.80 + 0.001 * float(rng.normal()), 0) for i in range(8)]
     easy = [(i, searched[i][1] + 0.05 + 0.001 * float(rng.normal()), 1) for i in range(1, 8)]
     aware, unaware = Race(x, [*searched, *easy]), Race(x, [draw[:2] for draw in [*searched, *easy]])

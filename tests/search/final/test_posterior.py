@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasbench.search.final.posterior import PRIOR_NOISE, PRIOR_SHARE, USUAL_NOISE, Posterior, Variances, _Data, best_variances, posterior
-from nasbench.strategies.predictor.features import normalised
+from nasbench.search.final.posterior import (
+    DRAW,
+    OWN,
+    PRIOR_NOISE,
+    PRIOR_SHARE,
+    USUAL_NOISE,
+    Posterior,
+    Variances,
+    _Data,
+    best_variances,
+    posterior,
+)
+from nasbench.strategies.predictor.features import Rows, normalised
+from nasbench.strategies.predictor.regression import PAIRS, SIZES
 
 V = Variances(pairs=0.5, own=0.1, draw=0.3)
 
 
-def made(seed, networks=6, most=4, untrained=0):
+def made(seed, networks=6, most=4, untrained=0, sizes=0):
     rng = np.random.default_rng(seed)
-    x = normalised(rng.normal(size=(networks + untrained, 8)))
+    x = Rows(normalised(rng.normal(size=(networks + untrained, 8))), rng.normal(size=(networks + untrained, sizes)))
     draws = [list(rng.normal(size=rng.integers(1, most + 1))) for _ in range(networks)] + [[] for _ in range(untrained)]
     return x, draws
 
 
 def joint(x, draws, v):
     """All draws as one vector, their covariance in units of the signal, and which network each belongs to."""
-    agreement = x @ x.T
-    truth = agreement + v.pairs * agreement**2 + (v.own + 1e-9) * np.eye(len(x))
+    agreement = x.options @ x.options.T
+    trained = x.sizes[[i for i, several in enumerate(draws) if several]]
+    z = (x.sizes - trained.mean(0)) / trained.std(0) / np.sqrt(max(1, x.sizes.shape[1]))
+    truth = agreement + v.pairs * agreement**2 + v.sizes * z @ z.T + (v.own + 1e-9) * np.eye(len(x))
     of = np.array([i for i, several in enumerate(draws) for _ in several])
     y = np.array([d for several in draws for d in several])
     return y, truth[np.ix_(of, of)] + v.draw * np.eye(len(y)), truth, of
@@ -40,11 +55,13 @@ def by_hand(x, draws, v):
     return center + across @ inverse @ (y - center), signal * (truth - across @ inverse @ across.T), signal
 
 
+@pytest.mark.parametrize("sizes", [0, 3])
 @pytest.mark.parametrize("seed", range(5))
-def test_the_posterior_is_the_conditional_distribution(seed):
-    x, draws = made(seed, untrained=seed % 3)
-    mean, covariance, signal = by_hand(x, draws, V)
-    found = posterior(x, draws, V)
+def test_the_posterior_is_the_conditional_distribution(seed, sizes):
+    x, draws = made(seed, untrained=seed % 3, sizes=sizes)
+    v = replace(V, sizes=0.7)
+    mean, covariance, signal = by_hand(x, draws, v)
+    found = posterior(x, draws, v)
     np.testing.assert_allclose(found.mean, mean, atol=1e-8)
     np.testing.assert_allclose(found.covariance, covariance, atol=1e-8)
     assert found.draw_std == pytest.approx(np.sqrt(signal * V.draw))
@@ -68,21 +85,42 @@ def test_the_evidence_is_the_likelihood_of_all_draws_and_the_prior():
     assert np.ptp([evidence(v) for v in several]) > 1, "they must differ, or this shows nothing"
 
 
-def test_the_variances_have_the_highest_evidence():
-    x, draws = made(4, networks=20)
+@pytest.mark.parametrize("sizes", [0, 3])
+def test_no_other_weights_and_no_other_variances_have_more_evidence(sizes):
+    x, draws = made(4, networks=20, sizes=sizes)
     best = best_variances(x, draws)
     data = _Data(x, draws)
+    highest = data.evidence(best) + 1e-9
+    assert all(highest >= data.evidence(replace(best, own=own, draw=draw)) for own, draw in itertools.product(OWN, DRAW))
     assert all(
-        data.evidence(best) >= data.evidence(Variances(*v)) - 1e-9
-        for v in itertools.product((0.25, 0.5, 1.0, 2.0), (0.0, 0.03, 0.3), (0.001, 0.1, 1.0))
+        highest >= data.evidence(replace(best, pairs=pairs, sizes=size)) for pairs, size in itertools.product(PAIRS, SIZES[: 1 + 3 * sizes])
     )
+
+
+def test_sizes_count_where_they_explain_the_scores():
+    """And not where they do not: the control."""
+    rng = np.random.default_rng(8)
+    x = Rows(normalised(rng.normal(size=(40, 30))), rng.normal(size=(40, 2)))
+    explained = [[float(x.sizes[i] @ [1.0, -0.5] + 0.05 * rng.normal())] for i in range(40)]
+    assert best_variances(x, explained).sizes > 0
+    assert best_variances(x, [[float(v)] for v in x.options @ rng.normal(size=30)]).sizes == 0
+    assert best_variances(Rows.without_sizes(x.options), explained).sizes == 0
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_trainings_differ_at_least_as_much_as_is_known(share):
+    x, draws = made(5, networks=20, most=1, sizes=3)
+    bound = best_variances(x, draws, share)
+    assert bound.draw / (1 + bound.pairs + bound.sizes + bound.draw) >= share - 1e-9
+    exact = [[value] * 3 for (value,) in draws]
+    assert best_variances(x, exact).draw < best_variances(x, exact, share).draw, "also where those of one network agree"
 
 
 def test_luck_is_not_believed_where_networks_that_are_alike_had_none():
     """One network of ten that differ in one parameter was lucky; another, quite different one was as good four times."""
     rng = np.random.default_rng(0)
     family = normalised(np.concatenate([np.ones((10, 9)), 0.3 * np.eye(10)], axis=1))
-    x = np.concatenate([family, normalised(rng.normal(size=(10, 19)))])
+    x = Rows.without_sizes(np.concatenate([family, normalised(rng.normal(size=(10, 19)))]))
     draws = [[0.0 + 0.1 * rng.normal()] for _ in range(20)]
     draws[3], draws[15] = [1.0], [1.0, 0.9, 1.1, 0.95]
     found = posterior(x, draws)
@@ -103,7 +141,7 @@ def test_a_draw_makes_its_network_surer_and_order_does_not_matter(seed):
 
 def test_a_network_that_is_like_no_other_is_judged_by_its_own_draws():
     x, draws = made(1, networks=8)
-    alone = np.concatenate([x, np.zeros((1, 8))])
+    alone = x.joined(Rows.without_sizes(np.zeros((1, 8))))
     low, high = (posterior(alone, [*draws, [value] * 20], V) for value in (-2.0, 2.0))
     assert low.mean[-1] == pytest.approx(-2, abs=0.2)
     assert high.mean[-1] == pytest.approx(2, abs=0.2)

@@ -11,13 +11,13 @@ from nasbench.search.final.race import DECIDED, Race
 from nasbench.search.final.repeats import CONTENDERS, FINALISTS, contenders, searching, split
 from nasbench.search.limits import Limits
 from nasbench.search.rungs import Rungs
-from nasbench.strategies.predictor.features import normalised
+from nasbench.strategies.predictor.features import Rows, normalised
 from nasbench.training.recipe import Recipe
 
 
 def race(seed=0, networks=12, **more):
     rng = np.random.default_rng(seed)
-    x = normalised(rng.normal(size=(networks, 6)))
+    x = Rows.without_sizes(normalised(rng.normal(size=(networks, 6))))
     return Race(x, [(i, float(a)) for i, a in enumerate(0.8 + 0.02 * rng.normal(size=networks))], **more)
 
 
@@ -66,7 +66,7 @@ def test_a_race_follows_from_its_draws():
 
 def test_nothing_is_trained_again_where_the_best_is_known():
     """Networks that differ by ten points, and always have the same accuracy."""
-    x = normalised(np.random.default_rng(0).normal(size=(5, 6)))
+    x = Rows.without_sizes(normalised(np.random.default_rng(0).normal(size=(5, 6))))
     draws = [(i, 0.4 + 0.1 * i) for i in range(5) for _ in range(3)]
     r = Race(x, draws)
     assert r.next() is None
@@ -83,7 +83,7 @@ def test_accuracies_and_other_scores():
 
 def test_networks_that_were_not_trained_follow():
     r = race()
-    others = normalised(np.random.default_rng(9).normal(size=(4, 6)))
+    others = Rows.without_sizes(normalised(np.random.default_rng(9).normal(size=(4, 6))))
     p = r.with_others(others)
     np.testing.assert_allclose(p.mean[:12], r.posterior.mean, atol=1e-9)
     assert len(p.mean) == 16

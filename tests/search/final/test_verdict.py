@@ -65,10 +65,10 @@ def test_what_random_search_hands_over_is_the_better_of_the_two_best():
 
 def test_random_networks_are_different_and_within_the_limits():
     found = random_networks(TINY.decode, lambda g: cost(g).macs < 3e6, 20, 5)
-    assert len({name for name, _ in found}) == len(found) == 20
-    for name, values in found:
-        g = TINY.decode(lambda question, options, values=values: values[question])
-        assert digest(g) == name
+    assert len({one.digest for one in found}) == len(found) == 20
+    for one in found:
+        g = TINY.decode(lambda question, options, values=one.values: values[question])
+        assert digest(g) == one.digest == digest(one.genotype)
         assert cost(g).macs < 3e6
     assert random_networks(TINY.decode, lambda g: False, 5, 5) == []
     assert len(random_networks(TINY.decode, lambda g: True, 300, 1)) <= TINY.count() < 300

@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 import pytest
 
-from nasbench.search.probe.ranking import Ranking, rank_correlation, ranking, tau_samples
+from nasbench.search.probe.ranking import MOST_NOISE, PRIOR, USUAL_NOISE, Ranking, rank_correlation, ranking, tau_samples
 from nasbench.training.recipe import PROXY
 
 SHORT, LONG = PROXY.to_dict(), {**PROXY.to_dict(), "epochs": 8}
@@ -86,6 +86,17 @@ def test_the_words():
     )
     assert "taken into account" in dataclasses.replace(r, macs=0.6).words()
     assert "1 training is enough" in dataclasses.replace(r, noise=0.001).words()
+
+
+def test_the_share_of_noise_is_what_the_longer_training_does_not_share():
+    draw = np.random.default_rng(6)
+    true = np.exp(-draw.normal(1.5, 0.3, 3000))  # errors
+    r = found(1 - true[:, None] * np.exp(draw.normal(0, 0.3, (3000, 1))), 1 - true[:, None])
+    assert r.correlation == pytest.approx(0.5**0.5, abs=0.03)
+    assert r.noise_share == pytest.approx(0.5, abs=0.03)
+    assert dataclasses.replace(r, networks=5).noise_share == pytest.approx((5 * 0.5 + PRIOR * USUAL_NOISE) / (5 + PRIOR), abs=0.02)
+    assert dataclasses.replace(r, correlation=-0.3).noise_share == MOST_NOISE, "it never says that there is nothing but noise"
+    assert found([[0.5], [0.5], [0.5], [0.5]], [[1], [2], [3], [4]]).correlation == 0.0
 
 
 def test_stored_and_read():
