@@ -5,8 +5,9 @@
 Each search is `nasbench search --space mbconv --latency L --time 10min` with a seed of its own, alone on the machine. The limit L is one
 that about a third of random networks keep, by their predictions. --old is a checkout of another version. Random search is that of this
 version with `--strategy random --control none`, which trains its best networks again as every search does. What is handed over, and every
-known network of the comparison that keeps the limit in one of the searches, is then trained by one longer recipe with --seeds, on as many
-images of the full Fashion-MNIST (the Debian package dataset-fashion-mnist) as a search has to train on, and judged by its 10,000 test images.
+known network of the comparison that keeps the limit in one of the searches, is then trained by one longer recipe with --seeds, on as
+many images of the full Fashion-MNIST (the Debian package dataset-fashion-mnist) as a search has to train on, and judged by its 10,000
+test images.
 
 Everything is stored in --work as it is made; the same command goes on after an interruption. --only LIST restricts the kinds of search.
 """
