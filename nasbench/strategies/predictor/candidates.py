@@ -23,7 +23,7 @@ from nasbench.strategies.predictor.sizes import sizes_of
 
 Values = Mapping[str, Any]
 
-ENUMERATED = 10_000  # networks of a space that is small enough to compare them all
+ENUMERATED = 20_000  # networks of a space that is small enough to compare them all
 CHANGES = (1, 1, 2, 3)  # how many values a mutation changes; each number is equally likely
 
 

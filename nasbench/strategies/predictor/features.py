@@ -35,6 +35,11 @@ class Rows:
         """Rows of which only the options are known."""
         return cls(options, np.zeros((len(options), 0)))
 
+    @property
+    def has_sizes(self) -> bool:
+        """Whether the sizes are there."""
+        return bool(self.sizes.shape[1])
+
     def __len__(self) -> int:
         return len(self.options)
 

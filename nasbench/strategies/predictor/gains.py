@@ -21,7 +21,7 @@ def gains(history: History, x: Rows, rng: random.Random, noise: float = 0.0) -> 
     """How much each candidate is expected to gain, times the probability that it keeps the limits.
 
     Args:
-        x: the candidates.
+        x: the candidates; where their sizes are unknown, the regressions do without those of the trials, too.
         noise: the least share of noise in the variance of the first objective.
         rng: draws the weights of three or more objectives.
     """
@@ -60,8 +60,9 @@ def _objective_gains(history: History, x: Rows, rng: random.Random, noise: float
         several = [_weighted(several, rng)]
     feasible = np.array([one.feasible for one in history.observed])
     kept = _most(several[0])
-    observed = history.matrix(history.observed)
-    running = history.matrix(history.running)
+    sizes = x.has_sizes
+    observed = history.matrix(history.observed, sizes=sizes)
+    running = history.matrix(history.running, sizes=sizes)
     fits = [_believing(history, f"objective {k}", observed[kept], y[kept], running, 0.0 if k else noise) for k, y in enumerate(several)]
     means = [fit.predict(x) for fit in fits]
     if len(several) == 1:
@@ -78,7 +79,7 @@ def _objective_gains(history: History, x: Rows, rng: random.Random, noise: float
 def _probability_within(history: History, x: Rows) -> Vector:
     probability = np.ones(len(x))
     latest = history.limited[-MOST:]
-    rows = history.matrix(latest)
+    rows = history.matrix(latest, sizes=x.has_sizes)
     for name, excess in history.excesses(latest).items():
         probability *= probability_within(*_fit(f"limit {name}", history, rows, excess).predict(x))
     return probability

@@ -94,15 +94,13 @@ class History:
     def features(self) -> Features:
         return self._cache.features
 
-    def matrix(self, several: Sequence[Learned]) -> Rows:
-        """One row for each trial."""
-        return self.stacked([(self.row(one), self.sizes(one)) for one in several])
+    def matrix(self, several: Sequence[Learned], *, sizes: bool = True) -> Rows:
+        """One row for each trial, with or without its sizes."""
+        options = self.stacked([self.row(one) for one in several])
+        return Rows(options, np.array([self.sizes(one) for one in several]).reshape(-1, WIDTH)) if sizes else Rows.without_sizes(options)
 
-    def stacked(self, several: Sequence[tuple[Vector, Vector]]) -> Rows:
-        """Vectors of options and of sizes as rows. Older vectors of options are shorter where parameters have joined since."""
-        return Rows(self._options([options for options, _ in several]), np.array([sizes for _, sizes in several]).reshape(-1, WIDTH))
-
-    def _options(self, rows: Sequence[Vector]) -> Matrix:
+    def stacked(self, rows: Sequence[Vector]) -> Matrix:
+        """Vectors of options as rows of length one. Older vectors are shorter where parameters have joined since."""
         raw = np.zeros((len(rows), self.features.width))
         for i, row in enumerate(rows):
             raw[i, : len(row)] = row
@@ -113,7 +111,7 @@ class History:
         if self._listed is None:
             raise ValueError("only a small space is listed")
         if self._cache.listed is None or self._cache.listed.shape[1] != self.features.width:
-            self._cache.listed = self._options([self.features.raw(values) for values in self._listed.values])
+            self._cache.listed = self.stacked([self.features.raw(values) for values in self._listed.values])
         return Rows(self._cache.listed, self._listed.sizes)
 
     def row(self, one: Learned) -> Vector:
@@ -142,7 +140,7 @@ class History:
             noise: see `best_scales`.
         """
         count = max(len(y) - len(y) % REFIT, min(len(y), REFIT))
-        key = (name, count)
+        key = (name if x.has_sizes else f"{name} without sizes", count)
         if key not in self._cache.scales:
             self._cache.scales[key] = best_scales(x[:count][-MOST // 2 :], y[:count][-MOST // 2 :], noise)
         return self._cache.scales[key]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import NamedTuple
 
 import numpy as np
 from optuna.samplers import BaseSampler
@@ -22,7 +21,7 @@ from nasbench.strategies.predictor.candidates import (
     is_small,
     mutations,
 )
-from nasbench.strategies.predictor.features import Vector
+from nasbench.strategies.predictor.features import Rows, Vector
 from nasbench.strategies.predictor.gains import gains, leaders
 from nasbench.strategies.predictor.history import History
 
@@ -31,20 +30,12 @@ RANDOM = 8  # random networks that are compared
 DECODED = 32  # candidates of a large space that are decoded, and compared again with their exact sizes
 
 
-class _Parent(NamedTuple):
-    """A network from which candidates are made: its values, and its vectors of options and sizes."""
-
-    values: Values
-    options: Vector
-    sizes: Vector
-
-
 @strategy
 def predictor(seed: int, *, startup: int = 5, candidates: int = 256, noise: float = 0.0) -> BaseSampler:
     """A Bayesian regression on all parameters, their pairs and the sizes of networks learns from every trial and proposes what it expects
     to improve most.
 
-    In a space of up to 10,000 combinations all networks are compared, in a larger one mutations and crossovers of the best, and random
+    In a space of up to 20,000 combinations all networks are compared, in a larger one mutations and crossovers of the best, and random
     networks. A second regression for each limit learns from the candidates that were refused. With two objectives the expected
     gain in hypervolume is compared, with more a random weighting of them.
 
@@ -88,35 +79,36 @@ class PredictorSampler(SpaceSampler):
             gain[[listed.places[key] for key in history.seen if key in listed.places]] = -np.inf
             return None if not np.isfinite(gain.max()) else listed.values[int(gain.argmax())]
         parents, candidates = self._compared(decode, history)
-        # A candidate is as large as its parent, as long as it is not decoded.
-        rows = [(history.features.raw(replaced, parents[parent].options), parents[parent].sizes) for parent, replaced in candidates]
-        gain = gains(history, history.stacked(rows), self._rng, self._noise)
+        # As long as a candidate is not decoded, its size is unknown.
+        rows = history.stacked([history.features.raw(replaced, parents[parent][1]) for parent, replaced in candidates])
+        gain = gains(history, Rows.without_sizes(rows), self._rng, self._noise)
         found: dict[str, Decoded] = {}
         for i in np.argsort(-gain, kind="stable")[:DECODED]:
             parent, replaced = candidates[int(i)]
-            one = completed(decode, {**parents[parent].values, **replaced}, self._rng)
+            one = completed(decode, {**parents[parent][0], **replaced}, self._rng)
             if one is not None and one.digest not in history.seen:
                 found.setdefault(one.digest, one)
         if not found:
             return None
         new = list(found.values())
-        gain = gains(history, history.stacked([(history.features.raw(one.values), one.sizes) for one in new]), self._rng, self._noise)
+        x = Rows(history.stacked([history.features.raw(one.values) for one in new]), np.array([one.sizes for one in new]))
+        gain = gains(history, x, self._rng, self._noise)
         return new[int(gain.argmax())].values
 
-    def _compared(self, decode: Decode, history: History) -> tuple[list[_Parent], list[Candidate]]:
+    def _compared(self, decode: Decode, history: History) -> tuple[list[tuple[Values, Vector]], list[Candidate]]:
         """Networks of a large space to compare, and their parents: the most promising trials, some others, and random networks."""
         best = [history.observed[i] for i in leaders(history, PARENTS, self._noise)]
         numbers = {one.trial.number for one in best}
         others = [one for one in history.all if one.trial.number not in numbers]
         chosen = best + self._rng.sample(others, min(len(others), max(OTHERS, PARENTS - len(best))))
-        parents = [_Parent(one.trial.params, history.row(one), history.sizes(one)) for one in chosen]
+        parents: list[tuple[Values, Vector]] = [(one.trial.params, history.row(one)) for one in chosen]
         candidates: list[Candidate] = []
         for i, one in enumerate(chosen):
             candidates += mutations(i, one.trial.params, one.trial.distributions, self._candidates * 3 // 4 // len(chosen), self._rng)
-        candidates += crossovers([parent.values for parent in parents], self._candidates // 4, self._rng)
+        candidates += crossovers([values for values, _ in parents], self._candidates // 4, self._rng)
         for _ in range(RANDOM):
             drawn = completed(decode, {}, self._rng)
             if drawn is not None:
                 candidates.append(Candidate(len(parents), {}))
-                parents.append(_Parent(drawn.values, history.features.raw(drawn.values), drawn.sizes))
+                parents.append((drawn.values, history.features.raw(drawn.values)))
         return parents, candidates
