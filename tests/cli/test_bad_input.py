@@ -45,6 +45,10 @@ CASES = [
     ((*SEARCH, "--latency", "20ms", "--rungs", "3,1,9"), ["each above the one before", "3, 1, 9"]),
     ((*SEARCH, "--latency", "20ms", "--rungs", "1,3,9", "--epochs", "10"), ["after 9 epochs", "has 10"]),
     ((*SEARCH, "--latency", "0.01ms"), ["0.01 ms cannot be met in mbconv", "the fastest", "ms"]),
+    (
+        ("plan", "--space", "mbconv", "--macs", "300M", "--evaluator", "zero-cost", "--proxy", "macs", "--probe"),
+        ["a probe trains networks", "zero-cost trains none", "leave --probe out"],
+    ),
     (("show", "resnet5"), ["resnet5", "resnet50"]),
     (("cost", "resnet50", "--input", "224"), ["3x224x224", "'224'"]),
     (("cost", "alexnet", "--input", "3x8x8"), ["stem, block 2", "3x3 window", "64x1x1"]),

@@ -80,7 +80,7 @@ class Ranking:
         trainings = "training is enough" if self.draws_for_a_point == 1 else "trainings of each are needed"
         better = "" if self.beats_macs else ", so their number is taken into account"
         return (
-            f"like a training of {self.times:.0f} times the length with Kendall's tau {self.tau:.2f} "
+            f"ranks as a training of {self.times:.0f} times the length does with Kendall's tau {self.tau:.2f} "
             f"[{self.low:.2f}, {self.high:.2f}] ({self.networks} networks); multiply-adds alone have {self.macs:.2f}{better}. One training "
             f"has a standard deviation of {100 * self.noise:.1f} points: {self.draws_for_a_point} {trainings} to tell networks apart that "
             "differ by one point"

@@ -77,7 +77,10 @@ def run_probe(probe: Probe, evaluator_of: Callable[[Recipe], Evaluator], engine:
 def _trained(timed: Timed) -> _Trained:
     record = timed.record
     ok = record.get("status") == "ok"
-    return _Trained(record["accuracy"] if ok else None, timed.wall_s, "" if ok else str(record.get("reason")))
+    seconds = float(
+        record.get("seconds") or timed.wall_s
+    )  # without the start of a process, which is long beside a small network's training
+    return _Trained(record["accuracy"] if ok else None, seconds, "" if ok else str(record.get("reason")))
 
 
 def _compared(probe: Probe, results: dict[tuple[str, int, int], _Trained]) -> list[Ranking]:
