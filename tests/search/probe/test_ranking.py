@@ -82,7 +82,8 @@ def test_the_words():
     r = dataclasses.replace(r, tau=0.55, low=0.2, high=0.8, noise=0.011)
     assert r.words() == (
         "ranks as a training of 8 times the length does with Kendall's tau 0.55 [0.20, 0.80] (4 networks); multiply-adds alone have -1.00. "
-        "One training has a standard deviation of 1.1 points: 10 trainings of each are needed to tell networks apart that differ by one point"
+        "One training has a standard deviation of 1.1 points: 10 trainings of each are needed to tell networks apart that differ by one "
+        "point"
     )
     assert "taken into account" in dataclasses.replace(r, macs=0.6).words()
     assert "1 training is enough" in dataclasses.replace(r, noise=0.001).words()
