@@ -37,8 +37,10 @@ from nasbench.evaluate import EvaluationContext, Fidelity, make_evaluator
 from nasbench.evaluate.zero_cost import PROXIES
 from nasbench.files import JsonLines, write_atomic
 from nasbench.genotype import cost
+from nasbench.search.config import space_digest
 from nasbench.search.final.posterior import posterior
-from nasbench.search.probe.ranking import USUAL_NOISE
+from nasbench.search.probe.ranking import USUAL_NOISE, ranking
+from nasbench.search.probe.store import MEASURED, Stored, rankings_file, save_rankings
 from nasbench.spaces.choosers import random_chooser, record, record_options, replay
 from nasbench.strategies.predictor.features import Features, Rows
 from nasbench.strategies.predictor.history import score
@@ -164,6 +166,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--store", action="store_true", help="make what is found of the recipe `today` part of the package")
     options = parser.parse_args()
     short = json.loads(options.recipes.read_text()) if options.recipes else RECIPES
     space = nb.space("mbconv")
@@ -198,6 +201,32 @@ def main() -> None:
             print(f"\r{done}/{len(jobs)} {jobs[job]:30}", end="", flush=True)
     print()
     report(options, chosen, results, recipes)
+    if options.store:
+        print(stored(options, chosen, results, recipes))
+
+
+def stored(
+    options: argparse.Namespace, chosen: list[nb.Genotype], results: dict[str, dict[str, object]], recipes: dict[str, object]
+) -> Path:
+    """Keep how well the default recipe ranks, as a probe would."""
+    count, space = len(chosen), nb.space("mbconv")
+
+    def matrix(name: str, seeds: int, value: str) -> np.ndarray:
+        return np.array([[float(results[f"{name}/{seed}/{i}"][value] or CHANCE) for seed in range(seeds)] for i in range(count)])
+
+    fields = {name: Recipe.from_dict(PROXY.to_dict() | recipes[name]).to_dict() for name in ("today", "long")}
+    seconds = {name: [float(results[f"{name}/0/{i}"]["seconds"]) for i in range(count)] for name in fields}
+    found = ranking(
+        fields["today"],
+        fields["long"],
+        matrix("today", options.seeds, "accuracy"),
+        matrix("long", options.truth_seeds, "test"),
+        [cost(g).macs for g in chosen],
+        seconds["today"],
+        seconds["long"],
+    )
+    data, digest = make_evaluator("train", EvaluationContext(), {}).data.fingerprint, space_digest(space)
+    return save_rankings(data, digest, Stored((found,), PROXY), MEASURED / rankings_file(data, digest).name)
 
 
 def report(
