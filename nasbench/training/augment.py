@@ -22,6 +22,7 @@ class Augmentation:
     def __init__(self, recipe: Recipe, classes: int) -> None:
         self._policy: Transform | None = None
         self._erasing: Transform | None = None
+        self._probability = recipe.random_erasing
         self._mixes: list[Transform] = []
         if recipe.augment == "none" and not (recipe.random_erasing or recipe.mixup or recipe.cutmix):
             return
@@ -30,7 +31,7 @@ class Augmentation:
         if recipe.augment != "none":
             self._policy = v2.TrivialAugmentWide() if recipe.augment == "trivial" else v2.RandAugment()
         if recipe.random_erasing:
-            self._erasing = v2.RandomErasing(recipe.random_erasing)
+            self._erasing = v2.RandomErasing(p=1.0)
         if recipe.mixup:
             self._mixes.append(v2.MixUp(alpha=recipe.mixup, num_classes=classes))
         if recipe.cutmix:
@@ -44,7 +45,9 @@ class Augmentation:
         """Normalised images, float32 (B, C, H, W), and their targets: labels, int64 (B), or shares of classes, float32 (B, classes), where
         images are mixed. An erased rectangle gets the mean of all images, which is 0."""
         if self._erasing is not None:
-            images = torch.stack([self._erasing(image) for image in images])
+            images = images.clone()
+            for i in torch.nonzero(torch.rand(len(images)) < self._probability).flatten().tolist():
+                images[i] = self._erasing(images[i])
         if not self._mixes:
             return images, labels
         mix = self._mixes[int(torch.randint(len(self._mixes), ()))] if len(self._mixes) > 1 else self._mixes[0]

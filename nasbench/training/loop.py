@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -108,6 +109,19 @@ class Training:
         if self.validation is not None and (last.loss is None or not math.isfinite(last.loss)):
             return self._result(f"the validation loss is {last.loss} after epoch {last.epoch}")
         return self._result("")
+
+    def time_steps(self, count: int, longest_s: float) -> float:
+        """The median time of a step in seconds, from up to `count` steps; after `longest_s` and at least three, no further one begins."""
+        seconds: list[float] = []
+        self.net.train()
+        began = time.perf_counter()
+        with _own_randomness(self.seed, self.device):
+            while len(seconds) <= 3 or (len(seconds) <= count and time.perf_counter() - began < longest_s):
+                order = torch.randperm(len(self.images), generator=self.generator)[: self.batch]
+                start = time.perf_counter()
+                self._step(order).item()  # which waits for a GPU
+                seconds.append(time.perf_counter() - start)
+        return statistics.median(seconds[1:])  # the first step also allocates memory
 
     def _usable(self, history: list[dict[str, Any]]) -> bool:
         """Whether a checkpoint is usable: it ends before the last epoch of this call, or has the accuracy at that epoch."""
