@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasbench.errors import DeviceError, NasbenchError, first_line
 from nasbench.genotype import Genotype, Network, as_genotype
-from nasbench.latency import DeviceConfig, Measurement, Prediction, Predictor, Profile, is_local
+from nasbench.latency import DeviceConfig, Measurement, Prediction, Predictor, Profile, is_local, machine_lock
 from nasbench.latency import measure as measure_networks
 
 if TYPE_CHECKING:
@@ -189,7 +189,8 @@ def run_train(config: TrainConfig, path: Path, listener: TrainListener, began: f
     from nasbench.training.delivery.trained import Trained
 
     try:
-        trained = Trained(path, run_training(config, path, listener, began))
+        lock = machine_lock(shared=True, say=listener.say)  # no latency is measured meanwhile
+        trained = Trained(path, run_training(config, path, listener, began, lock))
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

@@ -24,7 +24,7 @@ from nasbench.plugins import Plugin, use_plugin
 from nasbench.processes import locked_directory
 from nasbench.training.data import load_images
 from nasbench.training.images import VALIDATION_SHARE, Images, training_and_validation
-from nasbench.training.initial import initial_network
+from nasbench.training.network import initial_network, weights_digest
 from nasbench.training.preprocess import Preprocess
 from nasbench.training.recipe import Recipe, proxy_input
 from nasbench.training.trainer import Epoch, evaluate, train
@@ -212,7 +212,7 @@ def _train(task: TrainTask, images: Images, recipe: Recipe, directory: Path) -> 
     if result.status == "ok" and result.epochs < recipe.epochs:
         return record
     weights = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-    record["weights_sha256"] = _weights_digest(weights)
+    record["weights_sha256"] = weights_digest(weights)
     if task.test and result.status == "ok":
         record["test_accuracy"] = evaluate(net, images.test, recipe, shape=shape, statistics=result.statistics, device=task.device)
     if task.save_weights and result.status == "ok":
@@ -228,11 +228,3 @@ def _infeasible(reason: str) -> dict[str, Any]:
 def _finite(values: dict[str, Any]) -> dict[str, Any]:
     """The same values, but None instead of NaN and infinity, which JSON does not have."""
     return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
-
-
-def _weights_digest(weights: dict[str, torch.Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(weights):
-        digest.update(name.encode())
-        digest.update(weights[name].numpy().tobytes())
-    return digest.hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, cost, digest
 from nasbench.training.delivery.config import TrainConfig
 from nasbench.training.images import Images
+from nasbench.training.network import weights_digest
 from nasbench.training.preprocess import PREPROCESS_FILE, Preprocess, save_preprocess
 from nasbench.training.recipe import Recipe
 from nasbench.training.result import Epoch, TrainResult
@@ -61,8 +61,7 @@ def deliver(
         levels={} if images.report is None else images.report.contents.levels,
     )
     weights = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-    content = save(weights, preprocess.to_metadata())
-    write_atomic(path / WEIGHTS, content)
+    write_atomic(path / WEIGHTS, save(weights, preprocess.to_metadata()))
     save_preprocess(preprocess, path / PREPROCESS_FILE)
     write_atomic(path / GENOTYPE, genotype.to_yaml())
     training, validation, test = counts
@@ -81,7 +80,7 @@ def deliver(
         "train": {"images": min(training, recipe.images or training)},
         "validation": None if not validation else {"images": validation, "accuracy": result.accuracy, "loss": result.loss},
         "test": None,
-        "weights_sha256": hashlib.sha256(content).hexdigest(),
+        "weights_sha256": weights_digest(weights),
     }
     if test:
         accuracy = evaluate(net, images.test, recipe, shape=shape, statistics=result.statistics, device=config.device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
@@ -58,6 +58,10 @@ def open_folder(path: Path, command: Mapping[str, Any]) -> Iterator[Folder]:
         if not try_lock(descriptor):
             raise BusyError(f"one process trains in a folder; another one works in {path}; wait for it, or name another folder with --out")
         yield Folder(path, _checked(path, command))
+    except BaseException:
+        with suppress(OSError):  # it holds something
+            path.rmdir()
+        raise
     finally:
         os.close(descriptor)
 

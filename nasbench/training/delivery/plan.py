@@ -128,7 +128,7 @@ def plan_training(
             needed = (epoch_s + test_s + spent_s) / (1 - RESERVE)
             raise NasbenchError(
                 f"a training has at least one epoch; it takes about {_short_duration(epoch_s)} here and with loading and test needs about "
-                f"{show_duration(needed)}; got --time {show_duration(time_s)}; give more time, or a recipe with fewer images"
+                f"{show_duration(needed)}; got --time {_short_duration(time_s)}; give more time, or a recipe with fewer images"
             )
     return TrainPlan(epochs, epoch_s, test_s, training, validation, side)
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,14 +17,13 @@ import torch
 from nasbench.errors import DataError, DeviceError, NasbenchError
 from nasbench.files import MALFORMED, write_atomic
 from nasbench.genotype import Genotype
-from nasbench.latency import machine_lock
 from nasbench.training.data import load_images
 from nasbench.training.delivery.config import NONE, TrainConfig
 from nasbench.training.delivery.files import SUMMARY, deliver, load_summary, write_metrics
 from nasbench.training.delivery.folder import Folder, open_folder, versions
 from nasbench.training.delivery.plan import TIMED_S, TIMED_SHARE, TrainPlan, measure_pace, plan_training
 from nasbench.training.images import Images, LabeledImages, training_and_validation
-from nasbench.training.initial import initial_network
+from nasbench.training.network import initial_network
 from nasbench.training.recipe import Recipe, proxy_input
 from nasbench.training.result import Epoch
 from nasbench.training.trainer import train
@@ -61,7 +60,13 @@ class _Job:
         return initial_network(self.config.network, self.shape, len(self.images.classes), self.config.seed)
 
 
-def run_training(config: TrainConfig, path: Path, listener: Listener, began: float | None = None) -> dict[str, Any]:
+def run_training(
+    config: TrainConfig,
+    path: Path,
+    listener: Listener,
+    began: float | None = None,
+    lock: AbstractContextManager[None] | None = None,
+) -> dict[str, Any]:
     """Train a network for use in the folder `path`; returns what `summary.json` holds.
 
     The same call continues a training that was killed, after its last complete epoch, and ends with the same bits on a CPU with the same
@@ -69,6 +74,7 @@ def run_training(config: TrainConfig, path: Path, listener: Listener, began: flo
 
     Args:
         began: `time.monotonic()` of the moment from which `--time` counts; default: now.
+        lock: entered while this process computes, such as the machine's measuring lock.
 
     Raises:
         NasbenchError: the images, the network, the device or the folder do not allow the training; the loss diverged; or not a single
@@ -81,7 +87,7 @@ def run_training(config: TrainConfig, path: Path, listener: Listener, began: flo
         if folder.stored is not None and (path / SUMMARY).exists():
             (path / CHECKPOINT).unlink(missing_ok=True)  # the earlier process may have ended before it removed the file
             return load_summary(path)
-        with _threads(_thread_count(config, folder)), machine_lock(shared=True, say=listener.say):  # no latency is measured meanwhile
+        with _threads(_thread_count(config, folder)), lock or nullcontext():
             return _run(_load(config, folder, listener), listener, began)
 
 

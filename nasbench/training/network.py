@@ -1,6 +1,9 @@
-"""The network of a genotype for the classes and the resolution of images, with the initial weights of a seed."""
+"""The network of a training: its initial weights, and a digest of its weights."""
 
 from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
 
 import torch
 from torch import nn
@@ -21,3 +24,13 @@ def initial_network(genotype: Genotype, shape: tuple[int, int, int], classes: in
         class_count(trace(adapted), adapted.name)
         net: nn.Module = build(adapted)
     return adapted, net
+
+
+def weights_digest(weights: Mapping[str, torch.Tensor]) -> str:
+    """The SHA-256 of a state dict on the CPU: of its names and bits. Files with the same weights may differ, because safetensors does not
+    order their metadata."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode())
+        digest.update(weights[name].numpy().tobytes())
+    return digest.hexdigest()
