@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +193,31 @@ def test_other_images_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("nasbench.training.delivery.run.images_sha256", lambda images: "0" * 64)
     with pytest.raises(DataError, match="was begun with other images of embedded"):
         run_training(config(), tmp_path, Listens())
+
+
+def test_images_kept_by_the_data_are_not_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = load_images("embedded")
+    own = replace(images, validation=images.test)
+    monkeypatch.setattr("nasbench.training.delivery.run.load_images", lambda *args, **options: own)
+    with pytest.raises(DataError, match="embedded has its own; leave the option out"):
+        run_training(config(validation="none"), tmp_path, Listens())
+    summary = run_training(config(epochs=1), tmp_path, Listens())
+    assert summary["validation"]["images"] == len(images.test)
+
+
+def test_other_versions_are_said_and_the_threads_are_those_of_the_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Stopped):
+        run_training(config(), tmp_path, Listens("step: training loss"))
+    text = (tmp_path / "train.yaml").read_text()
+    (tmp_path / "train.yaml").write_text(text.replace(f"torch: {version('torch')}", "torch: 2.0.0"))
+    listener, before, during = Listens(), torch.get_num_threads(), []
+    torch.set_num_threads(2)
+    monkeypatch.setattr(listener, "step", lambda message: during.append(torch.get_num_threads()))
+    run_training(config(threads=None), tmp_path, listener)
+    assert set(during) == {1}
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)
+    assert any(line.startswith(f"torch 2.0.0 is now {version('torch')}; the weights may differ") for line in listener.lines)
 
 
 def test_the_short_training_of_a_search_is_untouched() -> None:
