@@ -77,7 +77,6 @@ class TrainPlan:
 def measure_pace(
     net: nn.Module,
     training: LabeledImages,
-    validation: LabeledImages,
     recipe: Recipe,
     shape: tuple[int, int, int],
     device: torch.device,
@@ -87,14 +86,13 @@ def measure_pace(
 
     Args:
         net: a copy of the network, which the steps train.
-        validation: images to time a validation with.
         longest_s: after so many seconds no further step begins; at least three are timed.
     """
     few = replace(recipe, images=None, validate_epochs=False, schedule="cosine")
     sample = subset(training, max(2, min(len(training), 2 * recipe.batch_size)), seed=0)
     timed = Training(net, sample, None, few, shape, 0, device, 1)
     step_s = timed.time_steps(TIMED_STEPS, longest_s)
-    images = resized(subset(validation, SCORED, seed=0), shape, device)
+    images = resized(subset(training, SCORED, seed=0), shape, device)
     began = time.perf_counter()
     score(timed.net, images, recipe, timed.statistics)
     return Pace(step_s, (time.perf_counter() - began) / len(images))

@@ -161,8 +161,7 @@ def _planned(job: _Job, listener: Listener, began: float) -> tuple[TrainPlan, Re
         return plan, recipe
     listener.stage("measuring how long an epoch takes")
     longest_s = TIMED_S if config.time_s is None else min(TIMED_S, TIMED_SHARE * config.time_s)
-    sample = job.images.test if job.validation is None else job.validation
-    pace = measure_pace(job.network()[1], job.training, sample, recipe, job.shape, torch.device(config.device), longest_s)
+    pace = measure_pace(job.network()[1], job.training, recipe, job.shape, torch.device(config.device), longest_s)
     plan = plan_training(recipe, pace, job.counts, max(job.shape[1:]), config.time_s, time.monotonic() - began)
     listener.say(plan.words(datetime.now()))
     command = config.command() | {"threads": torch.get_num_threads()}

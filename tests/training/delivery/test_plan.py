@@ -10,7 +10,6 @@ from nets import SHAPE, STEADY, quarters, small_net
 
 from nasbench.errors import NasbenchError
 from nasbench.training.delivery.plan import Pace, TrainPlan, measure_pace, plan_training
-from nasbench.training.images import split
 from nasbench.training.recipe import Recipe
 
 PACE = Pace(step_s=0.1, score_s=0.001)
@@ -55,9 +54,8 @@ def test_the_plan_in_words() -> None:
 
 
 def test_the_pace_is_measured_on_a_copy() -> None:
-    training, validation = split(quarters(), 0.25, seed=0)
     state = torch.get_rng_state()
-    pace = measure_pace(small_net(), training, validation, STEADY, SHAPE, torch.device("cpu"), 0.2)
+    pace = measure_pace(small_net(), quarters(), STEADY, SHAPE, torch.device("cpu"), 0.2)
     assert 0 < pace.step_s < 1
     assert 0 < pace.score_s < 0.1
     assert torch.equal(torch.get_rng_state(), state)
