@@ -51,6 +51,7 @@ _HOMES = {
     "space": "spaces",
     "strategy": "strategies",
     "trace": "genotype",
+    "train": "api",
 }
 
 __all__ = ["__version__", *_HOMES]
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
     from nasbench.analysis.networks import known_frame
     from nasbench.analysis.scaling import open_fit
     from nasbench.analysis.study import open_study
-    from nasbench.api import measure, predict_latency, search
+    from nasbench.api import measure, predict_latency, search, train
     from nasbench.drawing import draw
     from nasbench.evaluate import evaluator
     from nasbench.genotype import Block, Cost, Genotype, Layer, Style, adapt, block, cost, digest, trace

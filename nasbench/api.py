@@ -1,15 +1,15 @@
-"""The commands as Python functions: `nasbench.search`, `nasbench.measure` and `nasbench.predict_latency`."""
+"""The commands as Python functions: `nasbench.search`, `nasbench.train`, `nasbench.measure` and `nasbench.predict_latency`."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from nasbench.errors import DeviceError
+from nasbench.errors import DeviceError, NasbenchError, first_line
 from nasbench.genotype import Genotype, Network, as_genotype
-from nasbench.latency import DeviceConfig, Measurement, Prediction, Predictor, Profile, is_local
+from nasbench.latency import DeviceConfig, Measurement, Prediction, Predictor, Profile, is_local, machine_lock
 from nasbench.latency import measure as measure_networks
 
 if TYPE_CHECKING:
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from nasbench.search.config import SearchConfig
     from nasbench.search.reporting import Listener
     from nasbench.search.run import Outcome, ShowPlan
+    from nasbench.training.delivery.config import TrainConfig
+    from nasbench.training.delivery.run import Listener as TrainListener
+    from nasbench.training.delivery.trained import Trained
+    from nasbench.training.recipe import Recipe
 
 
 def search(
@@ -88,7 +92,7 @@ def run_study(config: SearchConfig, path: Path, listener: Listener, show_plan: S
     from nasbench.search.run import run_search
     from nasbench.study.directory import STUDY_FILE, StudyDirectory
 
-    began = time.monotonic()
+    began = monotonic()
     new = not (path / STUDY_FILE).is_file()
     if not new:
         config = config.continuing(StudyDirectory.open(path).command)
@@ -100,7 +104,7 @@ def run_study(config: SearchConfig, path: Path, listener: Listener, show_plan: S
         problem = open_problem(config, device)
         problem = problem if profile is None else problem.predicting(profile)
     problem = probe_first(config, problem, listener) if new else problem
-    outcome = run_search(problem, path, listener, show_plan, time.monotonic() - began)
+    outcome = run_search(problem, path, listener, show_plan, monotonic() - began)
     study = open_study(path)
     if study.summary() or not study.front().empty:  # with successive halving, perhaps only the final round trained to the end
         study.write_front()
@@ -117,6 +121,85 @@ def stored_profile_of(config: SearchConfig, path: Path) -> Profile | None:
     from nasbench.study.directory import PROFILE_FILE
 
     return studied_profile(path) if config.device.is_file and (path / PROFILE_FILE).exists() else None
+
+
+def train(
+    network: Network,
+    *,
+    data: str = "embedded",
+    data_root: str | Path | None = None,
+    recipe: str | Path | Recipe | Mapping[str, Any] | None = None,
+    epochs: int | None = None,
+    time: str | None = None,
+    validation: str = "kept",
+    seed: int = 0,
+    device: str = "cpu",
+    threads: int | None = None,
+    out: str | Path | None = None,
+    progress: bool = True,
+) -> Trained:
+    """Train a network for use, as `nasbench train` does; the same call again continues a training that was stopped.
+
+    Args:
+        network: as in `measure`, or the folder of a study, whose winner is trained.
+        data, data_root: the images: a name, or a folder of class folders.
+        recipe: a name (`nasbench train --recipes`), a file, a `Recipe` or its fields; by default the one for the data.
+        epochs, time: passes over the training images, or a time such as `"20min"` into which they fit; by default the recipe's epochs.
+        validation: `kept` keeps a fifth of the training images to validate on, `none` trains on all of them.
+        seed, device, threads, out: as the options of `nasbench train`.
+        progress: show a bar.
+
+    Returns:
+        The result: `.path`, `.accuracy`, `.test_accuracy`, `.test_interval`, `.summary`, and `.network()`, the trained module.
+
+    Raises:
+        NasbenchError: an option that cannot be; or see `run_train`.
+
+    Example:
+        >>> trained = train("lenet5", recipe={"images": 200}, epochs=1, threads=1, out="lenet", progress=False)
+        >>> trained.path.name, trained.summary["epochs"]
+        ('lenet', 1)
+    """
+    from nasbench.progress import Reporter
+    from nasbench.search.final.stored_winner import winner_or_network
+    from nasbench.training.delivery.config import train_config
+
+    began = monotonic()
+    config = train_config(
+        winner_or_network(network),
+        data=data,
+        data_root=data_root,
+        recipe=recipe,
+        epochs=epochs,
+        time=time,
+        validation=validation,
+        seed=seed,
+        device=device,
+        threads=threads,
+    )
+    with Reporter(quiet=not progress) as reporter:
+        return run_train(config, Path("runs") / config.name if out is None else Path(out), reporter, began)
+
+
+def run_train(config: TrainConfig, path: Path, listener: TrainListener, began: float) -> Trained:
+    """Run the training of a configuration in the folder `path`, or continue it, and draw its curve; errors are those of `run_training`."""
+    from nasbench.analysis.plots.training import save_training_curve
+    from nasbench.evaluate.failures import is_out_of_memory
+    from nasbench.training.delivery.run import run_training
+    from nasbench.training.delivery.trained import Trained
+
+    try:
+        lock = machine_lock(shared=True, say=listener.say)  # no latency is measured meanwhile
+        trained = Trained(path, run_training(config, path, listener, began, lock))
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise NasbenchError(
+            f"memory ran out at {config.recipe.batch_size} images a step; {first_line(error)}; give a recipe with a smaller batch_size"
+        ) from None
+    if not (path / "curve.png").exists():
+        save_training_curve(path, f"{trained.summary['network']} on {trained.summary['data']}")
+    return trained
 
 
 def measure(

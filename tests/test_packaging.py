@@ -27,6 +27,7 @@ def test_the_version_is_the_same_everywhere() -> None:
 def test_the_package_says_that_it_is_typed() -> None:
     """A wheel holds every file of `nasbench` that git does not ignore."""
     assert (files("nasbench") / "py.typed").is_file()
+    assert (files("nasbench") / "training" / "recipes" / "quick.yaml").is_file()
     assert PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == ["nasbench"]
 
 

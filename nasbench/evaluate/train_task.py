@@ -13,19 +13,18 @@ from typing import Any
 
 import torch
 from safetensors.torch import save
-from torch import nn
 
 from nasbench.errors import GenotypeError, first_line
 from nasbench.evaluate.base import CHECKPOINT, WAITED
 from nasbench.evaluate.failures import is_out_of_memory
 from nasbench.files import write_atomic
-from nasbench.genotype import Genotype, adapt, class_count, trace
+from nasbench.genotype import Genotype
 from nasbench.latency import machine_lock
-from nasbench.network import build
 from nasbench.plugins import Plugin, use_plugin
 from nasbench.processes import locked_directory
 from nasbench.training.data import load_images
 from nasbench.training.images import VALIDATION_SHARE, Images, training_and_validation
+from nasbench.training.network import initial_network, weights_digest
 from nasbench.training.preprocess import Preprocess
 from nasbench.training.recipe import Recipe, proxy_input
 from nasbench.training.trainer import Epoch, evaluate, train
@@ -175,11 +174,7 @@ def _attempt(task: TrainTask, images: Images, recipe: Recipe, directory: Path) -
 def _train(task: TrainTask, images: Images, recipe: Recipe, directory: Path) -> dict[str, Any]:
     genotype = Genotype.from_yaml(task.genotype)
     shape = proxy_input(genotype.input, recipe)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(task.seed)
-        genotype = adapt(genotype, input=shape, classes=len(images.classes))
-        class_count(trace(genotype), genotype.name)  # a network that ends in a map has no logits to train
-        net: nn.Module = build(genotype)
+    _, net = initial_network(genotype, shape, len(images.classes), task.seed)
     training, validation = training_and_validation(images, task.validation, task.split_seed, task.fold)
     lines: list[str] = []
 
@@ -217,7 +212,7 @@ def _train(task: TrainTask, images: Images, recipe: Recipe, directory: Path) -> 
     if result.status == "ok" and result.epochs < recipe.epochs:
         return record
     weights = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-    record["weights_sha256"] = _weights_digest(weights)
+    record["weights_sha256"] = weights_digest(weights)
     if task.test and result.status == "ok":
         record["test_accuracy"] = evaluate(net, images.test, recipe, shape=shape, statistics=result.statistics, device=task.device)
     if task.save_weights and result.status == "ok":
@@ -233,11 +228,3 @@ def _infeasible(reason: str) -> dict[str, Any]:
 def _finite(values: dict[str, Any]) -> dict[str, Any]:
     """The same values, but None instead of NaN and infinity, which JSON does not have."""
     return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
-
-
-def _weights_digest(weights: dict[str, torch.Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(weights):
-        digest.update(name.encode())
-        digest.update(weights[name].numpy().tobytes())
-    return digest.hexdigest()

@@ -41,13 +41,18 @@ class Batches:
     def plain(self, index: torch.Tensor, statistics: Statistics) -> tuple[torch.Tensor, torch.Tensor]:
         """The images at the positions `index` as float32 (B, channels, H, W), normalised, and their labels, int64 (B)."""
         index = index.to(self.labels.device)
-        return self._normalised(self.pixels[index], statistics), self.labels[index]
+        return self.normalised(self.pixels[index], statistics), self.labels[index]
 
     def augmented(
         self, index: torch.Tensor, statistics: Statistics, generator: torch.Generator, *, flip: bool, padding: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The same with augmentation: each image is mirrored at random if `flip`, and cropped at random from the image with a black
-        border of `padding` pixels.
+        """The same with augmentation; see `cropped`."""
+        pixels, labels = self.cropped(index, generator, flip=flip, padding=padding)
+        return self.normalised(pixels, statistics), labels
+
+    def cropped(self, index: torch.Tensor, generator: torch.Generator, *, flip: bool, padding: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The images at the positions `index` as uint8 (B, 1 or C, H, W), and their labels, int64 (B). Each image is mirrored at random if
+        `flip`, and cropped at random from the image with a black border of `padding` pixels.
 
         The random numbers are drawn on the CPU, so that they are the same on every device.
         """
@@ -62,7 +67,7 @@ class Batches:
         images = functional.pad(self.pixels[index], (padding,) * 4)
         images = images.gather(2, rows[:, None, :, None].expand(-1, images.shape[1], -1, images.shape[3]))
         images = images.gather(3, columns[:, None, None, :].expand(-1, images.shape[1], height, -1))
-        return self._normalised(images, statistics), self.labels[index]
+        return images, self.labels[index]
 
     def statistics(self) -> Statistics:
         """Mean and standard deviation over all pixels; a channel without contrast gets the deviation 1."""
@@ -77,7 +82,8 @@ class Batches:
         std = torch.where(variance > 1e-8, variance.sqrt(), torch.ones_like(variance))
         return Statistics(tuple(mean.tolist()), tuple(std.tolist()))
 
-    def _normalised(self, pixels: torch.Tensor, statistics: Statistics) -> torch.Tensor:
+    def normalised(self, pixels: torch.Tensor, statistics: Statistics) -> torch.Tensor:
+        """Pixels, uint8 (B, 1 or C, H, W), as the network's input, float32 (B, channels, H, W)."""
         mean, std = (torch.tensor(values, device=pixels.device).view(1, -1, 1, 1) for values in (statistics.mean, statistics.std))
         images = (pixels.float() / 255 - mean) / std
         return images.expand(-1, self.channels, -1, -1) if images.shape[1] != self.channels else images

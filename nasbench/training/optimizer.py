@@ -1,20 +1,27 @@
-"""The optimizer of a recipe, its learning rate at each step, and a momentum of batch norms that fits the number of steps."""
+"""The optimizer of a recipe, and a momentum of batch norms that fits the number of steps."""
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from nasbench.errors import NasbenchError
 from nasbench.training.recipe import Recipe
 
+DECAY, EPSILON = 0.9, 1e-3  # of RMSprop, as in EfficientNet (Tan and Le 2019, section 5.2) and its reference code
 LEFT = 0.01  # of the initial running statistics may be left at the end of a training
 
 
 def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """SGD with Nesterov momentum, or AdamW; the weight decay of parameters with one dimension (norms, biases) is 0."""
+    """SGD with Nesterov momentum, AdamW or RMSprop; the weight decay of parameters with one dimension (norms, biases) is 0.
+
+    RMSprop is TensorFlow's, as EfficientNet and MobileNetV3 use it: the mean of squares starts at 1, epsilon stands below the root, and the
+    momentum adds up steps that hold the learning rate. torch's own differs in all three.
+
+    Raises:
+        NasbenchError: RMSprop needs timm, which is not installed.
+    """
     parameters = [parameter for parameter in net.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
@@ -22,15 +29,16 @@ def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     ]
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=recipe.lr, betas=(recipe.momentum, 0.999))
+    if recipe.optimizer == "rmsprop":
+        try:
+            from timm.optim import RMSpropTF
+        except ImportError:
+            raise NasbenchError(
+                "the optimizer rmsprop of a recipe is that of timm, which is not installed; run: pip install 'nasbench[train]'"
+            ) from None
+        rmsprop: torch.optim.Optimizer = RMSpropTF(groups, lr=recipe.lr, alpha=DECAY, eps=EPSILON, momentum=recipe.momentum)
+        return rmsprop
     return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=recipe.momentum > 0, fused=True)
-
-
-def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
-    """The learning rate of `step`, from 0 to `steps` - 1: a linear warmup to `recipe.lr`, then half a cosine towards 0."""
-    warm = round(recipe.warmup * steps)
-    if step < warm:
-        return recipe.lr * (step + 1) / (warm + 1)
-    return recipe.lr * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
 def fit_norm_momentum(net: nn.Module, steps: int) -> None:

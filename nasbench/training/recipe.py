@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nasbench.errors import NasbenchError, nearest
+from nasbench.errors import NasbenchError, nearest, short
 
 REFERENCE = 224  # a network with this input side trains at `train_size`
 SMALL = 64  # networks with input sides up to this train at their own size
@@ -26,9 +27,26 @@ _NUMBERS: dict[str, tuple[type[int] | type[float], float, float]] = {
     "crop_padding": (int, 0, 256),
     "calibration": (int, 0, 1_000_000),
     "images": (int, 2, 1_000_000_000),
+    "drops": (int, 0, 10_000),
+    "gamma": (float, 1e-6, 1.0),
+    "patience": (int, 0, 10_000),
+    "ema": (float, 0.0, 0.999999),
+    "mixup": (float, 0.0, 10.0),
+    "cutmix": (float, 0.0, 10.0),
+    "random_erasing": (float, 0.0, 1.0),
+    "clip": (float, 0.0, 1e6),
 }
-_NAMES = {"optimizer": ("sgd", "adamw"), "precision": ("fp32", "bf16", "auto")}
+SCHEDULES = ("cosine", "one-cycle", "step", "plateau", "constant")
+_NAMES = {
+    "optimizer": ("sgd", "adamw", "rmsprop"),
+    "precision": ("fp32", "bf16", "auto"),
+    "schedule": SCHEDULES,
+    "augment": ("none", "trivial", "rand"),
+}
 _FLAGS = ("flip", "identity_start", "channels_last", "validate_epochs")
+# Fields that version 0.2 did not have. `to_dict` leaves them out while they have their defaults, because stored studies and trials are
+# recognised by their recipe.
+_LATER = ("schedule", "milestones", "drops", "gamma", "patience", "ema", "mixup", "cutmix", "random_erasing", "augment", "clip")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +59,9 @@ class Recipe:
     Attributes:
         epochs: number of passes over the training images.
         batch_size: images in each step; an incomplete last batch of an epoch is left out.
-        optimizer: `sgd` with Nesterov momentum, or `adamw`; neither decays norms and biases.
-        lr: highest learning rate; it is reached after `warmup` and then falls to 0 along half a cosine, step by step.
-        momentum: momentum of SGD, or the first beta of AdamW.
+        optimizer: `sgd` with Nesterov momentum, `adamw`, or `rmsprop` in TensorFlow's form; none decays norms and biases.
+        lr: highest learning rate; it is reached after `warmup` and then changes as `schedule` says.
+        momentum: momentum of SGD and RMSprop, or the first beta of AdamW.
         weight_decay: weight decay of convolutions and linear layers.
         warmup: share of all steps during which the learning rate rises linearly.
         label_smoothing: share of the target that is spread over all classes.
@@ -59,14 +77,28 @@ class Recipe:
             values would last 10,000 steps.
         images: about how many of the training images are used, with all classes in proportion; None uses all.
         validate_epochs: whether to validate after each epoch, which takes time, or only after the last.
+        schedule: how the learning rate changes, see schedule.py: `cosine` falls to 0 along half a cosine; `one-cycle` starts at a 25th of
+            `lr`, rises during `warmup` and falls to almost 0, both along half a cosine; `step` multiplies it by `gamma` at each milestone;
+            `plateau` multiplies it by `gamma` when the validation loss has not improved for more than `patience` epochs; `constant` keeps
+            it.
+        milestones: for `step`: shares of all steps at which the rate drops, such as (1/3, 2/3).
+        drops: for `step`, in place of `milestones`: so many drops at equal distances, such as 145 for one each 2.4 of 350 epochs.
+        gamma: factor of each drop.
+        patience: for `plateau`: number of epochs without an improvement that are accepted.
+        ema: decay of the exponential moving average of the weights, which is what is validated and delivered; 0 for none.
+        mixup, cutmix: parameter of the Beta distribution of mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019); 0 for none. With both,
+            each batch gets one of them at random.
+        random_erasing: probability with which a rectangle of an image is erased (Zhong et al. 2020).
+        augment: `trivial` (TrivialAugment), `rand` (RandAugment, 2 operations of magnitude 9), or `none`.
+        clip: greatest norm of all gradients together; 0 for no limit.
 
     Raises:
-        NasbenchError: a value has the wrong type or is out of range.
+        NasbenchError: a value has the wrong type or is out of range, or fields contradict each other.
     """
 
     epochs: int = 1
     batch_size: int = 64
-    optimizer: Literal["sgd", "adamw"] = "sgd"
+    optimizer: Literal["sgd", "adamw", "rmsprop"] = "sgd"
     lr: float = 0.03
     momentum: float = 0.9
     weight_decay: float = 5e-5
@@ -81,6 +113,17 @@ class Recipe:
     calibration: int = 512
     images: int | None = 5120
     validate_epochs: bool = False
+    schedule: Literal["cosine", "one-cycle", "step", "plateau", "constant"] = "cosine"
+    milestones: tuple[float, ...] = ()
+    drops: int = 0
+    gamma: float = 0.1
+    patience: int = 5
+    ema: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    random_erasing: float = 0.0
+    augment: Literal["none", "trivial", "rand"] = "none"
+    clip: float = 0.0
 
     def __post_init__(self) -> None:
         for name, (kind, low, high) in _NUMBERS.items():
@@ -98,6 +141,14 @@ class Recipe:
         for name in _FLAGS:
             if type(getattr(self, name)) is not bool:
                 raise NasbenchError(f"recipe: {name} must be true or false; got {getattr(self, name)!r}")
+        object.__setattr__(self, "milestones", _shares(self.milestones))
+        if self.schedule == "step" and bool(self.milestones) == bool(self.drops):
+            raise NasbenchError(
+                f"recipe: the schedule step needs milestones or drops, not both; got {list(self.milestones)} and {self.drops}; "
+                "give one of them, such as milestones: [0.33, 0.67]"
+            )
+        if self.schedule == "plateau" and not self.validate_epochs:
+            raise NasbenchError("recipe: the schedule plateau follows the validation loss; validate_epochs is false; set it to true")
 
     @property
     def decoded_size(self) -> int:
@@ -105,8 +156,10 @@ class Recipe:
         return min(1024, max(SMALL, self.train_size))
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as plain values, for YAML and JSON."""
-        return dataclasses.asdict(self)
+        """The fields as plain values, for YAML and JSON; without fields that version 0.2 did not have and that have their defaults."""
+        values = dataclasses.asdict(self) | {"milestones": list(self.milestones)}
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        return {name: value for name, value in values.items() if name not in _LATER or getattr(self, name) != defaults[name]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
@@ -120,6 +173,20 @@ class Recipe:
             if name not in known:
                 raise NasbenchError(f"recipe: no field {name!r}; it reads {', '.join(known)}{nearest(name, known)}")
         return cls(**values)
+
+
+def _shares(values: object) -> tuple[float, ...]:
+    """The milestones, checked.
+
+    Raises:
+        NasbenchError: they are not rising numbers between 0 and 1.
+    """
+    numbers = isinstance(values, tuple | list) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+    if not isinstance(values, tuple | list) or not numbers or not all(a < b for a, b in itertools.pairwise((0.0, *values, 1.0))):
+        raise NasbenchError(
+            f"recipe: milestones must be a list of rising shares between 0 and 1, such as [0.33, 0.67]; got {short(values)}"
+        )
+    return tuple(float(value) for value in values)
 
 
 PROXY = Recipe()

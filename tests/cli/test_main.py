@@ -86,7 +86,7 @@ def test_a_group_of_commands_alone_prints_its_help(call, group):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("trane",), "nasbench: No such command 'trane'; nasbench --help shows all options\n"),
+        (("quux",), "nasbench: No such command 'quux'; nasbench --help shows all options\n"),
         (("device", "profil"), "nasbench: No such command 'profil'. Did you mean 'profile'?; nasbench device --help shows all options\n"),
         (("status",), "nasbench: Missing argument 'path'; nasbench status --help shows all options\n"),
     ],

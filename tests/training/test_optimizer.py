@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 from nets import small_net
 
-from nasbench.training.optimizer import learning_rate, make_optimizer
+from nasbench.errors import NasbenchError
+from nasbench.training.optimizer import make_optimizer
 from nasbench.training.recipe import Recipe
+from nasbench.training.schedule import learning_rate
 
 
 @pytest.mark.parametrize(
@@ -44,3 +48,27 @@ def test_the_rate_climbs_and_falls() -> None:
 
 def test_without_warmup_the_rate_begins_at_its_highest() -> None:
     assert learning_rate(Recipe(lr=0.1, warmup=0.0), 0, 1) == pytest.approx(0.1)
+
+
+def test_rmsprop_is_tensorflows() -> None:
+    """Two steps counted by hand: the mean of squares starts at 1, epsilon is below the root, the momentum holds the rate."""
+    weight = torch.nn.Parameter(torch.tensor([[1.0]]))
+    net = torch.nn.Module()
+    net.weight = weight
+    optimizer = make_optimizer(net, Recipe(optimizer="rmsprop", lr=0.1, momentum=0.9, weight_decay=0.0))
+    square, buffer, value = 1.0, 0.0, 1.0
+    for gradient, rate in ((2.0, 0.1), (-1.0, 0.05)):
+        weight.grad = torch.tensor([[gradient]])
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        square = 0.9 * square + 0.1 * gradient**2
+        buffer = 0.9 * buffer + rate * gradient / (square + 1e-3) ** 0.5
+        value -= buffer
+        assert weight.item() == pytest.approx(value)
+
+
+def test_rmsprop_without_timm_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm.optim", None)
+    with pytest.raises(NasbenchError, match=r"pip install 'nasbench\[train\]'"):
+        make_optimizer(small_net(), Recipe(optimizer="rmsprop"))

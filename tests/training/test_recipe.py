@@ -8,8 +8,10 @@ import pytest
 from nets import small_net
 
 from nasbench.errors import NasbenchError
-from nasbench.training.optimizer import learning_rate, make_optimizer
+from nasbench.evaluate.train_task import TrainTask
+from nasbench.training.optimizer import make_optimizer
 from nasbench.training.recipe import PROXY, Recipe, proxy_input
+from nasbench.training.schedule import learning_rate
 
 
 def test_a_recipe_survives_json() -> None:
@@ -36,10 +38,19 @@ def test_a_whole_number_is_a_number_and_no_other_way_round() -> None:
         ({"lr": 30}, "from 1e-08 to 10; got 30"),
         ({"batch_size": 1}, "from 2"),
         ({"warmup": 1.0}, "to 0.9"),
-        ({"optimizer": "adam"}, "sgd or adamw; got 'adam'"),
+        ({"optimizer": "adam"}, "sgd or adamw or rmsprop; got 'adam'"),
         ({"precision": "fp16"}, "fp32 or bf16 or auto"),
         ({"flip": 1}, "flip must be true or false"),
         ({"images": 0}, "images must be"),
+        ({"schedule": "onecycle"}, "cosine or one-cycle or step or plateau or constant; got 'onecycle'"),
+        ({"schedule": "step"}, "step needs milestones or drops"),
+        ({"schedule": "step", "drops": 2, "milestones": [0.5]}, "not both"),
+        ({"milestones": [0.6, 0.3]}, "rising shares between 0 and 1"),
+        ({"milestones": 0.5}, "rising shares"),
+        ({"milestones": [True]}, "rising shares"),
+        ({"schedule": "plateau"}, "set it to true"),
+        ({"augment": "randaugment"}, "none or trivial or rand"),
+        ({"ema": 1.0}, "ema must be a number from 0 to 0.999999"),
         ({"epoch": 3}, "no field 'epoch'.*did you mean epochs"),
     ],
 )
@@ -47,6 +58,29 @@ def test_what_cannot_be_is_refused(values: dict[str, Any], rule: str) -> None:
     with pytest.raises(NasbenchError, match=rule) as caught:
         Recipe.from_dict(values)
     assert "\n" not in str(caught.value)
+
+
+STORED_BY_0_2 = {
+    "epochs": 1, "batch_size": 64, "optimizer": "sgd", "lr": 0.03, "momentum": 0.9, "weight_decay": 5e-05, "warmup": 0.2,
+    "label_smoothing": 0.0, "train_size": 32, "flip": False, "crop_padding": 0, "identity_start": True, "precision": "auto",
+    "channels_last": True, "calibration": 512, "images": 5120, "validate_epochs": False,
+}  # fmt: skip
+
+
+def test_a_recipe_that_version_0_2_stored_is_written_as_it_was() -> None:
+    """A study is continued only by its own command, and a trial is found again by its recipe: both compare these fields."""
+    assert Recipe.from_dict(STORED_BY_0_2).to_dict() == STORED_BY_0_2
+    task = TrainTask(genotype="", directory="", recipe=Recipe.from_dict(STORED_BY_0_2).to_dict())
+    assert task.identity() == TrainTask(genotype="", directory="", recipe=STORED_BY_0_2).identity()
+    assert PROXY.to_dict() == STORED_BY_0_2
+
+
+def test_new_fields_are_written_where_they_are_used() -> None:
+    recipe = Recipe(ema=0.99, schedule="step", milestones=(0.5,))
+    assert {k: v for k, v in recipe.to_dict().items() if k not in STORED_BY_0_2} == {
+        "ema": 0.99, "schedule": "step", "milestones": [0.5],
+    }  # fmt: skip
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
 
 
 def test_every_field_is_checked() -> None:

@@ -45,7 +45,7 @@ def test_without_calibration_the_momentum_fits_the_number_of_steps(monkeypatch: 
     assert net.norm.momentum == pytest.approx(1 - 0.01 ** (1 / (3 * (180 // 16))))
     assert fitted.accuracy is not None
     assert fitted.accuracy > 0.9
-    monkeypatch.setattr("nasbench.training.trainer.fit_norm_momentum", lambda net, steps: None)
+    monkeypatch.setattr("nasbench.training.loop.fit_norm_momentum", lambda net, steps: None)
     left = fit(Shifted(0.0003), recipe)
     assert left.accuracy is not None
     assert left.accuracy < 0.5  # the control: the running statistics are still the initial ones

@@ -1,0 +1,1 @@
+"""A training for use: what was asked for, how many epochs fit into the time, the output folder, and what is delivered in it."""

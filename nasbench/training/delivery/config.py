@@ -1,0 +1,137 @@
+"""What a training for use was asked for, as the user gave it; nothing here loads torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nasbench.errors import DeviceError, NasbenchError
+from nasbench.genotype import Genotype, class_count, digest, trace
+from nasbench.genotype.units import parse_duration
+from nasbench.training.recipe import Recipe
+from nasbench.training.recipes import NamedRecipe, default_recipe, find_recipe
+
+KEPT, NONE = "kept", "none"  # whether images are kept for validation
+_MOST_THREADS = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """The options of `nasbench train`, checked.
+
+    Attributes:
+        network: the network; it is trained with the classes of the data, at the resolution of the recipe.
+        data, data_root: the images, as `load_images` takes them.
+        named: the recipe; `epochs` and `time_s` decide the number of epochs in its place.
+        epochs: passes over the training images; None where the time or the recipe decides.
+        time_s: time in seconds for the whole command; None without a limit.
+        validation: `kept` or `none`; `none` trains on all training images.
+        seed: decides initial weights, order of the images and augmentation.
+        device: `cpu` or `cuda`.
+        threads: torch threads on a CPU; None for all cores. Another number may change the last bits of the weights.
+    """
+
+    network: Genotype
+    data: str
+    data_root: str | None
+    named: NamedRecipe
+    epochs: int | None
+    time_s: float | None
+    validation: str
+    seed: int
+    device: str
+    threads: int | None
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe with the epochs of the user, and with a validation after each epoch wherever there are validation images."""
+        recipe = self.named.recipe if self.epochs is None else replace(self.named.recipe, epochs=self.epochs)
+        if self.validation == KEPT:
+            return replace(recipe, validate_epochs=True)
+        if recipe.schedule == "plateau":
+            raise NasbenchError(
+                f"the schedule plateau follows the validation loss; the recipe {self.named.name} has it, and --validation none keeps no "
+                "images; leave --validation out, or choose another recipe"
+            )
+        return replace(recipe, validate_epochs=False)
+
+    @property
+    def name(self) -> str:
+        """The default name of the output folder, such as `train-lenet5-embedded`."""
+        data = re.sub(r"[^\w.-]+", "-", Path(self.data).name) or "images"
+        return f"train-{re.sub(r'[^A-Za-z0-9_.-]+', '-', self.network.name) or 'network'}-{data}"[:100]
+
+    def command(self) -> dict[str, Any]:
+        """Everything that decides the result, as plain data."""
+        fields = self.recipe.to_dict()
+        if self.time_s is not None:
+            del fields["epochs"]
+        return {
+            "network": f"{self.network.name} {digest(self.network)}",
+            "data": self.data,
+            "data_root": self.data_root,
+            "recipe": fields,
+            "time_s": self.time_s,
+            "validation": self.validation,
+            "seed": self.seed,
+            "device": self.device,
+            "threads": self.threads,
+        }
+
+
+def train_config(
+    network: Genotype,
+    *,
+    data: str = "embedded",
+    data_root: str | Path | None = None,
+    recipe: str | Path | Recipe | Mapping[str, Any] | None = None,
+    epochs: int | None = None,
+    time: str | None = None,
+    validation: str = KEPT,
+    seed: int = 0,
+    device: str = "cpu",
+    threads: int | None = None,
+) -> TrainConfig:
+    """The configuration of options as a user gives them.
+
+    Raises:
+        NasbenchError: an option that cannot be, or a network without logits.
+    """
+    if time is not None and epochs is not None:
+        raise NasbenchError(f"--time and --epochs both decide the number of epochs; got {time} and {epochs}; leave one out")
+    if validation not in (KEPT, NONE):
+        raise NasbenchError(f"--validation is {KEPT} or {NONE}; got {validation!r}; {KEPT} is the default")
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise NasbenchError(f"a seed is a whole number from 0; got {seed!r}; leave it out for 0")
+    if device not in ("cpu", "cuda"):
+        raise DeviceError(f"a network is trained on cpu or cuda; got {device!r}; choose one of them")
+    if threads is not None and not 1 <= threads <= _MOST_THREADS:
+        raise NasbenchError(f"--threads is a whole number from 1 to {_MOST_THREADS}; got {threads}; leave it out for all cores")
+    class_count(trace(network), network.name)
+    config = TrainConfig(
+        network=network,
+        data=data,
+        data_root=None if data_root is None else str(data_root),
+        named=_named(recipe, data),
+        epochs=epochs,
+        time_s=None if time is None else parse_duration(time),
+        validation=validation,
+        seed=seed,
+        device=device,
+        threads=threads,
+    )
+    config.recipe  # noqa: B018 - its errors belong here
+    return config
+
+
+def _named(recipe: str | Path | Recipe | Mapping[str, Any] | None, data: str) -> NamedRecipe:
+    if recipe is None:
+        return find_recipe(default_recipe(data))
+    if isinstance(recipe, Recipe):
+        return NamedRecipe("given", "", "", recipe)
+    if isinstance(recipe, Mapping):
+        return NamedRecipe("given", "", "", Recipe.from_dict({"images": None, **recipe}))
+    return find_recipe(recipe)

@@ -1,0 +1,209 @@
+"""A training for use, from the images to the delivered files. A killed one continues; a finished one gives its result again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from nasbench.errors import DataError, DeviceError, NasbenchError
+from nasbench.files import MALFORMED, write_atomic
+from nasbench.genotype import Genotype
+from nasbench.training.data import load_images
+from nasbench.training.delivery.config import NONE, TrainConfig
+from nasbench.training.delivery.files import SUMMARY, deliver, load_summary, write_metrics
+from nasbench.training.delivery.folder import Folder, open_folder, versions
+from nasbench.training.delivery.plan import TIMED_S, TIMED_SHARE, TrainPlan, measure_pace, plan_training
+from nasbench.training.images import Images, LabeledImages, training_and_validation
+from nasbench.training.network import initial_network
+from nasbench.training.recipe import Recipe, proxy_input
+from nasbench.training.result import Epoch
+from nasbench.training.trainer import train
+
+CHECKPOINT = "checkpoint.bin"
+
+
+class Listener(Protocol):
+    """What shows the progress of a training, such as `nasbench.progress.Reporter`."""
+
+    def stage(self, name: str, total: int | None = None) -> None: ...
+    def step(self, message: str | None = None) -> None: ...
+    def say(self, message: str) -> None: ...
+    def rounds(self, done: int, total: int) -> None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """A training with everything that it needs."""
+
+    config: TrainConfig
+    images: Images
+    training: LabeledImages
+    validation: LabeledImages | None
+    shape: tuple[int, int, int]
+    folder: Folder
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Numbers of training, validation and test images."""
+        return len(self.training), len(self.validation or ()), len(self.images.test)
+
+    def network(self) -> tuple[Genotype, torch.nn.Module]:
+        return initial_network(self.config.network, self.shape, len(self.images.classes), self.config.seed)
+
+
+def run_training(
+    config: TrainConfig,
+    path: Path,
+    listener: Listener,
+    began: float | None = None,
+    lock: AbstractContextManager[None] | None = None,
+) -> dict[str, Any]:
+    """Train a network for use in the folder `path`; returns what `summary.json` holds.
+
+    The same call continues a training that was killed, after its last complete epoch, and ends with the same bits on a CPU with the same
+    number of threads and versions. The result of a finished training is read back.
+
+    Args:
+        began: `time.monotonic()` of the moment from which `--time` counts; default: now.
+        lock: entered while this process computes, such as the machine's measuring lock.
+
+    Raises:
+        NasbenchError: the images, the network, the device or the folder do not allow the training; the loss diverged; or not a single
+            epoch fits into the time.
+    """
+    began = time.monotonic() if began is None else began
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("a GPU is needed for --device cuda; torch sees none; use --device cpu, or install a torch for your GPU")
+    with open_folder(path, config.command()) as folder:
+        if folder.stored is not None and (path / SUMMARY).exists():
+            (path / CHECKPOINT).unlink(missing_ok=True)  # the earlier process may have ended before it removed the file
+            return load_summary(path)
+        with _threads(_thread_count(config, folder)), lock or nullcontext():
+            return _run(_load(config, folder, listener), listener, began)
+
+
+def _load(config: TrainConfig, folder: Folder, listener: Listener) -> _Job:
+    recipe = config.recipe
+    listener.stage(f"loading the images of {config.data}")
+    root = None if config.data_root is None else Path(config.data_root)
+    images = load_images(config.data, root, size=recipe.decoded_size, progress=listener.rounds)
+    if config.validation == NONE:
+        if images.validation is not None:
+            raise DataError(f"--validation none trains on the images kept for validation; {images.name} has its own; leave the option out")
+        training, validation = images.train, None
+    else:
+        training, validation = training_and_validation(images)
+    return _Job(config, images, training, validation, proxy_input(config.network.input, recipe), folder)
+
+
+def _run(job: _Job, listener: Listener, began: float) -> dict[str, Any]:
+    config, path = job.config, job.folder.path
+    plan, recipe = _planned(job, listener, began)
+    genotype, net = job.network()
+    epochs: list[Epoch] = []
+
+    def on_start(done: int) -> None:
+        if done:
+            listener.say(f"continuing after epoch {done} of {recipe.epochs}")
+        listener.stage(f"training {genotype.name}", recipe.epochs)
+        restored.append(done)
+
+    def on_epoch(epoch: Epoch) -> None:
+        epochs.append(epoch)
+        write_metrics(path, epochs)
+        listener.step(_words(epoch) if epoch.epoch > restored[0] else None)
+
+    restored: list[int] = []
+    result = train(
+        net,
+        job.training,
+        job.validation,
+        recipe,
+        shape=job.shape,
+        seed=config.seed,
+        device=config.device,
+        on_epoch=on_epoch,
+        checkpoint=path / CHECKPOINT,
+        on_start=on_start,
+    )
+    if result.status != "ok":
+        raise NasbenchError(f"a training needs finite losses; {result.reason}; give a recipe with a lower lr, or with clip: 1.0")
+    summary = deliver(path, genotype, net, job.images, job.counts, job.shape, recipe, result, config)
+    summary["plan"] = plan.to_json()
+    write_atomic(path / SUMMARY, json.dumps(summary, indent=1, allow_nan=False) + "\n")
+    (path / CHECKPOINT).unlink(missing_ok=True)
+    return summary
+
+
+def _planned(job: _Job, listener: Listener, began: float) -> tuple[TrainPlan, Recipe]:
+    """The plan, and the recipe with its epochs: those of `train.yaml`, or new ones, which are then stored there."""
+    config, recipe = job.config, job.config.recipe
+    sha256 = images_sha256(job.images)
+    stored = job.folder.stored
+    if stored is not None:
+        try:
+            plan = TrainPlan(**stored["plan"])
+            recipe, before = replace(recipe, epochs=plan.epochs), stored["data"]["sha256"]
+        except MALFORMED:
+            raise NasbenchError(f"{job.folder.path}/train.yaml lacks its plan; delete the folder, or name another one with --out") from None
+        if before != sha256:
+            raise DataError(f"{job.folder.path} was begun with other images of {config.data}; restore them, or name another --out")
+        _say_versions(stored.get("versions"), listener)
+        return plan, recipe
+    listener.stage("measuring how long an epoch takes")
+    longest_s = TIMED_S if config.time_s is None else min(TIMED_S, TIMED_SHARE * config.time_s)
+    pace = measure_pace(job.network()[1], job.training, recipe, job.shape, torch.device(config.device), longest_s)
+    plan = plan_training(recipe, pace, job.counts, max(job.shape[1:]), config.time_s, time.monotonic() - began)
+    listener.say(plan.words(datetime.now()))
+    command = config.command() | {"threads": torch.get_num_threads()}
+    about = {"sha256": sha256, "classes": list(job.images.classes), "licence": job.images.licence}
+    job.folder.begin({"command": command, "recipe_name": config.named.name, "data": about, "plan": plan.to_json()})
+    return plan, replace(recipe, epochs=plan.epochs)
+
+
+def images_sha256(images: Images) -> str:
+    """The SHA-256 of all pixels and labels."""
+    sha256 = hashlib.sha256()
+    for part in (images.train, images.validation, images.test):
+        if part is not None:
+            sha256.update(part.labels.numpy().tobytes())
+            for chunk in part.chunks(1024):
+                sha256.update(chunk.numpy().tobytes())
+    return sha256.hexdigest()
+
+
+def _thread_count(config: TrainConfig, folder: Folder) -> int | None:
+    """The number of threads: the user's, or that with which a stored training began."""
+    stored = None if folder.stored is None else folder.stored["command"].get("threads")
+    return config.threads or (stored if isinstance(stored, int) and stored > 0 else None)
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _say_versions(before: Any, listener: Listener) -> None:
+    now = versions()
+    changed = [f"{name} {before[name]} is now {now.get(name)}" for name in before if now.get(name) != before[name]] if before else []
+    if changed and isinstance(before, Mapping):
+        listener.say(f"{', '.join(changed)}; the weights may differ in their last bits from those of a training without a stop")
+
+
+def _words(epoch: Epoch) -> str:
+    accuracy = "" if epoch.accuracy is None else f", validation accuracy {epoch.accuracy:.1%}"
+    return f"training loss {epoch.train_loss:.3f}{accuracy}"

@@ -1,0 +1,149 @@
+"""`nasbench train` as its user types it: results, refusals in one line, and kills at any moment."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+import nasbench as nb
+from nasbench.genotype import Genotype
+from nasbench.genotype.blocks import conv, gap, linear
+from nasbench.training.recipes import recipe_names
+
+ROOT = Path(nb.__file__).parent.parent
+NETWORK = Genotype("small", (3, 16, 16), (conv(8, 3, stride=2), conv(8, 3)), head=(gap(), linear(3)))
+RECIPE = "fields: {epochs: 6, batch_size: 8, lr: 0.05, calibration: 0, ema: 0.9, mixup: 0.2, augment: trivial, schedule: one-cycle}\n"
+WORDS = ("train", "small.yaml", "--data", "./pictures", "--recipe", "mine.yaml", "--threads", "1")
+
+
+@pytest.fixture
+def ready(nasbench):
+    """The program in a folder with a network, a recipe and images of three classes."""
+    (nasbench.folder / "small.yaml").write_text(NETWORK.to_yaml())
+    (nasbench.folder / "mine.yaml").write_text(RECIPE)
+    return nasbench
+
+
+def line_of(run) -> str:
+    assert run.returncode == 2, run.stderr
+    (line,) = [line for line in run.stderr.splitlines() if line.startswith("nasbench: ")]
+    assert "Traceback" not in run.stderr
+    return line
+
+
+def test_a_training_and_its_result_again(ready, call) -> None:
+    run = call(*WORDS)
+    assert run.returncode == 0, run.stderr
+    assert "recipe mine.yaml, 6 epochs" in run.stdout
+    assert "95 % interval" in run.stdout
+    assert "6 epochs of" in run.stderr
+    assert "[6/6] training loss" in run.stderr
+    folder = ready.folder / "runs" / "train-small-pictures"
+    assert (folder / "curve.png").exists()
+    again = call(*WORDS)
+    assert (again.returncode, again.stdout) == (0, run.stdout)
+    assert "training loss" not in again.stderr
+    as_json = json.loads(call(*WORDS, "--json").stdout)
+    assert as_json.pop("path") == "runs/train-small-pictures"
+    assert as_json == json.loads((folder / "summary.json").read_text())
+    other = line_of(call(*WORDS, "--seed", "1"))
+    assert "seed was 0 and is now 1" in other
+    assert "--out" in other
+
+
+def test_recipes_are_listed(call) -> None:
+    run = call("train", "--recipes")
+    assert run.returncode == 0
+    assert all(name in run.stdout for name in recipe_names())
+    listed = json.loads(call("train", "--recipes", "--json").stdout)
+    assert [recipe["name"] for recipe in listed] == list(recipe_names())
+    assert all(recipe["source"] and recipe["fields"]["epochs"] for recipe in listed)
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("train",), "a network is needed"),
+        (("train", "small.yaml", "--recipe", "quik"), "did you mean quick?"),
+        (("train", "small.yaml", "--recipe", "none.yaml"), "cannot read none.yaml"),
+        (("train", "small.yaml", "--time", "20min", "--epochs", "3"), "got 20min and 3; leave one out"),
+        (("train", "small.yaml", "--time", "soon"), "soon"),
+        (("train", "smal"), "smal"),
+        (("train", "mbconv"), "is a search space"),
+        (("train", "small.yaml", "--data", "./empty"), "empty"),
+        (("train", "small.yaml", "--data", "./one"), "class"),
+        (("train", "small.yaml", "--data", "./pictures", "--device", "cuda"), "torch sees none"),
+        (("train", "empty"), "a study is a directory with study.yaml"),
+        (("train", "small.yaml", "--out", "pictures"), "holds dark; name another folder with --out"),
+        (("train", "small.yaml", "--data", "./pictures", "--time", "0.001s", "--out", "short"), "at least one epoch"),
+    ],
+)
+def test_a_mistake_is_one_line(ready, call, words, part, monkeypatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    (ready.folder / "empty").mkdir()
+    shutil.copytree(ready.folder / "pictures" / "dark", ready.folder / "one" / "dark")
+    assert part in line_of(call(*words))
+    assert not (ready.folder / "short").exists(), "an empty folder is not left behind"
+
+
+def test_a_study_gives_its_winner_or_says_what_to_do(ready, call) -> None:
+    study = ready.folder / "study"
+    shutil.copytree(ROOT / "studies" / "data" / "mbconv-20ms", study)
+    (study / "best").mkdir(exist_ok=True)
+    (study / "best" / "genotype.yaml").write_text(NETWORK.to_yaml())
+    run = call("train", "study", *WORDS[2:], "--epochs", "1")
+    assert run.returncode == 0, run.stderr
+    assert "small at 3x16x16" in run.stdout
+    (study / "best" / "genotype.yaml").unlink()
+    line = line_of(call("train", "study", *WORDS[2:]))
+    assert "a study's winner is trained; study has none; finish the study with `nasbench resume study`" in line
+
+
+def weights(folder: Path) -> dict[str, bytes]:
+    return {name: value.numpy().tobytes() for name, value in load_file(folder / "weights.safetensors").items()}
+
+
+def kill_and_finish(program, moment, out: str) -> bool:
+    """Kill the training when `moment` returns True, and let the same command end it; returns whether it was killed in time."""
+    process = program.start(*WORDS, "--out", out)
+    while process.poll() is None and not moment():
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    in_time = not (program.folder / out / "summary.json").exists()
+    end = program(*WORDS, "--out", out)
+    assert end.returncode == 0, end.stderr
+    return in_time
+
+
+def test_a_killed_training_ends_with_the_same_bits(ready) -> None:
+    assert ready(*WORDS, "--out", "whole").returncode == 0
+
+    def after_two_epochs() -> bool:
+        metrics = ready.folder / "killed" / "metrics.csv"
+        return metrics.exists() and len(metrics.read_text().splitlines()) >= 3
+
+    assert kill_and_finish(ready, after_two_epochs, "killed")
+    assert weights(ready.folder / "killed") == weights(ready.folder / "whole")
+    epochs = [line.split(",")[0] for line in (ready.folder / "killed" / "metrics.csv").read_text().splitlines()[1:]]
+    assert epochs == ["1", "2", "3", "4", "5", "6"]
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments(ready) -> None:
+    begin = time.monotonic()
+    assert ready(*WORDS, "--out", "whole").returncode == 0
+    whole_s = time.monotonic() - begin
+    draw = random.Random(16)
+    in_time = []
+    for number in range(10):
+        end = time.monotonic() + draw.uniform(0.2, 1.0) * whole_s
+        in_time.append(kill_and_finish(ready, lambda end=end: time.monotonic() > end, f"killed-{number}"))
+        assert weights(ready.folder / f"killed-{number}") == weights(ready.folder / "whole")
+    assert sum(in_time) >= 5

@@ -1,0 +1,86 @@
+"""Named recipes: each can be read, says its source, and is found by its name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nasbench.errors import NasbenchError
+from nasbench.training.data import NAMES
+from nasbench.training.optimizer import make_optimizer
+from nasbench.training.recipe import Recipe
+from nasbench.training.recipes import default_recipe, find_recipe, recipe_names
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_says_what_it_is_for_and_where_its_values_come_from(name: str) -> None:
+    named = find_recipe(name)
+    assert named.name == name
+    assert len(named.about) > 20
+    assert "20" in named.source  # the year of a paper
+    assert named.recipe.images is None
+    assert named.recipe.calibration == 0
+
+
+def test_published_values() -> None:
+    """Copied from the papers by hand."""
+    tricks, resnet, cifar, efficient = (find_recipe(n).recipe for n in ("bag-of-tricks", "imagenet-2015", "cifar", "efficientnet"))
+    assert (tricks.lr, tricks.batch_size, tricks.label_smoothing, tricks.mixup, tricks.epochs) == (0.4, 1024, 0.1, 0.2, 200)
+    assert tricks.warmup * tricks.epochs == 5
+    assert (resnet.lr, resnet.batch_size, resnet.weight_decay, resnet.momentum, resnet.schedule) == (0.1, 256, 1e-4, 0.9, "plateau")
+    assert (cifar.lr, cifar.batch_size, cifar.milestones, cifar.crop_padding) == (0.1, 128, (0.5, 0.75), 4)
+    assert efficient.lr * 4096 / 256 == pytest.approx(0.256)
+    assert efficient.epochs / (efficient.drops + 1) == pytest.approx(2.4, abs=0.01)
+    assert efficient.warmup * efficient.epochs == pytest.approx(5, abs=0.01)
+
+
+def test_every_data_set_has_a_recipe() -> None:
+    assert {default_recipe(name) for name in NAMES} == {"fashion-mnist", "mnist", "cifar"}
+    assert default_recipe("./photos") == "quick"
+    assert {default_recipe(name) for name in (*NAMES, "x")} <= set(recipe_names())
+
+
+def test_a_recipe_of_the_user(tmp_path: Path) -> None:
+    (tmp_path / "flat.yaml").write_text("epochs: 3\nlr: 1e-3\n")
+    (tmp_path / "described.yaml").write_text("about: mine\nsource: me\nfields: {epochs: 3, lr: 1e-3}\n")
+    (tmp_path / "flat.json").write_text(json.dumps({"epochs": 3, "lr": 1e-3}))
+    recipes = [find_recipe(tmp_path / name) for name in ("flat.yaml", "described.yaml", "flat.json")]
+    assert {r.recipe for r in recipes} == {Recipe(epochs=3, lr=1e-3, images=None)}
+    assert (recipes[1].about, recipes[1].source) == ("mine", "me")
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        ("- 1\n", "mapping of fields"),
+        ("epoch: 3\n", "did you mean epochs"),
+        ("fields: 3\n", "fields of a recipe are a mapping"),
+        ("fields: {epochs: 3}\nlr: 0.1\n", "'lr'; move it into fields"),
+        ("epochs: [\n", "r.yaml"),
+        ("epochs: 0\n", "r.yaml: recipe: epochs must be"),
+    ],
+)
+def test_a_wrong_file_is_one_line(tmp_path: Path, content: str, part: str) -> None:
+    (tmp_path / "r.yaml").write_text(content)
+    with pytest.raises(NasbenchError) as caught:
+        find_recipe(tmp_path / "r.yaml")
+    assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_name_gives_the_nearest() -> None:
+    with pytest.raises(NasbenchError, match=r"did you mean bag-of-tricks\?"):
+        find_recipe("bag-of-trick")
+    with pytest.raises(NasbenchError, match=r"cannot read missing\.yaml"):
+        find_recipe("missing.yaml")
+
+
+def test_the_recipes_that_say_so_need_timm() -> None:
+    from nets import small_net
+
+    for name in recipe_names():
+        named = find_recipe(name)
+        assert (named.recipe.optimizer == "rmsprop") == ("nasbench[train]" in named.about)
+        make_optimizer(small_net(), named.recipe)
