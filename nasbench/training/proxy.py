@@ -56,7 +56,7 @@ class ProxyPlan:
         validation: images on which the accuracy is measured.
         standard_error: of that accuracy (0 to 1), at most: for an accuracy of one half.
         blind: stages that such small images can hardly rank, see `nasbench.training.maps`.
-        seeing: the `train_size` that can rank them; None if there is none.
+        seeing: the `train_size` that can rank them; None if there is none. slower: how many times as long it takes with as many images.
     """
 
     epochs: int
@@ -69,6 +69,7 @@ class ProxyPlan:
     standard_error: float
     blind: Sequence[int] = ()
     seeing: int | None = None
+    slower: float = 1.0
 
     @classmethod
     def of(cls, recipe: Recipe, training: int, validation: int, networks: Sequence[Genotype]) -> ProxyPlan:
@@ -83,6 +84,7 @@ class ProxyPlan:
         pixels = [max(proxy_input(g.input, recipe)[1:]) for g in networks]
         error = math.sqrt(0.25 / validation) if validation else 0.0
         few = networks[:: max(1, len(networks) // LOOKED_AT)]
+        seeing = seeing_size(few, recipe)
         return cls(
             epochs=recipe.epochs,
             batch_size=batch,
@@ -93,7 +95,8 @@ class ProxyPlan:
             validation=validation,
             standard_error=error,
             blind=often_blind(few, recipe),
-            seeing=seeing_size(few, recipe),
+            seeing=seeing,
+            slower=((seeing or recipe.train_size) / recipe.train_size) ** 2,
         )
 
     @property
@@ -120,14 +123,14 @@ class ProxyPlan:
 
         >>> import nasbench as nb
         >>> ProxyPlan.of(PROXY, 8000, 2000, [nb.known("mobilenet_v2")]).blind_words()
-        'kernels and depth of stages 6 and 7 hardly count on maps of a few pixels; a recipe with "train_size": 48 ranks them, too'
+        'kernels and depth of stages 6 and 7 hardly count on so small maps; "train_size": 48 in a --recipe shows them, in 2.2 times the time'
         """
         if not self.blind:
             return ""
         *before, last = self.blind
         which = f"stages {', '.join(map(str, before))} and {last}" if before else f"stage {last}"
-        more = f'; a recipe with "train_size": {self.seeing} ranks them, too' if self.seeing else ""
-        return f"kernels and depth of {which} hardly count on maps of a few pixels{more}"
+        more = f'; "train_size": {self.seeing} in a --recipe shows them, in {self.slower:.1f} times the time' if self.seeing else ""
+        return f"kernels and depth of {which} hardly count on so small maps{more}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `plan.json`."""
