@@ -123,14 +123,14 @@ class ProxyPlan:
 
         >>> import nasbench as nb
         >>> ProxyPlan.of(PROXY, 8000, 2000, [nb.known("mobilenet_v2")]).blind_words()
-        'kernels and depth of stages 6 and 7 hardly count on so small maps; "train_size": 48 in a --recipe shows them, in 2.2 times the time'
+        'stages 6 and 7 have maps too small to rank kernels and depth; "train_size": 48 in a --recipe would, in 2.2 times the time'
         """
         if not self.blind:
             return ""
         *before, last = self.blind
-        which = f"stages {', '.join(map(str, before))} and {last}" if before else f"stage {last}"
-        more = f'; "train_size": {self.seeing} in a --recipe shows them, in {self.slower:.1f} times the time' if self.seeing else ""
-        return f"kernels and depth of {which} hardly count on so small maps{more}"
+        which = f"stages {', '.join(map(str, before))} and {last} have" if before else f"stage {last} has"
+        more = f'; "train_size": {self.seeing} in a --recipe would, in {self.slower:.1f} times the time' if self.seeing else ""
+        return f"{which} maps too small to rank kernels and depth{more}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `plan.json`."""
