@@ -102,8 +102,13 @@ def scored(genotype: str, proxy: str, seed: int) -> dict[str, object]:
     return {"status": result.status, "score": result.accuracy, "seconds": result.seconds}
 
 
-def ceiling(truth: list[list[float]], seed: int) -> float:
-    """The mean tau of true accuracies with means of as many draws as `truth` has, both drawn from the variances that `truth` shows."""
+def ceiling(truth: list[list[float]], seed: int) -> float | None:
+    """The mean tau of true accuracies with means of as many draws as `truth` has, both drawn from the variances that `truth` shows.
+
+    One draw of each network shows no noise: None.
+    """
+    if len(truth[0]) < 2:
+        return None
     draw = np.random.default_rng(seed)
     noise = mean(variance(several) for several in truth) / len(truth[0])
     own = max(0.0, pvariance([mean(several) for several in truth]) - noise)
@@ -245,7 +250,7 @@ def report(
         "seconds_of_truth": median(float(results[f"long/0/{i}"]["seconds"]) for i in range(count)),
         "machine": platform.machine(), "torch": torch.__version__, "nasbench": nb.__version__, "rows": table,
     }  # fmt: skip
-    print(f"truth {min(means):.3f} to {max(means):.3f}, {content['seconds_of_truth']:.0f} s each; ceiling {content['ceiling']:.2f}")
+    print(f"truth {min(means):.3f} to {max(means):.3f}, {content['seconds_of_truth']:.0f} s each; ceiling {content['ceiling']}")
     for row in sorted(table, key=lambda row: -row["tau"]):
         low, high = row["interval"]
         print(f"{row['name']:14} {row['measure']:10} tau {row['tau']:+.2f} [{low:+.2f}, {high:+.2f}] {row['seconds']:6.1f} s")

@@ -10,6 +10,7 @@ import pytest
 from paper_search import Inline, Silent
 
 from nasbench.errors import NasbenchError, StudyError
+from nasbench.evaluate import make_evaluator
 from nasbench.evaluate.base import Evaluation, EvaluationContext, EvaluationData, Evaluator
 from nasbench.genotype import cost, digest
 from nasbench.latency import Device
@@ -262,3 +263,14 @@ def test_a_cache_that_cannot_be_written_is_said(monkeypatch, tmp_path):
     with_formula(monkeypatch)
     with pytest.raises((NasbenchError, OSError)):
         probe_now(problem(), Silent())
+
+
+def test_the_package_knows_how_well_its_default_ranks():
+    data = make_evaluator("train", EvaluationContext(), {}).data
+    stored = stored_rankings(data.fingerprint, space_digest(load_space("mbconv")))
+    found = stored.of(PROXY)
+    assert stored.chosen == PROXY
+    assert found is not None
+    assert found.networks >= 30
+    assert 0 < found.low < found.tau < found.high < 1
+    assert 0.3 < found.noise_share < 0.7
