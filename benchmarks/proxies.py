@@ -30,7 +30,7 @@ from statistics import mean, median, pvariance, variance
 import numpy as np
 import torch
 from optuna.study import StudyDirection
-from zero_cost import interval, tau
+from zero_cost import interval
 
 import nasbench as nb
 from nasbench.evaluate import EvaluationContext, Fidelity, make_evaluator
@@ -39,7 +39,7 @@ from nasbench.files import JsonLines, write_atomic
 from nasbench.genotype import cost
 from nasbench.search.config import space_digest
 from nasbench.search.final.posterior import posterior
-from nasbench.search.probe.ranking import USUAL_NOISE, ranking
+from nasbench.search.probe.ranking import USUAL_SHARE, rank_correlation, ranking
 from nasbench.search.probe.store import MEASURED, Stored, rankings_file, save_rankings
 from nasbench.spaces.choosers import random_chooser, record, record_options, replay
 from nasbench.strategies.predictor.features import Features, Rows
@@ -115,7 +115,7 @@ def ceiling(truth: list[list[float]], seed: int) -> float | None:
     values = []
     for _ in range(SIMULATIONS):
         true = draw.normal(0, own**0.5, len(truth))
-        values.append(tau(list(true), list(true + draw.normal(0, noise**0.5, len(truth)))))
+        values.append(rank_correlation(true, true + draw.normal(0, noise**0.5, len(truth))))
     return mean(values)
 
 
@@ -133,7 +133,7 @@ def as_rows(space: nb.Space, chosen: list[nb.Genotype]) -> Rows:
 def expected(rows: Rows, accuracies: list[float | None]) -> list[float]:
     """What a search expects of the networks after one training of each; those that failed are as good as chance."""
     scores = score(np.array([CHANCE if a is None else a for a in accuracies]), StudyDirection.MAXIMIZE)
-    return posterior(rows, [[float(s)] for s in scores], noise=USUAL_NOISE).mean.tolist()
+    return posterior(rows, [[float(s)] for s in scores], noise=USUAL_SHARE).mean.tolist()
 
 
 def rows_of_table(
@@ -155,7 +155,7 @@ def rows_of_table(
         for measure, values in by_measure.items():
             ranks = [[float(sorted(v).index(x)) for x in v] for v in values]
             yield {
-                "name": name, "measure": measure, "seeds": len(several), "tau": mean(tau(r, truth) for r in ranks),
+                "name": name, "measure": measure, "seeds": len(several), "tau": mean(rank_correlation(r, truth) for r in ranks),
                 "interval": interval(ranks[0], truth, 0), "seconds": median(d["seconds"] for draws in several for d in draws),
             }  # fmt: skip
 

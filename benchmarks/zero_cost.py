@@ -20,13 +20,13 @@ from pathlib import Path
 from statistics import mean, median
 
 import torch
-from scipy.stats import kendalltau
 
 import nasbench as nb
 from nasbench.evaluate import EvaluationContext, Fidelity, make_evaluator
 from nasbench.evaluate.table import options_key, read_table
 from nasbench.evaluate.zero_cost import PROXIES
 from nasbench.files import write_atomic
+from nasbench.search.probe.ranking import rank_correlation
 
 BOOTSTRAPS = 2000
 
@@ -43,18 +43,12 @@ def networks(space: nb.Space, table, count: int, seed: int) -> list[tuple[nb.Gen
     return list(found.values())
 
 
-def tau(scores: list[float], accuracies: list[float]) -> float:
-    """Kendall's tau-b; 0 where all scores agree."""
-    value = float(kendalltau(scores, accuracies).statistic)
-    return 0.0 if value != value else value
-
-
 def interval(scores: list[float], accuracies: list[float], seed: int) -> list[float]:
     """The middle 95 % of tau over bootstrap samples."""
     draw, values = random.Random(seed), []
     for _ in range(BOOTSTRAPS):
         index = draw.choices(range(len(scores)), k=len(scores))
-        values.append(tau([scores[i] for i in index], [accuracies[i] for i in index]))
+        values.append(rank_correlation([scores[i] for i in index], [accuracies[i] for i in index]))
     values.sort()
     return [values[round(q * (BOOTSTRAPS - 1))] for q in (0.025, 0.975)]
 
@@ -100,7 +94,8 @@ def measured(name: str, context: EvaluationContext, chosen, accuracies: list[flo
         scores.append(float("-inf") if result.accuracy is None else result.accuracy)
     ranks = [float(sorted(scores).index(s)) for s in scores]  # minus infinity is a number then
     return {
-        "tau": tau(ranks, accuracies), "interval": interval(ranks, accuracies, 0), "seconds": median(seconds), "without": without,
+        "tau": rank_correlation(ranks, accuracies), "interval": interval(ranks, accuracies, 0), "seconds": median(seconds),
+        "without": without,
     }  # fmt: skip
 
 

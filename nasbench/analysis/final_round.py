@@ -93,8 +93,8 @@ def verdict_lines(verdict: Mapping[str, Any], measure: str = ACCURACY) -> list[s
         f"{loss} are lost on average because another may be better"
     )
     if (ranking := verdict.get("ranking")) is not None:
-        agrees = f"Kendall's tau {ranking['tau']:.2f} [{ranking['low']:.2f}, {ranking['high']:.2f}], {ranking['networks']} networks"
-        longer = f"one that takes {ranking['times']:.0f} times as long ranks them alike with {agrees}"
+        agrees = f"Kendall's tau {ranking['tau']:.2f} [{ranking['low']:.2f}, {ranking['high']:.2f}] ({ranking['networks']} networks)"
+        longer = f"its order agrees with that of a training {ranking['times']:.0f} times as long by {agrees}"
         return [*lines, f"all this is about the short training that ranked the networks; {longer}"]
     about = "the short training that ranked the networks; a longer one" if measure == ACCURACY else f"the score {measure}; a training"
     return [*lines, f"all this is about {about} may rank them otherwise"]

@@ -72,17 +72,10 @@ def winner_of(study: Path) -> Genotype:
         GenotypeError: the study has no trial with a result yet.
         StudyError: its block types may not be loaded; see `load_stored_plugins`.
     """
-    file = study / "best" / "genotype.yaml"
-    source: str | Path = file if file.exists() else _best_so_far(study)
-    try:
-        return Genotype.from_yaml(source)
-    except GenotypeError:
-        from nasbench.study.plugins import load_stored_plugins
+    from nasbench.search.final.stored_winner import genotype_of_study, winner_file
 
-        if not (study / "study.yaml").is_file():
-            raise
-        load_stored_plugins(study)
-        return Genotype.from_yaml(source)
+    file = winner_file(study)
+    return genotype_of_study(study, file if file.exists() else _best_so_far(study))
 
 
 def _best_so_far(study: Path) -> str:

@@ -22,7 +22,7 @@ from nasbench.latency.contract import predicted_within, side
 from nasbench.search.config import SearchConfig, space_digest
 from nasbench.search.device_profile import obtain_profile, stored_profile, studied_profile
 from nasbench.search.final.repeats import FINALISTS, after_s, rival_runs, split
-from nasbench.search.probe.ranking import USUAL_NOISE, Ranking
+from nasbench.search.probe.ranking import USUAL_SHARE, Ranking
 from nasbench.search.probe.store import stored_rankings
 from nasbench.search.problem import Problem
 from nasbench.search.reporting import Listener
@@ -181,7 +181,7 @@ def _plan(problem: Problem, engine: Engine, listener: Listener, patience: Patien
     if plan.proxy is None:
         return plan
     measured = stored_rankings(problem.evaluator.data.fingerprint, space_digest(problem.space)).of(config.recipe)
-    return replace(plan, ranking=measured, noise=USUAL_NOISE if measured is None else measured.noise_share)
+    return replace(plan, ranking=measured, noise=USUAL_SHARE if measured is None else measured.noise_share)
 
 
 def _measure_fastest(problem: Problem, sample: SpaceSample, listener: Listener, patience: Patience | None) -> None:

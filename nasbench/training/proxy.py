@@ -16,7 +16,7 @@ FITTED = ("epochs", "train_size", "images", "batch_size", "lr")  # fields that t
 SMALL_DATA_SIZE = 48  # `train_size` where few images allow few steps, so that each step may see more
 CLEAR_POINTS = 5.0  # percentage points by which networks of a space typically differ
 LOOKED_AT = 40  # networks, about, whose maps are looked at
-_TWO_SIDED_95 = 1.96
+TWO_SIDED_95 = 1.96  # standard deviations of a normal distribution
 
 
 def fitted(recipe: Recipe, training: int, fields: Collection[str] = FITTED) -> Recipe:
@@ -102,7 +102,7 @@ class ProxyPlan:
     @property
     def separable_points(self) -> float:
         """The difference in percentage points from which two networks are told apart with 95 % confidence, at most."""
-        return 100 * _TWO_SIDED_95 * math.sqrt(2) * self.standard_error
+        return 100 * TWO_SIDED_95 * math.sqrt(2) * self.standard_error
 
     def training_words(self) -> str:
         """`32 epochs of 163 images, 64 steps of 64, at 20 to 48 pixels`."""

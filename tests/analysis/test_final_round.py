@@ -80,8 +80,8 @@ def test_the_verdict_says_how_well_the_short_training_ranks():
     ranking = {"tau": 0.55, "low": 0.31, "high": 0.72, "networks": 30, "times": 7.6}
     verdict = {"best_probability": 1.0, "expected_loss": 0.0, "random": None, "known": None, "ranking": ranking}
     assert verdict_lines(verdict)[-1] == (
-        "all this is about the short training that ranked the networks; one that takes 8 times as long ranks them alike with "
-        "Kendall's tau 0.55 [0.31, 0.72], 30 networks"
+        "all this is about the short training that ranked the networks; its order agrees with that of a training 8 times as long by "
+        "Kendall's tau 0.55 [0.31, 0.72] (30 networks)"
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nasbench.errors import GenotypeError, StudyError
 from nasbench.genotype import Genotype, Network, as_genotype
-from nasbench.study.directory import StudyDirectory
+from nasbench.study.directory import STUDY_FILE, StudyDirectory
 from nasbench.study.plugins import load_stored_plugins
 from nasbench.zoo import known
 
@@ -29,20 +29,37 @@ def winner_or_network(network: Network) -> Genotype:
 
 
 def stored_winner(path: Path) -> Genotype:
-    """The network that the study in the folder `path` delivers; its own block types are loaded only if it needs them.
+    """The network that the study in the folder `path` delivers.
 
     Raises:
         StudyError: there is no study, or it has no winner.
     """
     StudyDirectory.open(path)
-    file = path / "best" / "genotype.yaml"
+    file = winner_file(path)
     if not file.exists():
         raise StudyError(
             f"a study's winner is trained; {path} has none; finish the study with `nasbench resume {path}`, or write its best trial so far "
             f"to a file with `nasbench export {path} -o best.yaml` and train that"
         )
+    return genotype_of_study(path, file)
+
+
+def winner_file(path: Path) -> Path:
+    """Where the study in the folder `path` keeps its winner."""
+    return path / "best" / "genotype.yaml"
+
+
+def genotype_of_study(path: Path, source: Path | str) -> Genotype:
+    """A genotype of the study in the folder `path`, from a file or from YAML; the study's own block types are loaded only if it needs them.
+
+    Raises:
+        GenotypeError: it cannot be read.
+        StudyError: the study's block types may not be loaded; see `load_stored_plugins`.
+    """
     try:
-        return Genotype.from_yaml(file)
+        return Genotype.from_yaml(source)
     except GenotypeError:
+        if not (path / STUDY_FILE).is_file():
+            raise
         load_stored_plugins(path)
-        return Genotype.from_yaml(file)
+        return Genotype.from_yaml(source)

@@ -9,17 +9,16 @@ from dataclasses import replace
 from nasbench.engines.base import Engine
 from nasbench.errors import NasbenchError, StudyError
 from nasbench.evaluate import Evaluator, make_evaluator
-from nasbench.files import cache_folder, checksum
 from nasbench.genotype import Genotype
 from nasbench.latency import Predictor
 from nasbench.search.config import SearchConfig, space_digest
 from nasbench.search.device_profile import stored_profile
 from nasbench.search.limits import estimate
 from nasbench.search.plan import engine_of, seconds_per_evaluation
-from nasbench.search.probe.candidates import FEWEST, MOST, Probe, make_probe
+from nasbench.search.probe.candidates import DRAWS, FEWEST, LONGER, MOST, Probe, make_probe
 from nasbench.search.probe.ranking import Ranking
 from nasbench.search.probe.run import run_probe
-from nasbench.search.probe.store import save_rankings, stored_rankings
+from nasbench.search.probe.store import rankings_file, save_rankings, stored_rankings
 from nasbench.search.problem import Problem, open_problem
 from nasbench.search.reporting import Listener
 from nasbench.spaces.choosers import random_chooser
@@ -27,6 +26,7 @@ from nasbench.training.proxy import FITTED, fitted
 from nasbench.training.recipe import PROXY, Recipe
 
 SHARE = 0.1  # of the time of a search, which a probe may take
+LEAST_WORK, LEAST_S = DRAWS + LONGER, 2.0  # short trainings' worth of work for each network, and seconds of one training, at least
 SAMPLES = 60  # networks of the space, of which those with evenly spread multiply-adds are trained
 TRIES = 20  # networks that are drawn for each one within the limits
 
@@ -41,6 +41,8 @@ def probe_first(config: SearchConfig, problem: Problem, listener: Listener) -> P
     if not data.training or not set(FITTED) <= set(config.open_fields):
         return problem
     if stored_rankings(data.fingerprint, space_digest(problem.space)).chosen:
+        return problem
+    if SHARE * config.time_s * problem.config.workers < FEWEST * LEAST_WORK * LEAST_S:  # so that no engine is opened in vain
         return problem
     with engine_of(problem, listener) as engine:
         networks = networks_within(problem)
@@ -100,7 +102,7 @@ def _fitting(problem: Problem, networks: list[Genotype], engine: Engine, seconds
 
 def _probe(problem: Problem, probe: Probe, engine: Engine, listener: Listener) -> list[Ranking]:
     fingerprint, space = problem.evaluator.data.fingerprint, space_digest(problem.space)
-    kept = cache_folder() / "rankings" / f"{checksum({'data': fingerprint, 'space': space})[:16]}.jsonl"
+    kept = rankings_file(fingerprint, space).with_suffix(".jsonl")
     rankings = run_probe(probe, _evaluators(problem), engine, listener, kept)
     before = stored_rankings(fingerprint, space)
     # A probe of a recipe that the user gave says nothing about the one that is used where none is given.

@@ -14,13 +14,13 @@ from scipy.stats import kendalltau
 from nasbench.files import number
 from nasbench.strategies.predictor.features import Matrix, Vector
 from nasbench.strategies.predictor.history import score
+from nasbench.training.proxy import TWO_SIDED_95
 
 BOOTSTRAPS = 1000
 INTERVAL = (2.5, 97.5)  # percentiles
-USUAL_NOISE = 0.3  # the share of noise that is assumed where no probe has measured it
+USUAL_SHARE = 0.3  # the share of noise that is assumed where no probe has measured it
 PRIOR = 10  # networks that the assumption is worth
 MOST_NOISE = 0.6  # beyond which a regression would learn next to nothing
-_TWO_SIDED_95 = 1.96
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ class Ranking:
         It is 1 - r^2 with the correlation r of the two. Few networks tell it badly, so the usual share counts like `PRIOR` networks.
         """
         seen = 1 - max(0.0, self.correlation) ** 2
-        return min(MOST_NOISE, (self.networks * seen + PRIOR * USUAL_NOISE) / (self.networks + PRIOR))
+        return min(MOST_NOISE, (self.networks * seen + PRIOR * USUAL_SHARE) / (self.networks + PRIOR))
 
     @property
     def draws_for_a_point(self) -> int:
         """Trainings of each of two networks that tell a difference of one percentage point from none, with 95 % confidence."""
-        return max(1, math.ceil(2 * (_TWO_SIDED_95 * 100 * self.noise) ** 2))
+        return max(1, math.ceil(2 * (TWO_SIDED_95 * 100 * self.noise) ** 2))
 
     @property
     def times(self) -> float:
@@ -77,13 +77,13 @@ class Ranking:
 
     def words(self) -> str:
         """Two sentences for a plan."""
-        trainings = "training is enough" if self.draws_for_a_point == 1 else "trainings of each are needed"
-        better = "" if self.beats_macs else ", so their number is taken into account"
+        needed = "one training of each tells" if self.draws_for_a_point == 1 else f"{self.draws_for_a_point} trainings of each tell"
+        better = "" if self.beats_macs else ", and count, too"
         return (
-            f"ranks as a training of {self.times:.0f} times the length does with Kendall's tau {self.tau:.2f} "
-            f"[{self.low:.2f}, {self.high:.2f}] ({self.networks} networks); multiply-adds alone have {self.macs:.2f}{better}. One training "
-            f"has a standard deviation of {100 * self.noise:.1f} points: {self.draws_for_a_point} {trainings} to tell networks apart that "
-            "differ by one point"
+            f"its order agrees with that of a training {self.times:.0f} times as long by Kendall's tau {self.tau:.2f} "
+            f"[{self.low:.2f}, {self.high:.2f}] ({self.networks} networks); multiply-adds alone agree by {self.macs:.2f}{better}. "
+            f"The accuracy of one training has a standard deviation of {100 * self.noise:.1f} points: {needed} networks apart that differ "
+            "by one point"
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -39,7 +38,7 @@ def run_probe(probe: Probe, evaluator_of: Callable[[Recipe], Evaluator], engine:
     """Train the networks of a probe; returns one ranking for each candidate, the chosen one first.
 
     The validation images of the longer training are others than those of the short ones, so that no network seems good in both because
-    it suits them.
+    it suits them; data that has validation images of its own has no others.
 
     Args:
         evaluator_of: the evaluator with a recipe.
@@ -91,12 +90,12 @@ def _compared(probe: Probe, results: dict[tuple[str, int, int], _Trained]) -> li
         raise StudyError(
             f"a probe compares {LEAST} networks at least; {len(places)} of {len(probe.networks)} could be trained: {'; '.join(reasons)}"
         )
-    long = _accuracies(results, [LONGER], places)
+    long = _accuracies(results, LONGER, 1, places)
     macs = [float(cost(probe.networks[i]).macs) for i in places]
     longer_s = [results[LONGER, 0, i].seconds for i in places]
     rankings, samples = [], []
     for name, recipe in probe.candidates.items():
-        short = np.concatenate([_accuracies(results, [name], places, draw) for draw in range(DRAWS)], axis=1)
+        short = _accuracies(results, name, DRAWS, places)
         seconds = [results[name, draw, i].seconds for draw in range(DRAWS) for i in places]
         rankings.append(ranking(recipe.to_dict(), probe.longer.to_dict(), short, long, macs, seconds, longer_s))
         samples.append(tau_samples(short, long.mean(axis=1)))
@@ -106,6 +105,6 @@ def _compared(probe: Probe, results: dict[tuple[str, int, int], _Trained]) -> li
     return [rankings[best], *(ranking for k, ranking in enumerate(rankings) if k != best)]
 
 
-def _accuracies(results: dict[tuple[str, int, int], _Trained], names: Sequence[str], places: Sequence[int], draw: int = 0) -> Matrix:
-    columns: list[list[Any]] = [[results[name, draw, i].accuracy or 0.0 for i in places] for name in names]
-    return np.array(columns, float).T
+def _accuracies(results: dict[tuple[str, int, int], _Trained], name: str, draws: int, places: Sequence[int]) -> Matrix:
+    """One row for each network, one column for each of its trainings; 0 for one that failed."""
+    return np.array([[results[name, draw, i].accuracy or 0.0 for draw in range(draws)] for i in places])

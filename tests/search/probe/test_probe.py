@@ -216,20 +216,28 @@ def test_a_probe_of_ones_own_recipe_does_not_change_the_default(monkeypatch):
     assert stored.of(Recipe(lr=0.1)) is not None
 
 
-@pytest.mark.parametrize(("time_s", "trained"), [(10.0, False), (0.01 * 7 * (MOST - 1) * 2 / 2 / 0.1, True), (1e5, True)])
+@pytest.mark.parametrize(("time_s", "trained"), [(1400.0, 0), (1430.0, 5), (2000.0, 7), (1e5, 9)])
 def test_a_probe_comes_first_where_there_is_time(monkeypatch, time_s, trained):
-    """A training takes 0.01 s on two workers here."""
+    """A training takes 5 s on two workers. A network takes two with each of two candidates, and 3 epochs at 40 pixels: 28.3 s."""
     with_formula(monkeypatch)
     config = SearchConfig(space="tiny", limits=MACS, open_fields=FITTED, time_s=time_s, workers=2)
-    monkeypatch.setattr(module, "seconds_per_evaluation", lambda *_: (0.01, 0.01) if trained else (10.0, 10.0))
+    monkeypatch.setattr(module, "seconds_per_evaluation", lambda *_: (5.0, 5.0))
     listener = Silent()
     found = probe_first(config, problem(config), listener)
-    assert bool(stored_rankings("images of a formula", space_digest(TINY)).rankings) == trained
-    assert any("briefly and longer" in line for line in listener.messages) == trained
+    rankings = stored_rankings("images of a formula", space_digest(TINY)).rankings
+    assert {r.networks for r in rankings} == ({trained} if trained else set())
+    assert any("briefly and longer" in line for line in listener.messages) == bool(trained)
     assert found.config.open_fields == ()
     listener.messages.clear()
     probe_first(config, problem(config), listener)
-    assert not listener.messages or not trained, "once"
+    assert not listener.messages, "once"
+
+
+def test_a_short_search_does_not_even_open_an_engine(monkeypatch):
+    monkeypatch.setattr(module, "engine_of", lambda *_: pytest.fail("an engine was opened"))
+    config = SearchConfig(space="tiny", limits=MACS, open_fields=FITTED, time_s=480.0, workers=2)
+    made = problem(config)
+    assert probe_first(config, made, Silent()) is made
 
 
 def test_no_probe_where_the_user_chose_the_training(monkeypatch):

@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 import pytest
 
-from nasbench.search.probe.ranking import MOST_NOISE, PRIOR, USUAL_NOISE, Ranking, rank_correlation, ranking, tau_samples
+from nasbench.search.probe.ranking import MOST_NOISE, PRIOR, USUAL_SHARE, Ranking, rank_correlation, ranking, tau_samples
 from nasbench.training.recipe import PROXY
 
 SHORT, LONG = PROXY.to_dict(), {**PROXY.to_dict(), "epochs": 8}
@@ -81,12 +81,12 @@ def test_the_words():
     r = found([[1, 2], [2, 3], [3, 4], [4, 5]], [[1], [2], [3], [4]], macs=[4, 3, 2, 1])
     r = dataclasses.replace(r, tau=0.55, low=0.2, high=0.8, noise=0.011)
     assert r.words() == (
-        "ranks as a training of 8 times the length does with Kendall's tau 0.55 [0.20, 0.80] (4 networks); multiply-adds alone have -1.00. "
-        "One training has a standard deviation of 1.1 points: 10 trainings of each are needed to tell networks apart that differ by one "
-        "point"
+        "its order agrees with that of a training 8 times as long by Kendall's tau 0.55 [0.20, 0.80] (4 networks); multiply-adds alone agree "
+        "by -1.00. The accuracy of one training has a standard deviation of 1.1 points: 10 trainings of each tell networks apart that differ "
+        "by one point"
     )
-    assert "taken into account" in dataclasses.replace(r, macs=0.6).words()
-    assert "1 training is enough" in dataclasses.replace(r, noise=0.001).words()
+    assert "agree by 0.60, and count, too" in dataclasses.replace(r, macs=0.6).words()
+    assert "one training of each tells networks apart" in dataclasses.replace(r, noise=0.001).words()
 
 
 def test_the_share_of_noise_is_what_the_longer_training_does_not_share():
@@ -95,7 +95,7 @@ def test_the_share_of_noise_is_what_the_longer_training_does_not_share():
     r = found(1 - true[:, None] * np.exp(draw.normal(0, 0.3, (3000, 1))), 1 - true[:, None])
     assert r.correlation == pytest.approx(0.5**0.5, abs=0.03)
     assert r.noise_share == pytest.approx(0.5, abs=0.03)
-    assert dataclasses.replace(r, networks=5).noise_share == pytest.approx((5 * 0.5 + PRIOR * USUAL_NOISE) / (5 + PRIOR), abs=0.02)
+    assert dataclasses.replace(r, networks=5).noise_share == pytest.approx((5 * 0.5 + PRIOR * USUAL_SHARE) / (5 + PRIOR), abs=0.02)
     assert dataclasses.replace(r, correlation=-0.3).noise_share == MOST_NOISE, "it never says that there is nothing but noise"
     assert found([[0.5], [0.5], [0.5], [0.5]], [[1], [2], [3], [4]]).correlation == 0.0
 
