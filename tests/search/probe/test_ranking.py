@@ -82,8 +82,8 @@ def test_the_words():
     r = dataclasses.replace(r, tau=0.55, low=0.2, high=0.8, noise=0.011)
     assert r.words() == (
         "its order agrees with that of a training 8 times as long by Kendall's tau 0.55 [0.20, 0.80] (4 networks); multiply-adds alone "
-        "agree by -1.00. The accuracy of one training has a standard deviation of 1.1 points: 10 trainings of each tell networks apart that "
-        "differ by one point"
+        "agree by -1.00. The accuracy of one training has a standard deviation of 1.1 points: 10 trainings of each tell networks apart "
+        "that differ by one point"
     )
     assert "agree by 0.60, and count, too" in dataclasses.replace(r, macs=0.6).words()
     assert "one training of each tells networks apart" in dataclasses.replace(r, noise=0.001).words()
