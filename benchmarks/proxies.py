@@ -13,6 +13,8 @@ one short training of all of them ("expected"). Beside them stand multiply-adds,
 --context one: all networks share the style, the strides and the head of MobileNetV2. --context space: networks of the whole space.
 
 The ceiling is the tau that a flawless evaluation would have with this truth, whose noise is estimated from the spread of its seeds.
+--timed N: N of the networks are then trained again by the recipes in turns, one at a time, and the seconds are of these trainings.
+
 Everything is stored in --work as it is made; the same command goes on after an interruption, and adds recipes.
 """
 
@@ -39,7 +41,8 @@ from nasbench.files import JsonLines, write_atomic
 from nasbench.genotype import cost
 from nasbench.search.config import space_digest
 from nasbench.search.final.posterior import posterior
-from nasbench.search.probe.ranking import USUAL_SHARE, rank_correlation, ranking
+from nasbench.search.probe.ranking import USUAL_SHARE, rank_correlation, ranking, tau_samples
+from nasbench.search.probe.run import better_than_first
 from nasbench.search.probe.store import MEASURED, Stored, rankings_file, save_rankings
 from nasbench.spaces.choosers import random_chooser, record, record_options, replay
 from nasbench.strategies.predictor.features import Features, Rows
@@ -92,6 +95,26 @@ def trained(genotype: str, recipe: dict[str, object], seed: int, folder: str, da
         "status": result.status, "accuracy": result.accuracy, "test": details.get("test_accuracy"), "loss": details.get("loss"),
         "train_loss": sum(losses) if losses else None, "seconds": result.seconds,
     }  # fmt: skip
+
+
+def timed(results: dict[str, dict[str, object]], file: JsonLines, texts: list[str], recipes: dict[str, dict[str, object]]) -> None:
+    """Train networks by all recipes in turns, so that what else the machine does meets all of them alike."""
+    for i, text in enumerate(texts):
+        for name, fields in recipes.items():
+            if (key := f"timed/{name}/{i}") not in results:
+                recipe = Recipe.from_dict(PROXY.to_dict() | fields).to_dict()
+                results[key] = {"key": key, **trained(text, recipe, i, str(file.path.parent / "timed"), "embedded")}
+                file.append([results[key]])
+
+
+def seconds_of(results: dict[str, dict[str, object]], name: str) -> list[float]:
+    """The durations of trainings by a recipe, of those that were made in turns where there are some."""
+    several = {kind: [] for kind in ("timed/", "")}
+    for key, line in results.items():
+        for kind in several:
+            if key.startswith(f"{kind}{name}/"):
+                several[kind].append(float(line["seconds"]))
+    return several["timed/"] or several[""]
 
 
 def scored(genotype: str, proxy: str, seed: int) -> dict[str, object]:
@@ -156,7 +179,7 @@ def rows_of_table(
             ranks = [[float(sorted(v).index(x)) for x in v] for v in values]
             yield {
                 "name": name, "measure": measure, "seeds": len(several), "tau": mean(rank_correlation(r, truth) for r in ranks),
-                "interval": interval(ranks[0], truth, 0), "seconds": median(d["seconds"] for draws in several for d in draws),
+                "interval": interval(ranks[0], truth, 0), "seconds": median(seconds_of(results, name)),
             }  # fmt: skip
 
 
@@ -168,10 +191,11 @@ def main() -> None:
     parser.add_argument("--truth-seeds", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=2, help="of each short recipe")
     parser.add_argument("--recipes", type=Path, help="JSON file: a name for the fields of each recipe")
+    parser.add_argument("--timed", type=int, default=0, metavar="N")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--store", action="store_true", help="make what is found of the recipe `today` part of the package")
+    parser.add_argument("--store", action="store_true", help="make what is found part of the package; the first recipe is the default one")
     options = parser.parse_args()
     short = json.loads(options.recipes.read_text()) if options.recipes else RECIPES
     space = nb.space("mbconv")
@@ -205,6 +229,7 @@ def main() -> None:
             file.append([line])
             print(f"\r{done}/{len(jobs)} {jobs[job]:30}", end="", flush=True)
     print()
+    timed(results, file, texts[: options.timed], recipes)
     report(options, chosen, results, recipes)
     if options.store:
         print(stored(options, chosen, results, recipes))
@@ -213,25 +238,24 @@ def main() -> None:
 def stored(
     options: argparse.Namespace, chosen: list[nb.Genotype], results: dict[str, dict[str, object]], recipes: dict[str, object]
 ) -> Path:
-    """Keep how well the default recipe ranks, as a probe would."""
+    """Keep how well the default recipe and the others rank, and the choice, as a probe would."""
     count, space = len(chosen), nb.space("mbconv")
 
     def matrix(name: str, seeds: int, value: str) -> np.ndarray:
         return np.array([[float(results[f"{name}/{seed}/{i}"][value] or CHANCE) for seed in range(seeds)] for i in range(count)])
 
-    fields = {name: Recipe.from_dict(PROXY.to_dict() | recipes[name]).to_dict() for name in ("today", "long")}
-    seconds = {name: [float(results[f"{name}/0/{i}"]["seconds"]) for i in range(count)] for name in fields}
-    found = ranking(
-        fields["today"],
-        fields["long"],
-        matrix("today", options.seeds, "accuracy"),
-        matrix("long", options.truth_seeds, "test"),
-        [cost(g).macs for g in chosen],
-        seconds["today"],
-        seconds["long"],
-    )
+    fields = {name: Recipe.from_dict(PROXY.to_dict() | recipe).to_dict() for name, recipe in recipes.items()}
+    truth, macs = matrix("long", options.truth_seeds, "test"), [cost(g).macs for g in chosen]
+    names = ["today", *(name for name in recipes if name not in ("long", "today"))]
+    short = [matrix(name, options.seeds, "accuracy") for name in names]
+    found = [
+        ranking(fields[name], fields["long"], values, truth, macs, seconds_of(results, name), seconds_of(results, "long"))
+        for name, values in zip(names, short, strict=True)
+    ]
+    best = better_than_first(found, [tau_samples(values, truth.mean(axis=1)) for values in short])
     data, digest = make_evaluator("train", EvaluationContext(), {}).data.fingerprint, space_digest(space)
-    return save_rankings(data, digest, Stored((found,), PROXY), MEASURED / rankings_file(data, digest).name)
+    content = Stored(tuple(found), Recipe.from_dict(fields[names[best]]))
+    return save_rankings(data, digest, content, MEASURED / rankings_file(data, digest).name)
 
 
 def report(
@@ -247,7 +271,7 @@ def report(
     content = {
         "space": "mbconv", "context": options.context, "networks": count, "seed": options.seed, "truth_seeds": options.truth_seeds,
         "recipes": recipes, "truth": means, "ceiling": ceiling(truth, 0),
-        "seconds_of_truth": median(float(results[f"long/0/{i}"]["seconds"]) for i in range(count)),
+        "seconds_of_truth": median(seconds_of(results, "long")),
         "machine": platform.machine(), "torch": torch.__version__, "nasbench": nb.__version__, "rows": table,
     }  # fmt: skip
     print(f"truth {min(means):.3f} to {max(means):.3f}, {content['seconds_of_truth']:.0f} s each; ceiling {content['ceiling']}")

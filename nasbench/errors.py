@@ -46,7 +46,11 @@ class WeightsError(NasbenchError):
     """A state dict that does not fit the network."""
 
 
-class WeightsWarning(UserWarning):
+class NasbenchWarning(UserWarning):
+    """What a user should know although the work goes on. Commands print it as one line."""
+
+
+class WeightsWarning(NasbenchWarning):
     """Weights that were loaded, with something to know about them: NaN among them, or behaviour that they do not hold."""
 
 
@@ -66,8 +70,12 @@ class StudyError(NasbenchError):
     """A study directory that does not allow what the user wants to do with it."""
 
 
-class StudyWarning(UserWarning):
+class StudyWarning(NasbenchWarning):
     """Part of a study is lost or damaged. The message says what, and whether anything is missing."""
+
+
+class IgnoredFileWarning(NasbenchWarning, RuntimeWarning):
+    """A file is damaged or of something else, and nothing needs it: what it held is computed again."""
 
 
 class ClusterLostError(StudyError):

@@ -22,7 +22,7 @@ import typer
 from nasbench import __version__
 from nasbench.cli import bench, data, device, known, networks, scale, search, show, spaces, studies, train, verify
 from nasbench.cli.interrupts import ANY_COMMAND, INTERRUPTED, Interrupted, Interrupts
-from nasbench.errors import NasbenchError, StudyWarning, short
+from nasbench.errors import NasbenchError, NasbenchWarning, short
 from nasbench.plugins import load_plugin
 
 MISTAKE = 2
@@ -89,7 +89,7 @@ def program() -> Any:
 
 def main() -> None:
     """Run a command and exit. A mistake of the user never shows a traceback."""
-    warnings.filterwarnings("always", category=StudyWarning)
+    warnings.filterwarnings("once", category=NasbenchWarning)
     warnings.showwarning = _show_warning
     with Interrupts() as interrupts:
         end = _run(sys.argv[1:], interrupts)
@@ -185,8 +185,8 @@ def _output_is_closed() -> bool:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *place: Any, **rest: Any) -> None:
-    """Print what is wrong with a study as one line, and any other warning as Python does."""
-    if issubclass(category, StudyWarning):
+    """Print a warning of ours as one line, and any other as Python does."""
+    if issubclass(category, NasbenchWarning):
         print(f"nasbench: {message}", file=sys.stderr)  # noqa: T201
     else:
         _python_warning(message, category, *place, **rest)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from nasbench.errors import first_line
+from nasbench.errors import IgnoredFileWarning, first_line
 from nasbench.files import write_atomic
 
 MARK = b"nasbench checkpoint 1\n"
@@ -33,7 +33,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
     """The state that was saved at `path` by a training of the same `identity`, or None.
 
-    A file that is damaged or of another training gives a RuntimeWarning and None.
+    A file that is damaged or of another training gives an IgnoredFileWarning and None.
     """
     if not path.exists():
         return None
@@ -46,6 +46,6 @@ def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | No
         if state.get("identity") != identity:
             raise ValueError("it is of another recipe, seed, network or data")
     except Exception as error:  # noqa: BLE001 - torch.load fails in many ways (OSError, EOFError, UnpicklingError, ...)
-        warnings.warn(f"checkpoint {path} is ignored, training starts again: {first_line(error)}", RuntimeWarning, stacklevel=2)
+        warnings.warn(f"checkpoint {path} is ignored, training starts again: {first_line(error)}", IgnoredFileWarning, stacklevel=2)
         return None
     return state

@@ -156,6 +156,21 @@ def test_a_plugin_may_be_named_after_every_command():
         assert [p.name for p in command.params].count("plugin") == 1, command.name
 
 
+def test_a_warning_is_one_line_however_often_it_is_given(nasbench):
+    (nasbench.folder / "warns.py").write_text(
+        "import warnings\n"
+        "from nasbench.errors import IgnoredFileWarning\n"
+        'warnings.warn("a.json is ignored", IgnoredFileWarning)\n'
+        'warnings.warn("a.json is ignored", IgnoredFileWarning)\n'
+        "from nasbench.strategies.base import strategy\n"
+        "@strategy\n"
+        "def mine(seed: int):\n"
+        '    """A strategy."""\n'
+    )
+    ran = nasbench("--plugin", "warns.py", "show", "activations")
+    assert (ran.returncode, ran.stderr) == (0, "nasbench: a.json is ignored\n")
+
+
 def test_help_loads_no_torch():
     check = "import sys; sys.argv = ['nasbench', '--help']\nfrom nasbench.cli import main\n"
     check += "try:\n    main()\nexcept SystemExit:\n    pass\nprint('torch' in sys.modules)"

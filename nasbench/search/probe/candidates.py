@@ -12,6 +12,7 @@ from nasbench.training.recipe import Recipe
 FEWEST, MOST = 5, 9  # networks of a probe
 DRAWS = 2  # short trainings of each network with each candidate
 LONGER = 8  # times the work of a short training
+FEWER_PIXELS = 0.75  # of the usual `train_size`, where the recipe does not use all images: 12 pixels of 16 and 24 of 32
 MOST_PIXELS = 64  # of a candidate's `train_size`: with as few images as would then take the same time, networks learn little
 LONGER_LEAST = 40  # pixels of the longer training's `train_size`, at least
 SHORTEST = 512  # images of a short training, at least
@@ -44,7 +45,12 @@ class Probe:
 
 def images_and_pixels(recipe: Recipe, training: int) -> float:
     """The work of a training but for its network: images, times the pixels of each."""
-    return recipe.epochs * min(training, recipe.images or training) * float(recipe.train_size) ** 2
+    return recipe.epochs * images_of(recipe, training) * float(recipe.train_size) ** 2
+
+
+def images_of(recipe: Recipe, training: int) -> int:
+    """How many of the training images an epoch takes."""
+    return min(training, recipe.images or training)
 
 
 def make_probe(recipe: Recipe, networks: Sequence[Genotype], training: int, count: int = MOST) -> Probe:
@@ -61,6 +67,9 @@ def make_probe(recipe: Recipe, networks: Sequence[Genotype], training: int, coun
     size = min(MOST_PIXELS, seeing_size(networks, recipe) or 0)  # 0: their inputs are too small for `train_size` to change anything
     if size > recipe.train_size:
         candidates["more pixels"] = _with_work(replace(recipe, train_size=size), training, work)
+    if images_of(recipe, training) < training:
+        fewer = replace(recipe, train_size=round(FEWER_PIXELS * recipe.train_size), images=training)
+        candidates["more images"] = _with_work(fewer, training, work)
     if recipe.batch_size >= 4:
         candidates["smaller batches"] = replace(recipe, batch_size=recipe.batch_size // 2)
     longer = replace(recipe, train_size=max(recipe.train_size, LONGER_LEAST), images=training)

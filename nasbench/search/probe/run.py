@@ -17,7 +17,7 @@ from nasbench.search.probe.candidates import DRAWS, Probe
 from nasbench.search.probe.ranking import Ranking, ranking, tau_samples
 from nasbench.search.reporting import Listener
 from nasbench.search.timed_calls import Job, timed_calls
-from nasbench.strategies.predictor.features import Matrix
+from nasbench.strategies.predictor.features import Matrix, Vector
 from nasbench.training.recipe import Recipe
 
 LONGER = "longer"
@@ -99,10 +99,18 @@ def _compared(probe: Probe, results: dict[tuple[str, int, int], _Trained]) -> li
         seconds = [results[name, draw, i].seconds for draw in range(DRAWS) for i in places]
         rankings.append(ranking(recipe.to_dict(), probe.longer.to_dict(), short, long, macs, seconds, longer_s))
         samples.append(tau_samples(short, long.mean(axis=1)))
-    best = max(range(len(rankings)), key=lambda k: rankings[k].tau)
-    if float((samples[best] > samples[0]).mean()) < CONFIDENCE:
-        best = 0
+    best = better_than_first(rankings, samples)
     return [rankings[best], *(ranking for k, ranking in enumerate(rankings) if k != best)]
+
+
+def better_than_first(rankings: Sequence[Ranking], samples: Sequence[Vector]) -> int:
+    """The place of the one with the highest tau; 0 where it is not probable enough that it ranks better than the first.
+
+    Args:
+        samples: of each, see `tau_samples`.
+    """
+    best = max(range(len(rankings)), key=lambda k: rankings[k].tau)
+    return best if float((samples[best] > samples[0]).mean()) >= CONFIDENCE else 0
 
 
 def _accuracies(results: dict[tuple[str, int, int], _Trained], name: str, draws: int, places: Sequence[int]) -> Matrix:

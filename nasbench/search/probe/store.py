@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nasbench.errors import NasbenchError
+from nasbench.errors import IgnoredFileWarning, NasbenchError
 from nasbench.files import MALFORMED, cache_folder, checksum, read_json, write_atomic
 from nasbench.search.probe.ranking import Ranking
 from nasbench.training.recipe import Recipe
@@ -63,7 +63,7 @@ def save_rankings(data: str, space: str, stored: Stored, path: Path | None = Non
 def stored_rankings(data: str, space: str) -> Stored:
     """What probes have measured of these images and this space; empty if there was none.
 
-    A damaged file gives a RuntimeWarning, and is as if it were not there.
+    A damaged file gives an IgnoredFileWarning, and is as if it were not there.
     """
     for path in (rankings_file(data, space), MEASURED / f"{_key(data, space)}.json"):
         if not path.exists():
@@ -75,7 +75,7 @@ def stored_rankings(data: str, space: str) -> Stored:
             chosen = None if content["chosen"] is None else Recipe.from_dict(content["chosen"])
             return Stored(tuple(Ranking.from_json(entry) for entry in content["rankings"]), chosen)
         except (OSError, NasbenchError, *MALFORMED) as error:
-            warnings.warn(f"{path} is ignored ({error}); `nasbench plan --probe` measures it again", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"{path} is ignored ({error}); `nasbench plan --probe` measures it again", IgnoredFileWarning, stacklevel=2)
     return Stored()
 
 

@@ -115,12 +115,24 @@ def crossovers(parents: Sequence[Values], count: int, rng: random.Random) -> lis
 
 def completed(decode: Decode, values: Values, rng: random.Random) -> Decoded | None:
     """The network that a candidate leads to, with random values where it has none; None if to no network."""
-    taken: dict[str, Any] = {}
     try:
-        genotype = decode(choosers.record(choosers.replay(values, choosers.random_chooser(rng)), taken))
-        return _decoded(taken, genotype)
+        return _decoded(*_taken(decode, values, rng))
     except NasbenchError:
         return None
+
+
+def random_values(decode: Decode, rng: random.Random) -> dict[str, Any] | None:
+    """The values of a random network, which is not traced; None where they lead to no network."""
+    try:
+        return _taken(decode, {}, rng)[0]
+    except NasbenchError:
+        return None
+
+
+def _taken(decode: Decode, values: Values, rng: random.Random) -> tuple[dict[str, Any], Genotype]:
+    taken: dict[str, Any] = {}
+    genotype = decode(choosers.record(choosers.replay(values, choosers.random_chooser(rng)), taken))
+    return taken, genotype
 
 
 def _decoded(values: dict[str, Any], genotype: Genotype) -> Decoded:

@@ -20,6 +20,7 @@ from nasbench.strategies.predictor.candidates import (
     enumerate_space,
     is_small,
     mutations,
+    random_values,
 )
 from nasbench.strategies.predictor.features import Rows, Vector
 from nasbench.strategies.predictor.gains import gains, leaders
@@ -107,8 +108,8 @@ class PredictorSampler(SpaceSampler):
             candidates += mutations(i, one.trial.params, one.trial.distributions, self._candidates * 3 // 4 // len(chosen), self._rng)
         candidates += crossovers([values for values, _ in parents], self._candidates // 4, self._rng)
         for _ in range(RANDOM):
-            drawn = completed(decode, {}, self._rng)
+            drawn = random_values(decode, self._rng)
             if drawn is not None:
                 candidates.append(Candidate(len(parents), {}))
-                parents.append((drawn.values, history.features.raw(drawn.values)))
+                parents.append((drawn, history.features.raw(drawn)))
         return parents, candidates
