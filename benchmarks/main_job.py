@@ -65,6 +65,21 @@ def limit_ms(space: nb.Space) -> float:
     return float(f"{np.quantile([predictor.predict(nb.adapt(g, classes=10)).ms for g in networks], SHARE):.2g}")
 
 
+def cache_of(kind: str, work: Path, root: Path) -> Path:
+    """The cache folder of a version, with a profile of this machine."""
+    cache = work / ("cache-old" if kind == "old" else "cache")
+    if not cache.exists():
+        cache.mkdir()
+        command = [sys.executable, "-m", "nasbench", "device", "profile", "--space", "mbconv"]
+        subprocess.run(command, cwd=work, env=os.environ | environment(root, cache), check=True)
+    return cache
+
+
+def environment(root: Path, cache: Path) -> dict[str, str]:
+    """What makes a process use a checkout and a cache."""
+    return {"PYTHONPATH": str(root.resolve()), "NASBENCH_CACHE": str(cache.resolve())}
+
+
 def search(kind: str, seed: int, limit: float, time: str, work: Path, old: Path | None) -> Path:
     """Run one search, or go on with it; returns the folder of its study."""
     study = work / f"{kind}-{seed}"
@@ -75,7 +90,7 @@ def search(kind: str, seed: int, limit: float, time: str, work: Path, old: Path 
     command = [sys.executable, "-m", "nasbench", "search", "--space", "mbconv", "--latency", f"{limit:g}ms", "--time", time, "--seed"]
     command += [str(seed), "--runs", str(work.resolve()), "--name", study.name, *more]
     print("$", " ".join(command[1:]), flush=True)
-    result = subprocess.run(command, cwd=work, env=os.environ | {"PYTHONPATH": str(root.resolve())}, check=False)
+    result = subprocess.run(command, cwd=work, env=os.environ | environment(root, cache_of(kind, work, root)), check=False)
     if result.returncode not in (0, 3):
         sys.exit(f"{study.name} ended with {result.returncode}")
     return study
@@ -118,6 +133,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
+    os.environ["NASBENCH_CACHE"] = str(cache_of("new", options.work, Path(__file__).parents[1]).resolve())
     stored = options.work / "limit.json"
     limit = options.latency or (json.loads(stored.read_text()) if stored.exists() else limit_ms(nb.space("mbconv")))
     write_atomic(stored, json.dumps(limit))
