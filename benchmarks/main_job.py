@@ -87,6 +87,7 @@ def search(kind: str, seed: int, limit: float, time: str, work: Path, old: Path 
         return study
     root = Path(__file__).parents[1] if kind != "old" or old is None else old
     more = ["--strategy", "random", "--control", "none"] if kind == "random" else []
+    more += ["--train-time", "none"] if kind != "old" else []  # the whole time is for the search, as in version 0.1
     command = [sys.executable, "-m", "nasbench", "search", "--space", "mbconv", "--latency", f"{limit:g}ms", "--time", time, "--seed"]
     command += [str(seed), "--runs", str(work.resolve()), "--name", study.name, *more]
     print("$", " ".join(command[1:]), flush=True)

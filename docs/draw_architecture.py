@@ -31,6 +31,7 @@ CAPTIONS = {
     "network": "trace to torch and ONNX",
     "latency": "how fast, on which device",
     "training": "images and training",
+    "export": "a folder to deploy",
     "evaluate": "how good a network is",
     "strategies": "what to try next",
     "study": "what lies on disk",
@@ -45,7 +46,7 @@ CAPTIONS = {
 }
 GROUNDS = (
     ("#e5f3e8", "#4c9160", (TOOLS, "genotype", "drawing", "scaling", "zoo", "spaces")),
-    ("#e6effa", "#4a7ab5", ("network", "latency", "training", "evaluate")),
+    ("#e6effa", "#4a7ab5", ("network", "latency", "training", "export", "evaluate")),
     ("#fcecdc", "#c27a33", ("strategies", "study", "engines", "search", "bench", "scaling_fit")),
     ("#f0f1f3", "#8a909c", ("analysis", "progress", "api", "cli")),
 )

@@ -14,12 +14,12 @@ from nasbench.latency import measure as measure_networks
 
 if TYPE_CHECKING:
     from nasbench.analysis.study import Study
+    from nasbench.export.trained import Trained
     from nasbench.search.config import SearchConfig
     from nasbench.search.reporting import Listener
     from nasbench.search.run import Outcome, ShowPlan
     from nasbench.training.delivery.config import TrainConfig
     from nasbench.training.delivery.run import Listener as TrainListener
-    from nasbench.training.delivery.trained import Trained
     from nasbench.training.recipe import Recipe
 
 
@@ -84,7 +84,7 @@ def search(
 
 
 def run_study(config: SearchConfig, path: Path, listener: Listener, show_plan: ShowPlan) -> tuple[Outcome, Study]:
-    """Run the search of a configuration at `path`, or resume it, and write its front and picture."""
+    """Run the search of a configuration at `path`, or resume it, write its front and picture, and train its winner for use."""
     from nasbench.analysis.plots.study import save_front
     from nasbench.analysis.study import open_study
     from nasbench.search.probe.problem import probe_first
@@ -109,6 +109,12 @@ def run_study(config: SearchConfig, path: Path, listener: Listener, show_plan: S
     if study.summary() or not study.front().empty:  # with successive halving, perhaps only the final round trained to the end
         study.write_front()
         save_front(study)
+    if outcome.choice.delivered is not None and problem.config.training_s:
+        from nasbench.search.final.training_for_use import train_for_use  # with torch, which a search needs in other processes only
+
+        left_s = config.time_s - (monotonic() - began) if new and config.trials is None else 0.0
+        train = lambda training, folder: run_train(training, folder, listener, monotonic()).summary  # noqa: E731
+        train_for_use(problem.config, path, problem.evaluator.data.summary, left_s, train, listener)
     return outcome, study
 
 
@@ -135,6 +141,9 @@ def train(
     seed: int = 0,
     device: str = "cpu",
     threads: int | None = None,
+    weights: str | Path | None = None,
+    like: str | None = None,
+    log: str | Sequence[str] = (),
     out: str | Path | None = None,
     progress: bool = True,
 ) -> Trained:
@@ -146,7 +155,7 @@ def train(
         recipe: a name (`nasbench train --recipes`), a file, a `Recipe` or its fields; by default the one for the data.
         epochs, time: passes over the training images, or a time such as `"20min"` into which they fit; by default the recipe's epochs.
         validation: `kept` keeps a fifth of the training images to validate on, `none` trains on all of them.
-        seed, device, threads, out: as the options of `nasbench train`.
+        seed, device, threads, weights, like, log, out: as the options of `nasbench train`.
         progress: show a bar.
 
     Returns:
@@ -176,6 +185,9 @@ def train(
         seed=seed,
         device=device,
         threads=threads,
+        weights=weights,
+        like=like,
+        log=log,
     )
     with Reporter(quiet=not progress) as reporter:
         return run_train(config, Path("runs") / config.name if out is None else Path(out), reporter, began)
@@ -185,18 +197,19 @@ def run_train(config: TrainConfig, path: Path, listener: TrainListener, began: f
     """Run the training of a configuration in the folder `path`, or continue it, and draw its curve; errors are those of `run_training`."""
     from nasbench.analysis.plots.training import save_training_curve
     from nasbench.evaluate.failures import is_out_of_memory
+    from nasbench.export.trained import Trained
     from nasbench.training.delivery.run import run_training
-    from nasbench.training.delivery.trained import Trained
 
     try:
         lock = machine_lock(shared=True, say=listener.say)  # no latency is measured meanwhile
-        trained = Trained(path, run_training(config, path, listener, began, lock))
+        run_training(config, path, listener, began, lock)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         raise NasbenchError(
             f"memory ran out at {config.recipe.batch_size} images a step; {first_line(error)}; give a recipe with a smaller batch_size"
         ) from None
+    trained = Trained.read(path)
     if not (path / "curve.png").exists():
         save_training_curve(path, f"{trained.summary['network']} on {trained.summary['data']}")
     return trained

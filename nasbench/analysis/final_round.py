@@ -80,7 +80,7 @@ def verdict_lines(verdict: Mapping[str, Any], measure: str = ACCURACY) -> list[s
         of = f"{other['evaluated']} of its own" if other["evaluated"] else "none of its own"
         lines.append(_compared(other, f"random search with as many evaluations ({other['networks']}; estimated from {of})", measure))
     else:
-        lines.append("was it worth it? too few random networks are within the limits to compare with random search")
+        lines.append("was it worth it? too few random networks are surely within the limits to compare with random search")
     if (other := verdict["known"]) is not None:
         lines.append(_compared(other, f"the best known network within the limit ({other['name']})", measure))
         if other["high"] < 0:

@@ -21,12 +21,14 @@ from nasbench.analysis.status import StudyState, study_state
 from nasbench.analysis.trial_frame import columns, trial_frame
 from nasbench.errors import StudyError, StudyWarning, first_line, one_line
 from nasbench.evaluate.measure import measured_by
+from nasbench.export.trained import Trained
 from nasbench.files import MALFORMED, write_atomic
 from nasbench.latency import Predictor, load_profile
 from nasbench.latency.device import device_words
 from nasbench.latency.predicting.predict import fitted_predictor
 from nasbench.latency.predicting.profile import MEASURED_ALIKE
 from nasbench.study.activity import read_activity
+from nasbench.study.delivery import Delivery
 from nasbench.study.directory import FIT_FILE, PROFILE_FILE, StudyDirectory
 from nasbench.study.reader import TrialReader
 from nasbench.study.stored import PLAN, VERDICT, check_stored, summary_shape
@@ -215,6 +217,19 @@ class Study:
         """What the search was worth: the fields of `nasbench.search.final.verdict.SearchVerdict`; empty before the final round."""
         found: dict[str, Any] = self._checked("verdict.json", VERDICT) or {}
         return found
+
+    def delivered(self) -> dict[str, Any]:
+        """How the winner was trained for use, as `nasbench train` says it; empty where it was not."""
+        found = Delivery.read(self.path)
+        return {} if found is None else dict(found.summary or {})
+
+    def trained(self) -> Trained:
+        """The winner with its weights: `.network()`, `.predict(["photo.jpg"])`, `.test_accuracy`.
+
+        Raises:
+            NasbenchError: the study has no winner yet.
+        """
+        return Trained.read(self.path)
 
     def _checked(self, name: str, shape: TypeAdapter[Any], advice: str = "delete it; `nasbench resume` writes it again") -> Any:
         """The content of a file of the study, in the shape that it should have; None where there is no file."""

@@ -69,6 +69,18 @@ def export(
     name: Annotated[str, typer.Argument(help="A known network, a genotype's .yaml file, or a study's folder (its winner).")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file; by default the YAML is printed.")] = None,
     onnx: Annotated[Path | None, typer.Option("--onnx", help="Write an ONNX model to this file, after a comparison with torch.")] = None,
+    python: Annotated[
+        Path | None, typer.Option("--python", help="Write a torch module to this file, as Python that needs torch alone.")
+    ] = None,
+    everything: Annotated[
+        Path | None,
+        typer.Option("--all", help="Write all that a trained network needs without nasbench into this folder: model.py, ONNX, predict.py."),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="With --all: the images that the network was trained for; then an 8-bit ONNX model is tried, too."),
+    ] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Where downloaded data sets are kept.")] = None,
     dynamic_batch: Annotated[bool, typer.Option("--dynamic-batch", help="Let the ONNX model accept any batch size.")] = False,
     input: str | None = INPUT,
     classes: Annotated[int | None, typer.Option(help="Change the number of classes.")] = None,
@@ -85,12 +97,26 @@ def export(
     ] = None,
     as_json: bool = JSON,
 ) -> None:
-    """Write the genotype of a network as YAML, with its weights as a .safetensors file beside it, or the network as an ONNX model.
+    """Write the genotype of a network as YAML, with its weights as a .safetensors file beside it, or the network as an ONNX model or as
+    Python.
 
-    The ONNX model of a study's winner has the weights of its final round. A network without weights gets random weights.
+    The ONNX model of a study's winner has the weights of its final round. A network without weights gets random weights. A Python file
+    holds no weights; those of nasbench fit it.
 
-    Examples: nasbench export mobilenet_v2 --classes 10 -o my.yaml; nasbench export runs/mbconv-20ms --onnx my.onnx
+    With --all the network is a study's folder or that of a `nasbench train`, and each file is compared with the network.
+
+    Examples: nasbench export mobilenet_v2 --classes 10 -o my.yaml; nasbench export runs/mbconv-20ms --onnx my.onnx --python model.py
+
+    Example: nasbench export runs/mbconv-20ms --all deploy
     """
+    if everything is not None:
+        others = {"--out": out, "--onnx": onnx, "--python": python, "--input": input, "--classes": classes, "--weights": weights}
+        if given := [name for name, value in others.items() if value is not None]:
+            raise NasbenchError(f"--all writes the trained network as it is; got {', '.join(given)}, too; leave --all or the others out")
+        _export_all(Path(name), everything, data, data_root, as_json)
+        return
+    if data is not None or data_root is not None:
+        raise NasbenchError("--data is for an 8-bit model of a trained network; got no --all; add --all FOLDER, or leave --data out")
     if onnx is None and (dynamic_batch or as_json):
         raise NasbenchError("--dynamic-batch and --json need an ONNX model; got no --onnx; add --onnx FILE")
     if weights is not None and out is None and onnx is None:
@@ -103,12 +129,14 @@ def export(
     layers = trace(g)  # finds errors before anything is written
     if onnx is not None:
         class_count(layers, g.name)
+    if python is not None:
+        _write_source(g, python, as_json)
     if onnx is not None:
         from nasbench.cli.onnx import export_onnx
 
         export_onnx(g, onnx, dynamic_batch, weights, study, as_json, like)
     if out is None:
-        if onnx is None:
+        if onnx is None and python is None:
             typer.echo(g.to_yaml(), nl=False)
         return
     from nasbench.files import write_atomic
@@ -117,6 +145,45 @@ def export(
     write_atomic(out, g.to_yaml())
     if not as_json:
         say(f"wrote {out}: {g.name}, {'x'.join(map(str, g.input))}{beside}")
+
+
+def _export_all(source: Path, path: Path, data: str | None, data_root: Path | None, as_json: bool) -> None:
+    """Write the folder, and say what is in it."""
+    from nasbench.export.folder import export_all
+    from nasbench.export.trained import Trained
+    from nasbench.progress import Reporter
+    from nasbench.study.plugins import load_stored_plugins
+
+    if (source / "study.yaml").is_file():
+        load_stored_plugins(source)
+    trained = Trained.read(source)
+    with Reporter() as reporter:
+        images = None
+        if data is not None:
+            from nasbench.training.data import load_images
+
+            reporter.stage(f"loading the images of {data}")
+            images = load_images(data, data_root, size=trained.preprocess.side, progress=reporter.rounds)
+        exported = export_all(trained, path, reporter.stage, images)
+    if as_json:
+        show_json(exported.to_json())
+        return
+    say(f"wrote {path}")
+    table(
+        ("file", "", "compared with the network"), [(name, about, exported.checks.get(name, "")) for name, about in exported.files.items()]
+    )
+    for name, reason in exported.left_out.items():
+        say(f"without {name}: {reason}")
+
+
+def _write_source(g: Genotype, path: Path, as_json: bool) -> None:
+    """Write the network as Python, after a comparison with the network."""
+    from nasbench.files import write_atomic
+    from nasbench.network.source import checked_source, name_of
+
+    write_atomic(path, checked_source(g))
+    if not as_json:
+        say(f"wrote {path}: the class {name_of(g)}, which computes what {g.name} does")
 
 
 def _write_weights(g: Genotype, source: Path, out: Path, like: str | None) -> Path:

@@ -140,7 +140,9 @@ def resume(
 def _extended(config: SearchConfig, trials: int | None, time_limit: str | None) -> SearchConfig:
     """The configuration with more trials or more time. A longer time without a number of trials lets the time decide."""
     if time_limit is not None:
-        config = replace(config, time_s=parse_duration(time_limit), trials=None)
+        time_s = parse_duration(time_limit)
+        train_s = config.training_s * time_s / config.time_s  # the same share
+        config = replace(config, time_s=time_s, train_s=train_s, trials=None)
     return config if trials is None else replace(config, trials=trials)
 
 
@@ -166,7 +168,7 @@ def _search(config: SearchConfig, path: Path, as_json: bool) -> int:
     with on_interrupt(lambda: kept_by(path)), Reporter() as reporter:
         outcome, study = run_study(config, path, reporter, (lambda *_: None) if as_json else reporter.without_bar(show_plan))
     if as_json:
-        show_json({"path": str(path), "winner": outcome.winner is not None, "summary": study.summary()})
+        show_json({"path": str(path), "winner": outcome.winner is not None, "summary": study.summary(), "delivered": study.delivered()})
     else:
         show_outcome(config, study, outcome, time.monotonic() - began)
     return 0 if outcome.winner else MISSED

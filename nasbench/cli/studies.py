@@ -35,13 +35,14 @@ def status(
     """
     from nasbench.analysis.study import open_study
     from nasbench.cli.text.status import show_state, watch_study
-    from nasbench.cli.text.study import show_spent, show_summary
+    from nasbench.cli.text.study import show_delivered, show_spent, show_summary
 
     study = open_study(path)
     if as_json:
         state = study.state().to_json()
         halving = {"spent": {phase: spent._asdict() for phase, spent in study.spent().items()}} if study.spent() else {}
-        show_json({"path": str(path), **state, "trials": state["counts"], "planned": study.plan(), "summary": study.summary()} | halving)
+        more = {"planned": study.plan(), "summary": study.summary(), "delivered": study.delivered()}
+        show_json({"path": str(path), **state, "trials": state["counts"], **more} | halving)
         return
     if watch:
         watch_study(study, every)
@@ -49,6 +50,7 @@ def status(
         show_state(study)
     if study.summary():
         show_summary(study)
+        show_delivered(study.delivered())
     else:
         show_spent(study)
 

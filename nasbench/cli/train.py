@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,7 @@ from nasbench.errors import NasbenchError
 from nasbench.progress import Reporter
 
 if TYPE_CHECKING:
-    from nasbench.training.delivery.trained import Trained
+    from nasbench.export.trained import Trained
 
 Name = Annotated[
     str | None, typer.Argument(metavar="NETWORK", help="A known network, a genotype's .yaml file, or a study's folder (its winner).")
@@ -43,6 +44,17 @@ def train(
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
     device: Annotated[str, typer.Option("--device", metavar="cpu|cuda", help="Where the network is trained.")] = "cpu",
     threads: Annotated[int | None, typer.Option("--threads", help="Threads on a CPU; default: all cores.")] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="Begin with the weights of this file, of nasbench, torchvision, timm or pytorchcv; classes may differ."),
+    ] = None,
+    like: Annotated[
+        str | None, typer.Option(help="The network that --weights are of, where names do not tell; see `nasbench export --help`.")
+    ] = None,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(help="Also write metrics for tensorboard, mlflow or wandb into the output folder; may be repeated."),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Output folder; default: runs/train-NETWORK-DATA.")] = None,
     recipes: Annotated[bool, typer.Option("--recipes", help="List the recipes, with the sources of their values, and end.")] = False,
     as_json: bool = JSON,
@@ -54,6 +66,8 @@ def train(
     Example: nasbench train mobilenet_v2 --data cifar10 --time 20min
 
     Example: nasbench train runs/mbconv-20ms --data ./photos --recipe bag-of-tricks --epochs 90
+
+    Example: nasbench train mobilenet_v3_small --weights mobilenet_v3_small-imagenet.pth --data ./photos
     """
     began = time.monotonic()
     if recipes:
@@ -78,6 +92,9 @@ def train(
         seed=seed,
         device=device,
         threads=threads,
+        weights=weights,
+        like=like,
+        log=log or (),
     )
     path = Path("runs") / config.name if out is None else out
     with on_interrupt(lambda: _kept_by(path)), Reporter() as reporter:
@@ -90,7 +107,7 @@ def train(
 
 def _show(trained: Trained) -> None:
     """Print what a training gave."""
-    summary: dict[str, Any] = trained.summary
+    summary: Mapping[str, Any] = trained.summary
     side = "x".join(map(str, summary["input"]))
     epochs = "1 epoch" if summary["epochs"] == 1 else f"{summary['epochs']} epochs"
     say(f"{summary['network']} at {side} on {summary['data']}, recipe {summary['recipe']}, {epochs}")

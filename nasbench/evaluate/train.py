@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from nasbench.evaluate.train_task import TrainTask
     from nasbench.training.images import Images
 
-PROBE_IMAGES = 512  # images of the short training that tells how long a whole one takes
+PROBE_IMAGES, PROBE_EPOCHS = 512, 2  # of the short training that tells how long a whole one takes; in the first epoch torch warms up
 
 
 @evaluator
@@ -79,9 +79,9 @@ class TrainEvaluator(Evaluator):
         )
 
     def cost(self, networks: Sequence[Genotype], evaluate_all: EvaluateAll) -> list[ExpectedSeconds]:
-        """Expected seconds from a short training of each network: one epoch of `PROBE_IMAGES` images."""
+        """Expected seconds from a short training of each network: two epochs of `PROBE_IMAGES` images, of which the second counts."""
         recipe = Recipe.from_dict(dict(self.context.recipe))
-        short = replace(self, context=replace(self.context, recipe={**self.context.recipe, "epochs": 1, "images": PROBE_IMAGES}))
+        short = replace(self, context=replace(self.context, recipe={**self.context.recipe, "epochs": PROBE_EPOCHS, "images": PROBE_IMAGES}))
         training = self.data.training
         images = min(recipe.images or training, training) * recipe.epochs
         return [_expected(timed, images) for timed in evaluate_all(short, networks)]

@@ -158,7 +158,12 @@ def make_card(
 
 def save_card(card: Card, path: Path) -> None:
     """Write the card as JSON, whole or not at all."""
-    write_atomic(path, json.dumps(card.to_json(), indent=2) + "\n")
+    write_atomic(path, card_text(card))
+
+
+def card_text(card: Card) -> str:
+    """The card as the text of its file."""
+    return json.dumps(card.to_json(), indent=2) + "\n"
 
 
 def load_card(path: Path) -> Card:

@@ -22,8 +22,9 @@ from nasbench.training.recipe import PROXY, Recipe
 KNOWN = ("mobilenet_v3_small", "mobilenet_v2", "mnasnet_a1")
 
 # These keys change how long a study takes and how many trials it has, but not the result of any trial.
-MAY_CHANGE = ("workers", "time_s", "trials", "engine")
+MAY_CHANGE = ("workers", "time_s", "train_s", "trials", "engine")
 DEFAULTS = {"evaluator": "train", "control": "equal"}  # of studies that began before these could be chosen
+TRAIN_SHARE = 0.4  # of the time, by default, in which the winner is trained for use
 CONTROL_SHARES = {"equal": 1.0, "small": 0.25, "none": 0.0}  # trials of random search for each trial of the search
 
 
@@ -43,6 +44,8 @@ class SearchConfig:
             choose it from `time_s`.
         control: how many trials random search has: as many as the search (`equal`), a quarter of them (`small`), or none.
         time_s: seconds that the whole search may take.
+        train_s: of them, those in which the winner is trained for use; with a number of trials they come on top. None lets the kind of
+            evaluation decide, see `training_s`.
         final_seeds: number of fresh seeds with which each finalist is trained.
         known: known networks with which the finalists are compared.
         workers: number of trials at a time.
@@ -71,6 +74,7 @@ class SearchConfig:
     seed: int = 0
     trials: int | None = None
     time_s: float = 480.0
+    train_s: float | None = None
     control: str = "small"
     final_seeds: int = 2
     known: tuple[str, ...] = KNOWN
@@ -104,6 +108,9 @@ class SearchConfig:
         ):
             if value is not None and not low <= value <= high:
                 raise StudyError(f"{name} is a whole number from {low} to {high}; got {value}")
+        if self.trials is None and not 0 <= self.training_s < self.time_s:
+            given = f"--train-time {self.training_s:g} s of {self.time_s:g} s"
+            raise StudyError(f"the winner is trained in a part of --time; got {given}; give it less, or none")
         if self.rungs and self.reuse:
             raise StudyError("with --from, networks were trained to the end already; leave --eta and --rungs out, or --from")
         if self.rungs and self.rungs.epochs[-1] != self.recipe.epochs:
@@ -116,6 +123,14 @@ class SearchConfig:
     def control_share(self) -> float:
         """Trials of random search for each trial of the search."""
         return CONTROL_SHARES[self.control]
+
+    @property
+    def training_s(self) -> float:
+        """Seconds in which the winner is trained for use: by default a share of the time, and none where the number of trials is given or
+        networks are evaluated without training."""
+        if self.train_s is not None:
+            return self.train_s
+        return TRAIN_SHARE * self.time_s if self.trials is None and self.evaluator == "train" else 0.0
 
     @property
     def wants_latency(self) -> bool:
@@ -137,8 +152,13 @@ class SearchConfig:
         return replace(self, recipe=chosen, open_fields=())
 
     def continuing(self, command: Mapping[str, Any]) -> SearchConfig:
-        """The configuration for a study that has begun with the command: its open fields are those of the study."""
-        return replace(self, recipe=as_stored(self.recipe, command.get("recipe", {}), self.open_fields), open_fields=())
+        """The configuration for a study that has begun with the command: its open fields are those of the study.
+
+        A study that trains no winner, since it began with an earlier version or with a number of trials, does so only if it is asked to.
+        """
+        trains = self.train_s is not None or command.get("train_s")
+        recipe = as_stored(self.recipe, command.get("recipe", {}), self.open_fields)
+        return replace(self, recipe=recipe, open_fields=(), train_s=self.train_s if trains else 0.0)
 
     def context(self, plugins: tuple[Plugin, ...] = ()) -> EvaluationContext:
         """What the evaluator needs to know of the study."""
@@ -194,6 +214,7 @@ class SearchConfig:
             | ({"evaluator_options": dict(self.evaluator_options)} if self.evaluator_options else {})
             | ({"reuse": self.reuse} if self.reuse else {})
             | ({"rungs": list(self.rungs.epochs), "eta": self.rungs.eta} if self.rungs else {})
+            | ({"train_s": self.training_s} if self.training_s else {})
             | ({"measure": True} if self.measure and not self._needs_latency else {})
         )
 
@@ -210,8 +231,9 @@ class SearchConfig:
         if lost is not None:
             raise StudyError(f"the stored command of a search has an entry {lost}; this one has none; restore study.yaml from a copy")
         limits = Limits(**{f.name: command.get(f.name) for f in fields(Limits)})
+        train_s = command.get("train_s", 0.0)
         same_names = ("space", "data", "data_root", "strategy", "options", "seed", "trials", "final_seeds", "workers", "time_s")
-        return cls(
+        config = cls(
             limits=limits,
             mode=command["reward"],
             known=tuple(command["known"]),
@@ -226,6 +248,7 @@ class SearchConfig:
             measure=bool(command.get("measure", False)),
             **{k: command[k] for k in same_names if k in command},
         )
+        return config if config.training_s == train_s else replace(config, train_s=train_s)
 
     def name(self) -> str:
         """The default name of the study, such as `mbconv-20ms`, followed by all options that differ from their default."""

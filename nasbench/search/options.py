@@ -41,6 +41,7 @@ def search_config(
     trials: int | None = None,
     control: str = SearchConfig.control,
     time: str = "8min",
+    train_time: str | None = None,
     known: str | None = None,
     eta: int | None = None,
     rungs: str | None = None,
@@ -93,6 +94,7 @@ def search_config(
         trials=trials,
         control=control,
         time_s=seconds,
+        train_s=_train_s(train_time),
         workers=room_for(engine) if jobs is None else jobs,
         device=device,
         engine=engine,
@@ -103,6 +105,13 @@ def search_config(
         reuse=None if reuse is None else str(Path(reuse)),
         measure=measure,
     )
+
+
+def _train_s(text: str | None) -> float | None:
+    """Seconds in which the winner is trained; `none` is zero."""
+    if text is None:
+        return None
+    return 0.0 if text.strip() == "none" else parse_duration(text)
 
 
 def engine_config(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from nasbench.search.config import SearchConfig
-from nasbench.search.final.repeats import FINALISTS, after_s, rival_runs, searching
+from nasbench.search.final.repeats import FINALISTS, after_s, report_s, rival_runs, searching
 from nasbench.search.plan import MIN_TRIALS, STARTING_S, Plan
 from nasbench.search.running_phase import RunningPhase
 from nasbench.study.trial import Trial
@@ -87,7 +87,8 @@ class TimeBudget:
         """
         if self._config.trials is not None:
             return left > 0
-        return not self._config.rungs and self._elapsed_s + self._one + after_s(self._config) / 2 <= self._config.time_s
+        after = report_s(self._config) / 2 + self._config.training_s  # the half, since the finalists are measured already
+        return not self._config.rungs and self._elapsed_s + self._one + after <= self._config.time_s
 
     def _fitting(self, one: float, after: float, *, control: bool = False) -> int:
         """Evaluations for which there is time, each with its share of random search if that still runs."""

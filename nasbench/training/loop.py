@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -22,9 +22,9 @@ from nasbench.training.batches import resized
 from nasbench.training.checkpoint import load_checkpoint, save_checkpoint
 from nasbench.training.images import LabeledImages, subset
 from nasbench.training.optimizer import fit_norm_momentum, make_optimizer
-from nasbench.training.recipe import Recipe
+from nasbench.training.recipe import SMALLEST, Recipe
 from nasbench.training.result import Epoch, TrainResult
-from nasbench.training.schedule import learning_rate
+from nasbench.training.schedule import given_factor, learning_rate, size_share
 from nasbench.training.score import all_logits, calibrate, score
 from nasbench.training.zero_init import start_as_identity
 
@@ -44,6 +44,7 @@ class Training:
         seed: int,
         device: torch.device,
         until: int,
+        given: Collection[str] = (),
     ) -> None:
         images = images if recipe.images is None else subset(images, recipe.images, seed=0)
         if len(images) < 2 or (validation is not None and not len(validation)):
@@ -51,14 +52,15 @@ class Training:
         if validation is None and recipe.validate_epochs:
             raise NasbenchError("a recipe with validate_epochs, such as one with the schedule plateau, needs validation images; keep some")
         self.recipe, self.seed, self.device, self.until = recipe, seed, device, until
-        self.images = resized(images, shape, device)
+        self.images = self._whole = resized(images, shape, device)
+        self._source, self._shape, self._share = images, shape, 1.0
         self.validation = None if validation is None else resized(validation, shape, device)
         self.statistics = self.images.statistics()
         layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
         self.net = net.to(device).to(memory_format=layout)
         if recipe.identity_start:
             start_as_identity(self.net)
-        self.optimizer = make_optimizer(self.net, recipe)
+        self.optimizer = make_optimizer(self.net, recipe, given)
         self.average = make_average(self.net, recipe)
         self.augmentation = Augmentation(recipe, int(self.images.labels.max()) + 1)
         self.batch = min(recipe.batch_size, len(self.images))
@@ -123,6 +125,15 @@ class Training:
                 seconds.append(time.perf_counter() - start)
         return statistics.median(seconds[1:])  # the first step also allocates memory
 
+    def use_size(self, share: float) -> None:
+        """Train on the images at this share of the whole input side; validation images keep their size."""
+        if share == self._share:
+            return
+        channels, *sides = self._shape
+        height, width = (max(SMALLEST, round(share * side)) for side in sides)
+        self.images = self._whole if share == 1 else resized(self._source, (channels, height, width), self.device)
+        self._share = share
+
     def _usable(self, history: list[dict[str, Any]]) -> bool:
         """Whether a checkpoint is usable: it ends before the last epoch of this call, or has the accuracy at that epoch."""
         return len(history) < self.until or (self.validation is not None and history[self.until - 1]["accuracy"] is not None)
@@ -145,14 +156,16 @@ class Training:
     def _pass(self) -> float:
         """Train one epoch; returns the mean loss, which is infinite or NaN if that of a step is."""
         first = len(self.history) * self.steps
+        self.use_size(size_share(self.recipe, len(self.history)))
         order = torch.randperm(len(self.images), generator=self.generator)
         total = torch.zeros((), device=self.device)
         losses = [epoch.loss for epoch in self.history]
         self.net.train()
         for step in range(self.steps):
-            rate = learning_rate(self.recipe, first + step, self.recipe.epochs * self.steps, losses)
+            place = first + step, self.recipe.epochs * self.steps
+            rate, factor = learning_rate(self.recipe, *place, losses), given_factor(self.recipe, *place)
             for group in self.optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * factor if group.get("given") else rate  # checkpoints of version 0.2 have no such key
             total += self._step(order[step * self.batch :][: self.batch])
             if step % CHECK_STEPS == 0 and not math.isfinite(total.item()):
                 break
@@ -160,7 +173,8 @@ class Training:
 
     def _step(self, index: torch.Tensor) -> torch.Tensor:
         """Train on the images at the positions `index`; returns the loss."""
-        pixels, labels = self.images.cropped(index, self.generator, flip=self.recipe.flip, padding=self.recipe.crop_padding)
+        padding = round(self._share * self.recipe.crop_padding)
+        pixels, labels = self.images.cropped(index, self.generator, flip=self.recipe.flip, padding=padding)
         images = self.images.normalised(self.augmentation.bytes(pixels), self.statistics)
         images, targets = self.augmentation.normalised(images, labels)
         loss = torch.zeros((), device=self.device)
@@ -181,7 +195,7 @@ class Training:
         order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(self.seed))
         count = max(1, min(self.recipe.calibration, len(order)) // self.batch) * self.batch
         for index in torch.split(order[:count], self.batch):
-            yield self.images.plain(index, self.statistics)[0]
+            yield self._whole.plain(index, self.statistics)[0]
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -208,6 +222,7 @@ class Training:
 
     def _result(self, reason: str) -> TrainResult:
         last = self.history[-1]
+        timed = self.history[1:] or self.history
         return TrainResult(
             status="diverged" if reason else "ok",
             reason=reason,
@@ -215,7 +230,7 @@ class Training:
             loss=None if reason else last.loss,
             epochs=len(self.history),
             history=tuple(self.history),
-            images_per_second=len(self.history) * self.steps * self.batch / sum(e.train_seconds for e in self.history),
+            images_per_second=len(timed) * self.steps * self.batch / sum(e.train_seconds for e in timed),
             seconds=sum(epoch.seconds for epoch in self.history),
             statistics=self.statistics,
         )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -13,20 +16,26 @@ DECAY, EPSILON = 0.9, 1e-3  # of RMSprop, as in EfficientNet (Tan and Le 2019, s
 LEFT = 0.01  # of the initial running statistics may be left at the end of a training
 
 
-def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def make_optimizer(net: nn.Module, recipe: Recipe, given: Collection[str] = ()) -> torch.optim.Optimizer:
     """SGD with Nesterov momentum, AdamW or RMSprop; the weight decay of parameters with one dimension (norms, biases) is 0.
 
     RMSprop is TensorFlow's, as EfficientNet and MobileNetV3 use it: the mean of squares starts at 1, epsilon stands below the root, and the
     momentum adds up steps that hold the learning rate. torch's own differs in all three.
 
+    Args:
+        given: names of parameters that begin with given weights; they are in groups of their own, with the key `given`.
+
     Raises:
         NasbenchError: RMSprop needs timm, which is not installed.
     """
-    parameters = [parameter for parameter in net.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    named = [(name, parameter) for name, parameter in net.named_parameters() if parameter.requires_grad]
+    groups: list[dict[str, Any]] = []
+    for which in (False, True) if given else (False,):
+        parameters = [parameter for name, parameter in named if (name in given) == which]
+        groups += [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay, "given": which},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0, "given": which},
+        ]
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=recipe.lr, betas=(recipe.momentum, 0.999))
     if recipe.optimizer == "rmsprop":

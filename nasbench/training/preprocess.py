@@ -48,6 +48,11 @@ class Preprocess:
     decoded_size: int | None = None
     levels: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
+    @property
+    def side(self) -> int:
+        """The side in pixels of the decoded square."""
+        return self.decoded_size or max(self.input[1:])
+
     def to_json(self) -> dict[str, Any]:
         """Plain data; `from_json` reads it back."""
         return {
@@ -142,9 +147,8 @@ class Preprocess:
         from nasbench.training.folders.decode import decode, own_limits
         from nasbench.training.images import LabeledImages
 
-        size = self.decoded_size or max(self.input[1:])
         with own_limits():
-            decoded = [decode(Path(file), size, self.levels) for file in files]
+            decoded = [decode(Path(file), self.side, self.levels) for file in files]
         for file, image in zip(files, decoded, strict=True):
             if image.pixels is None:
                 raise DataError(f"{file} has more than 8 bits ({image.mode}), the training images had not; save it with 8 bits")

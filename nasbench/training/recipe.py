@@ -35,6 +35,10 @@ _NUMBERS: dict[str, tuple[type[int] | type[float], float, float]] = {
     "cutmix": (float, 0.0, 10.0),
     "random_erasing": (float, 0.0, 1.0),
     "clip": (float, 0.0, 1e6),
+    "head_start": (float, 0.0, 0.9),
+    "body_lr": (float, 0.0, 1.0),
+    "first_size": (int, 0, 2048),
+    "size_stages": (int, 2, 100),
 }
 SCHEDULES = ("cosine", "one-cycle", "step", "plateau", "constant")
 _NAMES = {
@@ -46,7 +50,8 @@ _NAMES = {
 _FLAGS = ("flip", "identity_start", "channels_last", "validate_epochs")
 # Fields that version 0.2 did not have. `to_dict` leaves them out while they have their defaults, because stored studies and trials are
 # recognised by their recipe.
-_LATER = ("schedule", "milestones", "drops", "gamma", "patience", "ema", "mixup", "cutmix", "random_erasing", "augment", "clip")
+_LATER = ("schedule", "milestones", "drops", "gamma", "patience", "ema", "mixup", "cutmix", "random_erasing", "augment", "clip",
+          "head_start", "body_lr", "first_size", "size_stages")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +96,11 @@ class Recipe:
         random_erasing: probability with which a rectangle of an image is erased (Zhong et al. 2020).
         augment: `trivial` (TrivialAugment), `rand` (RandAugment, 2 operations of magnitude 9), or `none`.
         clip: greatest norm of all gradients together; 0 for no limit.
+        head_start: where the training begins with given weights: share of all steps at the beginning in which only what has none learns.
+        body_lr: where the training begins with given weights: factor of the learning rate of what has them, afterwards.
+        first_size: `train_size` with which the training begins; it grows to `train_size` in `size_stages` steps of equally many epochs
+            (Tan and Le 2021, EfficientNetV2, section 4). 0 for one size.
+        size_stages: see `first_size`.
 
     Raises:
         NasbenchError: a value has the wrong type or is out of range, or fields contradict each other.
@@ -124,6 +134,10 @@ class Recipe:
     random_erasing: float = 0.0
     augment: Literal["none", "trivial", "rand"] = "none"
     clip: float = 0.0
+    head_start: float = 0.0
+    body_lr: float = 1.0
+    first_size: int = 0
+    size_stages: int = 4
 
     def __post_init__(self) -> None:
         for name, (kind, low, high) in _NUMBERS.items():
@@ -146,6 +160,10 @@ class Recipe:
             raise NasbenchError(
                 f"recipe: the schedule step needs milestones or drops, not both; got {list(self.milestones)} and {self.drops}; "
                 "give one of them, such as milestones: [0.33, 0.67]"
+            )
+        if self.first_size > self.train_size:
+            raise NasbenchError(
+                f"recipe: images grow from first_size to train_size; got {self.first_size} and {self.train_size}; give a smaller first_size"
             )
         if self.schedule == "plateau" and not self.validate_epochs:
             raise NasbenchError("recipe: the schedule plateau follows the validation loss; validate_epochs is false; set it to true")

@@ -40,7 +40,7 @@ class TrainResult:
         accuracy, loss: validation accuracy (0 to 1) and cross-entropy; None if it diverged or was not validated.
         epochs: number of epochs that were trained.
         history: the epochs.
-        images_per_second: speed of the training, without validation.
+        images_per_second: speed of the training, without validation; that of the first of several epochs does not count.
         seconds: time of all epochs.
         statistics: mean and deviation that normalise the images.
     """

@@ -37,6 +37,29 @@ def learning_rate(recipe: Recipe, step: int, steps: int, losses: Sequence[float 
     return recipe.lr * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
+def given_factor(recipe: Recipe, step: int, steps: int) -> float:
+    """The factor of the learning rate of what began with given weights, at `step` from 0 to `steps` - 1.
+
+    >>> recipe = Recipe(head_start=0.25, body_lr=0.1)
+    >>> [given_factor(recipe, step, 4) for step in range(4)]
+    [0.0, 0.1, 0.1, 0.1]
+    """
+    return 0.0 if step < round(recipe.head_start * steps) else recipe.body_lr
+
+
+def size_share(recipe: Recipe, epoch: int) -> float:
+    """The share of the whole input side at which `epoch`, counted from 0, is trained; 1 in the last one.
+
+    >>> recipe = Recipe(epochs=8, first_size=16, train_size=64, size_stages=4)
+    >>> [size_share(recipe, epoch) for epoch in range(8)]
+    [0.25, 0.25, 0.5, 0.5, 0.75, 0.75, 1.0, 1.0]
+    """
+    stages = min(recipe.size_stages, recipe.epochs)
+    if not recipe.first_size or stages == 1:
+        return 1.0
+    return 1 - (1 - recipe.first_size / recipe.train_size) * (1 - (epoch * stages // recipe.epochs) / (stages - 1))
+
+
 def milestones(recipe: Recipe) -> tuple[float, ...]:
     """The shares of all steps at which the schedule `step` drops.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import torch
@@ -31,6 +31,7 @@ def train(
     checkpoint: Path | None = None,
     until: int | None = None,
     on_start: Callable[[int], None] | None = None,
+    given: Collection[str] = (),
 ) -> TrainResult:
     """Train `net` in place and validate it.
 
@@ -51,12 +52,15 @@ def train(
         until: the epoch after which to stop and validate, with the checkpoint in place, for successive halving. The learning rate is
             that of the whole recipe, so that a training that continues later gives the same bits as one that never stopped.
         on_start: called once, before `on_epoch`, with the number of epochs that the checkpoint holds.
+        given: names of parameters of `net` that hold given weights, which the recipe may train more slowly.
 
     Raises:
         DataError: there are fewer than two training images or no image to validate, or the channels do not fit the network.
     """
     until = recipe.epochs if until is None else min(until, recipe.epochs)
-    return Training(net, train_images, validation, recipe, shape, seed, torch.device(device), until).run(on_epoch, checkpoint, on_start)
+    return Training(net, train_images, validation, recipe, shape, seed, torch.device(device), until, given).run(
+        on_epoch, checkpoint, on_start
+    )
 
 
 def evaluate(

@@ -89,5 +89,5 @@ def test_a_known_network_that_is_better_is_recommended():
     known = compared(-0.02, -0.03, -0.01, "known mobilenet_v3_large", 0, 0)
     lines = verdict_lines({"best_probability": 1.0, "expected_loss": 0.0, "random": None, "known": known})
     assert "take mobilenet_v3_large: the search did not find better" in lines
-    assert lines[0] == "was it worth it? too few random networks are within the limits to compare with random search"
+    assert lines[0] == "was it worth it? too few random networks are surely within the limits to compare with random search"
     assert "no known network" in verdict_lines({"best_probability": 1.0, "expected_loss": 0.0, "random": None, "known": None})[1]

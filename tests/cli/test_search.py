@@ -155,3 +155,29 @@ def test_kill_9_and_the_same_command(done, moment):
     arms = {key for key in whole if key[0] != "final"}  # the last round depends on measured latency
     assert {key: after[key] for key in arms} == {key: whole[key] for key in arms}
     assert {key for key in after if key[0] != "final"} == arms
+
+
+def test_it_ends_in_a_network_that_is_trained_for_use(done):
+    program, _ = done
+    words = (*program.search("--name", "used"), "--train-time", "12s")
+    ran = program(*words)
+    if ran.returncode == 3 and ("too noisy" in ran.stdout or "not verified" in ran.stdout):
+        pytest.skip("this machine is too busy to measure, and nothing is promised then")
+    assert ran.returncode == 0, ran.stderr
+    assert "the winner is trained for use for 12 s" in ran.stdout
+    assert "trained for use:" in ran.stdout
+    assert "accuracy:" in ran.stdout
+    best = program.folder / "runs" / "used" / "best"
+    for name in ("genotype.yaml", "weights.safetensors", "card.json", "model.py", "model.onnx", "predict.py", "MODEL_CARD.md"):
+        assert (best / name).stat().st_size > 0, name
+    study = open_study(best.parent)
+    assert study.delivered()["epochs"] > 1
+    assert json.loads((best / "card.json").read_text())["met"]
+    shown = program("predict", "runs/used", "pictures/dark/1.png", "--json")
+    assert shown.returncode == 0, shown.stderr
+    assert json.loads(shown.stdout)[0]["classes"][0]["name"] == "dark"
+    weights = (best / "weights.safetensors").read_bytes()
+    again = program(*words)
+    assert again.returncode == 0, again.stderr
+    assert "training" not in again.stderr
+    assert (best / "weights.safetensors").read_bytes() == weights

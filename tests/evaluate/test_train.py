@@ -12,7 +12,7 @@ import torch
 
 from nasbench.evaluate.base import EvaluationContext, Fidelity, Timed
 from nasbench.evaluate.make import make_evaluator
-from nasbench.evaluate.train import PROBE_IMAGES, TrainEvaluator, as_evaluation, fingerprint
+from nasbench.evaluate.train import PROBE_EPOCHS, PROBE_IMAGES, TrainEvaluator, as_evaluation, fingerprint
 from nasbench.genotype import Genotype
 from nasbench.training import PROXY, load_images
 from nasbench.zoo import known
@@ -55,7 +55,7 @@ def test_a_record_is_an_evaluation_with_the_rest_as_details() -> None:
 def test_the_cost_is_that_of_all_images_and_epochs() -> None:
     def evaluate_all(evaluator, networks):
         recipe = evaluator.context.recipe
-        assert (recipe["epochs"], recipe["images"]) == (1, PROBE_IMAGES)
+        assert (recipe["epochs"], recipe["images"]) == (PROBE_EPOCHS, PROBE_IMAGES)
         return [
             Timed({"status": "ok", "seconds": 2.0, "images_per_second": 400.0}, wall_s=3.0),
             Timed({"status": "infeasible", "seconds": 0.0, "reason": "out of memory"}, wall_s=1.0),

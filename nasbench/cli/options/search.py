@@ -126,6 +126,13 @@ class SearchOptions:
         "small"
     )
     time: Annotated[str, typer.Option(help="Time for the whole search, such as 8min.")] = "8min"
+    train_time: Annotated[
+        Text,
+        typer.Option(
+            help="Of it, time to train the winner for use, such as 3min, or none; by default two fifths. With --trials it comes on top, "
+            "and by default there is none."
+        ),
+    ] = None
     known: Annotated[Text, typer.Option(help="Known networks to compare with, separated by commas; or none.")] = None
     eta: Annotated[int | None, typer.Option(help="Successive halving: one trial in so many continues from each rung, such as 3.")] = None
     rungs: Annotated[

@@ -55,6 +55,7 @@ def show_plan(problem: Problem, plan: Plan) -> None:
             *_proxy(plan),
             ("a trial takes", f"about {show_duration(plan.seconds_per_trial)}{' to its end' if config.rungs else ''}"),
             *_rungs(config, plan),
+            *([("then", f"the winner is trained for use for {show_duration(config.training_s)}")] if config.training_s else []),
             ("expected", f"about {plan.expected_s / 60:.1f} minutes"),
         ),
     )
@@ -105,9 +106,23 @@ def show_outcome(config: SearchConfig, study: Study, outcome: Outcome, seconds: 
     else:
         _show_winner(outcome.winner, config, study.measure)
     show_summary(study)
+    show_delivered(study.delivered())
     if not outcome.complete:
         say("not all trials of --trials were evaluated; `nasbench resume` with more --trials or a longer --time searches on")
     say(f"\n{show_duration(seconds)}; study in {study.path}: {', '.join(results(study.path))}")
+
+
+def show_delivered(summary: Mapping[str, Any]) -> None:
+    """Print how good the winner is after its training for use."""
+    if not summary:
+        return
+    kept, test = summary["validation"], summary["test"]
+    epochs = "1 epoch" if summary["epochs"] == 1 else f"{summary['epochs']} epochs"
+    say("", f"trained for use: {epochs} of {summary['train']['images']} images, recipe {summary['recipe']}")
+    if test is not None:
+        say(f"test accuracy: {test['accuracy']:.1%} on {test['images']} images, 95 % interval {test['low']:.1%} to {test['high']:.1%}")
+    elif kept is not None:
+        say(f"validation accuracy: {kept['accuracy']:.1%} on {kept['images']} images; the data have no test images")
 
 
 def _show_winner(best: FinalResult, config: SearchConfig, measure: str) -> None:
@@ -179,7 +194,8 @@ def _within(row: Mapping[str, Any], low_ms: float, high_ms: float, command: Mapp
 
 def results(path: Path) -> list[str]:
     """The files in a study's folder that its user may want to open."""
-    names = ("front.png", "front.csv", "best/card.json", "best/genotype.yaml", "best/weights.safetensors", "best/preprocess.json")
+    names = ["front.png", "front.csv", "best/card.json", "best/genotype.yaml", "best/weights.safetensors", "best/preprocess.json"]
+    names += [f"best/{name}" for name in ("model.py", "model.onnx", "predict.py", "MODEL_CARD.md")]
     return [name for name in names if (path / name).exists()]
 
 

@@ -54,5 +54,10 @@ def rival_runs(config: SearchConfig) -> int:
 
 
 def after_s(config: SearchConfig) -> float:
-    """Seconds of a search in which nothing is evaluated: for measuring and for the report."""
+    """Seconds of a search in which nothing is evaluated: for measuring, for the report, and for the training of the winner."""
+    return report_s(config) + config.training_s
+
+
+def report_s(config: SearchConfig) -> float:
+    """Seconds for measuring and for the report."""
     return MEASURING_S if config.wants_latency else REPORT_S

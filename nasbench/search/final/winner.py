@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nasbench.errors import BusyError
+from nasbench.export.folder import EXTRA_FILES
+from nasbench.export.trained import CARD
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype
 from nasbench.latency import Device, make_card, save_card
@@ -16,7 +18,9 @@ from nasbench.latency.weights import DeliveredWeights
 from nasbench.search.final.finalists import KNOWN, FinalResult, summary
 from nasbench.search.limits import Limits
 from nasbench.search.measuring import Measure
+from nasbench.study.delivery import delivered
 from nasbench.study.measurements import Measured, Measurements
+from nasbench.training.delivery import GENOTYPE, WEIGHTS
 from nasbench.training.preprocess import PREPROCESS_FILE, Preprocess, save_preprocess
 
 WINNER = "winner"
@@ -115,18 +119,20 @@ def deliver(
     rows = summary(ranked, None, best) if unverified else summary(ranked, best)
     write_atomic(path / "summary.json", json.dumps(rows, indent=1) + "\n")
     directory = path / "best"
+    if best is not None and delivered(path, best.finalist.digest):
+        return  # it was trained for use
+    for name in EXTRA_FILES if best else (GENOTYPE, WEIGHTS, PREPROCESS_FILE, CARD, *EXTRA_FILES):
+        (directory / name).unlink(missing_ok=True)
     if best is None:
-        for name in ("genotype.yaml", "weights.safetensors", PREPROCESS_FILE, "card.json"):
-            (directory / name).unlink(missing_ok=True)
         return
     directory.mkdir(exist_ok=True)
     f = best.finalist
     g = Genotype.from_yaml(f.genotype)
-    write_atomic(directory / "genotype.yaml", g.to_yaml())
+    write_atomic(directory / GENOTYPE, g.to_yaml())
     if weights is not None and weights.exists():
-        write_atomic(directory / "weights.safetensors", weights.read_bytes())
+        write_atomic(directory / WEIGHTS, weights.read_bytes())
     if preprocess is not None:
         save_preprocess(preprocess, directory / PREPROCESS_FILE)
     if limits.latency_ms is not None:
         measured = None if unverified else best.again or f.measured
-        save_card(make_card(g, limits.latency_ms, device, measured, f.predicted, unverified, best.weights), directory / "card.json")
+        save_card(make_card(g, limits.latency_ms, device, measured, f.predicted, unverified, best.weights), directory / CARD)

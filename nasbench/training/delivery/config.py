@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 from nasbench.errors import DeviceError, NasbenchError
 from nasbench.genotype import Genotype, class_count, digest, trace
 from nasbench.genotype.units import parse_duration
+from nasbench.training.delivery.logs import check_logs
 from nasbench.training.recipe import Recipe
 from nasbench.training.recipes import NamedRecipe, default_recipe, find_recipe
 
+FINETUNE = "finetune"  # the recipe for a training that begins with given weights
 KEPT, NONE = "kept", "none"  # whether images are kept for validation
 _MOST_THREADS = 1024
 
@@ -32,6 +35,9 @@ class TrainConfig:
         seed: decides initial weights, order of the images and augmentation.
         device: `cpu` or `cuda`.
         threads: torch threads on a CPU; None for all cores. Another number may change the last bits of the weights.
+        weights: a file of weights to begin with; None for random ones.
+        weights_sha256: of that file; like: see `nasbench.load_weights`.
+        logs: names of `nasbench.training.delivery.logs`; they change no result.
     """
 
     network: Genotype
@@ -44,11 +50,16 @@ class TrainConfig:
     seed: int
     device: str
     threads: int | None
+    weights: str | None = None
+    weights_sha256: str = ""
+    like: str | None = None
+    logs: tuple[str, ...] = ()
 
     @property
     def recipe(self) -> Recipe:
         """The recipe with the epochs of the user, and with a validation after each epoch wherever there are validation images."""
         recipe = self.named.recipe if self.epochs is None else replace(self.named.recipe, epochs=self.epochs)
+        recipe = replace(recipe, identity_start=False) if self.weights else recipe  # branches that start at zero would lose their weights
         if self.validation == KEPT:
             return replace(recipe, validate_epochs=True)
         if recipe.schedule == "plateau":
@@ -79,6 +90,8 @@ class TrainConfig:
             "seed": self.seed,
             "device": self.device,
             "threads": self.threads,
+            **({"weights": self.weights_sha256} if self.weights else {}),
+            **({"like": self.like} if self.like else {}),
         }
 
 
@@ -94,6 +107,9 @@ def train_config(
     seed: int = 0,
     device: str = "cpu",
     threads: int | None = None,
+    weights: str | Path | None = None,
+    like: str | None = None,
+    log: str | Sequence[str] = (),
 ) -> TrainConfig:
     """The configuration of options as a user gives them.
 
@@ -110,26 +126,40 @@ def train_config(
         raise DeviceError(f"a network is trained on cpu or cuda; got {device!r}; choose one of them")
     if threads is not None and not 1 <= threads <= _MOST_THREADS:
         raise NasbenchError(f"--threads is a whole number from 1 to {_MOST_THREADS}; got {threads}; leave it out for all cores")
+    if like is not None and weights is None:
+        raise NasbenchError("--like says which network --weights are of; got no --weights; add --weights FILE, or leave --like out")
     class_count(trace(network), network.name)
     config = TrainConfig(
         network=network,
         data=data,
         data_root=None if data_root is None else str(data_root),
-        named=_named(recipe, data),
+        named=_named(recipe, data, FINETUNE if weights else None),
         epochs=epochs,
         time_s=None if time is None else parse_duration(time),
         validation=validation,
         seed=seed,
         device=device,
         threads=threads,
+        weights=None if weights is None else str(weights),
+        weights_sha256="" if weights is None else _sha256(Path(weights)),
+        like=like,
+        logs=check_logs([log] if isinstance(log, str) else log),
     )
     config.recipe  # noqa: B018 - its errors belong here
     return config
 
 
-def _named(recipe: str | Path | Recipe | Mapping[str, Any] | None, data: str) -> NamedRecipe:
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise NasbenchError(f"cannot read the weights {path}: {error.strerror}; name a .safetensors or .pth file") from None
+
+
+def _named(recipe: str | Path | Recipe | Mapping[str, Any] | None, data: str, usual: str | None) -> NamedRecipe:
+    """The recipe; where none is given, the `usual` one, or that for the data."""
     if recipe is None:
-        return find_recipe(default_recipe(data))
+        return find_recipe(usual or default_recipe(data))
     if isinstance(recipe, Recipe):
         return NamedRecipe("given", "", "", recipe)
     if isinstance(recipe, Mapping):

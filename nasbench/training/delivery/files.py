@@ -13,6 +13,7 @@ from torch import nn
 from nasbench.errors import NasbenchError, first_line
 from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, cost, digest
+from nasbench.training.delivery import GENOTYPE, METRICS, SUMMARY, WEIGHTS
 from nasbench.training.delivery.config import TrainConfig
 from nasbench.training.images import Images
 from nasbench.training.network import weights_digest
@@ -21,10 +22,6 @@ from nasbench.training.recipe import Recipe
 from nasbench.training.result import Epoch, TrainResult
 from nasbench.training.trainer import evaluate
 
-SUMMARY = "summary.json"
-METRICS = "metrics.csv"
-WEIGHTS = "weights.safetensors"
-GENOTYPE = "genotype.yaml"
 COLUMNS = ("epoch", "train_loss", "accuracy", "loss", "lr", "seconds")
 
 
@@ -116,17 +113,6 @@ def load_summary(path: Path) -> dict[str, Any]:
             f"{path / SUMMARY} cannot be read ({first_line(error)}); delete it, and the same command trains the network again"
         ) from None
     return summary
-
-
-def load_trained(path: Path) -> nn.Module:
-    """The trained network of an output folder, in inference mode, on the CPU."""
-    from safetensors.torch import load_file
-
-    from nasbench.network import build
-
-    net: nn.Module = build(Genotype.from_yaml(path / GENOTYPE))
-    net.load_state_dict(load_file(path / WEIGHTS))
-    return net.eval()
 
 
 def _cell(value: float | int | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from nasbench.training.batches import resized
 from nasbench.training.images import LabeledImages, subset
 from nasbench.training.loop import Training
 from nasbench.training.recipe import Recipe
+from nasbench.training.schedule import size_share
 from nasbench.training.score import score
 
 TIMED_STEPS = 24  # at most
@@ -91,7 +93,13 @@ def measure_pace(
     few = replace(recipe, images=None, validate_epochs=False, schedule="cosine")
     sample = subset(training, max(2, min(len(training), 2 * recipe.batch_size)), seed=0)
     timed = Training(net, sample, None, few, shape, 0, device, 1)
-    step_s = timed.time_steps(TIMED_STEPS, longest_s)
+    # With images that grow, the mean over their sizes, which are used for equally many epochs.
+    shares = sorted({size_share(replace(recipe, epochs=recipe.size_stages), stage) for stage in range(recipe.size_stages)})
+    steps = []
+    for share in shares:
+        timed.use_size(share)
+        steps.append(timed.time_steps(TIMED_STEPS, longest_s / len(shares)))
+    step_s = statistics.mean(steps)
     images = resized(subset(training, SCORED, seed=0), shape, device)
     began = time.perf_counter()
     score(timed.net, images, recipe, timed.statistics)

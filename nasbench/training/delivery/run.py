@@ -18,10 +18,13 @@ from nasbench.errors import DataError, DeviceError, NasbenchError
 from nasbench.files import MALFORMED, write_atomic
 from nasbench.genotype import Genotype
 from nasbench.training.data import load_images
+from nasbench.training.delivery import SUMMARY
 from nasbench.training.delivery.config import NONE, TrainConfig
-from nasbench.training.delivery.files import SUMMARY, deliver, load_summary, write_metrics
+from nasbench.training.delivery.files import deliver, load_summary, write_metrics
 from nasbench.training.delivery.folder import Folder, open_folder, versions
+from nasbench.training.delivery.logs import open_logs
 from nasbench.training.delivery.plan import TIMED_S, TIMED_SHARE, TrainPlan, measure_pace, plan_training
+from nasbench.training.delivery.warm_start import GivenWeights
 from nasbench.training.images import Images, LabeledImages, training_and_validation
 from nasbench.training.network import initial_network
 from nasbench.training.recipe import Recipe, proxy_input
@@ -50,14 +53,17 @@ class _Job:
     validation: LabeledImages | None
     shape: tuple[int, int, int]
     folder: Folder
+    given: GivenWeights | None = None
 
     @property
     def counts(self) -> tuple[int, int, int]:
         """Numbers of training, validation and test images."""
         return len(self.training), len(self.validation or ()), len(self.images.test)
 
-    def network(self) -> tuple[Genotype, torch.nn.Module]:
-        return initial_network(self.config.network, self.shape, len(self.images.classes), self.config.seed)
+    def network(self) -> tuple[Genotype, torch.nn.Module, frozenset[str]]:
+        """The genotype as it is trained, its network, and the names of its tensors that hold given weights."""
+        genotype, net = initial_network(self.config.network, self.shape, len(self.images.classes), self.config.seed)
+        return genotype, net, frozenset() if self.given is None else self.given.put_into(net)
 
 
 def run_training(
@@ -102,14 +108,19 @@ def _load(config: TrainConfig, folder: Folder, listener: Listener) -> _Job:
         training, validation = images.train, None
     else:
         training, validation = training_and_validation(images)
-    return _Job(config, images, training, validation, proxy_input(config.network.input, recipe), folder)
+    given = None if config.weights is None else GivenWeights.read(Path(config.weights), config.network, config.like)
+    return _Job(config, images, training, validation, proxy_input(config.network.input, recipe), folder, given)
 
 
 def _run(job: _Job, listener: Listener, began: float) -> dict[str, Any]:
     config, path = job.config, job.folder.path
     plan, recipe = _planned(job, listener, began)
-    genotype, net = job.network()
+    genotype, net, given = job.network()
+    if job.given is not None:
+        for line in (job.given.words(net, given), *job.given.notes):
+            listener.say(line)
     epochs: list[Epoch] = []
+    logs = open_logs(config.logs, path, config.name, config.command())
 
     def on_start(done: int) -> None:
         if done:
@@ -120,6 +131,8 @@ def _run(job: _Job, listener: Listener, began: float) -> dict[str, Any]:
     def on_epoch(epoch: Epoch) -> None:
         epochs.append(epoch)
         write_metrics(path, epochs)
+        for log in logs:
+            log.epoch(epoch)
         listener.step(_words(epoch) if epoch.epoch > restored[0] else None)
 
     restored: list[int] = []
@@ -134,11 +147,14 @@ def _run(job: _Job, listener: Listener, began: float) -> dict[str, Any]:
         on_epoch=on_epoch,
         checkpoint=path / CHECKPOINT,
         on_start=on_start,
+        given=given,
     )
     if result.status != "ok":
         raise NasbenchError(f"a training needs finite losses; {result.reason}; give a recipe with a lower lr, or with clip: 1.0")
     summary = deliver(path, genotype, net, job.images, job.counts, job.shape, recipe, result, config)
     summary["plan"] = plan.to_json()
+    for log in logs:
+        log.end(summary)
     write_atomic(path / SUMMARY, json.dumps(summary, indent=1, allow_nan=False) + "\n")
     (path / CHECKPOINT).unlink(missing_ok=True)
     return summary

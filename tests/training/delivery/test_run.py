@@ -15,11 +15,12 @@ from safetensors import safe_open
 
 import nasbench as nb
 from nasbench.errors import DataError, GenotypeError, NasbenchError
+from nasbench.export.trained import Trained
 from nasbench.genotype import Genotype
 from nasbench.genotype.blocks import conv, gap, linear
 from nasbench.training.data import load_images
 from nasbench.training.delivery.config import train_config
-from nasbench.training.delivery.files import binomial_interval, load_trained
+from nasbench.training.delivery.files import binomial_interval
 from nasbench.training.delivery.run import run_training
 from nasbench.training.preprocess import Preprocess, load_preprocess
 from nasbench.training.proxy import PROXY
@@ -94,7 +95,7 @@ def test_the_weights_hold_their_preprocessing_and_give_the_accuracy(trained) -> 
         assert Preprocess.from_metadata(file.metadata()) == preprocess
     assert preprocess.classes[0] == "T-shirt/top"
     images = load_images("embedded").test
-    net = load_trained(path)
+    net = Trained.read(path).network()
     inputs = torch.nn.functional.interpolate(images.pixels, (12, 12), mode="bilinear", antialias=True)
     with torch.no_grad():
         logits = net((inputs.float() / 255 - preprocess.mean[0]) / preprocess.std[0])

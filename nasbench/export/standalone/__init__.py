@@ -1,0 +1,1 @@
+"""Files that are delivered as they are."""
