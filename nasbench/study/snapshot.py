@@ -14,6 +14,7 @@ from nasbench.errors import StudyError
 from nasbench.files import write_atomic
 from nasbench.study.database.sqlite import check_file, uri
 from nasbench.study.database.trial_lines import line_of
+from nasbench.study.delivery import TRAINING_FILE
 from nasbench.study.directory import CANDIDATES_FILE, CURVES_FILE, FIT_FILE, PROFILE_FILE, STUDY_FILE, TRIALS_FILE, StudyDirectory
 from nasbench.study.measurements import MEASUREMENTS_FILE
 from nasbench.study.reader import stored_trials
@@ -21,7 +22,7 @@ from nasbench.study.reader import stored_trials
 # The files from which tables and pictures are made. Weights, checkpoints, histories of epochs and the user's own code are not copied.
 COPIED = (
     "plan.json", PROFILE_FILE, MEASUREMENTS_FILE, "finalists.json", "summary.json", "verdict.json", "best/card.json", "best/genotype.yaml",
-    "best/preprocess.json", FIT_FILE, CANDIDATES_FILE, CURVES_FILE,
+    "best/preprocess.json", "best/summary.json", TRAINING_FILE, FIT_FILE, CANDIDATES_FILE, CURVES_FILE,
 )  # fmt: skip
 
 

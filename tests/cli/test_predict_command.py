@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from messages import one_line
 
+import nasbench as nb
 from nasbench.genotype import Genotype
 from nasbench.genotype.blocks import conv, gap, linear
 
@@ -14,12 +16,19 @@ NETWORK = Genotype("small", (3, 16, 16), (conv(8, 3, stride=2), conv(8, 3)), hea
 TRAINED = "runs/train-small-pictures"
 
 
+@pytest.fixture(scope="module")
+def made(program):
+    """A network that was trained on pictures of three brightnesses."""
+    out = program.folder / "out"
+    recipe = {"batch_size": 8, "lr": 0.1, "calibration": 0}
+    nb.train(NETWORK, data=str(program.folder / "pictures"), recipe=recipe, epochs=4, threads=1, out=out, progress=False)
+    return out
+
+
 @pytest.fixture
-def ready(nasbench, call):
-    """A trained network on pictures of three brightnesses."""
+def ready(nasbench, made):
+    shutil.copytree(made, nasbench.folder / TRAINED)
     (nasbench.folder / "small.yaml").write_text(NETWORK.to_yaml())
-    (nasbench.folder / "mine.yaml").write_text("fields: {epochs: 4, batch_size: 8, lr: 0.1, calibration: 0}\n")
-    assert call("train", "small.yaml", "--data", "./pictures", "--recipe", "mine.yaml", "--threads", "1").returncode == 0
     return nasbench
 
 

@@ -195,7 +195,7 @@ def _within(row: Mapping[str, Any], low_ms: float, high_ms: float, command: Mapp
 def results(path: Path) -> list[str]:
     """The files in a study's folder that its user may want to open."""
     names = ["front.png", "front.csv", "best/card.json", "best/genotype.yaml", "best/weights.safetensors", "best/preprocess.json"]
-    names += [f"best/{name}" for name in ("model.py", "model.onnx", "predict.py", "MODEL_CARD.md")]
+    names += [f"best/{name}" for name in ("model.py", "model.onnx", "model_int8.onnx", "predict.py", "MODEL_CARD.md")]
     return [name for name in names if (path / name).exists()]
 
 
