@@ -113,8 +113,7 @@ def run_study(config: SearchConfig, path: Path, listener: Listener, show_plan: S
         from nasbench.search.final.training_for_use import train_for_use  # with torch, which a search needs in other processes only
 
         left_s = config.time_s - (monotonic() - began) if new and config.trials is None else 0.0
-        train = lambda training, folder: run_train(training, folder, listener, monotonic()).summary  # noqa: E731
-        train_for_use(problem.config, path, problem.evaluator.data.summary, left_s, train, listener)
+        train_for_use(problem.config, path, problem.evaluator.data.summary, left_s, run_train, listener)
     return outcome, study
 
 

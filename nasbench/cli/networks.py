@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nasbench.cli.shared import INPUT, JSON, NAME, at_input, console, genotype_of, say, show_json, table, winner_of
+from nasbench.cli.shared import INPUT, JSON, NAME, at_input, console, genotype_of, say, show_json, table, trained_network, winner_of
 from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype, adapt, class_count, cost_of, trace
 from nasbench.genotype.units import show_memory
@@ -150,13 +150,9 @@ def export(
 def _export_all(source: Path, path: Path, data: str | None, data_root: Path | None, as_json: bool) -> None:
     """Write the folder, and say what is in it."""
     from nasbench.export.folder import export_all
-    from nasbench.export.trained import Trained
     from nasbench.progress import Reporter
-    from nasbench.study.plugins import load_stored_plugins
 
-    if (source / "study.yaml").is_file():
-        load_stored_plugins(source)
-    trained = Trained.read(source)
+    trained = trained_network(source)
     with Reporter() as reporter:
         images = None
         if data is not None:
@@ -166,7 +162,7 @@ def _export_all(source: Path, path: Path, data: str | None, data_root: Path | No
             images = load_images(data, data_root, size=trained.preprocess.side, progress=reporter.rounds)
         exported = export_all(trained, path, reporter.stage, images)
     if as_json:
-        show_json(exported.to_json())
+        show_json({"path": str(path), **exported.to_json()})
         return
     say(f"wrote {path}")
     table(

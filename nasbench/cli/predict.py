@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nasbench.cli.shared import JSON, show_json, table
+from nasbench.cli.shared import JSON, show_json, table, trained_network
 
 
 def register(app: typer.Typer) -> None:
@@ -26,12 +26,7 @@ def predict(
 
     Example: nasbench predict runs/train-mobilenet_v2-photos photo.jpg --top 5 --json
     """
-    from nasbench.export.trained import Trained
-    from nasbench.study.plugins import load_stored_plugins
-
-    if (source / "study.yaml").is_file():
-        load_stored_plugins(source)
-    found = list(zip(map(str, files), Trained.read(source).predict(files), strict=True))
+    found = list(zip(map(str, files), trained_network(source).predict(files), strict=True))
     if as_json:
         rows: list[dict[str, Any]] = [
             {"file": file, "classes": [{"name": name, "probability": p} for name, p in best[:top]]} for file, best in found

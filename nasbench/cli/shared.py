@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.table import Table
@@ -20,6 +20,9 @@ from nasbench.genotype import Genotype, adapt, as_genotype
 from nasbench.progress import Output
 from nasbench.spaces import load_space, space_names
 from nasbench.zoo import known
+
+if TYPE_CHECKING:
+    from nasbench.export.trained import Trained
 
 MISSED = 3  # the exit code for a missed latency limit
 
@@ -76,6 +79,25 @@ def winner_of(study: Path) -> Genotype:
 
     file = winner_file(study)
     return genotype_of_study(study, file if file.exists() else _best_so_far(study))
+
+
+def trained_network(folder: Path) -> Trained:
+    """The trained network in a folder; a study's own block types are loaded only if it needs them.
+
+    Raises:
+        NasbenchError: see `Trained.read` and `load_stored_plugins`.
+    """
+    from nasbench.export.trained import Trained
+    from nasbench.study.directory import STUDY_FILE
+    from nasbench.study.plugins import load_stored_plugins
+
+    try:
+        return Trained.read(folder)
+    except GenotypeError:
+        if not (folder / STUDY_FILE).is_file():
+            raise
+        load_stored_plugins(folder)
+        return Trained.read(folder)
 
 
 def _best_so_far(study: Path) -> str:

@@ -27,23 +27,21 @@ EXTRA_FILES = (MODEL, ONNX, INT8, PREDICT, MODEL_CARD, SUMMARY)  # that an expor
 
 @dataclass
 class Exported:
-    """A folder that was written.
+    """What an export holds.
 
     Attributes:
-        path: the folder.
         files: what each file is, by name.
         checks: what was found when a file was compared with the network, by name.
         left_out: why a file was not written, by name.
     """
 
-    path: Path
     files: dict[str, str] = field(default_factory=dict)
     checks: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        return {"path": str(self.path), "files": self.files, "checks": self.checks, "left_out": self.left_out}
+        return {"files": self.files, "checks": self.checks, "left_out": self.left_out}
 
 
 def export_all(trained: Trained, path: Path, stage: Callable[[str], None] = lambda name: None, images: Images | None = None) -> Exported:
@@ -62,7 +60,6 @@ def export_all(trained: Trained, path: Path, stage: Callable[[str], None] = lamb
     _check_folder(path)
     contents, exported = exported_files(trained, stage, images)
     write_files(path, contents)
-    exported.path = path
     return exported
 
 
@@ -70,7 +67,7 @@ def exported_files(
     trained: Trained, stage: Callable[[str], None] = lambda name: None, images: Images | None = None
 ) -> tuple[dict[str, str | bytes], Exported]:
     """The content of every file of an export, by name, after the comparisons; nothing is written. For the arguments see `export_all`."""
-    exported = Exported(trained.path)
+    exported = Exported()
     stage("loading the network")
     net = trained.network()
     contents: dict[str, str | bytes] = {GENOTYPE: trained.genotype.to_yaml(), WEIGHTS: (trained.path / WEIGHTS).read_bytes()}

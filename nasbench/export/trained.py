@@ -13,6 +13,7 @@ from nasbench.errors import DataError, NasbenchError, first_line
 from nasbench.genotype import Genotype
 from nasbench.latency import Card, load_card
 from nasbench.training.delivery import GENOTYPE, SUMMARY, WEIGHTS
+from nasbench.training.delivery.summary import checked_summary
 from nasbench.training.preprocess import PREPROCESS_FILE, Preprocess, load_preprocess
 
 if TYPE_CHECKING:
@@ -143,8 +144,8 @@ def _summary(path: Path) -> dict[str, Any]:
     """The summary of a training for use; empty where there is none. That of a study is a list."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
+        return {} if isinstance(found, list) else checked_summary(found)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"cannot read {path}: {first_line(error)}; train the network again") from None
-    return found if isinstance(found, dict) else {}

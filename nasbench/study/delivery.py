@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nasbench.files import MALFORMED, read_json, write_atomic
+from nasbench.files import MALFORMED, number, read_json, write_atomic
+from nasbench.training.delivery.summary import checked_summary
 
 TRAINING_FILE, TRAINING = "training.json", "training"  # in the folder of the study
 
@@ -32,14 +33,12 @@ class Delivery:
         """That of a study; None where there is none, or where the file is damaged: then the winner is trained again."""
         try:
             content = read_json(study / TRAINING_FILE)
-            summary = content["summary"]
-            found = cls(
-                str(content["digest"]), float(content["time_s"]), str(content["folder"]), None if summary is None else dict(summary)
-            )
+            summary = None if content["summary"] is None else checked_summary(content["summary"])
+            found = cls(str(content["digest"]), number(content["time_s"], above=0), str(content["folder"]), summary)
         except (OSError, *MALFORMED):
             return None
         inside = (study / found.folder).resolve().is_relative_to((study / TRAINING).resolve())
-        return found if inside and found.time_s > 0 else None
+        return found if inside else None
 
     def save(self, study: Path) -> None:
         """Write the file."""

@@ -58,6 +58,7 @@ class Command(_Stored):
     recipe: dict[str, Any] = {}
     workers: Annotated[int, Field(ge=1, le=1024)] | None = None
     time_s: Positive | None = None
+    train_s: Positive | None = None
     engine: dict[str, Any] = {}
     plugins: Any = {}  # see `nasbench.study.plugins`, which checks it before it loads any
     reuse: str | None = None

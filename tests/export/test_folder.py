@@ -151,6 +151,9 @@ def test_what_cannot_be_read_is_refused(trained, tmp_path):
     save_file({"other": torch.zeros(1)}, tmp_path / "weights.safetensors")
     with pytest.raises(DataError, match="weights of another network"):
         Trained.read(tmp_path).network()
+    (tmp_path / "summary.json").write_text('{"epochs": 3, "network": 1}')
+    with pytest.raises(DataError, match=r"cannot read .*summary.json: network is 1"):
+        Trained.read(tmp_path)
     (tmp_path / "summary.json").write_text("[")
     with pytest.raises(DataError, match=r"cannot read .*summary.json"):
         Trained.read(tmp_path)

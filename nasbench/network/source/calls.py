@@ -15,7 +15,7 @@ from torch import fx, nn
 from nasbench.errors import NasbenchError
 
 _OTHERS = ("device", "dtype")  # arguments that say nothing about a network
-_WITHOUT_MODE = "StochasticDepth"  # torchvision's class; the file has its own, so that it needs torch alone
+DEPTH = "StochasticDepth"  # torchvision's class; the file has its own, so that it needs torch alone
 
 
 class Part(Protocol):
@@ -64,8 +64,8 @@ def module_call(module: nn.Module, where: str) -> Call:
         NasbenchError: it is not one of torch, so the file would not run without other packages.
     """
     cls = type(module)
-    if cls.__name__ == _WITHOUT_MODE:
-        return Call(_WITHOUT_MODE, {"p": module.p})
+    if cls.__name__ == DEPTH:
+        return Call(DEPTH, {"p": module.p})
     if getattr(nn, cls.__name__, None) is not cls:
         raise NasbenchError(f"a model.py needs torch alone; {where} is a {cls.__module__}.{cls.__name__}; use export --onnx instead")
     return Call(f"nn.{cls.__name__}", {name: _argument(module, name) for name in _arguments(cls)})

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import nasbench
 from nasbench.genotype import Genotype, Network, as_genotype, digest, trace
 from nasbench.network.build import build
-from nasbench.network.source.calls import Call, defaults
+from nasbench.network.source.calls import DEPTH, Call, defaults
 from nasbench.network.source.classes import POSITIONAL, ModuleClass
 from nasbench.network.source.forward import Forward
 from nasbench.network.source.layout import INDENT, Text
-from nasbench.network.source.modules import AUXILIARY, DEPTH, Classes
+from nasbench.network.source.modules import AUXILIARY, Classes
 from nasbench.network.source.names import class_name
 
 NETWORK = "network"  # under which a file knows its network, whatever that is called
@@ -99,9 +99,11 @@ def _class_text(each: ModuleClass) -> str:
     for slot, text in expressions:
         if text == repr(slot.value):
             constants[slot.step, slot.argument] = text
-        else:
-            stored[text if text.isidentifier() else slot.argument] = text
-            constants[slot.step, slot.argument] = f"self.{text if text.isidentifier() else slot.argument}"
+            continue
+        several = (slot.argument, *(f"{slot.argument}_{number}" for number in range(2, len(each.expressions) + 2)))
+        name = text if text.isidentifier() else next(name for name in several if stored.get(name, text) == text)
+        stored[name] = text
+        constants[slot.step, slot.argument] = f"self.{name}"
     forward = Forward(instance, constants)
     lines = [f"class {each.name}(nn.Module):"]
     if each.parameters or made:

@@ -10,12 +10,12 @@ from torch import fx, nn
 from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype, Trace
 from nasbench.network.auxiliary import AuxiliaryHead, Outputs
-from nasbench.network.source.calls import Call, Operation, module_call, operation
+from nasbench.network.source.calls import DEPTH, Call, Operation, module_call, operation
 from nasbench.network.source.classes import Instance, ModuleClass, Unit
 from nasbench.network.source.groups import Group, Groups, Step, is_chain
 from nasbench.network.source.names import class_name, composed_name
 
-AUXILIARY, DEPTH = "AuxiliaryHead", "StochasticDepth"  # classes of the file that are not made of the network's parts
+AUXILIARY = "AuxiliaryHead"  # a class of the file, as DEPTH, that is not made of the network's parts
 SEQUENTIAL, CLASS, LIST, DICTIONARY = "nn.Sequential", "", "nn.ModuleList", "nn.ModuleDict"  # what holds a part
 _STEP = {CLASS: "{0}.{1}", LIST: "{0}[{1}]", DICTIONARY: '{0}["{1}"]'}  # how a module is named in what holds it
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from nasbench.errors import NasbenchError
@@ -16,7 +17,7 @@ from nasbench.latency.verify import verify_card
 from nasbench.search.config import SearchConfig
 from nasbench.search.final.stored_winner import stored_winner
 from nasbench.search.reporting import Listener
-from nasbench.study.delivery import TRAINING, Delivery, delivered
+from nasbench.study.delivery import TRAINING, Delivery
 from nasbench.training.data import load_images
 from nasbench.training.delivery import GENOTYPE, WEIGHTS
 from nasbench.training.delivery.config import KEPT, NONE, TrainConfig, train_config
@@ -25,26 +26,27 @@ from nasbench.training.images import VALIDATION_WORDS
 DELIVERING_S = 30.0  # for measuring and for writing the files
 LEAST_S = 5.0  # of training
 
-RunTraining = Callable[[TrainConfig, Path], Mapping[str, Any]]  # trains in a folder, and gives its summary
+RunTraining = Callable[[TrainConfig, Path, Listener, float], Trained]  # trains in a folder, from a moment of `time.monotonic()` on
 
 
 def train_for_use(config: SearchConfig, study: Path, data: Mapping[str, Any], left_s: float, run: RunTraining, listener: Listener) -> None:
     """Train the winner of a finished study in the time that is left, or go on with it, and deliver it in `best/`.
 
-    A winner that was delivered so before is left as it is. One that cannot be trained, because the time is too short for instance, is
-    said, and stays as the search delivered it.
+    A winner that was delivered so before is left as it is, unless the study was extended and has more time for it now. One that cannot
+    be trained, because the time is too short for instance, is said, and stays as the search delivered it.
 
     Args:
         data: the summary of the images, as the study stores it.
         left_s: what is left of the time of the search.
-        run: trains a network in a folder.
+        run: `nasbench.api.run_train`.
     """
     winner = stored_winner(study)
     key = digest(winner)
-    if delivered(study, key):
-        return
     stored = Delivery.read(study)
-    if stored is None or stored.digest != key:
+    is_new = stored is None or stored.digest != key or stored.time_s < config.training_s - DELIVERING_S
+    if stored is not None and stored.summary is not None and not is_new:
+        return
+    if stored is None or is_new:
         time_s = max(LEAST_S, max(config.training_s, left_s) - DELIVERING_S)
         stored = Delivery(key, time_s, f"{TRAINING}/{key}-{round(time_s)}s")
         stored.save(study)
@@ -59,13 +61,13 @@ def train_for_use(config: SearchConfig, study: Path, data: Mapping[str, Any], le
             device=config.engine.trains_on,
         )
         (study / TRAINING).mkdir(exist_ok=True)
-        summary = run(training, study / stored.folder)
-        _deliver(study / "best", study / stored.folder, config, listener)
+        trained = run(training, study / stored.folder, listener, monotonic())
+        _deliver(study / "best", trained, config, listener)
     except NasbenchError as error:
         listener.say(f"the winner was not trained for use: {error}")
         listener.say(f"`nasbench train {study}` trains it")
         return
-    replace(stored, summary=summary).save(study)
+    replace(stored, summary=trained.summary).save(study)
 
 
 def _validation(data: Mapping[str, Any]) -> str:
@@ -75,11 +77,10 @@ def _validation(data: Mapping[str, Any]) -> str:
     return NONE if from_training and splits.get("test", {}).get("images") else KEPT
 
 
-def _deliver(best: Path, training: Path, config: SearchConfig, listener: Listener) -> None:
+def _deliver(best: Path, trained: Trained, config: SearchConfig, listener: Listener) -> None:
     """Replace what is in `best/` by the trained network, after it was measured with its weights."""
-    trained = Trained.read(training)
     if (best / CARD).is_file():
-        trained = replace(trained, card=_measured(best / CARD, training, listener))
+        trained = replace(trained, card=_measured(best / CARD, trained.path / WEIGHTS, listener))
     images = load_images(config.data, None if config.data_root is None else Path(config.data_root), size=trained.preprocess.side)
     contents, exported = exported_files(trained, listener.stage, images)
     for name, reason in exported.left_out.items():
@@ -88,14 +89,14 @@ def _deliver(best: Path, training: Path, config: SearchConfig, listener: Listene
     write_files(best, contents)
 
 
-def _measured(card_file: Path, training: Path, listener: Listener) -> Card:
+def _measured(card_file: Path, weights: Path, listener: Listener) -> Card:
     """The card with a measurement of the trained weights; the card as it was where that is not to be had."""
     card = load_card(card_file)
     if card.measured is None:  # the device is elsewhere, or was too busy
         return card
     listener.stage("measuring the winner with its trained weights, alone on the machine")
     try:
-        found = verify_card(replace(card, measured=None), training / WEIGHTS, say=listener.say)
+        found = verify_card(replace(card, measured=None), weights, say=listener.say)
     except NasbenchError as error:
         listener.say(f"{error}; the card keeps the measurement before the training")
         return card

@@ -15,6 +15,7 @@ from nasbench.files import write_atomic
 from nasbench.genotype import Genotype, cost, digest
 from nasbench.training.delivery import GENOTYPE, METRICS, SUMMARY, WEIGHTS
 from nasbench.training.delivery.config import TrainConfig
+from nasbench.training.delivery.summary import checked_summary
 from nasbench.training.images import Images
 from nasbench.training.network import weights_digest
 from nasbench.training.preprocess import PREPROCESS_FILE, Preprocess, save_preprocess
@@ -107,7 +108,7 @@ def load_summary(path: Path) -> dict[str, Any]:
         NasbenchError: it cannot be read.
     """
     try:
-        summary: dict[str, Any] = json.loads((path / SUMMARY).read_text(encoding="utf-8"))
+        summary = checked_summary(json.loads((path / SUMMARY).read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError) as error:
         raise NasbenchError(
             f"{path / SUMMARY} cannot be read ({first_line(error)}); delete it, and the same command trains the network again"

@@ -51,9 +51,9 @@ class Trains:
     def __init__(self) -> None:
         self.asked = []
 
-    def __call__(self, training, folder):
+    def __call__(self, training, folder, listener, began):
         self.asked.append((training, folder))
-        return nb.train(WINNER, recipe=RECIPE, epochs=1, threads=1, out=folder, progress=False).summary
+        return nb.train(WINNER, recipe=RECIPE, epochs=1, threads=1, out=folder, progress=False)
 
 
 def test_the_winner_is_trained_and_delivered_once(study):
@@ -82,7 +82,7 @@ def test_what_is_left_of_the_time_is_used(study):
 
 
 def test_an_interrupted_training_goes_on_with_the_same_time(study):
-    def interrupted(training, folder):
+    def interrupted(training, folder, listener, began):
         asked.append((training.time_s, folder))
         raise KeyboardInterrupt
 
@@ -93,6 +93,13 @@ def test_an_interrupted_training_goes_on_with_the_same_time(study):
     assert (study / "best" / "weights.safetensors").read_bytes() == b"of the short training"
     train_for_use(config(time_s=300.0), study, DATA, 0.0, run, Silent())
     assert [(training.time_s, folder) for training, folder in run.asked] == asked
+
+
+def test_an_extended_study_trains_it_longer(study):
+    run, given = Trains(), (300.0, 300.0, 3600.0, 3600.0)
+    for time_s in given:
+        train_for_use(config(time_s=time_s), study, DATA, 0.0, run, Silent())
+    assert [training.time_s for training, _ in run.asked] == [TRAIN_SHARE * time_s - DELIVERING_S for time_s in given[::2]]
 
 
 def test_another_winner_is_trained_anew(study):
@@ -118,7 +125,7 @@ def test_without_test_images_some_are_kept_for_validation(study):
 
 
 def test_a_training_that_fails_leaves_what_the_search_delivered(study):
-    def fails(training, folder):
+    def fails(training, folder, listener, began):
         raise NasbenchError("a training has at least one epoch")
 
     listener = Silent()
@@ -158,7 +165,17 @@ def test_the_card_has_the_latency_with_the_trained_weights(study, monkeypatch, v
     assert "7 ms" in (study / "best" / "MODEL_CARD.md").read_text()
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"digest": 1, "time_s": "x", "folder": 2, "summary": 3}', "\x00"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{}",
+        '{"digest": "a", "time_s": 5, "folder": "training/a", "summary": {"epochs": 1}}',
+        "[1]",
+        '{"digest": 1, "time_s": "x", "folder": 2, "summary": 3}',
+        "\x00",
+    ],
+)
 def test_a_damaged_file_means_that_the_winner_is_trained_again(tmp_path, content):
     (tmp_path / TRAINING_FILE).write_text(content)
     assert Delivery.read(tmp_path) is None
