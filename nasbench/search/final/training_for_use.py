@@ -23,7 +23,7 @@ from nasbench.training.delivery import GENOTYPE, WEIGHTS
 from nasbench.training.delivery.config import KEPT, NONE, TrainConfig, train_config
 from nasbench.training.images import VALIDATION_WORDS
 
-DELIVERING_S = 30.0  # for measuring and for writing the files
+DELIVERING_S, DELIVERING_SHARE = 30.0, 0.2  # of the time, at most: for measuring and for writing the files
 LEAST_S = 5.0  # of training
 
 RunTraining = Callable[[TrainConfig, Path, Listener, float], Trained]  # trains in a folder, from a moment of `time.monotonic()` on
@@ -43,11 +43,11 @@ def train_for_use(config: SearchConfig, study: Path, data: Mapping[str, Any], le
     winner = stored_winner(study)
     key = digest(winner)
     stored = Delivery.read(study)
-    is_new = stored is None or stored.digest != key or stored.time_s < config.training_s - DELIVERING_S
+    is_new = stored is None or stored.digest != key or stored.time_s < seconds_of_training(config.training_s)
     if stored is not None and stored.summary is not None and not is_new:
         return
     if stored is None or is_new:
-        time_s = max(LEAST_S, max(config.training_s, left_s) - DELIVERING_S)
+        time_s = seconds_of_training(max(config.training_s, left_s))
         stored = Delivery(key, time_s, f"{TRAINING}/{key}-{round(time_s)}s")
         stored.save(study)
     try:
@@ -65,9 +65,18 @@ def train_for_use(config: SearchConfig, study: Path, data: Mapping[str, Any], le
         _deliver(study / "best", trained, config, listener)
     except NasbenchError as error:
         listener.say(f"the winner was not trained for use: {error}")
-        listener.say(f"`nasbench train {study}` trains it")
+        listener.say(f"the same command tries it again; `nasbench train {study} --time 20min` trains it for as long as you say")
         return
     replace(stored, summary=trained.summary).save(study)
+
+
+def seconds_of_training(seconds: float) -> float:
+    """Of the time for a winner, what its training gets.
+
+    >>> seconds_of_training(240.0), seconds_of_training(60.0)
+    (210.0, 48.0)
+    """
+    return max(LEAST_S, seconds - min(DELIVERING_S, DELIVERING_SHARE * seconds))
 
 
 def _validation(data: Mapping[str, Any]) -> str:

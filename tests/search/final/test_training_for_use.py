@@ -16,7 +16,7 @@ from nasbench.latency import Prediction, load_card, local_device, make_card, sav
 from nasbench.search.config import TRAIN_SHARE, SearchConfig
 from nasbench.search.final import training_for_use as module
 from nasbench.search.final.repeats import MEASURING_S, REPORT_S, after_s
-from nasbench.search.final.training_for_use import DELIVERING_S, train_for_use
+from nasbench.search.final.training_for_use import seconds_of_training, train_for_use
 from nasbench.search.limits import Limits
 from nasbench.search.options import search_config
 from nasbench.study.delivery import TRAINING_FILE, Delivery, delivered
@@ -61,7 +61,7 @@ def test_the_winner_is_trained_and_delivered_once(study):
     train_for_use(config(time_s=300.0), study, DATA, 10.0, run, listener)
     ((training, folder),) = run.asked
     assert digest(training.network) == digest(WINNER)
-    assert training.time_s == TRAIN_SHARE * 300 - DELIVERING_S
+    assert training.time_s == seconds_of_training(TRAIN_SHARE * 300) == 96
     assert training.validation == "none", "it trains on all training images, since there are test images"
     assert folder.parent == study / "training"
     best = study / "best"
@@ -78,7 +78,7 @@ def test_the_winner_is_trained_and_delivered_once(study):
 def test_what_is_left_of_the_time_is_used(study):
     run = Trains()
     train_for_use(config(time_s=300.0), study, DATA, 200.0, run, Silent())
-    assert run.asked[0][0].time_s == 200 - DELIVERING_S
+    assert run.asked[0][0].time_s == seconds_of_training(200.0) == 170
 
 
 def test_an_interrupted_training_goes_on_with_the_same_time(study):
@@ -99,7 +99,7 @@ def test_an_extended_study_trains_it_longer(study):
     run, given = Trains(), (300.0, 300.0, 3600.0, 3600.0)
     for time_s in given:
         train_for_use(config(time_s=time_s), study, DATA, 0.0, run, Silent())
-    assert [training.time_s for training, _ in run.asked] == [TRAIN_SHARE * time_s - DELIVERING_S for time_s in given[::2]]
+    assert [training.time_s for training, _ in run.asked] == [seconds_of_training(TRAIN_SHARE * time_s) for time_s in given[::2]]
 
 
 def test_another_winner_is_trained_anew(study):
@@ -132,7 +132,7 @@ def test_a_training_that_fails_leaves_what_the_search_delivered(study):
     train_for_use(config(time_s=300.0), study, DATA, 0.0, fails, listener)
     assert listener.messages == [
         "the winner was not trained for use: a training has at least one epoch",
-        f"`nasbench train {study}` trains it",
+        f"the same command tries it again; `nasbench train {study} --time 20min` trains it for as long as you say",
     ]
     assert [path.name for path in sorted((study / "best").iterdir())] == ["genotype.yaml", "weights.safetensors"]
     assert delivered(study, digest(WINNER)) is None
