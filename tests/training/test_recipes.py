@@ -60,6 +60,10 @@ def test_a_recipe_of_the_user(tmp_path: Path) -> None:
         ("fields: {epochs: 3}\nlr: 0.1\n", "'lr'; move it into fields"),
         ("epochs: [\n", "r.yaml"),
         ("epochs: 0\n", "r.yaml: recipe: epochs must be"),
+        ("fields: {}\nfew_epochs: 3\n", "few_epochs of a recipe has the keys below"),
+        ("fields: {}\nfew_epochs: {below: 0, fields: {}}\n", "below: 0"),
+        ("fields: {}\nfew_epochs: {below: 9, fields: {epochs: 2}}\n", "without epochs"),
+        ("fields: {}\nfew_epochs: {below: 9, fields: {fliip: true}}\n", "did you mean flip"),
     ],
 )
 def test_a_wrong_file_is_one_line(tmp_path: Path, content: str, part: str) -> None:
@@ -68,6 +72,16 @@ def test_a_wrong_file_is_one_line(tmp_path: Path, content: str, part: str) -> No
         find_recipe(tmp_path / "r.yaml")
     assert part in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_few_epochs_change_what_the_file_says(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("fields: {epochs: 30, flip: true, mixup: 0.2}\nfew_epochs: {below: 10, fields: {mixup: 0.0}}\n")
+    named = find_recipe(tmp_path / "r.yaml")
+    assert named.recipe == named.of(30) == Recipe(epochs=30, flip=True, mixup=0.2, images=None)
+    assert named.of(10).mixup == 0.2
+    assert named.of(9) == Recipe(epochs=9, flip=True, images=None)
+    (tmp_path / "plain.yaml").write_text("fields: {epochs: 30, mixup: 0.2}\n")
+    assert find_recipe(tmp_path / "plain.yaml").of(2).mixup == 0.2
 
 
 def test_an_unknown_name_gives_the_nearest() -> None:

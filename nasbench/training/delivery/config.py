@@ -57,8 +57,12 @@ class TrainConfig:
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe with the epochs of the user, and with a validation after each epoch wherever there are validation images."""
-        recipe = self.named.recipe if self.epochs is None else replace(self.named.recipe, epochs=self.epochs)
+        """The recipe with the epochs of the user; where the time decides, those of the recipe."""
+        return self.recipe_of(self.named.recipe.epochs if self.epochs is None else self.epochs)
+
+    def recipe_of(self, epochs: int) -> Recipe:
+        """The recipe for so many epochs, with a validation after each wherever there are validation images."""
+        recipe = self.named.of(epochs)
         recipe = replace(recipe, identity_start=False) if self.weights else recipe  # branches that start at zero would lose their weights
         if self.validation == KEPT:
             return replace(recipe, validate_epochs=True)
@@ -80,6 +84,8 @@ class TrainConfig:
         fields = self.recipe.to_dict()
         if self.time_s is not None:
             del fields["epochs"]
+            few = self.named.few_epochs
+            fields |= {"few_epochs": {"below": few.below, **few.fields}} if few else {}
         return {
             "network": f"{self.network.name} {digest(self.network)}",
             "data": self.data,

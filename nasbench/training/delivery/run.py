@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -168,7 +168,7 @@ def _planned(job: _Job, listener: Listener, began: float) -> tuple[TrainPlan, Re
     if stored is not None:
         try:
             plan = TrainPlan(**stored["plan"])
-            recipe, before = replace(recipe, epochs=plan.epochs), stored["data"]["sha256"]
+            recipe, before = config.recipe_of(plan.epochs), stored["data"]["sha256"]
         except MALFORMED:
             raise NasbenchError(f"{job.folder.path}/train.yaml lacks its plan; delete the folder, or name another one with --out") from None
         if before != sha256:
@@ -183,7 +183,7 @@ def _planned(job: _Job, listener: Listener, began: float) -> tuple[TrainPlan, Re
     command = config.command() | {"threads": torch.get_num_threads()}
     about = {"sha256": sha256, "classes": list(job.images.classes), "licence": job.images.licence}
     job.folder.begin({"command": command, "recipe_name": config.named.name, "data": about, "plan": plan.to_json()})
-    return plan, replace(recipe, epochs=plan.epochs)
+    return plan, config.recipe_of(plan.epochs)
 
 
 def images_sha256(images: Images) -> str:

@@ -21,6 +21,7 @@ from nasbench.genotype.blocks import conv, gap, linear
 from nasbench.training.data import load_images
 from nasbench.training.delivery.config import train_config
 from nasbench.training.delivery.files import binomial_interval
+from nasbench.training.delivery.plan import plan_training
 from nasbench.training.delivery.run import run_training
 from nasbench.training.preprocess import Preprocess, load_preprocess
 from nasbench.training.proxy import PROXY
@@ -144,6 +145,27 @@ def test_a_time_decides_the_epochs_once(tmp_path: Path) -> None:
     summary = run_training(config(time="8s"), tmp_path, Listens())
     assert summary["epochs"] == summary["plan"]["epochs"] == len(rows(tmp_path)) >= 1
     assert (tmp_path / "train.yaml").read_bytes() == stored
+
+
+def test_a_plan_of_few_epochs_takes_the_fields_for_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a number of epochs and with a time, which then are the same training."""
+    (tmp_path / "plain.yaml").write_text("{epochs: 2, images: 320, lr: 0.02}\n")
+    (tmp_path / "few.yaml").write_text("fields: {epochs: 30, images: 320, lr: 0.1}\nfew_epochs: {below: 3, fields: {lr: 0.02}}\n")
+    plain = run_training(config(recipe=tmp_path / "plain.yaml"), tmp_path / "plain", Listens())
+    few = config(recipe=tmp_path / "few.yaml", epochs=2)
+    assert run_training(few, tmp_path / "few", Listens())["weights_sha256"] == plain["weights_sha256"]
+
+    run_training(config(recipe=tmp_path / "few.yaml", epochs=3), tmp_path / "more", Listens())
+    assert [float(row["lr"]) > 0.02 for row in rows(tmp_path / "more")] == [True, True, False]
+
+    def two(*given: Any, **more: Any) -> Any:
+        return replace(plan_training(*given, **more), epochs=2)
+
+    monkeypatch.setattr("nasbench.training.delivery.run.plan_training", two)
+    timed = config(recipe=tmp_path / "few.yaml", time="20s")
+    with pytest.raises(Stopped):
+        run_training(timed, tmp_path / "timed", Listens("step: training loss"))
+    assert run_training(timed, tmp_path / "timed", Listens())["weights_sha256"] == plain["weights_sha256"]
 
 
 def test_all_images_may_be_used(tmp_path: Path) -> None:
