@@ -7,9 +7,9 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from nasbench.errors import DeviceError, NasbenchError, first_line
+from nasbench.errors import DeviceError
 from nasbench.genotype import Genotype, Network, as_genotype
-from nasbench.latency import DeviceConfig, Measurement, Prediction, Predictor, Profile, is_local, machine_lock
+from nasbench.latency import DeviceConfig, Measurement, Prediction, Predictor, Profile, is_local
 from nasbench.latency import measure as measure_networks
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from nasbench.search.config import SearchConfig
     from nasbench.search.reporting import Listener
     from nasbench.search.run import Outcome, ShowPlan
-    from nasbench.training.delivery.config import TrainConfig
-    from nasbench.training.delivery.run import Listener as TrainListener
     from nasbench.training.recipe import Recipe
 
 
@@ -110,10 +108,12 @@ def run_study(config: SearchConfig, path: Path, listener: Listener, show_plan: S
         study.write_front()
         save_front(study)
     if outcome.choice.delivered is not None and problem.config.training_s:
+        from nasbench.analysis.training import run_train
+        from nasbench.search.final.stored_winner import stored_winner
         from nasbench.search.final.training_for_use import train_for_use  # with torch, which a search needs in other processes only
 
         left_s = config.time_s - (monotonic() - began) if new and config.trials is None else 0.0
-        train_for_use(problem.config, path, problem.evaluator.data.summary, left_s, run_train, listener)
+        train_for_use(problem.config, path, stored_winner(path), problem.evaluator.data.summary, left_s, run_train, listener)
     return outcome, study
 
 
@@ -161,13 +161,14 @@ def train(
         The result: `.path`, `.accuracy`, `.test_accuracy`, `.test_interval`, `.summary`, and `.network()`, the trained module.
 
     Raises:
-        NasbenchError: an option that cannot be; or see `run_train`.
+        NasbenchError: an option that cannot be; or see `nasbench.analysis.training.run_train`.
 
     Example:
         >>> trained = train("lenet5", recipe={"images": 200}, epochs=1, threads=1, out="lenet", progress=False)
         >>> trained.path.name, trained.summary["epochs"]
         ('lenet', 1)
     """
+    from nasbench.analysis.training import run_train
     from nasbench.progress import Reporter
     from nasbench.search.final.stored_winner import winner_or_network
     from nasbench.training.delivery.config import train_config
@@ -190,28 +191,6 @@ def train(
     )
     with Reporter(quiet=not progress) as reporter:
         return run_train(config, Path("runs") / config.name if out is None else Path(out), reporter, began)
-
-
-def run_train(config: TrainConfig, path: Path, listener: TrainListener, began: float) -> Trained:
-    """Run the training of a configuration in the folder `path`, or continue it, and draw its curve; errors are those of `run_training`."""
-    from nasbench.analysis.plots.training import save_training_curve
-    from nasbench.evaluate.failures import is_out_of_memory
-    from nasbench.export.trained import Trained
-    from nasbench.training.delivery.run import run_training
-
-    try:
-        lock = machine_lock(shared=True, say=listener.say)  # no latency is measured meanwhile
-        run_training(config, path, listener, began, lock)
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise NasbenchError(
-            f"memory ran out at {config.recipe.batch_size} images a step; {first_line(error)}; give a recipe with a smaller batch_size"
-        ) from None
-    trained = Trained.read(path)
-    if not (path / "curve.png").exists():
-        save_training_curve(path, f"{trained.summary['network']} on {trained.summary['data']}")
-    return trained
 
 
 def measure(

@@ -15,7 +15,7 @@ PACKAGE = Path(nasbench.__file__).parent
 ORDER = (
     "_renamed", "errors", "files", "registry", "notebook", "plugins", "processes", "pareto",
     "genotype", "drawing", "scaling", "zoo", "spaces", "network", "latency", "training", "export", "evaluate",
-    "strategies", "study", "engines", "search", "bench", "scaling_fit", "analysis", "progress", "api", "cli",
+    "strategies", "study", "engines", "search", "bench", "scaling_fit", "progress", "analysis", "api", "cli",
 )  # fmt: skip
 TORCH_FREE = ORDER[: ORDER.index("network")]
 HEAVY = ("torch", "torchvision", "optuna", "ray", "fvcore", "pandas", "numpy")

@@ -7,7 +7,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from pydantic import TypeAdapter
@@ -33,6 +33,9 @@ from nasbench.study.directory import FIT_FILE, PROFILE_FILE, StudyDirectory
 from nasbench.study.reader import TrialReader
 from nasbench.study.stored import PLAN, VERDICT, check_stored, summary_shape
 from nasbench.study.trial import Trial
+
+if TYPE_CHECKING:
+    from nasbench.search.pick import Pick
 
 SHOWN = ("phase", "number", "status", "accuracy", "latency_ms", "macs", "params_count", "reward", "seconds", "reason")
 
@@ -230,6 +233,45 @@ class Study:
             NasbenchError: the study has no winner yet.
         """
         return Trained.read(self.path)
+
+    def pick(
+        self,
+        *,
+        latency: str | None = None,
+        macs: str | None = None,
+        params: str | None = None,
+        memory: str | None = None,
+        size: str | None = None,
+        train_time: str | None = None,
+        out: str | Path | None = None,
+        progress: bool = True,
+    ) -> Pick:
+        """Another network for another limit, as `nasbench pick` does: chosen from the trials, measured, and trained for use.
+
+        Args:
+            latency, macs, params, memory, size: the limits, such as `latency="8ms"`; one at least.
+            train_time: time for its training, such as `"2min"`, or `none`; by default as long as the winner of the study has.
+            out: its folder; by default one in the folder `picks` of the study, named by the limits.
+
+        Returns:
+            The pick: `.result` is None where no network of the study keeps the limits, `.path` its folder, `.trained()` the network.
+
+        Raises:
+            NasbenchError: a limit that cannot be, or a study without trials.
+
+        >>> import shutil
+        >>> _ = shutil.copytree("studies/data/mbconv-20ms", "mine")
+        >>> pick = open_study("mine").pick(macs="100M", progress=False)
+        >>> pick.result.finalist.origin, pick.result.finalist.macs < 100e6, pick.inside, pick.evaluated
+        ('search 2', True, 9, 35)
+        """
+        from nasbench.analysis.picking import run_pick
+        from nasbench.progress import Reporter
+        from nasbench.search.options import read_limits, read_train_time
+
+        limits = read_limits(latency, macs, params, memory, size)
+        with Reporter(quiet=not progress) as reporter:
+            return run_pick(self.path, limits, None if out is None else Path(out), read_train_time(train_time), reporter)
 
     def _checked(self, name: str, shape: TypeAdapter[Any], advice: str = "delete it; `nasbench resume` writes it again") -> Any:
         """The content of a file of the study, in the shape that it should have; None where there is no file."""

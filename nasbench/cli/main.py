@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import typer
 
 from nasbench import __version__
-from nasbench.cli import bench, data, device, known, networks, predict, scale, search, show, spaces, studies, train, verify
+from nasbench.cli import bench, data, device, known, networks, pick, predict, scale, search, show, spaces, studies, train, verify
 from nasbench.cli.interrupts import ANY_COMMAND, INTERRUPTED, Interrupted, Interrupts
 from nasbench.errors import NasbenchError, NasbenchWarning, short
 from nasbench.plugins import load_plugin
@@ -39,7 +39,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Neural architecture search under a measured latency limit.\n\nExample: nasbench search --space mbconv --latency 20ms",
 )
-for group in (known, show, networks, spaces, data, search, studies, train, predict, verify, bench):
+for group in (known, show, networks, spaces, data, search, studies, train, pick, predict, verify, bench):
     group.register(app)
 app.add_typer(device.app, name="device")
 app.add_typer(scale.app, name="scale")

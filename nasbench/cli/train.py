@@ -77,7 +77,7 @@ def train(
         raise NasbenchError(
             "a network is needed; got none; name one, such as `nasbench train mobilenet_v2`, or list recipes with --recipes"
         )
-    from nasbench.api import run_train
+    from nasbench.analysis.training import run_train
     from nasbench.search.final.stored_winner import is_folder, stored_winner
     from nasbench.training.delivery.config import train_config
 

@@ -10,7 +10,6 @@ from typing import Any
 from nasbench.engines.config import EngineConfig
 from nasbench.errors import LimitError, StudyError, nearest
 from nasbench.evaluate.base import EvaluationContext
-from nasbench.genotype.units import show_count, show_memory
 from nasbench.latency import DeviceConfig
 from nasbench.plugins import Plugin
 from nasbench.search.limits import Limits, Mode, check_mode
@@ -252,12 +251,7 @@ class SearchConfig:
 
     def name(self) -> str:
         """The default name of the study, such as `mbconv-20ms`, followed by all options that differ from their default."""
-        parts = [short_name(self.space)]
-        if self.limits.latency_ms is not None:
-            parts.append(f"{self.limits.latency_ms:g}ms")
-        parts += [f"{show_count(n)}{unit}" for n, unit in ((self.limits.macs, "macs"), (self.limits.params, "params")) if n]
-        sizes = ((self.limits.memory_bytes, "memory"), (self.limits.size_bytes, "size"))
-        parts += [f"{show_memory(n)}-{unit}" for n, unit in sizes if n]
+        parts = [short_name(self.space), *self.limits.name_parts()]
         parts += _device_parts(self.device)
         parts += [short_name(self.data)] if self.data != "embedded" else []
         parts += [self.evaluator] if self.evaluator != DEFAULTS["evaluator"] else []

@@ -177,6 +177,13 @@ class Limits:
         broken = [name for name, excess in self.excess(m).items() if excess > 0 or (name == "latency" and not m.reliable)]
         return "; ".join(shown[name] for name in broken)
 
+    def name_parts(self) -> list[str]:
+        """The parts of a folder's name, such as `20ms` and `300Mmacs`."""
+        parts = [] if self.latency_ms is None else [f"{self.latency_ms:g}ms"]
+        parts += [f"{show_count(n)}{unit}" for n, unit in ((self.macs, "macs"), (self.params, "params")) if n]
+        sizes = ((self.memory_bytes, "memory"), (self.size_bytes, "size"))
+        return parts + [f"{show_memory(n)}-{unit}" for n, unit in sizes if n]
+
     def describe(self) -> str:
         """The limits in words, such as `latency 20 ms, 300M MACs`."""
         parts = []

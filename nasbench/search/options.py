@@ -62,13 +62,7 @@ def search_config(
     """
     device = device or DeviceConfig()
     engine = engine or engine_config(device)
-    limits = Limits(
-        latency_ms=None if latency is None else parse_latency(latency),
-        macs=None if macs is None else parse_count(macs),
-        params=None if params is None else parse_count(params),
-        memory_bytes=None if memory is None else parse_memory(memory),
-        size_bytes=None if size is None else parse_memory(size),
-    )
+    limits = read_limits(latency, macs, params, memory, size)
     load_space(space)
     seconds = parse_duration(time)
     steps = None if rungs is None else _numbers(rungs)
@@ -94,7 +88,7 @@ def search_config(
         trials=trials,
         control=control,
         time_s=seconds,
-        train_s=_train_s(train_time),
+        train_s=read_train_time(train_time),
         workers=room_for(engine) if jobs is None else jobs,
         device=device,
         engine=engine,
@@ -107,8 +101,25 @@ def search_config(
     )
 
 
-def _train_s(text: str | None) -> float | None:
-    """Seconds in which the winner is trained; `none` is zero."""
+def read_limits(
+    latency: str | None = None, macs: str | None = None, params: str | None = None, memory: str | None = None, size: str | None = None
+) -> Limits:
+    """The limits of their options; each is text such as `20ms`, `300M`, `5M`, `64MiB` and `8MiB`.
+
+    Raises:
+        NasbenchError: a text that is no such quantity.
+    """
+    return Limits(
+        latency_ms=None if latency is None else parse_latency(latency),
+        macs=None if macs is None else parse_count(macs),
+        params=None if params is None else parse_count(params),
+        memory_bytes=None if memory is None else parse_memory(memory),
+        size_bytes=None if size is None else parse_memory(size),
+    )
+
+
+def read_train_time(text: str | None) -> float | None:
+    """Seconds in which a network is trained for use; `none` is zero, and None stays None."""
     if text is None:
         return None
     return 0.0 if text.strip() == "none" else parse_duration(text)

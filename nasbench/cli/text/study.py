@@ -127,7 +127,7 @@ def show_delivered(summary: Mapping[str, Any]) -> None:
 
 def _show_winner(best: FinalResult, config: SearchConfig, measure: str) -> None:
     say("winner", rows_of(Genotype.from_yaml(best.finalist.genotype)), "")
-    _show_result(best, _latency_rows(best, config.limits.latency_ms), measure)
+    _show_result(best, latency_rows(best, config.limits.latency_ms), measure)
 
 
 def _show_unverified(best: FinalResult, why: str, config: SearchConfig, study: Study) -> None:
@@ -142,7 +142,8 @@ def _show_unverified(best: FinalResult, why: str, config: SearchConfig, study: S
     _show_result(best, [("latency", f"{expected}; limit {limit_ms:g} ms: NOT VERIFIED"), ("", advice)], study.measure)
 
 
-def _latency_rows(best: FinalResult, limit_ms: float | None) -> list[tuple[str, str]]:
+def latency_rows(best: FinalResult, limit_ms: float | None) -> list[tuple[str, str]]:
+    """What is known of a network's latency, beside its limit."""
     from nasbench.search.final.finalists import prediction_text
 
     f, m = best.finalist, best.again or best.finalist.measured

@@ -5,18 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from nasbench.genotype import Genotype, trace
 from nasbench.search.final.race import Race
+from nasbench.spaces.options import Options
 from nasbench.strategies.predictor.features import Features, Rows, Vector
 from nasbench.strategies.predictor.sizes import UNKNOWN, WIDTH, sizes_of
-from nasbench.study.phase import Phase
 from nasbench.study.trial import Trial
 
 MOST = 256  # networks with which the regression is made: half of them the best, half the latest
+
+
+class Trials(Protocol):
+    """The trials of a phase, such as `nasbench.study.phase.Phase`."""
+
+    def options(self) -> Mapping[str, Options]:
+        """The options of every parameter that a trial of the phase has."""
+
+    def records(self) -> Sequence[Trial]:
+        """All trials by number."""
 
 
 class Evaluated:
@@ -35,7 +45,7 @@ class Evaluated:
 
     def __init__(
         self,
-        phases: Sequence[Phase],
+        phases: Sequence[Trials],
         final: Sequence[Trial] = (),
         finalists: Collection[str] | None = None,
         noise: float = 0.0,

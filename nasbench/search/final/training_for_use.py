@@ -10,14 +10,14 @@ from typing import Any
 
 from nasbench.errors import NasbenchError
 from nasbench.export.folder import exported_files, write_files
-from nasbench.export.trained import CARD, Trained
-from nasbench.genotype import digest
+from nasbench.export.trained import BEST, CARD, Trained
+from nasbench.genotype import Genotype, digest
 from nasbench.latency import Card, load_card
 from nasbench.latency.verify import verify_card
 from nasbench.search.config import SearchConfig
-from nasbench.search.final.stored_winner import stored_winner
 from nasbench.search.reporting import Listener
 from nasbench.study.delivery import TRAINING, Delivery
+from nasbench.study.directory import STUDY_FILE
 from nasbench.training.data import load_images
 from nasbench.training.delivery import GENOTYPE, WEIGHTS
 from nasbench.training.delivery.config import KEPT, NONE, TrainConfig, train_config
@@ -29,18 +29,21 @@ LEAST_S = 5.0  # of training
 RunTraining = Callable[[TrainConfig, Path, Listener, float], Trained]  # trains in a folder, from a moment of `time.monotonic()` on
 
 
-def train_for_use(config: SearchConfig, study: Path, data: Mapping[str, Any], left_s: float, run: RunTraining, listener: Listener) -> None:
+def train_for_use(
+    config: SearchConfig, study: Path, winner: Genotype, data: Mapping[str, Any], left_s: float, run: RunTraining, listener: Listener
+) -> None:
     """Train the winner of a finished study in the time that is left, or go on with it, and deliver it in `best/`.
 
     A winner that was delivered so before is left as it is, unless the study was extended and has more time for it now. One that cannot
     be trained, because the time is too short for instance, is said, and stays as the search delivered it.
 
     Args:
+        study: its folder, or that of a network that was picked from it; the training is stored there, too.
+        winner: the network.
         data: the summary of the images, as the study stores it.
         left_s: what is left of the time of the search.
-        run: `nasbench.api.run_train`.
+        run: `nasbench.analysis.training.run_train`.
     """
-    winner = stored_winner(study)
     key = digest(winner)
     stored = Delivery.read(study)
     is_new = stored is None or stored.digest != key or stored.time_s < seconds_of_training(config.training_s)
@@ -62,10 +65,11 @@ def train_for_use(config: SearchConfig, study: Path, data: Mapping[str, Any], le
         )
         (study / TRAINING).mkdir(exist_ok=True)
         trained = run(training, study / stored.folder, listener, monotonic())
-        _deliver(study / "best", trained, config, listener)
+        _deliver(study / BEST, trained, config, listener)
     except NasbenchError as error:
         listener.say(f"the winner was not trained for use: {error}")
-        listener.say(f"the same command tries it again; `nasbench train {study} --time 20min` trains it for as long as you say")
+        where = study if (study / STUDY_FILE).is_file() else study / BEST / GENOTYPE
+        listener.say(f"the same command tries it again; `nasbench train {where} --time 20min` trains it for as long as you say")
         return
     replace(stored, summary=trained.summary).save(study)
 

@@ -16,7 +16,8 @@ from nasbench.latency import Prediction, load_card, local_device, make_card, sav
 from nasbench.search.config import TRAIN_SHARE, SearchConfig
 from nasbench.search.final import training_for_use as module
 from nasbench.search.final.repeats import MEASURING_S, REPORT_S, after_s
-from nasbench.search.final.training_for_use import seconds_of_training, train_for_use
+from nasbench.search.final.training_for_use import seconds_of_training
+from nasbench.search.final.training_for_use import train_for_use as train_network_for_use
 from nasbench.search.limits import Limits
 from nasbench.search.options import search_config
 from nasbench.study.delivery import TRAINING_FILE, Delivery, delivered
@@ -40,9 +41,9 @@ def study(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture(autouse=True)
-def opens(monkeypatch):
-    monkeypatch.setattr("nasbench.search.final.stored_winner.StudyDirectory.open", lambda path: None)
+def train_for_use(config, study, *more):
+    winner = nb.Genotype.from_yaml(study / "best" / "genotype.yaml")
+    train_network_for_use(config, study, winner, *more)
 
 
 class Trains:
