@@ -20,14 +20,17 @@ from nasbench.genotype.block import BLOCK_TYPES
 from nasbench.network.initialise import settle
 from nasbench.network.source import check_source, checked_source, module_source, name_of
 
-KNOWN = [
-    "lenet5", "alexnet", "vgg11_bn", "googlenet", "resnet18", "resnet50", "resnext50_32x4d", "densenet121", "squeezenet1_1", "mobilenet_v1",
-    "mobilenet_v2", "mobilenet_v3_small", "shufflenet_v2_x1_0", "mnasnet1_0", "efficientnet_b0", "efficientnet_v2_s", "inception_v3",
-    "mobilenet_v3_large", "nasnet_a_mobile", "resnet20_cifar10",
+QUICK = [
+    "lenet5", "googlenet", "resnet18", "squeezenet1_1", "mobilenet_v1", "mobilenet_v3_small", "shufflenet_v2_x1_0", "mnasnet1_0",
+    "efficientnet_b0", "resnet20_cifar10",
+]  # fmt: skip
+LARGE = [
+    "alexnet", "vgg11_bn", "resnet50", "resnext50_32x4d", "densenet121", "mobilenet_v2", "efficientnet_v2_s", "inception_v3",
+    "mobilenet_v3_large", "nasnet_a_mobile",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE)])
 def test_a_known_network_has_the_same_logits(name):
     g = nb.known(name)
     channels, side, _ = g.input
