@@ -142,6 +142,8 @@ def train(
     threads: int | None = None,
     weights: str | Path | None = None,
     like: str | None = None,
+    pretrained: bool = False,
+    slices: bool = False,
     log: str | Sequence[str] = (),
     out: str | Path | None = None,
     progress: bool = True,
@@ -154,7 +156,7 @@ def train(
         recipe: a name (`nasbench train --recipes`), a file, a `Recipe` or its fields; by default the one for the data.
         epochs, time: passes over the training images, or a time such as `"20min"` into which they fit; by default the recipe's epochs.
         validation: `kept` keeps a fifth of the training images to validate on, `none` trains on all of them.
-        seed, device, threads, weights, like, log, out: as the options of `nasbench train`.
+        seed, device, threads, weights, like, pretrained, slices, log, out: as the options of `nasbench train`.
         progress: show a bar.
 
     Returns:
@@ -187,6 +189,8 @@ def train(
         threads=threads,
         weights=weights,
         like=like,
+        pretrained=pretrained,
+        slices=slices,
         log=log,
     )
     with Reporter(quiet=not progress) as reporter:

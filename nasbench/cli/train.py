@@ -51,6 +51,16 @@ def train(
     like: Annotated[
         str | None, typer.Option(help="The network that --weights are of, where names do not tell; see `nasbench export --help`.")
     ] = None,
+    pretrained: Annotated[
+        bool,
+        typer.Option(
+            "--pretrained", help="Begin with torchvision's weights of a known network, from torch's cache; downloaded if it lacks them."
+        ),
+    ] = False,
+    slices: Annotated[
+        bool,
+        typer.Option("--slices", help="Take slices of the weights of another network, --like, where layers have the same place and kind."),
+    ] = False,
     log: Annotated[
         list[str] | None,
         typer.Option(help="Also write metrics for tensorboard, mlflow or wandb into the output folder; may be repeated."),
@@ -67,7 +77,7 @@ def train(
 
     Example: nasbench train runs/mbconv-20ms --data ./photos --recipe bag-of-tricks --epochs 90
 
-    Example: nasbench train mobilenet_v3_small --weights mobilenet_v3_small-imagenet.pth --data ./photos
+    Example: nasbench train mobilenet_v3_small --pretrained --data ./photos
     """
     began = time.monotonic()
     if recipes:
@@ -94,6 +104,8 @@ def train(
         threads=threads,
         weights=weights,
         like=like,
+        pretrained=pretrained,
+        slices=slices,
         log=log or (),
     )
     path = Path("runs") / config.name if out is None else out

@@ -1,4 +1,4 @@
-"""What a training for use was asked for, as the user gave it; nothing here loads torch."""
+"""What a training for use was asked for, as the user gave it; nothing here loads torch, unless pretrained weights are asked for."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nasbench.errors import DeviceError, NasbenchError
-from nasbench.genotype import Genotype, class_count, digest, trace
+from nasbench.errors import DeviceError, GenotypeError, NasbenchError
+from nasbench.genotype import Genotype, as_genotype, class_count, digest, trace
 from nasbench.genotype.units import parse_duration
 from nasbench.training.delivery.logs import check_logs
 from nasbench.training.recipe import Recipe
@@ -37,6 +37,7 @@ class TrainConfig:
         threads: torch threads on a CPU; None for all cores. Another number may change the last bits of the weights.
         weights: a file of weights to begin with; None for random ones.
         weights_sha256: of that file; like: see `nasbench.load_weights`.
+        slices_of: the network whose weights the file holds, where it is another one, and slices of them are taken.
         logs: names of `nasbench.training.delivery.logs`; they change no result.
     """
 
@@ -53,6 +54,7 @@ class TrainConfig:
     weights: str | None = None
     weights_sha256: str = ""
     like: str | None = None
+    slices_of: Genotype | None = None
     logs: tuple[str, ...] = ()
 
     @property
@@ -98,6 +100,7 @@ class TrainConfig:
             "threads": self.threads,
             **({"weights": self.weights_sha256} if self.weights else {}),
             **({"like": self.like} if self.like else {}),
+            **({"slices_of": f"{self.slices_of.name} {digest(self.slices_of)}"} if self.slices_of else {}),
         }
 
 
@@ -115,12 +118,18 @@ def train_config(
     threads: int | None = None,
     weights: str | Path | None = None,
     like: str | None = None,
+    pretrained: bool = False,
+    slices: bool = False,
     log: str | Sequence[str] = (),
 ) -> TrainConfig:
     """The configuration of options as a user gives them.
 
+    Args:
+        pretrained: begin with torchvision's weights of the network; they are downloaded if torch's cache lacks them.
+        slices: the weights are of another network, `like`, a known one or a .yaml file; slices of them are taken.
+
     Raises:
-        NasbenchError: an option that cannot be, or a network without logits.
+        NasbenchError: an option that cannot be, a network without logits, or weights that are not to be had.
     """
     if time is not None and epochs is not None:
         raise NasbenchError(f"--time and --epochs both decide the number of epochs; got {time} and {epochs}; leave one out")
@@ -132,9 +141,17 @@ def train_config(
         raise DeviceError(f"a network is trained on cpu or cuda; got {device!r}; choose one of them")
     if threads is not None and not 1 <= threads <= _MOST_THREADS:
         raise NasbenchError(f"--threads is a whole number from 1 to {_MOST_THREADS}; got {threads}; leave it out for all cores")
-    if like is not None and weights is None:
+    if pretrained and (weights is not None or (like is not None and not slices)):
+        other = "--weights" if weights is not None else "--like"
+        raise NasbenchError(f"--pretrained begins with torchvision's weights; got {other}, too; leave one of them out")
+    other_network = _other_network(like, weights is not None or pretrained) if slices else None
+    if like is not None and weights is None and not pretrained:
         raise NasbenchError("--like says which network --weights are of; got no --weights; add --weights FILE, or leave --like out")
     class_count(trace(network), network.name)
+    if pretrained:
+        from nasbench.training.delivery.pretrained import pretrained_file
+
+        weights = pretrained_file(other_network or network)
     config = TrainConfig(
         network=network,
         data=data,
@@ -148,11 +165,23 @@ def train_config(
         threads=threads,
         weights=None if weights is None else str(weights),
         weights_sha256="" if weights is None else _sha256(Path(weights)),
-        like=like,
+        like=None if slices else like,
+        slices_of=other_network,
         logs=check_logs([log] if isinstance(log, str) else log),
     )
     config.recipe  # noqa: B018 - its errors belong here
     return config
+
+
+def _other_network(like: str | None, has_weights: bool) -> Genotype:
+    """The network of which slices are taken."""
+    if like is None or not has_weights:
+        lacking = "--like" if has_weights else "--weights FILE, or --pretrained"
+        raise NasbenchError(f"--slices takes slices of the weights of another network, which --like names; add {lacking}")
+    try:
+        return as_genotype(like)
+    except GenotypeError as error:
+        raise NasbenchError(f"with --slices, --like is a known network or the .yaml file of one: {error}") from None
 
 
 def _sha256(path: Path) -> str:

@@ -99,7 +99,7 @@ def run_training(
 
 def _load(config: TrainConfig, folder: Folder, listener: Listener) -> _Job:
     recipe = config.recipe
-    given = None if config.weights is None else GivenWeights.read(Path(config.weights), config.network, config.like)
+    given = GivenWeights.of(config)
     listener.stage(f"loading the images of {config.data}")
     root = None if config.data_root is None else Path(config.data_root)
     images = load_images(config.data, root, size=recipe.decoded_size, progress=listener.rounds)

@@ -13,6 +13,8 @@ from torch import nn
 from nasbench.errors import WeightsError, WeightsWarning
 from nasbench.genotype import Genotype
 from nasbench.network import build, load_weights, read_weights
+from nasbench.network.slices import slice_weights
+from nasbench.training.delivery.config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,15 @@ class GivenWeights:
     file: str
     weights: Mapping[str, torch.Tensor]
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, config: TrainConfig) -> GivenWeights | None:
+        """Those of a training; None if it begins with random ones. For the errors see `read` and `sliced`."""
+        if config.weights is None:
+            return None
+        if config.slices_of is not None:
+            return cls.sliced(Path(config.weights), config.network, config.slices_of)
+        return cls.read(Path(config.weights), config.network, config.like)
 
     @classmethod
     def read(cls, path: Path, network: Genotype, like: str | None = None) -> GivenWeights:
@@ -48,6 +59,17 @@ class GivenWeights:
             warnings.simplefilter("always", WeightsWarning)
             load_weights(net, state, like=like)
         return cls(str(path), net.state_dict(), tuple(str(warning.message) for warning in caught))
+
+    @classmethod
+    def sliced(cls, path: Path, network: Genotype, other: Genotype) -> GivenWeights:
+        """Slices of the weights of `other` in a file, for the layers that `network` has in common with it; see `slice_weights`.
+
+        Raises:
+            WeightsError: the file cannot be read or is of another network, or nothing is in common.
+        """
+        given = cls.read(path, other)
+        slices = slice_weights(network, other, given.weights)
+        return cls(str(path), slices.weights, (f"slices {slices.words(other.name)}", *given.notes))
 
     def put_into(self, net: nn.Module) -> frozenset[str]:
         """Copy every tensor whose shape agrees; returns the names of those.

@@ -125,6 +125,40 @@ def test_weights_of_another_library(tmp_path):
     assert torch.equal(net.state_dict()[first], module.conv1.weight)
 
 
+def test_slices_of_a_wider_network(tmp_path):
+    """The widths of `NETWORK` are a half of these."""
+    wider = Genotype("wider", (1, 12, 12), (conv(16, 5, stride=2), residual(16, 3)), head=(gap(), linear(9)))
+    (tmp_path / "wider.yaml").write_text(wider.to_yaml())
+    torch.manual_seed(7)
+    state = nb.build(wider).state_dict()
+    save_file(state, tmp_path / "wider.safetensors")
+    words = {"weights": tmp_path / "wider.safetensors", "like": str(tmp_path / "wider.yaml"), "slices": True}
+    asked = train_config(NETWORK, recipe=Recipe.from_dict(RECIPE.to_dict() | {"body_lr": 0.0}), threads=1, **words)
+    quiet = Quiet()
+    run_training(asked, tmp_path / "out", quiet)
+    assert "fresh: head.1.linear.weight, head.1.linear.bias" in quiet.lines[1]
+    assert quiet.lines[2] == "slices of wider: 0 layers whole, 8 sliced; random: 1 for other classes (head.1.linear)"
+    trained = load_file(tmp_path / "out" / "weights.safetensors")
+    assert torch.equal(trained["stem.0.conv.weight"], state["stem.0.conv.weight"][:8, :, 1:4, 1:4])
+    assert asked.command()["slices_of"] == f"wider {nb.digest(wider)}"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"slices": True}, "which --like names; add --weights FILE, or --pretrained"),
+        ({"slices": True, "weights": "a.pth"}, "which --like names; add --like"),
+        ({"slices": True, "weights": "a.pth", "like": "order"}, "--like is a known network or the .yaml file of one"),
+        ({"slices": True, "weights": "a.pth", "like": "lenet5"}, "cannot read the weights a.pth"),
+    ],
+)
+def test_slices_need_weights_and_their_network(options, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NasbenchError, match=message) as raised:
+        train_config(NETWORK, **options)
+    assert "\n" not in str(raised.value)
+
+
 def test_what_is_refused(file, tmp_path):
     with pytest.raises(NasbenchError, match=r"cannot read the weights .*none.pth"):
         config(tmp_path / "none.pth")
