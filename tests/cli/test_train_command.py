@@ -77,6 +77,7 @@ def test_recipes_are_listed(call) -> None:
         (("train", "small.yaml", "--pretrained"), "takes torchvision's weights of a known network; small is not one"),
         (("train", "lenet5", "--pretrained"), "it has none of lenet5; give the weights of another library with --weights FILE"),
         (("train", "alexnet", "--pretrained", "--weights", "a.pth"), "got --weights, too; leave one of them out"),
+        (("train", "small.yaml", "--like", "lenet5", "--slices"), "which --like names; add --weights FILE, or --pretrained"),
         (("train", "smal"), "smal"),
         (("train", "mbconv"), "is a search space"),
         (("train", "small.yaml", "--data", "./empty"), "empty"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import socket
@@ -21,14 +22,14 @@ SILENT_S = 30.0  # after so many seconds without an answer a download has failed
 def pretrained_file(network: Genotype) -> Path:
     """The file of torchvision's pretrained weights of a known network, in torch's cache (`TORCH_HOME`); a missing one is downloaded.
 
-    A network has several: this is the one that torchvision calls DEFAULT. Its SHA-256 begins with the digits in its name; torch checks
-    that after the download.
+    A network has several: this is the one that torchvision calls DEFAULT. Its SHA-256 begins with the digits in its name, which is checked.
 
     Args:
         network: a known network, also with another input or another number of classes.
 
     Raises:
-        WeightsError: it is not a known network, torchvision has no weights of it, or they are not in the cache and cannot be downloaded.
+        WeightsError: it is not a known network, torchvision has no weights of it, or they are not in the cache and cannot be downloaded,
+            or the file there is another one.
     """
     import torch
 
@@ -42,6 +43,11 @@ def pretrained_file(network: Genotype) -> Path:
     file = Path(torch.hub.get_dir()) / "checkpoints" / os.path.basename(urlparse(address).path)
     if not file.is_file():
         _download(address, file, name)
+    elif not hashlib.sha256(file.read_bytes()).hexdigest().startswith(_digits(file)):
+        raise WeightsError(
+            f"the SHA-256 of pretrained weights begins with the digits in their name; that of {file} does not, so it is damaged or "
+            "another file; delete it, and the same command downloads it"
+        )
     return file
 
 
@@ -94,6 +100,14 @@ def _nearest(name: str) -> str:
     return f"; the nearest that has is {min(family, key=lambda n: abs(math.log(facts()[n].params / facts()[name].params)))}"
 
 
+def _digits(file: Path) -> str:
+    """The digits of the SHA-256 in the name of a file of torchvision, such as `shufflenetv2_x0.5-f707e7126e.pth`."""
+    from torch.hub import HASH_REGEX
+
+    found = HASH_REGEX.search(file.name)
+    return str(found[1]) if found else ""
+
+
 def _download(address: str, file: Path, name: str) -> None:
     """Download a file whole or not at all.
 
@@ -101,13 +115,11 @@ def _download(address: str, file: Path, name: str) -> None:
         WeightsError: it cannot be downloaded or written, or its bits are not those that its name says.
     """
     import torch
-    from torch.hub import HASH_REGEX
 
-    found = HASH_REGEX.search(file.name)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with _patience(SILENT_S):
-            torch.hub.download_url_to_file(address, str(file), found[1] if found else None, progress=sys.stderr.isatty())
+            torch.hub.download_url_to_file(address, str(file), _digits(file) or None, progress=sys.stderr.isatty())
     except (OSError, RuntimeError) as error:  # RuntimeError: another SHA-256
         raise WeightsError(
             f"the pretrained weights of {name} are not in {file.parent} and cannot be downloaded ({first_line(error)}); put {address} "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 from dataclasses import replace
@@ -37,13 +38,18 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "torch" / "hub" / "checkpoints"
 
 
-def cached(cache: Path, name: str) -> tuple[Path, dict[str, torch.Tensor]]:
-    """A file of random weights where torchvision expects its own."""
+@pytest.fixture
+def cached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, dict[str, torch.Tensor]]:
+    """Random weights of a network in the cache, in a file that is named by its SHA-256 as torchvision's are."""
     torch.manual_seed(3)
-    state = torchvision.models.get_model(name, weights=None).state_dict()
+    state = torchvision.models.get_model(NAME, weights=None).state_dict()
+    content = io.BytesIO()
+    torch.save(state, content)
+    url = f"https://nowhere.invalid/models/{NAME}-{hashlib.sha256(content.getvalue()).hexdigest()[:8]}.pth"
+    monkeypatch.setattr(pretrained, "_address", lambda name: url if name == NAME else None)
     cache.mkdir(parents=True)
-    file = cache / os.path.basename(get_model_weights(name).DEFAULT.url)
-    torch.save(state, file)
+    file = cache / os.path.basename(url)
+    file.write_bytes(content.getvalue())
     return file, state
 
 
@@ -51,8 +57,8 @@ def test_the_networks_with_pretrained_weights_are_those_of_torchvision() -> None
     assert {name for name in nb.known() if has_pretrained(name)} == set(nb.known()) & set(torchvision.models.list_models())
 
 
-def test_weights_are_taken_from_the_cache(cache: Path) -> None:
-    file, state = cached(cache, NAME)
+def test_weights_are_taken_from_the_cache(cached) -> None:
+    file, state = cached
     config = train_config(nb.known(NAME), pretrained=True)
     assert (config.weights, config.named.name) == (str(file), "finetune")
     assert config.command() == train_config(nb.known(NAME), weights=file).command()
@@ -69,9 +75,18 @@ def test_weights_are_taken_from_the_cache(cache: Path) -> None:
     [nb.adapt(nb.known(NAME), input=(3, 64, 64), classes=7), replace(nb.known(NAME), name="mine")],
     ids=["other classes and input", "another name"],
 )
-def test_a_known_network_is_recognised(cache: Path, network: nb.Genotype) -> None:
-    file, _ = cached(cache, NAME)
-    assert pretrained_file(network) == file
+def test_a_known_network_is_recognised(cached, network: nb.Genotype) -> None:
+    assert pretrained_file(network) == cached[0]
+
+
+def test_a_damaged_file_in_the_cache_is_refused(cache: Path) -> None:
+    """Its name is torchvision's own, and its bytes are not."""
+    cache.mkdir(parents=True)
+    file = cache / os.path.basename(get_model_weights(NAME).DEFAULT.url)
+    file.write_bytes(b"half of a download")
+    with pytest.raises(WeightsError, match="so it is damaged or another file; delete it, and the same command downloads it") as raised:
+        pretrained_file(nb.known(NAME))
+    assert str(file) in str(raised.value)
 
 
 def test_a_download_is_whole_and_checked(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,8 +148,8 @@ def test_it_is_not_given_with_other_weights(tmp_path: Path) -> None:
             train_config(nb.known(NAME), pretrained=True, **more)
 
 
-def test_slices_of_the_pretrained_weights_of_another_network(cache: Path) -> None:
-    file, state = cached(cache, NAME)
+def test_slices_of_the_pretrained_weights_of_another_network(cached) -> None:
+    file, state = cached
     found = nb.space("tiny").sample(0)
     config = train_config(found, pretrained=True, like=NAME, slices=True)
     assert (config.weights, config.slices_of) == (str(file), nb.known(NAME))
