@@ -44,11 +44,11 @@ class Slices:
     left: dict[str, str] = field(default_factory=dict)
 
     def words(self, other: str) -> str:
-        """Such as `of lenet5: 2 layers whole, 1 sliced; random: 2 of another kind (stages.0.1.conv and others)`."""
+        """Such as `of lenet5: 2 whole and 1 sliced layers; random: 2 of another kind (stages.0.1.conv and others)`."""
         reasons = Counter(self.left.values())
         first = {reason: place for place, reason in reversed(self.left.items())}
         listed = [f"{count} {reason} ({first[reason]}{' and others' if count > 1 else ''})" for reason, count in reasons.items()]
-        return f"of {other}: {self.whole} layers whole, {self.part} sliced" + (f"; random: {', '.join(listed)}" if listed else "")
+        return f"of {other}: {self.whole} whole and {self.part} sliced layers" + (f"; random: {', '.join(listed)}" if listed else "")
 
 
 def slice_weights(network: Genotype, other: Genotype, weights: Mapping[str, Tensor]) -> Slices:
@@ -63,10 +63,9 @@ def slice_weights(network: Genotype, other: Genotype, weights: Mapping[str, Tens
         WeightsError: the networks have nothing in common.
 
     >>> import nasbench as nb
-    >>> large = nb.known("lenet5")
-    >>> found = slice_weights(large, large, nb.build(large).state_dict())
-    >>> found.words("lenet5")
-    'of lenet5: 5 layers whole, 0 sliced'
+    >>> whole, half = nb.known("mobilenet_v2"), nb.adapt("mobilenet_v2_050", classes=5)
+    >>> slice_weights(half, whole, nb.build(whole).state_dict()).words("mobilenet_v2")
+    'of mobilenet_v2: 1 whole and 103 sliced layers; random: 1 for other classes (head.3.linear)'
     """
     slicing = _Slicing(build(network, device="meta").state_dict(), weights)
     slicing.run(trace(network), trace(other), list(range(network.input[0])))

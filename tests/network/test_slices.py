@@ -169,6 +169,6 @@ def test_nothing_in_common_is_one_line() -> None:
 def test_the_words_say_how_many_layers_and_why() -> None:
     found, _ = sliced(network(conv(4, 3), conv(16, 3), conv(16, 3)), network(conv(8, 3), conv(8, 3), conv(8, 3)))
     assert found.words("big") == (
-        "of big: 0 layers whole, 2 sliced; random: 3 wider, or with a larger kernel (stages.0.1.conv and others), "
+        "of big: 0 whole and 2 sliced layers; random: 3 wider, or with a larger kernel (stages.0.1.conv and others), "
         "2 normalising random channels (stages.0.1.norm and others)"
     )

@@ -137,7 +137,7 @@ def test_slices_of_a_wider_network(tmp_path):
     quiet = Quiet()
     run_training(asked, tmp_path / "out", quiet)
     assert "fresh: head.1.linear.weight, head.1.linear.bias" in quiet.lines[1]
-    assert quiet.lines[2] == "slices of wider: 0 layers whole, 8 sliced; random: 1 for other classes (head.1.linear)"
+    assert quiet.lines[2] == "slices of wider: 0 whole and 8 sliced layers; random: 1 for other classes (head.1.linear)"
     trained = load_file(tmp_path / "out" / "weights.safetensors")
     assert torch.equal(trained["stem.0.conv.weight"], state["stem.0.conv.weight"][:8, :, 1:4, 1:4])
     assert asked.command()["slices_of"] == f"wider {nb.digest(wider)}"
