@@ -67,7 +67,13 @@ class GivenWeights:
         Raises:
             WeightsError: the file cannot be read or is of another network, or nothing is in common.
         """
-        given = cls.read(path, other)
+        try:
+            given = cls.read(path, other)
+        except WeightsError as error:
+            raise WeightsError(
+                f"with --slices, the weights are those of {other.name}, which --like names: {error}; `nasbench export KNOWN --weights FILE "
+                "--like order -o known.yaml` writes them under the names of nasbench, which load without advice"
+            ) from None
         slices = slice_weights(network, other, given.weights)
         return cls(str(path), slices.weights, (f"slices {slices.words(other.name)}", *given.notes))
 

@@ -143,6 +143,12 @@ def test_slices_of_a_wider_network(tmp_path):
     assert asked.command()["slices_of"] == f"wider {nb.digest(wider)}"
 
 
+def test_slices_of_weights_of_another_network_than_like_says(file):
+    with pytest.raises(WeightsError, match=r"the weights are those of lenet5, which --like names: .* has .* tensors") as raised:
+        GivenWeights.of(config(file, like="lenet5", slices=True))
+    assert "\n" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
