@@ -127,6 +127,9 @@ def _show(trained: Trained) -> None:
         say(f"validation accuracy: {summary['validation']['accuracy']:.2%} on {summary['validation']['images']} images")
     if (test := summary["test"]) is not None:
         say(f"test accuracy: {test['accuracy']:.2%} on {test['images']} images, 95 % interval {test['low']:.2%} to {test['high']:.2%}")
+    if (best := summary.get("best")) is not None and best["epoch"] != summary["epochs"]:
+        kept = ", in best.safetensors" if best["weights_sha256"] else ""
+        say(f"epoch {best['epoch']} had the best validation accuracy, {best['accuracy']:.2%}{kept}; the last epoch is delivered")
     say(f"wrote {trained.path}: weights.safetensors, genotype.yaml, preprocess.json, metrics.csv, curve.png, summary.json")
 
 
@@ -134,7 +137,9 @@ def _kept_by(path: Path) -> str:
     """What an interrupted training keeps, and how to continue it."""
     if not (path / "train.yaml").is_file():
         return "interrupted before the training began; give the same command again"
-    kept = "the epochs before the last checkpoint" if (path / "checkpoint.bin").is_file() else "its plan; no epoch had ended"
+    kept = (
+        "what was trained until the last checkpoint" if (path / "checkpoint.bin").is_file() else "its plan; no checkpoint was written yet"
+    )
     return f"interrupted; {shlex.quote(str(path))} keeps {kept}; give the same command again to continue"
 
 

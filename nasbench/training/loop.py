@@ -1,4 +1,4 @@
-"""The loop of a training: epochs, steps and the state between two epochs."""
+"""The loop of a training: epochs, steps and the state after each step."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,10 @@ from nasbench.errors import DataError, NasbenchError
 from nasbench.training.augment import Augmentation, fitted_targets
 from nasbench.training.average import make_average
 from nasbench.training.batches import resized
-from nasbench.training.checkpoint import load_checkpoint, save_checkpoint
+from nasbench.training.checkpoint import Checkpoints, load_checkpoint
 from nasbench.training.images import LabeledImages, subset
 from nasbench.training.optimizer import fit_norm_momentum, make_optimizer
+from nasbench.training.randomness import own_randomness, random_state, restore_random_state
 from nasbench.training.recipe import SMALLEST, Recipe
 from nasbench.training.result import Epoch, TrainResult
 from nasbench.training.schedule import given_factor, learning_rate, size_share
@@ -31,8 +31,25 @@ from nasbench.training.zero_init import start_as_identity
 CHECK_STEPS = 16  # steps between two checks of the loss; each check makes the CPU wait for the GPU
 
 
+@dataclass
+class BegunEpoch:
+    """An epoch that has begun and not ended.
+
+    Attributes:
+        order: positions of the training images in the order of this epoch, int64 (N).
+        total: sum of the losses of the steps so far, float32 ().
+        step: number of these steps.
+        seconds: time that they took.
+    """
+
+    order: torch.Tensor
+    total: torch.Tensor
+    step: int = 0
+    seconds: float = 0.0
+
+
 class Training:
-    """The state of one training between two epochs."""
+    """The state of one training after each step."""
 
     def __init__(
         self,
@@ -69,6 +86,7 @@ class Training:
             fit_norm_momentum(self.net, recipe.epochs * self.steps)
         self.generator = torch.Generator().manual_seed(seed)
         self.history: list[Epoch] = []
+        self.begun: BegunEpoch | None = None
         self.identity = {
             "recipe": recipe.to_dict(),
             "seed": seed,
@@ -84,23 +102,30 @@ class Training:
         return self.net if self.average is None else self.average.module
 
     def run(
-        self, on_epoch: Callable[[Epoch], None] | None, checkpoint: Path | None, on_start: Callable[[int], None] | None = None
+        self,
+        on_epoch: Callable[[Epoch], None] | None,
+        checkpoint: Path | None,
+        on_start: Callable[[int, int], None] | None = None,
+        on_best: Callable[[Epoch, nn.Module], None] | None = None,
     ) -> TrainResult:
         """Train, see `nasbench.training.train`. The average of the weights, if there is one, then takes the place of the weights."""
         report = on_epoch or (lambda _: None)
-        with _own_randomness(self.seed, self.device):
+        checkpoints = Checkpoints(checkpoint)
+        with own_randomness(self.seed, self.device):
             state = load_checkpoint(checkpoint, self.identity) if checkpoint else None
             if state and self._usable(state["history"]):
                 self._restore(state)
             if on_start:
-                on_start(len(self.history))
+                on_start(len(self.history), 0 if self.begun is None else self.begun.step)
             for epoch in self.history:
                 report(epoch)
             while len(self.history) < self.until:
-                epoch = self._epoch()
+                epoch = self._epoch(checkpoints)
+                if on_best and epoch.accuracy is not None and epoch.accuracy > max((e.accuracy or 0.0 for e in self.history), default=-1.0):
+                    on_best(epoch, self.result_net)
                 self.history.append(epoch)
-                if checkpoint and math.isfinite(epoch.train_loss) and epoch.epoch < self.recipe.epochs:
-                    save_checkpoint(checkpoint, self._state())
+                if math.isfinite(epoch.train_loss) and epoch.epoch < self.recipe.epochs:
+                    checkpoints.save(self._state())
                 report(epoch)
                 if not math.isfinite(epoch.train_loss):
                     return self._result(f"the training loss became {epoch.train_loss} in epoch {epoch.epoch}")
@@ -117,7 +142,7 @@ class Training:
         seconds: list[float] = []
         self.net.train()
         began = time.perf_counter()
-        with _own_randomness(self.seed, self.device):
+        with own_randomness(self.seed, self.device):
             while len(seconds) <= 3 or (len(seconds) <= count and time.perf_counter() - began < longest_s):
                 order = torch.randperm(len(self.images), generator=self.generator)[: self.batch]
                 start = time.perf_counter()
@@ -138,9 +163,8 @@ class Training:
         """Whether a checkpoint is usable: it ends before the last epoch of this call, or has the accuracy at that epoch."""
         return len(history) < self.until or (self.validation is not None and history[self.until - 1]["accuracy"] is not None)
 
-    def _epoch(self) -> Epoch:
-        start = time.perf_counter()
-        train_loss = self._pass()
+    def _epoch(self, checkpoints: Checkpoints) -> Epoch:
+        train_loss, train_seconds = self._pass(checkpoints)
         trained = time.perf_counter()
         accuracy = loss = None
         last = len(self.history) + 1 == self.until
@@ -149,27 +173,35 @@ class Training:
                 calibrate(self.result_net, self._calibration(), self.recipe)
             if self.validation is not None:
                 accuracy, loss = score(self.result_net, self.validation, self.recipe, self.statistics)
-        end = time.perf_counter()
+        seconds = train_seconds + time.perf_counter() - trained
         rate = self.optimizer.param_groups[0]["lr"]
-        return Epoch(len(self.history) + 1, train_loss, accuracy, loss, trained - start, end - start, rate)
+        return Epoch(len(self.history) + 1, train_loss, accuracy, loss, train_seconds, seconds, rate)
 
-    def _pass(self) -> float:
-        """Train one epoch; returns the mean loss, which is infinite or NaN if that of a step is."""
-        first = len(self.history) * self.steps
+    def _pass(self, checkpoints: Checkpoints) -> tuple[float, float]:
+        """Train one epoch, or the rest of one; returns the mean loss, which is infinite or NaN if that of a step is, and the seconds."""
         self.use_size(size_share(self.recipe, len(self.history)))
-        order = torch.randperm(len(self.images), generator=self.generator)
-        total = torch.zeros((), device=self.device)
+        if self.begun is None:
+            order = torch.randperm(len(self.images), generator=self.generator)
+            self.begun = BegunEpoch(order, torch.zeros((), device=self.device))
+        begun, first, steps = self.begun, len(self.history) * self.steps, self.recipe.epochs * self.steps
         losses = [epoch.loss for epoch in self.history]
+        began = time.perf_counter() - begun.seconds
         self.net.train()
-        for step in range(self.steps):
-            place = first + step, self.recipe.epochs * self.steps
+        for step in range(begun.step, self.steps):
+            place = first + step, steps
             rate, factor = learning_rate(self.recipe, *place, losses), given_factor(self.recipe, *place)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate * factor if group.get("given") else rate  # checkpoints of version 0.2 have no such key
-            total += self._step(order[step * self.batch :][: self.batch])
-            if step % CHECK_STEPS == 0 and not math.isfinite(total.item()):
+            begun.total += self._step(begun.order[step * self.batch :][: self.batch])
+            begun.step = step + 1
+            if step % CHECK_STEPS == 0 and not math.isfinite(begun.total.item()):
                 break
-        return total.item() / self.steps
+            if checkpoints.is_due and math.isfinite(begun.total.item()):
+                begun.seconds = time.perf_counter() - began
+                checkpoints.save(self._state())
+        mean = begun.total.item() / self.steps  # which waits for a GPU
+        self.begun = None
+        return mean, time.perf_counter() - began
 
     def _step(self, index: torch.Tensor) -> torch.Tensor:
         """Train on the images at the positions `index`; returns the loss."""
@@ -204,9 +236,9 @@ class Training:
             "optimizer": self.optimizer.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "history": [asdict(epoch) for epoch in self.history],
+            "begun": None if self.begun is None else {**vars(self.begun), "total": self.begun.total.cpu()},
             "order": self.generator.get_state(),
-            "torch": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+            **random_state(self.device),
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -215,10 +247,10 @@ class Training:
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.history = [Epoch(**epoch) for epoch in state["history"]]
+        begun = state.get("begun")  # checkpoints of version 0.2 have no such key
+        self.begun = None if begun is None else BegunEpoch(**{**begun, "total": begun["total"].to(self.device)})
         self.generator.set_state(state["order"])
-        torch.set_rng_state(state["torch"])
-        if state["cuda"] is not None:
-            torch.cuda.set_rng_state(state["cuda"], self.device)
+        restore_random_state(state, self.device)
 
     def _result(self, reason: str) -> TrainResult:
         last = self.history[-1]
@@ -234,15 +266,3 @@ class Training:
             seconds=sum(epoch.seconds for epoch in self.history),
             statistics=self.statistics,
         )
-
-
-@contextmanager
-def _own_randomness(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch's generators (dropout, drop path) and use deterministic convolutions; afterwards all is as before."""
-    cuda = device.type == "cuda"
-    with (
-        torch.random.fork_rng([device] if cuda else []),
-        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
-    ):
-        torch.manual_seed(seed)
-        yield

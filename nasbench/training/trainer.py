@@ -30,7 +30,8 @@ def train(
     on_epoch: Callable[[Epoch], None] | None = None,
     checkpoint: Path | None = None,
     until: int | None = None,
-    on_start: Callable[[int], None] | None = None,
+    on_start: Callable[[int, int], None] | None = None,
+    on_best: Callable[[Epoch, nn.Module], None] | None = None,
     given: Collection[str] = (),
 ) -> TrainResult:
     """Train `net` in place and validate it.
@@ -47,11 +48,13 @@ def train(
         seed: a whole number from 0.
         device: a torch device, such as `cuda:0`.
         on_epoch: called with each epoch, including those that a checkpoint holds.
-        checkpoint: a file from which an interrupted training continues after its last complete epoch, with the same result as an
-            uninterrupted one.
+        checkpoint: a file from which an interrupted training continues, with the same result as an uninterrupted one. It is written
+            after each epoch, and within an epoch when the last one is older than `nasbench.training.checkpoint.INTERVAL_S`.
         until: the epoch after which to stop and validate, with the checkpoint in place, for successive halving. The learning rate is
             that of the whole recipe, so that a training that continues later gives the same bits as one that never stopped.
-        on_start: called once, before `on_epoch`, with the number of epochs that the checkpoint holds.
+        on_start: called once, before `on_epoch`, with the numbers of epochs and of steps of a further epoch that the checkpoint holds.
+        on_best: called with each epoch whose validation accuracy is better than all before, and with the network that was validated, before
+            the checkpoint of this epoch is written. An epoch that is trained again after a stop calls it again.
         given: names of parameters of `net` that hold given weights, which the recipe may train more slowly.
 
     Raises:
@@ -59,7 +62,7 @@ def train(
     """
     until = recipe.epochs if until is None else min(until, recipe.epochs)
     return Training(net, train_images, validation, recipe, shape, seed, torch.device(device), until, given).run(
-        on_epoch, checkpoint, on_start
+        on_epoch, checkpoint, on_start, on_best
     )
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -137,6 +140,32 @@ def test_a_killed_training_ends_with_the_same_bits(ready) -> None:
     assert weights(ready.folder / "killed") == weights(ready.folder / "whole")
     epochs = [line.split(",")[0] for line in (ready.folder / "killed" / "metrics.csv").read_text().splitlines()[1:]]
     assert epochs == ["1", "2", "3", "4", "5", "6"]
+
+
+SLOWLY = """
+import time
+from nasbench.training import checkpoint
+checkpoint.INTERVAL_S, save = 0.0, checkpoint.save_checkpoint
+checkpoint.save_checkpoint = lambda path, state: (save(path, state), time.sleep(0.1))
+from nasbench.cli import main
+main()
+"""  # the program with a checkpoint after each step
+
+
+def test_a_training_that_is_killed_within_its_only_epoch_goes_on_there(ready, call) -> None:
+    words = (*WORDS, "--epochs", "1")
+    assert call(*words, "--out", "whole").returncode == 0
+    process = subprocess.Popen([sys.executable, "-c", SLOWLY, *words, "--out", "killed"], cwd=ready.folder, env=ready.env)
+    while process.poll() is None and not (ready.folder / "killed" / "checkpoint.bin").exists():
+        time.sleep(0.005)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    end = call(*words, "--out", "killed")
+    assert "continuing within epoch 1 of 1, after" in end.stderr
+    assert weights(ready.folder / "killed") == weights(ready.folder / "whole")
+    rows = [(ready.folder / out / "metrics.csv").read_text().splitlines()[1:] for out in ("killed", "whole")]
+    assert [row.rpartition(",")[0] for row in rows[0]] == [row.rpartition(",")[0] for row in rows[1]], "the same but for the seconds"
+    assert not (ready.folder / "killed" / "checkpoint.bin").exists()
 
 
 @pytest.mark.slow

@@ -44,9 +44,11 @@ def quarters(count: int = 240, seed: int = 0) -> LabeledImages:
     return LabeledImages(pixels.to(torch.uint8), labels)
 
 
-def fit(net: nn.Module, recipe: Recipe = STEADY, seed: int = 0, images: LabeledImages | None = None, **more) -> TrainResult:
+def fit(
+    net: nn.Module, recipe: Recipe = STEADY, seed: int = 0, images: LabeledImages | None = None, shape: tuple[int, int, int] = SHAPE, **more
+) -> TrainResult:
     training, validation = split(images or quarters(), 0.25, seed=0)
-    return train(net, training, validation, recipe, shape=SHAPE, seed=seed, **more)
+    return train(net, training, validation, recipe, shape=shape, seed=seed, **more)
 
 
 def bits(net: nn.Module) -> list[bytes]:

@@ -105,9 +105,9 @@ def test_a_killed_training_ends_with_the_same_bits(tmp_path: Path, change: dict)
     with pytest.raises(Killed):
         fit(small_net(), recipe, checkpoint=tmp_path / "c.bin", on_epoch=kill_after(1))
     net = small_net(seed=99)
-    starts: list[int] = []
-    resumed = fit(net, recipe, checkpoint=tmp_path / "c.bin", on_start=starts.append)
-    assert starts == [1]
+    starts: list[tuple[int, int]] = []
+    resumed = fit(net, recipe, checkpoint=tmp_path / "c.bin", on_start=lambda *done: starts.append(done))
+    assert starts == [(1, 0)]
     assert bits(net) == bits(whole)
     assert (resumed.accuracy, resumed.loss) == (expected.accuracy, expected.loss)
 

@@ -19,6 +19,7 @@ from nasbench.files import MALFORMED, write_atomic
 from nasbench.genotype import Genotype
 from nasbench.training.data import load_images
 from nasbench.training.delivery import SUMMARY
+from nasbench.training.delivery.best import finish_best, write_best
 from nasbench.training.delivery.config import NONE, TrainConfig
 from nasbench.training.delivery.files import deliver, load_summary, write_metrics
 from nasbench.training.delivery.folder import Folder, open_folder, versions
@@ -75,8 +76,8 @@ def run_training(
 ) -> dict[str, Any]:
     """Train a network for use in the folder `path`; returns what `summary.json` holds.
 
-    The same call continues a training that was killed, after its last complete epoch, and ends with the same bits on a CPU with the same
-    number of threads and versions. The result of a finished training is read back.
+    The same call continues a training that was killed, from its last checkpoint, and ends with the same bits on a CPU with the same number
+    of threads and versions. The result of a finished training is read back.
 
     Args:
         began: `time.monotonic()` of the moment from which `--time` counts; default: now.
@@ -122,8 +123,10 @@ def _run(job: _Job, listener: Listener, began: float) -> dict[str, Any]:
     epochs: list[Epoch] = []
     logs = open_logs(config.logs, path, config.name, config.command())
 
-    def on_start(done: int) -> None:
-        if done:
+    def on_start(done: int, steps: int) -> None:
+        if steps:
+            listener.say(f"continuing within epoch {done + 1} of {recipe.epochs}, after {steps} of its steps")
+        elif done:
             listener.say(f"continuing after epoch {done} of {recipe.epochs}")
         listener.stage(f"training {genotype.name}", recipe.epochs)
         restored.append(done)
@@ -147,11 +150,13 @@ def _run(job: _Job, listener: Listener, began: float) -> dict[str, Any]:
         on_epoch=on_epoch,
         checkpoint=path / CHECKPOINT,
         on_start=on_start,
+        on_best=lambda epoch, best: write_best(path, epoch, best),
         given=given,
     )
     if result.status != "ok":
         raise NasbenchError(f"a training needs finite losses; {result.reason}; give a recipe with a lower lr, or with clip: 1.0")
     summary = deliver(path, genotype, net, job.images, job.counts, job.shape, recipe, result, config)
+    summary["best"] = finish_best(path, result.history, summary["weights_sha256"])
     summary["plan"] = plan.to_json()
     for log in logs:
         log.end(summary)
