@@ -144,6 +144,7 @@ def train(
     like: str | None = None,
     pretrained: bool = False,
     slices: bool = False,
+    processes: int = 1,
     log: str | Sequence[str] = (),
     out: str | Path | None = None,
     progress: bool = True,
@@ -156,7 +157,7 @@ def train(
         recipe: a name (`nasbench train --recipes`), a file, a `Recipe` or its fields; by default the one for the data.
         epochs, time: passes over the training images, or a time such as `"20min"` into which they fit; by default the recipe's epochs.
         validation: `kept` keeps a fifth of the training images to validate on, `none` trains on all of them.
-        seed, device, threads, weights, like, pretrained, slices, log, out: as the options of `nasbench train`.
+        seed, device, threads, weights, like, pretrained, slices, processes, log, out: as the options of `nasbench train`.
         progress: show a bar.
 
     Returns:
@@ -191,6 +192,7 @@ def train(
         like=like,
         pretrained=pretrained,
         slices=slices,
+        processes=processes,
         log=log,
     )
     with Reporter(quiet=not progress) as reporter:

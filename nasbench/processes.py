@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import IO, Any
 
 import psutil
@@ -68,6 +68,22 @@ except NasbenchError as error:
 answer.write(pickle.dumps(result))
 answer.close()
 """
+
+
+@contextmanager
+def main_hidden(function: Callable[..., Any]) -> Iterator[None]:
+    """Start a process that does not import the driver's main module.
+
+    By default each process does. That takes seconds for what the module imports, and runs a script without `if __name__ ==
+    "__main__"` once more. Only a function of the main module itself needs it.
+    """
+    main = sys.modules["__main__"]
+    if getattr(function, "__module__", None) != "__main__":
+        sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def try_lock(file: int | IO[Any], *, shared: bool = False) -> bool:

@@ -12,7 +12,7 @@ from nasbench.latency import machine_lock
 
 if TYPE_CHECKING:
     from nasbench.training.delivery.config import TrainConfig
-    from nasbench.training.delivery.run import Listener as TrainListener
+    from nasbench.training.delivery.listener import Listener as TrainListener
 
 
 def run_train(config: TrainConfig, path: Path, listener: TrainListener, began: float) -> Trained:

@@ -43,7 +43,7 @@ def train(
     ] = "kept",
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
     device: Annotated[str, typer.Option("--device", metavar="cpu|cuda", help="Where the network is trained.")] = "cpu",
-    threads: Annotated[int | None, typer.Option("--threads", help="Threads on a CPU; default: all cores.")] = None,
+    threads: Annotated[int | None, typer.Option("--threads", help="Threads of a process on a CPU; default: all cores.")] = None,
     weights: Annotated[
         Path | None,
         typer.Option(help="Begin with the weights of this file, of nasbench, torchvision, timm or pytorchcv; classes may differ."),
@@ -61,6 +61,9 @@ def train(
         bool,
         typer.Option("--slices", help="Take slices of the weights of another network, --like, where layers have the same place and kind."),
     ] = False,
+    processes: Annotated[
+        int, typer.Option(help="Processes that share each batch: with cuda one for each GPU, with cpu each on its share of the cores.")
+    ] = 1,
     log: Annotated[
         list[str] | None,
         typer.Option(help="Also write metrics for tensorboard, mlflow or wandb into the output folder; may be repeated."),
@@ -78,6 +81,8 @@ def train(
     Example: nasbench train runs/mbconv-20ms --data ./photos --recipe bag-of-tricks --epochs 90
 
     Example: nasbench train mobilenet_v3_small --pretrained --data ./photos
+
+    Example: nasbench train resnet50 --data ./photos --device cuda --processes 4
     """
     began = time.monotonic()
     if recipes:
@@ -106,6 +111,7 @@ def train(
         like=like,
         pretrained=pretrained,
         slices=slices,
+        processes=processes,
         log=log or (),
     )
     path = Path("runs") / config.name if out is None else out

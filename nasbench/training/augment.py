@@ -37,6 +37,11 @@ class Augmentation:
         if recipe.cutmix:
             self._mixes.append(v2.CutMix(alpha=recipe.cutmix, num_classes=classes))
 
+    @property
+    def needs_batch(self) -> bool:
+        """Whether an image depends on the other images of its batch, or on the random numbers that they took."""
+        return self._policy is not None or self._erasing is not None or bool(self._mixes)
+
     def bytes(self, images: torch.Tensor) -> torch.Tensor:
         """Images, uint8 (B, C, H, W), each with operations of its own."""
         return images if self._policy is None else torch.stack([self._policy(image) for image in images])

@@ -50,16 +50,23 @@ class Batches:
         pixels, labels = self.cropped(index, generator, flip=flip, padding=padding)
         return self.normalised(pixels, statistics), labels
 
-    def cropped(self, index: torch.Tensor, generator: torch.Generator, *, flip: bool, padding: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def cropped(
+        self, index: torch.Tensor, generator: torch.Generator, *, flip: bool, padding: int, share: slice = slice(None)
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """The images at the positions `index` as uint8 (B, 1 or C, H, W), and their labels, int64 (B). Each image is mirrored at random if
         `flip`, and cropped at random from the image with a black border of `padding` pixels.
 
         The random numbers are drawn on the CPU, so that they are the same on every device.
+
+        Args:
+            share: the part of `index` whose images are made. The random numbers are drawn for all, so that each image has the same.
         """
         count, device = len(index), self.labels.device
         height, width = self.pixels.shape[2:]
         shift = torch.randint(0, 2 * padding + 1, (2, count, 1), generator=generator)
         mirror = torch.rand((count, 1), generator=generator) < (0.5 if flip else 0.0)
+        index, shift, mirror = index[share], shift[:, share], mirror[share]
+        count = len(index)
         columns = torch.arange(width).expand(count, width)
         rows = (torch.arange(height) + shift[0]).to(device)
         columns = (torch.where(mirror, width - 1 - columns, columns) + shift[1]).to(device)

@@ -19,6 +19,7 @@ from nasbench.training.augment import Augmentation, fitted_targets
 from nasbench.training.average import make_average
 from nasbench.training.batches import resized
 from nasbench.training.checkpoint import Checkpoints, load_checkpoint
+from nasbench.training.group import ALONE, Group
 from nasbench.training.images import LabeledImages, subset
 from nasbench.training.optimizer import fit_norm_momentum, make_optimizer
 from nasbench.training.randomness import own_randomness, random_state, restore_random_state
@@ -62,13 +63,14 @@ class Training:
         device: torch.device,
         until: int,
         given: Collection[str] = (),
+        group: Group = ALONE,
     ) -> None:
         images = images if recipe.images is None else subset(images, recipe.images, seed=0)
         if len(images) < 2 or (validation is not None and not len(validation)):
             raise DataError(f"training needs two images and one to validate; got {len(images)} and {len(validation or ())}; use more")
         if validation is None and recipe.validate_epochs:
             raise NasbenchError("a recipe with validate_epochs, such as one with the schedule plateau, needs validation images; keep some")
-        self.recipe, self.seed, self.device, self.until = recipe, seed, device, until
+        self.recipe, self.seed, self.device, self.until, self.group = recipe, seed, device, until, group
         self.images = self._whole = resized(images, shape, device)
         self._source, self._shape, self._share = images, shape, 1.0
         self.validation = None if validation is None else resized(validation, shape, device)
@@ -84,6 +86,7 @@ class Training:
         self.steps = len(self.images) // self.batch
         if not recipe.calibration:  # otherwise the running statistics are computed anew
             fit_norm_momentum(self.net, recipe.epochs * self.steps)
+        self.model = group.parallel(self.net, device)
         self.generator = torch.Generator().manual_seed(seed)
         self.history: list[Epoch] = []
         self.begun: BegunEpoch | None = None
@@ -94,6 +97,7 @@ class Training:
             "images": [len(self.images), len(self.validation or ())],
             "mean": list(self.statistics.mean),
             "weights": {name: list(value.shape) for name, value in net.state_dict().items()},
+            **({"processes": group.size} if group.size > 1 else {}),
         }
 
     @property
@@ -110,7 +114,7 @@ class Training:
     ) -> TrainResult:
         """Train, see `nasbench.training.train`. The average of the weights, if there is one, then takes the place of the weights."""
         report = on_epoch or (lambda _: None)
-        checkpoints = Checkpoints(checkpoint)
+        checkpoints = Checkpoints(checkpoint if self.group.is_first else None)
         with own_randomness(self.seed, self.device):
             state = load_checkpoint(checkpoint, self.identity) if checkpoint else None
             if state and self._usable(state["history"]):
@@ -143,11 +147,14 @@ class Training:
         self.net.train()
         began = time.perf_counter()
         with own_randomness(self.seed, self.device):
-            while len(seconds) <= 3 or (len(seconds) <= count and time.perf_counter() - began < longest_s):
+            more = True
+            while more:
                 order = torch.randperm(len(self.images), generator=self.generator)[: self.batch]
                 start = time.perf_counter()
                 self._step(order).item()  # which waits for a GPU
                 seconds.append(time.perf_counter() - start)
+                wanted = len(seconds) <= 3 or (len(seconds) <= count and time.perf_counter() - began < longest_s)
+                more = self.group.of_first([float(wanted)], self.device) == [1.0]
         return statistics.median(seconds[1:])  # the first step also allocates memory
 
     def use_size(self, share: float) -> None:
@@ -169,13 +176,20 @@ class Training:
         accuracy = loss = None
         last = len(self.history) + 1 == self.until
         if math.isfinite(train_loss) and (last or self.recipe.validate_epochs):
-            if self.recipe.calibration:
-                calibrate(self.result_net, self._calibration(), self.recipe)
-            if self.validation is not None:
-                accuracy, loss = score(self.result_net, self.validation, self.recipe, self.statistics)
+            if self.group.is_first:
+                accuracy, loss = self._validate()
+            accuracy, loss = self.group.of_first([accuracy, loss], self.device)
         seconds = train_seconds + time.perf_counter() - trained
         rate = self.optimizer.param_groups[0]["lr"]
         return Epoch(len(self.history) + 1, train_loss, accuracy, loss, train_seconds, seconds, rate)
+
+    def _validate(self) -> tuple[float | None, float | None]:
+        """The accuracy and the loss on the validation images, if there are any, after the norms were calibrated as the recipe says."""
+        if self.recipe.calibration:
+            calibrate(self.result_net, self._calibration(), self.recipe)
+        if self.validation is None:
+            return None, None
+        return score(self.result_net, self.validation, self.recipe, self.statistics)
 
     def _pass(self, checkpoints: Checkpoints) -> tuple[float, float]:
         """Train one epoch, or the rest of one; returns the mean loss, which is infinite or NaN if that of a step is, and the seconds."""
@@ -204,15 +218,16 @@ class Training:
         return mean, time.perf_counter() - began
 
     def _step(self, index: torch.Tensor) -> torch.Tensor:
-        """Train on the images at the positions `index`; returns the loss."""
-        padding = round(self._share * self.recipe.crop_padding)
-        pixels, labels = self.images.cropped(index, self.generator, flip=self.recipe.flip, padding=padding)
-        images = self.images.normalised(self.augmentation.bytes(pixels), self.statistics)
-        images, targets = self.augmentation.normalised(images, labels)
+        """Train on the images at the positions `index`, each process on its share of them; returns the mean loss of all."""
+        images, targets = self._images(index)
         loss = torch.zeros((), device=self.device)
-        for output, weight in all_logits(self.net, images, self.recipe):
+        number = len(self.history) * self.steps + (0 if self.begun is None else self.begun.step)
+        with self.group.own_randomness(self.seed, number, self.device):
+            outputs = all_logits(self.model, images, self.recipe)
+        for output, weight in outputs:
             wanted = fitted_targets(targets, output.shape[1])
             loss = loss + weight * functional.cross_entropy(output, wanted, label_smoothing=self.recipe.label_smoothing)
+        loss = self.group.weighted(loss, len(images), len(index))
         self.optimizer.zero_grad()
         torch.autograd.backward(loss)
         if self.recipe.clip:
@@ -220,7 +235,17 @@ class Training:
         self.optimizer.step()
         if self.average is not None:
             self.average.update_parameters(self.net)
-        return loss.detach()
+        return self.group.mean(loss.detach())
+
+    def _images(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The share of this process of the images at the positions `index`, with augmentation, and their targets."""
+        padding = round(self._share * self.recipe.crop_padding)
+        share, whole = self.group.rows(len(index)), self.augmentation.needs_batch
+        crop = slice(None) if whole else share
+        pixels, labels = self.images.cropped(index, self.generator, flip=self.recipe.flip, padding=padding, share=crop)
+        images = self.images.normalised(self.augmentation.bytes(pixels), self.statistics)
+        images, targets = self.augmentation.normalised(images, labels)
+        return (images[share], targets[share]) if whole else (images, targets)
 
     def _calibration(self) -> Iterator[torch.Tensor]:
         """Training images in whole batches without augmentation, like validation images; the same at each call."""

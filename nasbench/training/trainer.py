@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from nasbench.training.batches import Statistics, resized
+from nasbench.training.group import ALONE, Group
 from nasbench.training.images import LabeledImages
 from nasbench.training.loop import Training
 from nasbench.training.recipe import Recipe
@@ -33,6 +34,7 @@ def train(
     on_start: Callable[[int, int], None] | None = None,
     on_best: Callable[[Epoch, nn.Module], None] | None = None,
     given: Collection[str] = (),
+    group: Group = ALONE,
 ) -> TrainResult:
     """Train `net` in place and validate it.
 
@@ -56,12 +58,13 @@ def train(
         on_best: called with each epoch whose validation accuracy is better than all before, and with the network that was validated, before
             the checkpoint of this epoch is written. An epoch that is trained again after a stop calls it again.
         given: names of parameters of `net` that hold given weights, which the recipe may train more slowly.
+        group: the processes that call this function together; the first alone writes the checkpoint and validates.
 
     Raises:
         DataError: there are fewer than two training images or no image to validate, or the channels do not fit the network.
     """
     until = recipe.epochs if until is None else min(until, recipe.epochs)
-    return Training(net, train_images, validation, recipe, shape, seed, torch.device(device), until, given).run(
+    return Training(net, train_images, validation, recipe, shape, seed, torch.device(device), until, given, group).run(
         on_epoch, checkpoint, on_start, on_best
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import signal
@@ -11,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from safetensors.torch import load_file
 
@@ -86,6 +88,8 @@ def test_recipes_are_listed(call) -> None:
         (("train", "small.yaml", "--data", "./empty"), "empty"),
         (("train", "small.yaml", "--data", "./one"), "class"),
         (("train", "small.yaml", "--data", "./pictures", "--device", "cuda"), "torch sees none"),
+        (("train", "small.yaml", "--data", "./pictures", "--processes", "0"), "--processes is a whole number from 1; got 0"),
+        (("train", "small.yaml", "--data", "./pictures", "--processes", "40", "--out", "short"), "got --processes 40"),
         (("train", "empty"), "a study is a directory with study.yaml"),
         (("train", "small.yaml", "--out", "pictures"), "holds dark; name another folder with --out"),
         (("train", "small.yaml", "--data", "./pictures", "--time", "0.001s", "--out", "short"), "at least one epoch"),
@@ -166,6 +170,46 @@ def test_a_training_that_is_killed_within_its_only_epoch_goes_on_there(ready, ca
     rows = [(ready.folder / out / "metrics.csv").read_text().splitlines()[1:] for out in ("killed", "whole")]
     assert [row.rpartition(",")[0] for row in rows[0]] == [row.rpartition(",")[0] for row in rows[1]], "the same but for the seconds"
     assert not (ready.folder / "killed" / "checkpoint.bin").exists()
+
+
+def started(program, out: str, epochs: int) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
+    """A training with two processes, when it has trained some epochs."""
+    words = program.line(*WORDS, "--processes", "2", "--epochs", "1000", "--out", out)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(words, cwd=program.folder, env=program.env, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    metrics = program.folder / out / "metrics.csv"
+    while process.poll() is None and (not metrics.exists() or len(metrics.read_text().splitlines()) <= epochs):
+        time.sleep(0.05)
+    children = psutil.Process(process.pid).children()
+    return process, [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+def ends(process: subprocess.Popen[str], children: list[psutil.Process]) -> tuple[int, str]:
+    """The exit code and the last line of a command with processes, of which none is left."""
+    _, text = process.communicate(timeout=60)
+    assert len(children) == 2
+    assert psutil.wait_procs(children, timeout=30)[1] == []
+    assert "Traceback" not in text
+    lines = [line for line in text.splitlines() if line.startswith("nasbench: ")]
+    assert len(lines) <= 1
+    return process.returncode, "".join(lines)
+
+
+@pytest.mark.slow
+def test_several_processes_end_together(ready) -> None:
+    process, children = started(ready, "two", 2)
+    children[0].kill()
+    code, line = ends(process, children)
+    assert code == 2
+    assert "2 processes train the network together; process 1 was killed by SIGKILL" in line
+    process, children = started(ready, "two", 4)
+    process.kill()
+    assert ends(process, children) == (-signal.SIGKILL, "")
+    process, children = started(ready, "two", 6)
+    os.killpg(process.pid, signal.SIGINT)  # as ^C in a terminal
+    code, line = ends(process, children)
+    assert code == 130
+    assert "interrupted; two keeps what was trained until the last checkpoint" in line
 
 
 @pytest.mark.slow

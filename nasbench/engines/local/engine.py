@@ -7,16 +7,15 @@ import multiprocessing
 import os
 import pickle
 import signal
-import sys
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
 from nasbench.engines.base import Engine, Finished, check_engine
@@ -24,7 +23,7 @@ from nasbench.engines.calls import MAX_ANSWER, describe, read_answer, timed_out,
 from nasbench.engines.gpus import GpuSlots
 from nasbench.engines.local.worker import run
 from nasbench.errors import StudyError
-from nasbench.processes import TemporaryFolder, cause_of_death, root_for_sockets
+from nasbench.processes import TemporaryFolder, cause_of_death, main_hidden, root_for_sockets
 
 START_ATTEMPTS, START_WAIT_S = 100, 0.05
 SOCKET_LETTERS = 51  # of the path of the fork server's socket after the folder for temporary files
@@ -154,7 +153,7 @@ class LocalEngine(Engine):
         for attempt in range(START_ATTEMPTS):
             _start_server(self._preload)
             try:
-                with _main_hidden(function):
+                with main_hidden(function):
                     process.start()
                 return
             except (ConnectionError, EOFError):
@@ -239,22 +238,6 @@ def _kill_server() -> None:
     if pid is not None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-
-
-@contextmanager
-def _main_hidden(function: Callable[[Any], Any]) -> Iterator[None]:
-    """Start a process that does not import the driver's main module.
-
-    By default each process does. That takes seconds for what the module imports, and runs a script without `if __name__ ==
-    "__main__"` once more. Only a function of the main module itself needs it.
-    """
-    main = sys.modules["__main__"]
-    if getattr(function, "__module__", None) != "__main__":
-        sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
 
 
 def _kill(process: ForkServerProcess) -> None:

@@ -38,6 +38,7 @@ class TrainConfig:
         weights: a file of weights to begin with; None for random ones.
         weights_sha256: of that file; like: see `nasbench.load_weights`.
         slices_of: the network whose weights the file holds, where it is another one, and slices of them are taken.
+        processes: number of processes that train together; each takes a share of every batch, on a GPU of its own with `cuda`.
         logs: names of `nasbench.training.delivery.logs`; they change no result.
     """
 
@@ -55,6 +56,7 @@ class TrainConfig:
     weights_sha256: str = ""
     like: str | None = None
     slices_of: Genotype | None = None
+    processes: int = 1
     logs: tuple[str, ...] = ()
 
     @property
@@ -101,6 +103,7 @@ class TrainConfig:
             **({"weights": self.weights_sha256} if self.weights else {}),
             **({"like": self.like} if self.like else {}),
             **({"slices_of": f"{self.slices_of.name} {digest(self.slices_of)}"} if self.slices_of else {}),
+            **({"processes": self.processes} if self.processes > 1 else {}),
         }
 
 
@@ -120,6 +123,7 @@ def train_config(
     like: str | None = None,
     pretrained: bool = False,
     slices: bool = False,
+    processes: int = 1,
     log: str | Sequence[str] = (),
 ) -> TrainConfig:
     """The configuration of options as a user gives them.
@@ -167,9 +171,10 @@ def train_config(
         weights_sha256="" if weights is None else _sha256(Path(weights)),
         like=None if slices else like,
         slices_of=other_network,
+        processes=processes,
         logs=check_logs([log] if isinstance(log, str) else log),
     )
-    config.recipe  # noqa: B018 - its errors belong here
+    check_processes(processes, config.recipe.batch_size, "the recipe's batch_size")
     return config
 
 
@@ -182,6 +187,21 @@ def _other_network(like: str | None, has_weights: bool) -> Genotype:
         return as_genotype(like)
     except GenotypeError as error:
         raise NasbenchError(f"with --slices, --like is a known network or the .yaml file of one: {error}") from None
+
+
+def check_processes(processes: int, batch: int, what: str) -> None:
+    """Check that every process gets at least two images of a batch.
+
+    Raises:
+        NasbenchError: it does not, or there is no process.
+    """
+    if isinstance(processes, bool) or not isinstance(processes, int) or processes < 1:
+        raise NasbenchError(f"--processes is a whole number from 1; got {processes!r}; leave it out for one process")
+    if processes > 1 and 2 * processes > batch:
+        raise NasbenchError(
+            f"every process takes two images of a batch or more; got --processes {processes} and {batch} images, {what}; "
+            f"give at most {max(1, batch // 2)} processes"
+        )
 
 
 def _sha256(path: Path) -> str:

@@ -14,6 +14,7 @@ from torch import nn
 from nasbench.errors import NasbenchError
 from nasbench.genotype.units import show_duration
 from nasbench.training.batches import resized
+from nasbench.training.group import ALONE, Group
 from nasbench.training.images import LabeledImages, subset
 from nasbench.training.loop import Training
 from nasbench.training.recipe import Recipe
@@ -83,8 +84,9 @@ def measure_pace(
     shape: tuple[int, int, int],
     device: torch.device,
     longest_s: float,
+    group: Group = ALONE,
 ) -> Pace:
-    """Time some steps of the training and a validation.
+    """Time some steps of the training and a validation; the pace is that of the first process of the group.
 
     Args:
         net: a copy of the network, which the steps train.
@@ -92,7 +94,7 @@ def measure_pace(
     """
     few = replace(recipe, images=None, validate_epochs=False, schedule="cosine")
     sample = subset(training, max(2, min(len(training), 2 * recipe.batch_size)), seed=0)
-    timed = Training(net, sample, None, few, shape, 0, device, 1)
+    timed = Training(net, sample, None, few, shape, 0, device, 1, group=group)
     # With images that grow, the mean over their sizes, which are used for equally many epochs.
     shares = sorted({size_share(replace(recipe, epochs=recipe.size_stages), stage) for stage in range(recipe.size_stages)})
     steps = []
@@ -103,7 +105,8 @@ def measure_pace(
     images = resized(subset(training, SCORED, seed=0), shape, device)
     began = time.perf_counter()
     score(timed.net, images, recipe, timed.statistics)
-    return Pace(step_s, (time.perf_counter() - began) / len(images))
+    numbers = group.of_first([step_s, (time.perf_counter() - began) / len(images)], device)
+    return Pace(*(number or 0.0 for number in numbers))
 
 
 def plan_training(

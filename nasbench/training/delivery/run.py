@@ -7,10 +7,10 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -20,12 +20,15 @@ from nasbench.genotype import Genotype
 from nasbench.training.data import load_images
 from nasbench.training.delivery import SUMMARY
 from nasbench.training.delivery.best import finish_best, write_best
-from nasbench.training.delivery.config import NONE, TrainConfig
+from nasbench.training.delivery.config import NONE, TrainConfig, check_processes
 from nasbench.training.delivery.files import deliver, load_summary, write_metrics
 from nasbench.training.delivery.folder import Folder, open_folder, versions
+from nasbench.training.delivery.listener import Listener
 from nasbench.training.delivery.logs import open_logs
-from nasbench.training.delivery.plan import TIMED_S, TIMED_SHARE, TrainPlan, measure_pace, plan_training
+from nasbench.training.delivery.plan import TIMED_S, TIMED_SHARE, Pace, TrainPlan, measure_pace, plan_training
+from nasbench.training.delivery.processes import run_in_processes
 from nasbench.training.delivery.warm_start import GivenWeights
+from nasbench.training.group import ALONE, Group
 from nasbench.training.images import Images, LabeledImages, training_and_validation
 from nasbench.training.network import initial_network
 from nasbench.training.recipe import Recipe, proxy_input
@@ -33,15 +36,6 @@ from nasbench.training.result import Epoch
 from nasbench.training.trainer import train
 
 CHECKPOINT = "checkpoint.bin"
-
-
-class Listener(Protocol):
-    """What shows the progress of a training, such as `nasbench.progress.Reporter`."""
-
-    def stage(self, name: str, total: int | None = None) -> None: ...
-    def step(self, message: str | None = None) -> None: ...
-    def say(self, message: str) -> None: ...
-    def rounds(self, done: int, total: int) -> None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +48,9 @@ class _Job:
     validation: LabeledImages | None
     shape: tuple[int, int, int]
     folder: Folder
-    given: GivenWeights | None = None
+    given: GivenWeights | None
+    threads: int
+    began: float
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -90,15 +86,25 @@ def run_training(
     began = time.monotonic() if began is None else began
     if config.device == "cuda" and not torch.cuda.is_available():
         raise DeviceError("a GPU is needed for --device cuda; torch sees none; use --device cpu, or install a torch for your GPU")
+    if config.device == "cuda" and config.processes > torch.cuda.device_count():
+        raise DeviceError(
+            f"every process needs a GPU of its own; got --processes {config.processes}, and torch sees {torch.cuda.device_count()}; "
+            "give fewer processes, or use --device cpu"
+        )
     with open_folder(path, config.command()) as folder:
         if folder.stored is not None and (path / SUMMARY).exists():
             (path / CHECKPOINT).unlink(missing_ok=True)  # the earlier process may have ended before it removed the file
             return load_summary(path)
         with _threads(_thread_count(config, folder)), lock or nullcontext():
-            return _run(_load(config, folder, listener), listener, began)
+            job = _load(config, folder, listener, began)
+            if config.processes == 1:
+                return _run(job, ALONE, listener)
+            job = replace(job, given=None)  # each process reads them: as shared tensors, each would take a file handle
+            summary: dict[str, Any] = run_in_processes(config.processes, config.device, _run, job, listener)
+            return summary
 
 
-def _load(config: TrainConfig, folder: Folder, listener: Listener) -> _Job:
+def _load(config: TrainConfig, folder: Folder, listener: Listener, began: float) -> _Job:
     recipe = config.recipe
     given = GivenWeights.of(config)
     listener.stage(f"loading the images of {config.data}")
@@ -110,18 +116,23 @@ def _load(config: TrainConfig, folder: Folder, listener: Listener) -> _Job:
         training, validation = images.train, None
     else:
         training, validation = training_and_validation(images)
-    return _Job(config, images, training, validation, proxy_input(config.network.input, recipe), folder, given)
+    check_processes(config.processes, min(recipe.batch_size, recipe.images or len(training), len(training)), "all training images")
+    shape = proxy_input(config.network.input, recipe)
+    return _Job(config, images, training, validation, shape, folder, given, torch.get_num_threads(), began)
 
 
-def _run(job: _Job, listener: Listener, began: float) -> dict[str, Any]:
+def _run(job: _Job, group: Group, listener: Listener) -> dict[str, Any]:
+    """Train in this process, which is alone or one of a group; the first one writes the files and returns the summary."""
     config, path = job.config, job.folder.path
-    plan, recipe = _planned(job, listener, began)
+    torch.set_num_threads(job.threads)
+    job = replace(job, given=GivenWeights.of(config)) if job.given is None else job
+    plan, recipe = _planned(job, group, listener)
     genotype, net, given = job.network()
     if job.given is not None:
         for line in (job.given.words(net, given), *job.given.notes):
             listener.say(line)
     epochs: list[Epoch] = []
-    logs = open_logs(config.logs, path, config.name, config.command())
+    logs = open_logs(config.logs, path, config.name, config.command()) if group.is_first else []
 
     def on_start(done: int, steps: int) -> None:
         if steps:
@@ -147,14 +158,17 @@ def _run(job: _Job, listener: Listener, began: float) -> dict[str, Any]:
         shape=job.shape,
         seed=config.seed,
         device=config.device,
-        on_epoch=on_epoch,
+        on_epoch=on_epoch if group.is_first else None,
         checkpoint=path / CHECKPOINT,
         on_start=on_start,
-        on_best=lambda epoch, best: write_best(path, epoch, best),
+        on_best=(lambda epoch, best: write_best(path, epoch, best)) if group.is_first else None,
         given=given,
+        group=group,
     )
     if result.status != "ok":
         raise NasbenchError(f"a training needs finite losses; {result.reason}; give a recipe with a lower lr, or with clip: 1.0")
+    if not group.is_first:
+        return {}
     summary = deliver(path, genotype, net, job.images, job.counts, job.shape, recipe, result, config)
     summary["best"] = finish_best(path, result.history, summary["weights_sha256"])
     summary["plan"] = plan.to_json()
@@ -165,7 +179,7 @@ def _run(job: _Job, listener: Listener, began: float) -> dict[str, Any]:
     return summary
 
 
-def _planned(job: _Job, listener: Listener, began: float) -> tuple[TrainPlan, Recipe]:
+def _planned(job: _Job, group: Group, listener: Listener) -> tuple[TrainPlan, Recipe]:
     """The plan, and the recipe with its epochs: those of `train.yaml`, or new ones, which are then stored there."""
     config, recipe = job.config, job.config.recipe
     sha256 = images_sha256(job.images)
@@ -182,13 +196,22 @@ def _planned(job: _Job, listener: Listener, began: float) -> tuple[TrainPlan, Re
         return plan, recipe
     listener.stage("measuring how long an epoch takes")
     longest_s = TIMED_S if config.time_s is None else min(TIMED_S, TIMED_SHARE * config.time_s)
-    pace = measure_pace(job.network()[1], job.training, recipe, job.shape, torch.device(config.device), longest_s)
-    plan = plan_training(recipe, pace, job.counts, max(job.shape[1:]), config.time_s, time.monotonic() - began)
+    pace, spent_s = _pace(job, recipe, group, longest_s)
+    plan = plan_training(recipe, pace, job.counts, max(job.shape[1:]), config.time_s, spent_s)
     listener.say(plan.words(datetime.now()))
     command = config.command() | {"threads": torch.get_num_threads()}
     about = {"sha256": sha256, "classes": list(job.images.classes), "licence": job.images.licence}
-    job.folder.begin({"command": command, "recipe_name": config.named.name, "data": about, "plan": plan.to_json()})
+    if group.is_first:
+        job.folder.begin({"command": command, "recipe_name": config.named.name, "data": about, "plan": plan.to_json()})
     return plan, config.recipe_of(plan.epochs)
+
+
+def _pace(job: _Job, recipe: Recipe, group: Group, longest_s: float) -> tuple[Pace, float]:
+    """The pace of the training, and the seconds since its beginning; the same in all processes."""
+    device = torch.device(job.config.device)
+    pace = measure_pace(job.network()[1], job.training, recipe, job.shape, device, longest_s, group)
+    (spent_s,) = group.of_first([time.monotonic() - job.began], device)
+    return pace, spent_s or 0.0
 
 
 def images_sha256(images: Images) -> str:
@@ -203,9 +226,10 @@ def images_sha256(images: Images) -> str:
 
 
 def _thread_count(config: TrainConfig, folder: Folder) -> int | None:
-    """The number of threads: the user's, or that with which a stored training began."""
+    """The number of threads of a process: the user's, or that with which a stored training began, or this process's share of the cores."""
     stored = None if folder.stored is None else folder.stored["command"].get("threads")
-    return config.threads or (stored if isinstance(stored, int) and stored > 0 else None)
+    share = None if config.processes == 1 else max(1, torch.get_num_threads() // config.processes)
+    return config.threads or (stored if isinstance(stored, int) and stored > 0 else share)
 
 
 @contextmanager
