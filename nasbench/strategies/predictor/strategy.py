@@ -33,8 +33,8 @@ DECODED = 32  # candidates of a large space that are decoded, and compared again
 
 @strategy
 def predictor(seed: int, *, startup: int = 5, candidates: int = 256, noise: float = 0.0) -> BaseSampler:
-    """A Bayesian regression on all parameters, their pairs and the sizes of networks learns from every trial and proposes what it expects
-    to improve most.
+    """A Bayesian regression on all parameters, their pairs, six of them together, and the sizes of networks learns from every trial. It
+    proposes what it expects to improve most.
 
     In a space of up to 20,000 combinations all networks are compared, in a larger one mutations and crossovers of the best, and random
     networks. A second regression for each limit learns from the candidates that were refused. With two objectives the expected

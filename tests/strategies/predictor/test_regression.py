@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import combinations_with_replacement
+from math import factorial, prod
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct, WhiteKernel
 
 from nasbench.strategies.predictor.features import Rows
-from nasbench.strategies.predictor.regression import NOISES, PAIRS, Regression, Scales, best_scales
+from nasbench.strategies.predictor.regression import NOISES, ORDER, PAIRS, WEIGHT, Regression, Scales, best_scales
 
 
 def networks(count: int, seed: int, questions: int = 5, options: int = 3) -> np.ndarray:
@@ -19,20 +21,26 @@ def networks(count: int, seed: int, questions: int = 5, options: int = 3) -> np.
     return np.eye(options)[answers].reshape(count, -1) / np.sqrt(questions)
 
 
-def with_pairs(x: np.ndarray, weight: float) -> np.ndarray:
-    """The features and all their products, whose inner product is agreement + weight * agreement^2."""
-    pairs = [x[:, i] * x[:, j] * (1 if i == j else np.sqrt(2)) for i, j in combinations_with_replacement(range(x.shape[1]), 2)]
-    return np.concatenate([x, np.sqrt(weight) * np.stack(pairs, axis=1)], axis=1)
+def together(x: np.ndarray, order: int) -> np.ndarray:
+    """All products of so many features, whose inner product is agreement^order."""
+    chosen = list(combinations_with_replacement(range(x.shape[1]), order))
+    ways = [factorial(order) / prod(factorial(n) for n in Counter(several).values()) for several in chosen]
+    return np.stack([np.sqrt(n) * x[:, several].prod(axis=1) for n, several in zip(ways, chosen, strict=True)], axis=1)
+
+
+def with_combinations(x: np.ndarray, pairs: float) -> np.ndarray:
+    """The features, their pairs, and their combinations of a higher order."""
+    return np.concatenate([x, np.sqrt(pairs) * together(x, 2), np.sqrt(WEIGHT) * together(x, ORDER)], axis=1)
 
 
 @pytest.mark.parametrize("pairs", PAIRS)
-def test_it_is_bayesian_linear_regression_on_parameters_and_pairs(pairs):
-    x, new = networks(20, 0), networks(30, 1)
+def test_it_is_bayesian_linear_regression_on_parameters_and_their_combinations(pairs):
+    x, new = networks(20, 0, 3, 2), networks(30, 1, 3, 2)
     y = np.random.default_rng(2).normal(3, 1, 20)
     noise = 0.1
     fit = Regression(Rows.without_sizes(x), y, Scales(pairs, noise))
     mean, std = fit.predict(Rows.without_sizes(new))
-    a, b = with_pairs(x, pairs), with_pairs(new, pairs)
+    a, b = with_combinations(x, pairs), with_combinations(new, pairs)
     covariance = np.linalg.inv(a.T @ a / (noise + 1e-9) + np.eye(a.shape[1]))  # of the weights, in units of the signal
     weights = covariance @ a.T @ (y - y.mean()) / (noise + 1e-9)
     signal = fit.noise_std**2 / noise
@@ -46,7 +54,8 @@ def test_it_is_scikit_learns_gaussian_process():
     fit = Regression(Rows.without_sizes(x), y, Scales(0.5, 0.3))
     signal = fit.noise_std**2 / 0.3
     dot = DotProduct(sigma_0=0, sigma_0_bounds="fixed")
-    kernel = ConstantKernel(signal, "fixed") * (dot + ConstantKernel(0.5, "fixed") * dot**2) + WhiteKernel(signal * 0.3, "fixed")
+    combined = dot + ConstantKernel(0.5, "fixed") * dot**2 + ConstantKernel(WEIGHT, "fixed") * dot**ORDER
+    kernel = ConstantKernel(signal, "fixed") * combined + WhiteKernel(signal * 0.3, "fixed")
     theirs = GaussianProcessRegressor(kernel, alpha=signal * 1e-9, optimizer=None).fit(x, y - y.mean())
     mean, std = theirs.predict(new, return_std=True)
     ours_mean, ours_std = fit.predict(Rows.without_sizes(new))
@@ -60,9 +69,20 @@ def test_the_evidence_finds_the_noise_and_the_pairs():
     quiet, loud = x @ rng.normal(size=x.shape[1]), rng.normal(size=150)
     assert best_scales(Rows.without_sizes(x), quiet).noise == min(NOISES)
     assert best_scales(Rows.without_sizes(x), loud).noise == max(NOISES)
-    paired = with_pairs(x, 1.0)[:, x.shape[1] :]
+    paired = together(x, 2)
     assert best_scales(Rows.without_sizes(x), paired @ rng.normal(size=paired.shape[1])).pairs == max(PAIRS)
-    assert best_scales(Rows.without_sizes(x), quiet).pairs == min(PAIRS)
+    assert best_scales(Rows.without_sizes(x), loud).pairs == min(PAIRS)
+
+
+@pytest.mark.parametrize(("weight", "sure"), [(WEIGHT, False), (0.0, True)])
+def test_it_is_not_sure_of_networks_that_it_has_not_seen(monkeypatch, weight, sure):
+    """All that it has seen follows a line exactly, but others may not. The control: without combinations of a higher order it was sure."""
+    monkeypatch.setitem(Regression.predict.__globals__, "WEIGHT", weight)
+    x = networks(300, 9, questions=8)
+    y = x @ np.random.default_rng(10).normal(size=x.shape[1])
+    seen, others = Rows.without_sizes(x[:100]), Rows.without_sizes(x[100:])
+    fit = Regression(seen, y[:100], best_scales(seen, y[:100]))
+    assert (fit.predict(others)[1].mean() < 5 * fit.predict(seen)[1].mean()) == sure
 
 
 def test_equal_values_are_no_trouble():
