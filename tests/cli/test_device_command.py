@@ -256,6 +256,7 @@ def plugin(nasbench, profile: Profile) -> Iterator[Plugin]:
     path.unlink()  # the cache is the session's
 
 
+@pytest.mark.slow
 def test_a_runtime_of_ones_own_is_planned_and_listed_with_its_plugin(call, plugin: Plugin) -> None:
     words = ("plan", "--space", "tiny", "--latency", "1s", *MINE)
     done = call(*words)

@@ -133,6 +133,7 @@ def kill_and_finish(program, moment, out: str) -> bool:
     return in_time
 
 
+@pytest.mark.slow
 def test_a_killed_training_ends_with_the_same_bits(ready) -> None:
     assert ready(*WORDS, "--out", "whole").returncode == 0
 

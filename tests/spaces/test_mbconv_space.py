@@ -69,7 +69,7 @@ def test_it_reaches_well_below_and_above_the_classics() -> None:
 
 @lru_cache(maxsize=1)
 def drawn() -> tuple[Genotype, ...]:
-    return tuple(SPACE.sample(seed) for seed in range(2000))
+    return tuple(SPACE.sample(seed) for seed in range(1000))
 
 
 def check(g: Genotype) -> ParameterValues:
@@ -80,10 +80,10 @@ def check(g: Genotype) -> ParameterValues:
     return values
 
 
-def test_two_thousand_samples_are_valid_and_inside() -> None:
+def test_a_thousand_samples_are_valid_and_inside() -> None:
     for g in drawn():
         check(g)
-    assert len({digest(g) for g in drawn()}) > 1990
+    assert len({digest(g) for g in drawn()}) > 990
 
 
 def test_five_hundred_mutants_and_crosses_are_valid_and_inside() -> None:

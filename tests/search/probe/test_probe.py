@@ -188,6 +188,7 @@ def test_what_is_stored_is_read(tmp_path):
             assert stored_rankings("data", "space") == Stored()
 
 
+@pytest.mark.slow
 def test_newer_ones_replace_those_of_the_same_recipe(tmp_path):
     first = run(tmp_path, make_probe(PROXY, samples(), 8000, 5))
     second = [replace(first[0], tau=0.1)]

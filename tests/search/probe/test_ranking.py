@@ -55,6 +55,7 @@ def test_so_many_draws_tell_a_point_apart():
     assert 0.45 < (b - a > half_width).mean() < 0.65
 
 
+@pytest.mark.slow
 def test_the_interval_covers():
     """Of the tau of many networks, from samples of nine."""
     draw = np.random.default_rng(4)

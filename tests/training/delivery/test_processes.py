@@ -7,6 +7,7 @@ import math
 import os
 import signal
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +72,17 @@ def losses(path: Path) -> list[list[float]]:
         return [[float(row[name]) for name in ("train_loss", "loss", "accuracy", "lr")] for row in csv.DictReader(file)]
 
 
-def own_children() -> list[psutil.Process]:
+def running_children() -> list[psutil.Process]:
     """The processes that this one has started, but for Python's own helper."""
     found = psutil.Process().children(recursive=True)
     return [child for child in found if child.is_running() and "resource_tracker" not in " ".join(child.cmdline())]
+
+
+@pytest.fixture
+def own_children() -> Callable[[], list[psutil.Process]]:
+    """The processes that a test has started; those of earlier tests in this process are left out."""
+    before = set(running_children())
+    return lambda: [child for child in running_children() if child not in before]
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +91,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]
     return path, run_training(config(2), path, Listens())
 
 
-def test_two_processes_have_the_loss_curve_of_one(two, tmp_path: Path) -> None:
+def test_two_processes_have_the_loss_curve_of_one(own_children, two, tmp_path: Path) -> None:
     path, summary = two
     alone = run_training(config(1), tmp_path, Listens())
     for together, single in zip(losses(path), losses(tmp_path), strict=True):
@@ -105,7 +113,7 @@ def test_with_batch_norms_the_curve_is_near(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [2, 3])
-def test_a_stop_within_an_epoch_changes_no_bit(two, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int) -> None:
+def test_a_stop_within_an_epoch_changes_no_bit(own_children, two, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int) -> None:
     """With three, the order in which gradients are added matters; and each has other running statistics of batch norms."""
     path, summary = two
     norm = processes == 3
@@ -130,7 +138,7 @@ def test_another_number_of_processes_is_another_command(two) -> None:
         run_training(config(1), path, Listens())
 
 
-def test_a_killed_process_ends_the_training_with_a_line(tmp_path: Path) -> None:
+def test_a_killed_process_ends_the_training_with_a_line(own_children, tmp_path: Path) -> None:
     def kill() -> None:
         os.kill(own_children()[-1].pid, signal.SIGKILL)
 
@@ -160,7 +168,7 @@ def test_numbers_are_exchanged_and_the_first_process_speaks() -> None:
         pytest.param("fault", ZeroDivisionError, "a fault", marks=pytest.mark.slow),
     ],
 )
-def test_what_goes_wrong_in_a_process_is_raised(how: str, kind: type[Exception], words: str) -> None:
+def test_what_goes_wrong_in_a_process_is_raised(own_children, how: str, kind: type[Exception], words: str) -> None:
     with pytest.raises(kind, match=words):
         run_in_processes(2, "cpu", group_work.fail, how, Listens())
     assert own_children() == []

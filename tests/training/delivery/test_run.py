@@ -142,9 +142,9 @@ def test_another_seed_gives_other_weights(trained, tmp_path: Path) -> None:
 
 def test_a_time_decides_the_epochs_once(tmp_path: Path) -> None:
     with pytest.raises(Stopped):
-        run_training(config(time="8s"), tmp_path, Listens("step: training loss"))
+        run_training(config(time="4s"), tmp_path, Listens("step: training loss"))
     stored = (tmp_path / "train.yaml").read_bytes()
-    summary = run_training(config(time="8s"), tmp_path, Listens())
+    summary = run_training(config(time="4s"), tmp_path, Listens())
     assert summary["epochs"] == summary["plan"]["epochs"] == len(rows(tmp_path)) >= 1
     assert (tmp_path / "train.yaml").read_bytes() == stored
 
