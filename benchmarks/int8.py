@@ -1,6 +1,6 @@
 """When is a model of 8 bits worth it? Accuracy, latency and size beside the model of 32 bits.
 
-    python benchmarks/int8.py --work int8 --out benchmarks/results/int8.json
+    python benchmarks/int8.py --size 32 --images 10000 --work int8 --out benchmarks/results/int8.json
 
 Each known network is trained for use on the images of --data, and exported as `nasbench export --all --data` does it: onnxruntime
 quantises it with training images, both models classify the same images, which no network was trained on, and one image is timed in turns
