@@ -9,7 +9,10 @@ import difflib
 import traceback
 import warnings
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class NasbenchError(ValueError):
@@ -122,6 +125,13 @@ def one_line(error: BaseException) -> str:
     """The class and the message of an error, such as `ZeroDivisionError: division by zero`, at most 300 characters of it."""
     text = " ".join(str(error).split())[:300]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def first_fault(error: ValidationError) -> str:
+    """Where data first differ from their shape, and how: `winner is 3; input should be a valid boolean`."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    place = ".".join(map(str, first["loc"])) or "it"
+    return f"{place} is {short(first['input'], 60)}; {first['msg'].lower()}"
 
 
 def place_in(path: str, error: BaseException) -> str:

@@ -24,12 +24,12 @@ def run_pick(study: Path, limits: Limits, path: Path | None, train_s: float | No
     """
     from nasbench.analysis.training import run_train
     from nasbench.search.final.training_for_use import train_for_use
-    from nasbench.search.pick import pick_network, picked_genotype
+    from nasbench.search.pick import pick_network
     from nasbench.study.directory import StudyDirectory
 
     pick, config = pick_network(study, limits, path, listener.say)
     config = config if train_s is None else replace(config, train_s=train_s)
-    if pick.result is not None and config.training_s:
+    if (network := pick.genotype) is not None and config.training_s:
         data = StudyDirectory.open(study).study.get("data") or {}
-        train_for_use(config, pick.path, picked_genotype(pick), data, 0.0, run_train, listener)
+        train_for_use(config, pick.path, network, data, 0.0, run_train, listener)
     return pick

@@ -40,6 +40,7 @@ def pick(
     Example: nasbench pick runs/mbconv-20ms --macs 100M --train-time 5min
     """
     from nasbench.analysis.picking import run_pick
+    from nasbench.analysis.study import open_study
     from nasbench.cli.text.pick import pick_json, show_pick
     from nasbench.search.options import read_limits, read_train_time
 
@@ -49,5 +50,5 @@ def pick(
     if as_json:
         show_json(pick_json(picked))
     else:
-        show_pick(picked, study)
+        show_pick(picked, study, open_study(study).measure)
     return MISSED if picked.result is None else 0

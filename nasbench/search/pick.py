@@ -18,6 +18,7 @@ from nasbench.latency import Predictor
 from nasbench.search.config import SearchConfig
 from nasbench.search.device_profile import studied_profile
 from nasbench.search.final.evaluated import Evaluated
+from nasbench.search.final.final_round import FINAL
 from nasbench.search.final.finalists import Finalist, FinalResult
 from nasbench.search.final.stored_winner import genotype_of_study
 from nasbench.search.final.winner import Choice, choose_winner, deliver
@@ -30,7 +31,6 @@ from nasbench.study.reader import stored_trials
 from nasbench.study.trial import Trial
 
 PICKS, PICK_FILE = "picks", "pick.json"
-FINAL = "final"
 _OPTIONS = "--latency 8ms, --macs 300M, --params 5M, --memory 64MiB or --size 8MiB"
 
 
@@ -57,6 +57,11 @@ class Pick:
     def result(self) -> FinalResult | None:
         """The network, measured or, where that was not possible, predicted."""
         return self.choice.delivered
+
+    @property
+    def genotype(self) -> Genotype | None:
+        """The network; None where there is none."""
+        return None if self.result is None else Genotype.from_yaml(self.result.finalist.genotype)
 
     def trained(self) -> Trained:
         """The network with its weights: `.network()`, `.predict(["photo.jpg"])`, `.test_accuracy`.
@@ -191,14 +196,3 @@ def _check_folder(path: Path, content: Mapping[str, Any]) -> None:
         same = False
     if not same:
         raise StudyError(f"a pick has a folder of its own; {path} holds something else; name another one with --out")
-
-
-def picked_genotype(pick: Pick) -> Genotype:
-    """The network that was picked.
-
-    Raises:
-        StudyError: no network keeps the limits.
-    """
-    if pick.result is None:
-        raise StudyError(f"no network of the study keeps {pick.limits.describe()}; allow more, or search for it")
-    return Genotype.from_yaml(pick.result.finalist.genotype)

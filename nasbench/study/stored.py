@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
-from nasbench.errors import StudyError, short
+from nasbench.errors import StudyError, first_fault
 
 LARGEST = 10**18
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
@@ -152,7 +152,5 @@ def check_stored(shape: TypeAdapter[Any], data: T, file: Path, advice: str) -> T
     try:
         shape.validate_python(data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        place = ".".join(map(str, first["loc"])) or "it"
-        raise StudyError(f"{file} is damaged: {place} is {short(first['input'], 60)}; {first['msg'].lower()}; {advice}") from None
+        raise StudyError(f"{file} is damaged: {first_fault(error)}; {advice}") from None
     return data

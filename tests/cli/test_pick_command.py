@@ -41,6 +41,30 @@ def test_a_latency_of_a_device_that_is_elsewhere_is_predicted(kept, call):
     assert "limit 15 ms: kept as predicted" in shown.stdout
 
 
+def test_a_score_is_no_accuracy(nasbench, call):
+    words = (
+        "search",
+        "--space",
+        "tiny",
+        "--macs",
+        "100M",
+        "--evaluator",
+        "zero-cost",
+        "--proxy",
+        "macs",
+        "--trials",
+        "2",
+        "--known",
+        "none",
+    )
+    assert call(*words, "--name", "scored").returncode == 0
+    shown = call("pick", "runs/scored", "--macs", "100M")
+    assert shown.returncode == 0, shown.stderr
+    assert "a score without training" in shown.stdout
+    assert "validation images" not in shown.stdout
+    assert "%" not in shown.stdout
+
+
 def test_where_none_keeps_it(kept, call):
     shown = call("pick", "kept", "--macs", "1M", "--params", "1K")
     assert shown.returncode == 3

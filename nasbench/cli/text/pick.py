@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasbench.cli.shared import console, rows_of, say, table
 from nasbench.cli.text.study import latency_rows, results, show_delivered
-from nasbench.genotype import Genotype
+from nasbench.evaluate.measure import ACCURACY, show_number
 from nasbench.genotype.units import show_count
 from nasbench.study.delivery import delivered
 
@@ -15,10 +15,14 @@ if TYPE_CHECKING:
     from nasbench.search.pick import Pick
 
 
-def show_pick(pick: Pick, study: Path) -> None:
-    """Print the network that was picked, or the one that is nearest to the limits."""
+def show_pick(pick: Pick, study: Path, measure: str) -> None:
+    """Print the network that was picked, or the one that is nearest to the limits.
+
+    Args:
+        measure: what the study's evaluator gives, see `Study.measure`.
+    """
     say(*pick.choice.missed)
-    if pick.result is None:
+    if pick.result is None or pick.genotype is None:
         tried = f"of {pick.evaluated} that it evaluated, {pick.inside} were near enough to try"
         say(f"no network of {study} keeps {pick.limits.describe()}; {tried}")
         if pick.nearest is not None:
@@ -28,16 +32,18 @@ def show_pick(pick: Pick, study: Path) -> None:
         say("allow more, or search for this limit with `nasbench search`")
         return
     f = pick.result.finalist
-    say(f"{f.origin} of {study}", rows_of(Genotype.from_yaml(f.genotype)), "")
+    say(f"{f.origin} of {study}", rows_of(pick.genotype), "")
     if pick.choice.winner is None:
         say(pick.choice.why, f"NOT VERIFIED; `nasbench verify {pick.path}` measures it and completes best/card.json", "")
-    trainings = "1 short training" if len(pick.result.seeds) == 1 else f"{len(pick.result.seeds)} short trainings"
+    count = len(pick.result.seeds)
+    kind = "on validation images" if measure == ACCURACY else "a score without training"
+    how = f"{kind}, mean of {count} evaluations" if count > 1 else kind
     table(
         ("", ""),
         (
             *(latency_rows(pick.result, pick.limits.latency_ms) if f.predicted is not None else []),
             ("size", f"{show_count(f.params)} parameters, {show_count(f.macs)} MACs"),
-            ("accuracy", f"{pick.result.accuracy:.1%} on validation images, mean of {trainings}"),
+            (measure, f"{show_number(pick.result.accuracy, measure)} {how}"),
             ("", f"the best by all trainings of {pick.inside} networks near the limits, of {pick.evaluated} that the study evaluated"),
         ),
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from nasbench.errors import short
+from nasbench.errors import first_fault
 
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -54,7 +54,5 @@ def checked_summary(data: Any) -> dict[str, Any]:
     try:
         _SHAPE.validate_python(data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        place = ".".join(map(str, first["loc"])) or "it"
-        raise ValueError(f"{place} is {short(first['input'], 60)}; {first['msg'].lower()}") from None
+        raise ValueError(first_fault(error)) from None
     return dict(data)

@@ -14,6 +14,7 @@ from typing import Any
 import group_work
 import psutil
 import pytest
+from listens import Listens, Stopped
 from safetensors.torch import save_file
 
 from nasbench.errors import IgnoredFileWarning, NasbenchError
@@ -35,36 +36,6 @@ RECIPE = Recipe(epochs=6, batch_size=30, lr=0.1, images=300, calibration=0, ema=
 
 def config(processes: int, *, norm: bool = False, **more: Any) -> Any:
     return train_config(network(norm), **{"recipe": RECIPE, "threads": 1, "processes": processes, **more})
-
-
-class Stopped(Exception):
-    pass
-
-
-class Listens:
-    """Keeps the lines, and does something at one of them."""
-
-    def __init__(self, line: str = "-", act: Any = None) -> None:
-        self.lines: list[str] = []
-        self.line, self.act = line, act
-
-    def stage(self, name: str, total: int | None = None) -> None:
-        self.say(f"stage: {name}")
-
-    def step(self, message: str | None = None) -> None:
-        self.say(f"step: {message}")
-
-    def say(self, message: str) -> None:
-        self.lines.append(message)
-        if message.startswith(self.line):
-            self.line = "-"
-            self.act()
-
-    def rounds(self, done: int, total: int) -> None: ...
-
-
-def stop() -> None:
-    raise Stopped
 
 
 def losses(path: Path) -> list[list[float]]:
@@ -123,7 +94,7 @@ def test_a_stop_within_an_epoch_changes_no_bit(own_children, two, tmp_path: Path
     with monkeypatch.context() as patch:
         patch.setattr("nasbench.training.delivery.run._run", group_work.train_with_many_checkpoints)
         with pytest.raises(Stopped):
-            run_training(config(processes, norm=norm), tmp_path / "out", Listens("saved 1 4", stop))
+            run_training(config(processes, norm=norm), tmp_path / "out", Listens("saved 1 4"))
     assert own_children() == []
     listener = Listens()
     again = run_training(config(processes, norm=norm), tmp_path / "out", listener)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from listens import Listens, Stopped
 from safetensors import safe_open
 
 import nasbench as nb
@@ -29,32 +30,6 @@ from nasbench.training.recipe import Recipe
 
 NETWORK = Genotype("small", (1, 12, 12), (conv(8, 3, stride=2), conv(8, 3)), head=(gap(), linear(10)))
 RECIPE = Recipe(epochs=3, batch_size=32, lr=0.1, images=320, calibration=0, ema=0.9, random_erasing=0.2, flip=True)
-
-
-class Stopped(Exception):
-    pass
-
-
-class Listens:
-    """Records what is said, and stops the training at a line."""
-
-    def __init__(self, stop: str = "-") -> None:
-        self.lines: list[str] = []
-        self.stop = stop
-
-    def stage(self, name: str, total: int | None = None) -> None:
-        self.say(f"stage: {name}")
-
-    def step(self, message: str | None = None) -> None:
-        self.say(f"step: {message}")
-
-    def say(self, message: str) -> None:
-        self.lines.append(message)
-        if message.startswith(self.stop):
-            raise Stopped
-
-    def rounds(self, done: int, total: int) -> None:
-        pass
 
 
 def config(**more: Any) -> Any:
