@@ -14,7 +14,7 @@ import nasbench
 PACKAGE = Path(nasbench.__file__).parent
 ORDER = (
     "_renamed", "errors", "files", "registry", "notebook", "plugins", "processes", "pareto",
-    "genotype", "drawing", "scaling", "zoo", "spaces", "network", "latency", "training", "export", "evaluate",
+    "genotype", "drawing", "scaling", "zoo", "spaces", "network", "latency", "training", "supernet", "export", "evaluate",
     "strategies", "study", "engines", "search", "bench", "scaling_fit", "progress", "analysis", "api", "cli",
 )  # fmt: skip
 TORCH_FREE = ORDER[: ORDER.index("network")]

@@ -32,7 +32,7 @@ from nasbench.study.delivery import Delivery
 from nasbench.study.directory import FIT_FILE, PROFILE_FILE, StudyDirectory
 from nasbench.study.reader import TrialReader
 from nasbench.study.stored import PLAN, VERDICT, check_stored, summary_shape
-from nasbench.study.trial import Trial
+from nasbench.study.trial import FINAL, Trial
 
 if TYPE_CHECKING:
     from nasbench.search.pick import Pick
@@ -109,7 +109,12 @@ class Study:
     @property
     def measure(self) -> str:
         """What the column `accuracy` holds: `accuracy`, a share, or the name of a score, see docs/evaluators.md."""
-        return measured_by(self.records())
+        return measured_by(t for t in self.records() if t.phase != FINAL)
+
+    @property
+    def final_measure(self) -> str:
+        """The same for the networks of the final round, which a search with shared weights trains alone."""
+        return measured_by(self.records(FINAL))
 
     @property
     def data_lines(self) -> list[str]:

@@ -163,6 +163,37 @@ EvaluateAll = Callable[["Evaluator", Sequence[Genotype]], list[Timed]]
 """A function that evaluates networks side by side, in temporary directories, with all workers busy so that times are realistic."""
 
 
+class Preparing(Protocol):
+    """Shows the progress of a preparation."""
+
+    def stage(self, name: str, total: int | None = None) -> None: ...
+    def step(self, message: str | None = None) -> None: ...
+    def say(self, message: str) -> None: ...
+    def rounds(self, done: int, total: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What a study offers for the work that all trials share.
+
+    Attributes:
+        directory: the study's; shared files belong below it.
+        evaluate_all: evaluates networks in the engine's workers.
+        listener: shows the progress.
+        networks: draws so many different networks of the space at random that are within the limits, with the classes of the data; fewer
+            where they are rare. The same study draws the same ones.
+        seconds: that the work may take; None where nothing limits them.
+        workers: that are free meanwhile.
+    """
+
+    directory: Path
+    evaluate_all: EvaluateAll
+    listener: Preparing
+    networks: Callable[[int], list[Genotype]]
+    seconds: float | None
+    workers: int
+
+
 class Evaluator(Protocol):
     """Says how good networks are. Inherit from it, and override `data`, `evaluate` and what else differs.
 
@@ -172,6 +203,10 @@ class Evaluator(Protocol):
         evaluates_known: whether it can evaluate known networks that are not in the space; the final round compares with them.
         simulates_time: whether `Evaluation.seconds` is simulated: a time limit then counts those seconds.
         measures_accuracy: whether `Evaluation.accuracy` is a share; else it is a score, which no reward can weigh against a latency.
+        preparing_share: of a search's time, what `prepare_study` may take.
+        prepared_s: seconds that `prepare_study` has taken in all runs of the study.
+        trains_finalists: whether an evaluation of the final round trains the network alone, while one of the search measures something
+            else and takes much less time. `cost` is then that of the former.
     """
 
     context: EvaluationContext
@@ -179,6 +214,9 @@ class Evaluator(Protocol):
     evaluates_known: bool = True
     simulates_time: bool = False
     measures_accuracy: bool = True
+    preparing_share: float = 0.0
+    prepared_s: float = 0.0
+    trains_finalists: bool = False
 
     @property
     def data(self) -> EvaluationData:
@@ -196,6 +234,10 @@ class Evaluator(Protocol):
             say: shows a line to the user.
         """
         return self
+
+    def prepare_study(self, preparation: Preparation) -> Evaluator:
+        """The same for work that needs networks or time, such as the training of shared weights; by default it calls `prepare`."""
+        return self.prepare(preparation.directory, preparation.evaluate_all, preparation.listener.say)
 
     def evaluate(self, genotype: Genotype, fidelity: Fidelity, seed: int, directory: Path) -> Evaluation:
         """Evaluate one network; runs in a process of its own.
@@ -217,6 +259,10 @@ class Evaluator(Protocol):
     def cost(self, networks: Sequence[Genotype], evaluate_all: EvaluateAll) -> list[ExpectedSeconds]:
         """Seconds that evaluating each network to the end takes, for the plan. By default each is evaluated once and timed."""
         return [expected_seconds(timed) for timed in evaluate_all(self, networks)]
+
+    def seconds_of_trial(self, training_s: float) -> float:
+        """Where `trains_finalists`: the expected seconds of an evaluation of the search, from those of a training alone."""
+        return training_s
 
     def worker_data(self) -> WorkerData | None:
         """Data that workers on other machines need, because they cannot read this machine's files; None by default."""

@@ -16,7 +16,7 @@ def make_evaluator(name: str, context: EvaluationContext, options: Mapping[str, 
     Raises:
         StudyError: an unknown name or option, with the nearest; or a value that the evaluator refuses.
     """
-    from nasbench.evaluate import table, train, zero_cost  # noqa: F401 - they register themselves
+    from nasbench.evaluate import supernet, table, train, zero_cost  # noqa: F401 - they register themselves
 
     if name not in EVALUATORS:
         raise StudyError(f"an evaluator is one of {', '.join(sorted(EVALUATORS))}; got {name!r}{nearest(name, EVALUATORS)}")

@@ -6,6 +6,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 ACCURACY = "accuracy"
+SUPERNET_ACCURACY = "supernet accuracy"  # with shared weights: it ranks networks, and is below what each of them reaches alone
+SHARES = (ACCURACY, SUPERNET_ACCURACY)
+
+
+def explained(measure: str) -> str:
+    """How a value came about.
+
+    >>> explained("naswot"), explained("supernet accuracy")
+    ('a score without training', 'with shared weights, on validation images')
+    """
+    if measure == ACCURACY:
+        return "on validation images"
+    return "with shared weights, on validation images" if measure == SUPERNET_ACCURACY else "a score without training"
 
 
 class _Trial(Protocol):
@@ -31,14 +44,14 @@ def show(value: float, measure: str = ACCURACY) -> str:
     >>> show(0.7961), show(214.97, "naswot")
     ('79.6%', 'naswot 215')
     """
-    return f"{value:.1%}" if measure == ACCURACY else f"{measure} {show_number(value, measure)}"
+    return show_number(value, measure) if measure == ACCURACY else f"{measure} {show_number(value, measure)}"
 
 
 def show_number(value: float, measure: str = ACCURACY) -> str:
     """A value in the column of a table whose head names the measure: `79.6%`, or `215`."""
-    return f"{value:.1%}" if measure == ACCURACY else f"{value:.4g}"
+    return f"{value:.1%}" if measure in SHARES else f"{value:.4g}"
 
 
 def show_difference(a: float, b: float, measure: str = ACCURACY) -> str:
     """How far `a` is from `b`: `+2.1 points`, or `+12.3 in naswot`."""
-    return f"{100 * (a - b):+.1f} points" if measure == ACCURACY else f"{a - b:+.4g} in {measure}"
+    return f"{100 * (a - b):+.1f} points" if measure in SHARES else f"{a - b:+.4g} in {measure}"

@@ -23,6 +23,7 @@ KNOWN = ("mobilenet_v3_small", "mobilenet_v2", "mnasnet_a1")
 # These keys change how long a study takes and how many trials it has, but not the result of any trial.
 MAY_CHANGE = ("workers", "time_s", "train_s", "trials", "engine")
 DEFAULTS = {"evaluator": "train", "control": "equal"}  # of studies that began before these could be chosen
+TRAINS = ("train", "supernet")  # evaluators whose winner is trained for use by default
 TRAIN_SHARE = 0.4  # of the time, by default, in which the winner is trained for use
 CONTROL_SHARES = {"equal": 1.0, "small": 0.25, "none": 0.0}  # trials of random search for each trial of the search
 
@@ -129,7 +130,7 @@ class SearchConfig:
         networks are evaluated without training."""
         if self.train_s is not None:
             return self.train_s
-        return TRAIN_SHARE * self.time_s if self.trials is None and self.evaluator == "train" else 0.0
+        return TRAIN_SHARE * self.time_s if self.trials is None and self.evaluator in TRAINS else 0.0
 
     @property
     def wants_latency(self) -> bool:

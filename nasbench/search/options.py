@@ -34,6 +34,7 @@ def search_config(
     table: str | Path | None = None,
     metric: str | None = None,
     proxy: str | None = None,
+    supernet_steps: int | None = None,
     strategy: str = SearchConfig.strategy,
     option: Sequence[str] | Mapping[str, Any] = (),
     reward: str = "hard",
@@ -73,7 +74,7 @@ def search_config(
         schedule = Rungs(steps, ETA if eta is None else eta)
     elif eta is not None:
         schedule = Rungs.geometric(trained_by.epochs, eta)
-    own = {"table": None if table is None else str(table), "metric": metric, "proxy": proxy}
+    own = {"table": None if table is None else str(table), "metric": metric, "proxy": proxy, "steps": supernet_steps}
     return SearchConfig(
         space=space,
         limits=limits,

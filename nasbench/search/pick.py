@@ -11,6 +11,7 @@ from statistics import mean
 from typing import Any
 
 from nasbench.errors import LimitError, StudyError
+from nasbench.evaluate.measure import ACCURACY, measure_of, measured_by
 from nasbench.export.trained import Trained
 from nasbench.files import MALFORMED, read_json, write_atomic
 from nasbench.genotype import Genotype
@@ -18,7 +19,6 @@ from nasbench.latency import Predictor
 from nasbench.search.config import SearchConfig
 from nasbench.search.device_profile import studied_profile
 from nasbench.search.final.evaluated import Evaluated
-from nasbench.search.final.final_round import FINAL
 from nasbench.search.final.finalists import Finalist, FinalResult
 from nasbench.search.final.stored_winner import genotype_of_study
 from nasbench.search.final.winner import Choice, choose_winner, deliver
@@ -28,7 +28,7 @@ from nasbench.spaces.options import Options
 from nasbench.study.directory import PROFILE_FILE, StudyDirectory
 from nasbench.study.measurements import MEASUREMENTS_FILE, Measurements
 from nasbench.study.reader import stored_trials
-from nasbench.study.trial import Trial
+from nasbench.study.trial import FINAL, Trial
 
 PICKS, PICK_FILE = "picks", "pick.json"
 _OPTIONS = "--latency 8ms, --macs 300M, --params 5M, --memory 64MiB or --size 8MiB"
@@ -159,12 +159,15 @@ def _candidates(study: Path, trials: Sequence[Trial], predictor: Predictor | Non
         raise StudyError(
             f"a network is picked from those that a study has evaluated; {study} has none yet; wait, or continue it with resume"
         )
+    scored = any(measure_of(t.more) != ACCURACY for t in first.values()) and measured_by(final) == ACCURACY
+    if scored:  # by shared weights: few of the networks were trained alone, and perhaps none within these limits
+        final = []
     evaluated = Evaluated(phases, final)
     found = []
     for key, trial in first.items():
         g = genotype_of_study(study, trial.genotype)
         metrics = estimate(g, None if predictor is None else predictor.predict, precision)
-        same = [t for t in trials if t.digest == key and t.accuracy is not None and t.status == "ok"]
+        same = [t for t in trials if t.digest == key and t.accuracy is not None and t.status == "ok" and (t.phase != FINAL or not scored)]
         tests = [t.more["test_accuracy"] for t in same if t.more.get("test_accuracy") is not None]
         scores = tuple(t.accuracy for t in same if t.accuracy is not None)
         finalist = Finalist(

@@ -21,7 +21,7 @@ from nasbench.latency import Patience, save_profile
 from nasbench.latency.contract import predicted_within, side
 from nasbench.search.config import SearchConfig, space_digest
 from nasbench.search.device_profile import obtain_profile, stored_profile, studied_profile
-from nasbench.search.final.repeats import FINALISTS, after_s, rival_runs, split
+from nasbench.search.final.repeats import FINALISTS, LEADERS, after_s, rival_runs, split
 from nasbench.search.probe.ranking import USUAL_SHARE, Ranking
 from nasbench.search.probe.store import stored_rankings
 from nasbench.search.problem import Problem
@@ -48,6 +48,8 @@ class Plan:
         final_runs: trainings of finalists and known networks with fresh seeds.
         repeats: how many of those are of the search's best networks; None in plans of version 0.1.
         seconds_per_trial: of one worker, for a whole training; seconds_per_known: the same for a known network.
+        seconds_per_final: of a training alone in the final round, where a trial is something else; None where it is the same.
+        preparing_s: seconds of the work before the trials that they share.
         workers: trials at a time.
         expected_s: seconds that everything takes.
         share: the part of a whole training that a trial costs on average: below 1 where successive halving stops most of them.
@@ -73,6 +75,13 @@ class Plan:
     random_trials: int = 0
     ranking: Ranking | None = None
     noise: float = 0.0
+    seconds_per_final: float | None = None
+    preparing_s: float = 0.0
+
+    @property
+    def final_s(self) -> float:
+        """Seconds of one training in the final round."""
+        return self.seconds_per_trial if self.seconds_per_final is None else self.seconds_per_final
 
     def to_json(self) -> str:
         """The file `plan.json`: one flat mapping, with `binds` and `verdict`, which `from_json` works out again."""
@@ -226,11 +235,12 @@ def make_plan(
     except StudyError:  # large networks may diverge or exceed the memory, and small ones not
         own, theirs = seconds_per_evaluation(evaluator, smaller, known, engine)
     known_runs = len(known) * config.final_seeds
+    scored = evaluator.trains_finalists
     plan = Plan(
         space=sample.summary,
         trials=0,
         final_runs=0,
-        seconds_per_trial=own,
+        seconds_per_trial=evaluator.seconds_of_trial(own) if scored else own,
         seconds_per_known=theirs,
         workers=engine.workers,  # a cluster may have room for fewer than were asked for
         expected_s=0.0,
@@ -238,6 +248,8 @@ def make_plan(
         calls=rungs.calls,
         largest_params=max(cost(g).params for g in examples),
         proxy=_proxy(config, evaluator, examples),
+        seconds_per_final=own if scored else None,
+        preparing_s=0.0 if config.trials is not None else evaluator.preparing_share * config.time_s,
     )
     return _with_amount(config, plan, known_runs, time_left_s)
 
@@ -246,16 +258,19 @@ def _with_amount(config: SearchConfig, plan: Plan, known_runs: int, time_left_s:
     """The plan with as many evaluations as fit into `time_left_s`, or a given number, and the seconds that everything takes."""
     # The start of the first training is part of the trial's time.
     one = plan.seconds_per_trial * plan.share + STARTING_S * (plan.calls - 1)
-    fixed_s = (rival_runs(config) * plan.seconds_per_trial + known_runs * plan.seconds_per_known) / plan.workers + after_s(config)
+    fixed_s = (rival_runs(config) * plan.final_s + known_runs * plan.seconds_per_known) / plan.workers + after_s(config) + plan.preparing_s
+
+    def parts(evaluations: int) -> tuple[int, int]:
+        return split(evaluations, config) if plan.seconds_per_final is None else (evaluations, LEADERS)
 
     def seconds(evaluations: int) -> float:
-        new, repeats = split(evaluations, config)
-        return (new * (1 + config.control_share) * one + repeats * plan.seconds_per_trial) / plan.workers + fixed_s
+        new, repeats = parts(evaluations)
+        return (new * (1 + config.control_share) * one + repeats * plan.final_s) / plan.workers + fixed_s
 
     evaluations = config.trials
     if evaluations is None:
         evaluations = max(MIN_TRIALS, bisect_right(range(MOST_EVALUATIONS), time_left_s, key=seconds) - 1)
-    new, repeats = split(evaluations, config)
+    new, repeats = parts(evaluations)
     if config.trials is None:
         new = min(new, plan.space.count)
     final_runs = repeats + rival_runs(config) + known_runs

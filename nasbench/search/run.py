@@ -17,7 +17,7 @@ from nasbench.latency import Patience
 from nasbench.search.candidate_filter import CandidateFilter
 from nasbench.search.config import DEFAULTS, MAY_CHANGE
 from nasbench.search.extension import VERDICT_FILE, extend
-from nasbench.search.final.final_round import FINAL, FinalRound
+from nasbench.search.final.final_round import FinalRound
 from nasbench.search.final.finalists import FinalResult
 from nasbench.search.final.verdict import Agreement
 from nasbench.search.final.winner import Choice, deliver
@@ -25,6 +25,7 @@ from nasbench.search.limits import directions
 from nasbench.search.loop import run_phases
 from nasbench.search.measuring import Measure, search_patience
 from nasbench.search.plan import Plan, engine_of, planned
+from nasbench.search.preparation import prepared
 from nasbench.search.problem import Problem
 from nasbench.search.records import complete_record
 from nasbench.search.reporting import ActivityListener, Failures, Listener, TrialsFailed, describe_trial
@@ -32,7 +33,6 @@ from nasbench.search.reuse import REUSED, Reused, reused_trials
 from nasbench.search.running_phase import RunningPhase, Schedule, ToTheEnd
 from nasbench.search.successive_halving import SuccessiveHalving
 from nasbench.search.time_budget import UNTIL_TIME_IS_OVER, Clock, TimeBudget
-from nasbench.search.timed_calls import evaluate_all
 from nasbench.spaces import ParameterValues
 from nasbench.strategies import make_strategy
 from nasbench.study.directory import StudyDirectory
@@ -40,7 +40,7 @@ from nasbench.study.ledger import Ledger
 from nasbench.study.measurements import MEASUREMENTS_FILE, Measurements
 from nasbench.study.phase import Phase
 from nasbench.study.plugins import plugins_of_study, store_plugins
-from nasbench.study.trial import Trial
+from nasbench.study.trial import FINAL, Trial
 from nasbench.training.preprocess import Preprocess
 
 SEARCH, RANDOM = "search", "random"  # the two phases
@@ -104,12 +104,12 @@ def run_search(problem: Problem, path: Path, listener: Listener, show_plan: Show
         store_plugins(directory.path, plugins)
         reused.store(directory.path)
         show_plan(problem, plan)
-        evaluator = problem.evaluator.prepare(directory.path, evaluate_all(engine), listener.say)
+        evaluator, prepared_s = prepared(problem, directory.path, engine, listener)
         with Ledger.open(directory) as ledger:
             for message in ledger.messages:
                 listener.say(message)
             problem = replace(problem, evaluator=evaluator)
-            return _Search(problem, directory, ledger, engine, plan, listener, clock, patience, reused).run()
+            return _Search(problem, directory, ledger, engine, plan, listener, clock, patience, reused, prepared_s).run()
 
 
 @dataclass
@@ -125,6 +125,7 @@ class _Search:
     clock: Clock
     patience: Patience
     reused: Reused
+    prepared_s: float = 0.0  # seconds of the preparation in earlier runs
 
     def run(self) -> Outcome:
         problem, listener = self.problem, self.listener
@@ -137,7 +138,7 @@ class _Search:
             self._take_over(measurements, measure)
         phases, filters = self._phases(measurements, measure)
         # An extended study has a final round behind it. What another study spent does not count.
-        spent_s = sum(t.seconds or 0.0 for t in self.ledger.records() if REUSED not in t.more)
+        spent_s = sum(t.seconds or 0.0 for t in self.ledger.records() if REUSED not in t.more) + self.prepared_s * self.plan.workers
         budget = TimeBudget(self.plan, problem.config, self.clock, spent_s, simulated=problem.evaluator.simulates_time)
         final = FinalRound(
             problem,
@@ -152,7 +153,7 @@ class _Search:
             budget,
             self.plan.noise,
         )
-        self.engine.time_limit_s = max(300.0, 20 * self.plan.seconds_per_trial)
+        self.engine.time_limit_s = max(300.0, 20 * self.plan.final_s)
         self._evaluate(phases, filters, budget, skip=final.begun())
         results, choice = final.run(self.engine)
         best = choice.delivered

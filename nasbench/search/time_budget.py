@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from statistics import median
 
 from nasbench.search.config import SearchConfig
-from nasbench.search.final.repeats import FINALISTS, after_s, report_s, rival_runs, searching
+from nasbench.search.final.repeats import FINALISTS, LEADERS, after_s, report_s, rival_runs, searching
 from nasbench.search.plan import MIN_TRIALS, STARTING_S, Plan
 from nasbench.search.running_phase import RunningPhase
-from nasbench.study.trial import Trial
+from nasbench.study.trial import FINAL, Trial
 
 UNTIL_TIME_IS_OVER = 1_000_000  # trials of the search, where their number is not given
 
@@ -38,13 +38,16 @@ class TimeBudget:
         self._before = spent_s / plan.workers
         self._simulated_s = 0.0
         self._seconds: list[float] = []
+        self._final_seconds: list[float] = []
 
     def note(self, trial: Trial) -> None:
         """Take note of a trial that has ended, or has come to a rung."""
         if trial.seconds:
             self._simulated_s += trial.seconds
             whole = self._config.recipe.epochs
-            self._seconds.append(trial.seconds * whole / min(trial.epochs or whole, whole))
+            alone = self._plan.seconds_per_final is not None and trial.phase == FINAL
+            seconds = self._final_seconds if alone else self._seconds
+            seconds.append(trial.seconds * whole / min(trial.epochs or whole, whole))
 
     def over(self, phases: Sequence[RunningPhase]) -> bool:
         """Whether no new trial may begin; never while a phase has fewer than `MIN_TRIALS`, or where their number is given."""
@@ -53,7 +56,8 @@ class TimeBudget:
         ):
             return False
         one, after = self._needs()
-        if not self._config.rungs and phases[0].done >= searching(phases[0].done + self._fitting(one, after, control=True)):
+        scored = self._plan.seconds_per_final is not None
+        if not scored and not self._config.rungs and phases[0].done >= searching(phases[0].done + self._fitting(one, after, control=True)):
             return True
         rungs = self._config.rungs
         longest = one * max(rungs.steps) / rungs.epochs[-1] + STARTING_S if rungs else one
@@ -77,7 +81,7 @@ class TimeBudget:
         """How many more networks can be trained again before the time is over, beside those that are always trained again."""
         if self._config.trials is not None:
             return max(0, (self._plan.repeats or 0) - FINALISTS * self._config.final_seeds)
-        return 0 if self._config.rungs else self._fitting(*self._needs())
+        return 0 if self._config.rungs else self._fitting(self._one_final, self._needs()[1])
 
     def fits_another(self, left: int) -> bool:
         """Whether another training of the final round may begin.
@@ -88,7 +92,7 @@ class TimeBudget:
         if self._config.trials is not None:
             return left > 0
         after = report_s(self._config) / 2 + self._config.training_s  # the half, since the finalists are measured already
-        return not self._config.rungs and self._elapsed_s + self._one + after <= self._config.time_s
+        return not self._config.rungs and self._elapsed_s + self._one_final + after <= self._config.time_s
 
     def _fitting(self, one: float, after: float, *, control: bool = False) -> int:
         """Evaluations for which there is time, each with its share of random search if that still runs."""
@@ -117,11 +121,18 @@ class TimeBudget:
         """Seconds of one trial."""
         return (median(self._seconds) if len(self._seconds) >= MIN_TRIALS else self._plan.seconds_per_trial) + STARTING_S
 
+    @property
+    def _one_final(self) -> float:
+        """Seconds of one training in the final round."""
+        if self._plan.seconds_per_final is None:
+            return self._one
+        return (median(self._final_seconds) if len(self._final_seconds) >= MIN_TRIALS else self._plan.seconds_per_final) + STARTING_S
+
     def _needs(self) -> tuple[float, float]:
         """Seconds of one trial, and of all that comes after the phases at least."""
         plan, config, one = self._plan, self._config, self._one
         least = FINALISTS * config.final_seeds
-        own = least + rival_runs(config)
+        own = rival_runs(config) + (least if plan.seconds_per_final is None else least + LEADERS - FINALISTS)
         known = plan.final_runs - rival_runs(config) - (least if plan.repeats is None else plan.repeats)
-        after = one * (own + known * plan.seconds_per_known / plan.seconds_per_trial) / plan.workers
+        after = self._one_final * (own + known * plan.seconds_per_known / plan.final_s) / plan.workers
         return one, after + after_s(config)

@@ -24,6 +24,7 @@ from nasbench.genotype import Genotype
 #   stopped      It was trained up to a rung of successive halving and was not promoted.
 STATUSES = ("ok", "infeasible", "over_budget", "diverged", "failed", "duplicate", "skipped", "stopped")
 RUNNING = "running"
+FINAL = "final"  # the phase of the final round
 PAUSED = "paused"  # the trial waits at a rung and may be promoted
 
 # User attributes that have a field in `Trial`. All others are in `Trial.more`.

@@ -14,10 +14,11 @@ from nasbench.analysis.fronts.hypervolume import comparable, cost_column, usable
 from nasbench.analysis.plots.figure import axes, save_picture
 from nasbench.analysis.plots.labels import Bubble, place_labels
 from nasbench.analysis.plots.metrics import METRICS
-from nasbench.evaluate.measure import ACCURACY
+from nasbench.evaluate.measure import ACCURACY, SHARES, explained
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from nasbench.analysis.study import Study
 
@@ -56,12 +57,14 @@ class FrontPicture(NamedTuple):
     @property
     def factor(self) -> float:
         """From an accuracy to the unit of its axis."""
-        return PERCENT if self.measure == ACCURACY else 1.0
+        return PERCENT if self.measure in SHARES else 1.0
 
     @property
     def label(self) -> str:
         """Of the axis of accuracies."""
-        return METRICS["accuracy"].label if self.measure == ACCURACY else f"{self.measure}, a score without training"
+        if self.measure == ACCURACY:
+            return METRICS["accuracy"].label
+        return f"{self.measure}{' in %' if self.measure in SHARES else ''}, {explained(self.measure)}"
 
     def cost(self, network: FinalNetwork) -> tuple[float, float, float]:
         """The cost of a network of the final round, and its interval."""
@@ -167,7 +170,19 @@ def _name_known(picture: FrontPicture, ax: Axes) -> None:
 def save_front(study: Study, path: Path | None = None) -> Path:
     """Write the picture of a study; default path: `front.png` in the study directory."""
     picture = front_picture(study.trials(), study.summary(), study.limit_ms, study.device, study.measure)
-    return save_picture(path or study.path / "front.png", lambda figure: plot_front(picture, figure.subplots()), SIZE, study_title(study))
+    file = path or study.path / "front.png"
+    if not picture.finals or study.final_measure == study.measure:
+        return save_picture(file, lambda figure: plot_front(picture, figure.subplots()), SIZE, study_title(study))
+    scores = picture._replace(finals=[])
+    alone = picture._replace(search=[], random=[], front=[], intervals=[], stopped=[], measure=study.final_measure)
+
+    def draw(figure: Figure) -> None:
+        """Scores with shared weights above, networks that were trained alone below: one has nothing to do on the axis of the other."""
+        upper, lower = figure.subplots(2, 1, sharex=True)
+        plot_front(scores, upper).set_xlabel("")
+        plot_front(alone, lower)
+
+    return save_picture(file, draw, (SIZE[0], 2 * SIZE[1]), study_title(study))
 
 
 def study_title(study: Study) -> str:

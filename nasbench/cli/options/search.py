@@ -100,11 +100,16 @@ class SearchOptions:
     params: Annotated[Text, typer.Option(help="Limit on parameters, such as 5M.")] = None
     memory: Annotated[Text, typer.Option(help="Limit on memory to run, float32 at batch 1, such as 64MiB.")] = None
     size: Annotated[Text, typer.Option(help="Limit on the model's size at the device's precision, such as 4MiB.")] = None
-    evaluator: Annotated[str, typer.Option(help="What says how good a network is: train, table, zero-cost, or one of a plugin.")] = "train"
+    evaluator: Annotated[
+        str, typer.Option(help="What says how good a network is: train, supernet, table, zero-cost, or one of a plugin.")
+    ] = "train"
     table: Annotated[Path | None, typer.Option(metavar="FILE", help="Tabular benchmark (JSON) of --evaluator table.")] = None
     metric: Annotated[Text, typer.Option(help="Column of the table that is the accuracy.")] = None
     proxy: Annotated[
         Text, typer.Option(help="Score of --evaluator zero-cost: synflow, naswot, zen, grad-norm, jacob-cov, macs or params.")
+    ] = None
+    supernet_steps: Annotated[
+        int | None, typer.Option(help="Steps of the training of --evaluator supernet; by default about a third of --time.")
     ] = None
     strategy: Annotated[
         str,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nasbench.cli.shared import say, show_json, table
-from nasbench.evaluate.measure import ACCURACY, show_number
+from nasbench.evaluate.measure import ACCURACY, explained, show_number
 from nasbench.genotype.units import show_count, show_duration
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def show_front(study: Study) -> None:
     measure = study.measure
     table(_columns(measure), _cells(front, [measure] * len(front)))
     if measure != ACCURACY:
-        say(f"{measure} is a score without training, and the accuracies of these networks are not known")
+        say(f"{measure}: {explained(measure)}; how accurate these networks are after a training alone is not known")
     elif front["latency_ms"].notna().any():
         say(f"hypervolume {study.hypervolume()}")
     else:

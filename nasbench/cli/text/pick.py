@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasbench.cli.shared import console, rows_of, say, table
 from nasbench.cli.text.study import latency_rows, results, show_delivered
-from nasbench.evaluate.measure import ACCURACY, show_number
+from nasbench.evaluate.measure import explained, show_number
 from nasbench.genotype.units import show_count
 from nasbench.study.delivery import delivered
 
@@ -36,7 +36,7 @@ def show_pick(pick: Pick, study: Path, measure: str) -> None:
     if pick.choice.winner is None:
         say(pick.choice.why, f"NOT VERIFIED; `nasbench verify {pick.path}` measures it and completes best/card.json", "")
     count = len(pick.result.seeds)
-    kind = "on validation images" if measure == ACCURACY else "a score without training"
+    kind = explained(measure)
     how = f"{kind}, mean of {count} evaluations" if count > 1 else kind
     table(
         ("", ""),

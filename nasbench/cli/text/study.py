@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasbench.cli.shared import console, rows_of, say, table
-from nasbench.evaluate.measure import ACCURACY, show_number
+from nasbench.evaluate.measure import ACCURACY, explained, show_number
 from nasbench.genotype import Genotype
 from nasbench.genotype.units import show_count, show_duration, show_memory
 from nasbench.spaces.text import show_combinations
@@ -104,7 +104,7 @@ def show_outcome(config: SearchConfig, study: Study, outcome: Outcome, seconds: 
         else:
             say(f"no network that was found keeps {config.limits.describe()} when measured on this device; allow more, or search longer")
     else:
-        _show_winner(outcome.winner, config, study.measure)
+        _show_winner(outcome.winner, config, study.final_measure)
     show_summary(study)
     show_delivered(study.delivered())
     if not outcome.complete:
@@ -139,7 +139,7 @@ def _show_unverified(best: FinalResult, why: str, config: SearchConfig, study: S
     say("best network by prediction, not verified", rows_of(Genotype.from_yaml(f.genotype)), "")
     expected = "latency unknown" if f.predicted is None else prediction_text(f.predicted)
     advice = f"stop other work; then `nasbench verify {study.path}` measures it and completes best/card.json"
-    _show_result(best, [("latency", f"{expected}; limit {limit_ms:g} ms: NOT VERIFIED"), ("", advice)], study.measure)
+    _show_result(best, [("latency", f"{expected}; limit {limit_ms:g} ms: NOT VERIFIED"), ("", advice)], study.final_measure)
 
 
 def latency_rows(best: FinalResult, limit_ms: float | None) -> list[tuple[str, str]]:
@@ -168,7 +168,7 @@ def latency_rows(best: FinalResult, limit_ms: float | None) -> list[tuple[str, s
 def _show_result(best: FinalResult, latency: list[tuple[str, str]], measure: str) -> None:
     f, seeds = best.finalist, f"mean of {len(best.seeds)} fresh seeds"
     value = show_number(best.accuracy, measure)
-    how = f"on validation images, {seeds}, same short recipe for all" if measure == ACCURACY else f"a score without training, {seeds}"
+    how = f"{explained(measure)}, {seeds}{', same short recipe for all' if measure == ACCURACY else ''}"
     table(
         ("", ""),
         (
@@ -206,7 +206,7 @@ def show_summary(study: Study) -> None:
 
     rows = study.summary()
     unknown = all(r.get("latency_ms") is None for r in rows)
-    limit_ms, measure = study.command.get("latency_ms"), study.measure
+    limit_ms, measure = study.command.get("latency_ms"), study.final_measure
     shown = []
     for r in rows:
         n = final_network(r)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from nasbench.evaluate.measure import measure_of, measured_by
 from nasbench.genotype import Genotype, trace
 from nasbench.search.final.race import Race
 from nasbench.spaces.options import Options
@@ -33,7 +34,8 @@ class Evaluated:
     """What the trials of a study say about its networks.
 
     Args:
-        phases: the search and random search; trials that were stopped at a rung, or are outside the limits, say nothing.
+        phases: the search and random search; trials that were stopped at a rung, or are outside the limits, say nothing. Where the final
+            round measures something else than they do, they say nothing either.
         final: the trials of the final round.
         finalists: digests of the networks of which one will win; by default any.
         noise: the least share of noise in an accuracy, see `best_variances`.
@@ -50,12 +52,19 @@ class Evaluated:
         finalists: Collection[str] | None = None,
         noise: float = 0.0,
     ) -> None:
+        alone = measured_by(final)
+        scored = bool(final) and any(t.accuracy is not None for t in final)
+
+        def alike(trial: Trial) -> bool:
+            """Whether a trial of the search measures what the final round does; shared weights only choose who takes part in it."""
+            return not scored or measure_of(trial.more) == alone
+
         self._features = Features()
         first: dict[str, Trial] = {}
         draws: list[tuple[str, float, int]] = []
         for phase in phases:
             self._features.add(phase.options())
-            trained = [t for t in phase.records() if t.status == "ok" and t.reached and t.reached[0] == math.inf]
+            trained = [t for t in phase.records() if t.status == "ok" and t.reached and t.reached[0] == math.inf and alike(t)]
             for trial in _most(trained, finalists or ()):
                 first.setdefault(trial.digest, trial)
                 draws.append((trial.digest, trial.accuracy or 0.0, 0))

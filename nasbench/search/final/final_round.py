@@ -16,7 +16,7 @@ from nasbench.search.extension import FINALISTS_FILE, SUMMARY_FILE, earlier_fina
 from nasbench.search.final.evaluated import Evaluated
 from nasbench.search.final.final_trials import FinalTrials
 from nasbench.search.final.finalists import KNOWN, Finalist, FinalResult, choose_finalists, final_results, load_finalists, save_finalists
-from nasbench.search.final.repeats import FINALISTS, RIVALS, contenders, rival_runs
+from nasbench.search.final.repeats import CONTENDERS, DRAWS_EACH, FINALISTS, LEADERS, RIVALS, contenders, rival_runs
 from nasbench.search.final.verdict import MOST, SearchVerdict, random_networks, search_verdict
 from nasbench.search.final.winner import Choice, choose_winner
 from nasbench.search.loop import run_phases
@@ -31,9 +31,8 @@ from nasbench.study.ledger import Ledger
 from nasbench.study.measurements import Measurements
 from nasbench.study.phase import Phase
 from nasbench.study.seeds import derive
-from nasbench.study.trial import Trial
+from nasbench.study.trial import FINAL, Trial
 
-FINAL = "final"  # the name of its phase
 MOST_LATE_S = 120.0  # after the time given
 MOST_REPEATS = 2  # trials of the final round for each network that the search evaluated
 SUBSTITUTES = 2  # times that further finalists are trained where all before missed the limit when measured again
@@ -111,12 +110,14 @@ class FinalRound:
         networks = min(MOST, searched + max(0, repeats - FINALISTS * config.final_seeds))
         first = [r.finalist for r in ranked].index(best.finalist)  # those before it missed the limit when they were measured again
         evaluated = Evaluated((self.search, self.random), trials, own, self.noise)
-        at_random = [t.digest for t in self.random.records() if t.status == "ok" and t.digest in evaluated.place]
+        alone = problem.evaluator.trains_finalists
+        at_random = [t.digest for t in self.random.records() if t.status == "ok" and (alone or t.digest in evaluated.place)]
 
         def allowed(genotype: Genotype) -> bool:
             return config.limits.judge(problem.estimate(genotype)) == "inside"
 
-        others = random_networks(problem.decode, allowed, networks, derive(config.seed, "verdict"))
+        others = [] if alone else random_networks(problem.decode, allowed, networks, derive(config.seed, "verdict"))
+        rival = next((r for r in ranked if r.finalist.phase == self.random.name), None) if alone else None
         busy = choice.unverified is not None
 
         def takes_part(place: int, f: Finalist) -> bool:
@@ -127,11 +128,15 @@ class FinalRound:
 
         results = [r for i, r in enumerate(ranked) if takes_part(i, r.finalist)]
         seed = derive(config.seed, "verdict", "samples")
-        return search_verdict(evaluated, best, results, at_random, others, networks, config.final_seeds, seed)
+        compared = len(at_random) if alone else networks
+        return search_verdict(evaluated, best, results, at_random, others, compared, config.final_seeds, seed, rival)
 
     def _first(self, known: dict[str, Genotype], earlier: list[Finalist]) -> list[Finalist]:
         """The best of each phase, and known networks. After an extension, the earlier finalists stay, since they are trained already."""
-        own = contenders(FINALISTS * self.problem.config.final_seeds + self.budget.fitting_repeats(), self.problem.config)
+        fitting = self.budget.fitting_repeats()
+        own = contenders(FINALISTS * self.problem.config.final_seeds + fitting, self.problem.config)
+        if self.problem.evaluator.trains_finalists:
+            own = min(CONTENDERS, LEADERS + fitting // DRAWS_EACH)
         if not earlier:
             return self._choose(known, own, RIVALS)
         before = {f.digest for f in earlier}
@@ -192,6 +197,7 @@ class FinalRound:
             self.listener.step(describe_trial(trial))
 
         candidates = FinalTrials(trials, finalists, problem.config.final_seeds, (self.search, self.random), self._another, self.noise)
+        candidates.trains_contenders = problem.evaluator.trains_finalists
         phase = RunningPhase(
             trials,
             wanted=UNTIL_TIME_IS_OVER,

@@ -23,7 +23,12 @@ class FinalTrials:
         searched: the phases before.
         another: whether one more of the second kind may be trained; it is given how many trials there are.
         noise: the least share of noise in an accuracy, see `best_variances`.
+
+    Attributes:
+        trains_contenders: whether each contender is trained once before the race, because the search did not train it.
     """
+
+    trains_contenders = False
 
     def __init__(
         self,
@@ -41,7 +46,7 @@ class FinalTrials:
     def ask(self, needed: int) -> Trial | None:
         if self._interrupted:
             return self._interrupted.pop(0)
-        chosen = self._due() or self._raced()
+        chosen = self._due() or self._untrained() or self._raced()
         if chosen is None:
             return None
         before = sum(t.digest == chosen.digest for t in self._phase.records())
@@ -59,6 +64,14 @@ class FinalTrials:
         """The first finalist that has not had its fresh seeds."""
         begun = [t.digest for t in self._phase.records()]
         return next((f for f in self._finalists if not f.contender and begun.count(f.digest) < self._seeds), None)
+
+    def _untrained(self) -> Finalist | None:
+        """The first contender that was never trained, where that counts and there is time."""
+        trials = self._phase.records()
+        if not self.trains_contenders or not self._another(len(trials)):
+            return None
+        begun = {t.digest for t in trials}
+        return next((f for f in self._finalists if f.contender and f.digest not in begun), None)
 
     def _raced(self) -> Finalist | None:
         """The leader or its challenger; None where the time is over, or where the leader is the best without doubt."""

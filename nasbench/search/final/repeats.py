@@ -9,6 +9,7 @@ from nasbench.search.config import SearchConfig
 FINALISTS, RIVALS = 2, 1  # networks of the search and of random search that are always trained again with fresh seeds
 FACTOR = 6.0  # of B evaluations, so many times the root of B search new networks
 CONTENDERS = 8  # networks of the search that may be trained again
+LEADERS = 6  # networks that are trained alone at least, where the search only scored them
 MEASURING_S = 75.0  # for the latency of the finalists, the second measurement of the winner, and the report
 REPORT_S = 10.0  # for the report alone, where nothing is measured
 DRAWS_EACH = 4  # draws beyond the first ones of the finalists for which one contender more is measured

@@ -135,6 +135,7 @@ def search_verdict(
     networks: int,
     seeds: int,
     seed: int,
+    rival: FinalResult | None = None,
 ) -> SearchVerdict:
     """The verdict on a search.
 
@@ -149,6 +150,7 @@ def search_verdict(
         networks: how many the search evaluated.
         seeds: with which the two best are trained again.
         seed: decides the samples.
+        rival: the best network of random search, where only networks of the final round were trained: it stands for random search.
     """
     place, race = evaluated.place, evaluated.race
     new = [other for other in others if other.digest not in place]
@@ -168,9 +170,11 @@ def search_verdict(
     finalists = [where[r.finalist.digest] for r in (best, *results) if r.finalist.phase != KNOWN]
     top = race.as_accuracies(scores[:, finalists]).max(axis=1)
     known = max((r for r in results if r.finalist.phase == KNOWN), key=lambda r: r.expected, default=None)
-    drawn = [where[name] for name in dict.fromkeys([*own_random, *(other.digest for other in others)])][:networks]
     against_random = None
-    if len(drawn) > FINALISTS:
+    if rival is not None and rival.finalist.digest in where:
+        theirs = race.as_accuracies(scores[:, where[rival.finalist.digest]])
+        against_random = compared("random search", theirs, len(own_random), networks)
+    elif len(drawn := [where[name] for name in dict.fromkeys([*own_random, *(other.digest for other in others)])][:networks]) > FINALISTS:
         handed = _handed_over(scores[:, drawn], joint.draw_std, seeds, rng)
         against_random = compared("random search", race.as_accuracies(handed), len(own_random), len(drawn))
     return SearchVerdict(
