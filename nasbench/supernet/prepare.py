@@ -233,9 +233,9 @@ def _planned(
         steps = STEPS
     if steps is None and work.seconds is not None:
         listener.stage("timing the supernet")
-        each = made(1).seconds_per_step(min(PACE_S, PACE_SHARE * work.seconds))
-        left_s = work.seconds - (time.monotonic() - began)
-        steps = max(1, math.floor(MARGIN * left_s / max(each, 1e-6)))
+        timed_s = min(PACE_S, PACE_SHARE * work.seconds)
+        left_s = work.seconds - (time.monotonic() - began) - timed_s
+        steps = made(1).steps_in(MARGIN * max(0.0, left_s), timed_s)
     steps = int(group.of_first([float(steps or 1)], torch.device("cpu" if work.device == "cpu" else work.device))[0] or 1)
     if group.is_first:
         _write(folder / PROGRESS, {"identity": work.identity(), "steps": steps, "seconds": 0.0})

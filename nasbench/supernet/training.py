@@ -107,24 +107,40 @@ class SupernetTraining:
             if checkpoint is not None and until is not None:
                 checkpoints.save(self._state())
 
-    def seconds_per_step(self, longest_s: float) -> float:
-        """The median time of a step, with networks that were not compiled before; the shared tensors stay as they are."""
-        seconds: list[float] = []
-        began, rng = time.perf_counter(), random.Random(0)
+    def steps_in(self, seconds: float, longest_s: float) -> int:
+        """How many steps fit into a time. A network takes longer the first time, when its layers are compiled, than later.
+
+        Nothing learns, but networks get their shared tensors in another order than in a training: call it on one that is not run.
+
+        Args:
+            longest_s: of the steps that are timed.
+        """
+        began, pairs = time.perf_counter(), len(self.pool) // TOGETHER
+        first: list[float] = []
+        again: list[float] = []
         with own_randomness(self.plan.seed, self.device):
             more = True
             while more:
-                start = time.perf_counter()
-                for k in range(TOGETHER):
-                    subnet = self._subnet(rng.randrange(len(self.pool)))
-                    if k % self.group.size == self.group.rank:
-                        index = torch.randint(0, len(self.images), (self.batch,), generator=torch.Generator().manual_seed(k))
-                        self._loss(subnet, index, 0)[0].backward()  # type: ignore[no-untyped-call]
-                        subnet.gradients()
-                seconds.append(time.perf_counter() - start)
-                wanted = len(seconds) <= 3 or time.perf_counter() - began < longest_s
+                networks = [(TOGETHER * len(first) + k) % len(self.pool) for k in range(TOGETHER)]
+                first.append(self._timed(networks))
+                again.append(self._timed(networks))
+                wanted = len(first) < 3 or time.perf_counter() - began < longest_s
                 more = self.group.of_first([float(wanted)], self.device) == [1.0]
-        return float(self.group.of_first([median(seconds[1:])], self.device)[0] or 0.0)
+        new, old = (float(self.group.of_first([median(times)], self.device)[0] or 0.0) for times in (first[1:], again[1:]))
+        compiling = pairs * max(0.0, new - old)
+        steps = seconds / new if seconds < pairs * new else (seconds - compiling) / old
+        return max(1, math.floor(steps))
+
+    def _timed(self, networks: Sequence[int]) -> float:
+        """Seconds of a step with these networks, which changes nothing."""
+        began = time.perf_counter()
+        for k, i in enumerate(networks):
+            subnet = self._subnet(i)
+            if k % self.group.size == self.group.rank:
+                index = torch.randint(0, len(self.images), (self.batch,), generator=torch.Generator().manual_seed(k))
+                self._loss(subnet, index, 0)[0].backward()  # type: ignore[no-untyped-call]
+                subnet.gradients()
+        return time.perf_counter() - began
 
     @property
     def rate(self) -> float:

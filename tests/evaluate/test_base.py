@@ -77,7 +77,7 @@ def test_a_status_is_one_of_four():
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("tabel", {}, "an evaluator is one of table, train, zero-cost; got 'tabel'; did you mean table"),
+        ("tabel", {}, "an evaluator is one of supernet, table, train, zero-cost; got 'tabel'; did you mean table"),
         ("train", {"table": "a.json"}, "the evaluator train has no option 'table'; it has no options"),
         ("table", {}, "the evaluator table needs the option table; give --table VALUE"),
         ("table", {"tabel": "a.json"}, "the evaluator table has no option 'tabel'; its options are table, metric; did you mean table"),

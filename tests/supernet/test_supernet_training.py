@@ -114,3 +114,14 @@ def test_an_empty_pool_is_refused() -> None:
     images = pixels_for(networks("tiny", 1))
     with pytest.raises(NasbenchError, match="the pool has none"):
         SupernetTraining([], images, RECIPE, SupernetPlan(steps=1), torch.device("cpu"))
+
+
+def test_the_time_for_compiling_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = networks("tiny", 6)
+    assert training(pool).steps_in(5.0, 0.1) >= 1
+    seconds = iter([9.0, 9.0, 2.0, 1.0, 2.0, 1.0] * 3)  # the first pair also allocates memory
+    monkeypatch.setattr(SupernetTraining, "_timed", lambda self, networks: next(seconds))
+    # Three pairs of networks take 2 s the first time: 6 s; afterwards a step takes 1 s.
+    assert training(pool).steps_in(4.0, 0.0) == 2
+    assert training(pool).steps_in(6.0, 0.0) == 3
+    assert training(pool).steps_in(16.0, 0.0) == 13
