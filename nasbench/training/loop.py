@@ -19,6 +19,7 @@ from nasbench.training.augment import Augmentation, fitted_targets
 from nasbench.training.average import make_average
 from nasbench.training.batches import resized
 from nasbench.training.checkpoint import Checkpoints, load_checkpoint
+from nasbench.training.compiled import compiled, compiler_errors
 from nasbench.training.group import ALONE, Group
 from nasbench.training.images import LabeledImages, subset
 from nasbench.training.optimizer import fit_norm_momentum, make_optimizer
@@ -86,10 +87,12 @@ class Training:
         self.steps = len(self.images) // self.batch
         if not recipe.calibration:  # otherwise the running statistics are computed anew
             fit_norm_momentum(self.net, recipe.epochs * self.steps)
-        self.model = group.parallel(self.net, device)
+        model = group.parallel(self.net, device)
+        self.model = compiled(model) if recipe.compile else model
         self.generator = torch.Generator().manual_seed(seed)
         self.history: list[Epoch] = []
         self.begun: BegunEpoch | None = None
+        self.first_step_s = 0.0  # that `time_steps` took
         self.identity = {
             "recipe": recipe.to_dict(),
             "seed": seed,
@@ -155,7 +158,8 @@ class Training:
                 seconds.append(time.perf_counter() - start)
                 wanted = len(seconds) <= 3 or (len(seconds) <= count and time.perf_counter() - began < longest_s)
                 more = self.group.of_first([float(wanted)], self.device) == [1.0]
-        return statistics.median(seconds[1:])  # the first step also allocates memory
+        self.first_step_s = seconds[0]
+        return statistics.median(seconds[1:])  # the first step also allocates memory, or compiles
 
     def use_size(self, share: float) -> None:
         """Train on the images at this share of the whole input side; validation images keep their size."""
@@ -217,6 +221,7 @@ class Training:
         self.begun = None
         return mean, time.perf_counter() - began
 
+    @compiler_errors()
     def _step(self, index: torch.Tensor) -> torch.Tensor:
         """Train on the images at the positions `index`, each process on its share of them; returns the mean loss of all."""
         images, targets = self._images(index)

@@ -47,11 +47,12 @@ _NAMES = {
     "schedule": SCHEDULES,
     "augment": ("none", "trivial", "rand"),
 }
-_FLAGS = ("flip", "identity_start", "channels_last", "validate_epochs")
+_FLAGS = ("flip", "identity_start", "channels_last", "validate_epochs", "compile")
+_MOST_PROGRAMS = 8  # torch.compile keeps so many for a network, and computes without one afterwards
 # Fields that version 0.2 did not have. `to_dict` leaves them out while they have their defaults, because stored studies and trials are
 # recognised by their recipe.
 _LATER = ("schedule", "milestones", "drops", "gamma", "patience", "ema", "mixup", "cutmix", "random_erasing", "augment", "clip",
-          "head_start", "body_lr", "first_size", "size_stages")  # fmt: skip
+          "head_start", "body_lr", "first_size", "size_stages", "compile")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +102,7 @@ class Recipe:
         first_size: `train_size` with which the training begins; it grows to `train_size` in `size_stages` steps of equally many epochs
             (Tan and Le 2021, EfficientNetV2, section 4). 0 for one size.
         size_stages: see `first_size`.
+        compile: whether training steps run through torch.compile (compiled.py), which pays on GPUs.
 
     Raises:
         NasbenchError: a value has the wrong type or is out of range, or fields contradict each other.
@@ -138,6 +140,7 @@ class Recipe:
     body_lr: float = 1.0
     first_size: int = 0
     size_stages: int = 4
+    compile: bool = False
 
     def __post_init__(self) -> None:
         for name, (kind, low, high) in _NUMBERS.items():
@@ -164,6 +167,11 @@ class Recipe:
         if self.first_size > self.train_size:
             raise NasbenchError(
                 f"recipe: images grow from first_size to train_size; got {self.first_size} and {self.train_size}; give a smaller first_size"
+            )
+        if self.compile and self.first_size and self.size_stages > _MOST_PROGRAMS:
+            raise NasbenchError(
+                f"recipe: with compile each image size has a program of its own, of which torch keeps {_MOST_PROGRAMS}; "
+                f"got size_stages {self.size_stages}; give at most {_MOST_PROGRAMS}"
             )
         if self.schedule == "plateau" and not self.validate_epochs:
             raise NasbenchError("recipe: the schedule plateau follows the validation loss; validate_epochs is false; set it to true")

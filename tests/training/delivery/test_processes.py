@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import math
 import os
 import signal
@@ -15,6 +16,7 @@ import group_work
 import psutil
 import pytest
 from listens import Listens, Stopped
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from nasbench.errors import IgnoredFileWarning, NasbenchError
@@ -80,6 +82,18 @@ def test_with_batch_norms_the_curve_is_near(tmp_path: Path) -> None:
     run_training(config(1, norm=True), tmp_path / "one", Listens())
     for together, single in zip(losses(tmp_path / "two"), losses(tmp_path / "one"), strict=True):
         assert together[0] == pytest.approx(single[0], rel=0.05)
+
+
+@pytest.mark.slow
+def test_compiled_steps_of_two_processes_have_the_same_curve(two, tmp_path: Path) -> None:
+    path, summary = two
+    compiled = run_training(config(2, recipe=dataclasses.replace(RECIPE, compile=True)), tmp_path, Listens())
+    for steps, plain in zip(losses(tmp_path), losses(path), strict=True):
+        assert steps[:2] == pytest.approx(plain[:2], rel=1e-4)
+    assert compiled["plan"]["compile_s"] > 0
+    assert "compile_s" not in summary["plan"], "the control: nothing is compiled by default"
+    with safe_open(tmp_path / "weights.safetensors", "pt") as file, safe_open(path / "weights.safetensors", "pt") as expected:
+        assert set(file.keys()) == set(expected.keys())
 
 
 @pytest.mark.slow
