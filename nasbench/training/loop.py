@@ -19,7 +19,7 @@ from nasbench.training.augment import Augmentation, fitted_targets
 from nasbench.training.average import make_average
 from nasbench.training.batches import resized
 from nasbench.training.checkpoint import Checkpoints, load_checkpoint
-from nasbench.training.compiled import compiled, compiler_errors
+from nasbench.training.compiled import compiler_errors
 from nasbench.training.group import ALONE, Group
 from nasbench.training.images import LabeledImages, subset
 from nasbench.training.optimizer import fit_norm_momentum, make_optimizer
@@ -28,6 +28,7 @@ from nasbench.training.recipe import SMALLEST, Recipe
 from nasbench.training.result import Epoch, TrainResult
 from nasbench.training.schedule import given_factor, learning_rate, size_share
 from nasbench.training.score import all_logits, calibrate, score
+from nasbench.training.step_network import step_network
 from nasbench.training.zero_init import start_as_identity
 
 CHECK_STEPS = 16  # steps between two checks of the loss; each check makes the CPU wait for the GPU
@@ -87,8 +88,7 @@ class Training:
         self.steps = len(self.images) // self.batch
         if not recipe.calibration:  # otherwise the running statistics are computed anew
             fit_norm_momentum(self.net, recipe.epochs * self.steps)
-        model = group.parallel(self.net, device)
-        self.model = compiled(model) if recipe.compile else model
+        self.model = step_network(self.net, recipe, group, device)
         self.generator = torch.Generator().manual_seed(seed)
         self.history: list[Epoch] = []
         self.begun: BegunEpoch | None = None

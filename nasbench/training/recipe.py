@@ -47,12 +47,12 @@ _NAMES = {
     "schedule": SCHEDULES,
     "augment": ("none", "trivial", "rand"),
 }
-_FLAGS = ("flip", "identity_start", "channels_last", "validate_epochs", "compile")
+_FLAGS = ("flip", "identity_start", "channels_last", "validate_epochs", "compile", "sync_norms")
 _MOST_PROGRAMS = 8  # torch.compile keeps so many for a network, and computes without one afterwards
 # Fields that version 0.2 did not have. `to_dict` leaves them out while they have their defaults, because stored studies and trials are
 # recognised by their recipe.
 _LATER = ("schedule", "milestones", "drops", "gamma", "patience", "ema", "mixup", "cutmix", "random_erasing", "augment", "clip",
-          "head_start", "body_lr", "first_size", "size_stages", "compile")  # fmt: skip
+          "head_start", "body_lr", "first_size", "size_stages", "compile", "sync_norms")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +103,8 @@ class Recipe:
             (Tan and Le 2021, EfficientNetV2, section 4). 0 for one size.
         size_stages: see `first_size`.
         compile: whether training steps run through torch.compile (compiled.py), which pays on GPUs.
+        sync_norms: whether the batch norms of several processes use the mean and variance of the whole batch (synced_norm.py), instead of
+            those of the own share. Without other processes nothing changes.
 
     Raises:
         NasbenchError: a value has the wrong type or is out of range, or fields contradict each other.
@@ -141,6 +143,7 @@ class Recipe:
     first_size: int = 0
     size_stages: int = 4
     compile: bool = False
+    sync_norms: bool = False
 
     def __post_init__(self) -> None:
         for name, (kind, low, high) in _NUMBERS.items():
@@ -173,6 +176,8 @@ class Recipe:
                 f"recipe: with compile each image size has a program of its own, of which torch keeps {_MOST_PROGRAMS}; "
                 f"got size_stages {self.size_stages}; give at most {_MOST_PROGRAMS}"
             )
+        if self.compile and self.sync_norms:
+            raise NasbenchError("recipe: a compiled program ends at each synchronised norm; got compile and sync_norms; set one to false")
         if self.schedule == "plateau" and not self.validate_epochs:
             raise NasbenchError("recipe: the schedule plateau follows the validation loss; validate_epochs is false; set it to true")
 
