@@ -6,7 +6,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from nasbench.errors import DataError, NasbenchError
-from nasbench.training.augment import Augmentation, fitted_targets
+from nasbench.training.augment import Augmentation, fitted_targets, set_dropout
 from nasbench.training.average import make_average
 from nasbench.training.batches import resized
 from nasbench.training.checkpoint import Checkpoints, load_checkpoint
@@ -25,30 +25,13 @@ from nasbench.training.images import LabeledImages, subset
 from nasbench.training.optimizer import fit_norm_momentum, make_optimizer
 from nasbench.training.randomness import own_randomness, random_state, restore_random_state
 from nasbench.training.recipe import SMALLEST, Recipe
-from nasbench.training.result import Epoch, TrainResult
-from nasbench.training.schedule import given_factor, learning_rate, size_share
+from nasbench.training.result import BegunEpoch, Epoch, TrainResult
+from nasbench.training.schedule import given_factor, learning_rate, size_share, stage_recipe
 from nasbench.training.score import all_logits, calibrate, score
 from nasbench.training.step_network import step_network
 from nasbench.training.zero_init import start_as_identity
 
 CHECK_STEPS = 16  # steps between two checks of the loss; each check makes the CPU wait for the GPU
-
-
-@dataclass
-class BegunEpoch:
-    """An epoch that has begun and not ended.
-
-    Attributes:
-        order: positions of the training images in the order of this epoch, int64 (N).
-        total: sum of the losses of the steps so far, float32 ().
-        step: number of these steps.
-        seconds: time that they took.
-    """
-
-    order: torch.Tensor
-    total: torch.Tensor
-    step: int = 0
-    seconds: float = 0.0
 
 
 class Training:
@@ -170,6 +153,11 @@ class Training:
         self.images = self._whole if share == 1 else resized(self._source, (channels, height, width), self.device)
         self._share = share
 
+    def _use_strength(self, stage: Recipe) -> None:
+        """Train with the augmentation and dropout of a stage."""
+        self.augmentation = Augmentation(stage, self.augmentation.classes)
+        set_dropout(self.net, stage.dropout)
+
     def _usable(self, history: list[dict[str, Any]]) -> bool:
         """Whether a checkpoint is usable: it ends before the last epoch of this call, or has the accuracy at that epoch."""
         return len(history) < self.until or (self.validation is not None and history[self.until - 1]["accuracy"] is not None)
@@ -198,6 +186,7 @@ class Training:
     def _pass(self, checkpoints: Checkpoints) -> tuple[float, float]:
         """Train one epoch, or the rest of one; returns the mean loss, which is infinite or NaN if that of a step is, and the seconds."""
         self.use_size(size_share(self.recipe, len(self.history)))
+        self._use_strength(stage_recipe(self.recipe, len(self.history)))
         if self.begun is None:
             order = torch.randperm(len(self.images), generator=self.generator)
             self.begun = BegunEpoch(order, torch.zeros((), device=self.device))
