@@ -31,6 +31,7 @@ CAPTIONS = {
     "network": "trace to torch and ONNX",
     "latency": "how fast, on which device",
     "training": "images and training",
+    "supernet": "shared weights",
     "export": "a folder to deploy",
     "evaluate": "how good a network is",
     "strategies": "what to try next",
@@ -46,7 +47,7 @@ CAPTIONS = {
 }
 GROUNDS = (
     ("#e5f3e8", "#4c9160", (TOOLS, "genotype", "drawing", "scaling", "zoo", "spaces")),
-    ("#e6effa", "#4a7ab5", ("network", "latency", "training", "export", "evaluate")),
+    ("#e6effa", "#4a7ab5", ("network", "latency", "training", "supernet", "export", "evaluate")),
     ("#fcecdc", "#c27a33", ("strategies", "study", "engines", "search", "bench", "scaling_fit")),
     ("#f0f1f3", "#8a909c", ("analysis", "progress", "api", "cli")),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +18,8 @@ from nasbench.errors import NasbenchError
 from nasbench.progress import Reporter
 
 if TYPE_CHECKING:
+    from nasbench.analysis.training import Train
+    from nasbench.engines.config import EngineConfig
     from nasbench.export.trained import Trained
 
 Name = Annotated[
@@ -64,6 +68,17 @@ def train(
     processes: Annotated[
         int, typer.Option(help="Processes that share each batch: with cuda one for each GPU, with cpu each on its share of the cores.")
     ] = 1,
+    engine: Annotated[
+        str, typer.Option(help="What runs the training: local (this command) or ray (a trial of Ray, here or on a cluster).")
+    ] = "local",
+    cpus_per_trial: Annotated[int | None, typer.Option(help="With --engine ray: CPUs, and threads, of the training; default 1.")] = None,
+    gpus_per_trial: Annotated[
+        float | None, typer.Option(help="With --engine ray: GPUs of the training, such as 0.5; by default 1 with --device cuda, else 0.")
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Address of a Ray cluster: auto, HOST:PORT of its head, or ray://HOST:PORT; by default ray starts one."),
+    ] = None,
     log: Annotated[
         list[str] | None,
         typer.Option(help="Also write metrics for tensorboard, mlflow or wandb into the output folder; may be repeated."),
@@ -83,6 +98,8 @@ def train(
     Example: nasbench train mobilenet_v3_small --pretrained --data ./photos
 
     Example: nasbench train resnet50 --data ./photos --device cuda --processes 4
+
+    Example: nasbench train resnet50 --data ./photos --device cuda --engine ray --address auto
     """
     began = time.monotonic()
     if recipes:
@@ -92,10 +109,11 @@ def train(
         raise NasbenchError(
             "a network is needed; got none; name one, such as `nasbench train mobilenet_v2`, or list recipes with --recipes"
         )
-    from nasbench.analysis.training import run_train
+    from nasbench.analysis.training import run_train, train_here
     from nasbench.search.final.stored_winner import is_folder, stored_winner
     from nasbench.training.delivery.config import train_config
 
+    chosen = _engine(engine, cpus_per_trial, gpus_per_trial, address, device, threads)
     config = train_config(
         stored_winner(Path(network)) if is_folder(network) else genotype_of(network),
         data=data,
@@ -106,7 +124,7 @@ def train(
         validation=validation,
         seed=seed,
         device=device,
-        threads=threads,
+        threads=threads if chosen is None else chosen.threads,
         weights=weights,
         like=like,
         pretrained=pretrained,
@@ -116,11 +134,38 @@ def train(
     )
     path = Path("runs") / config.name if out is None else out
     with on_interrupt(lambda: _kept_by(path)), Reporter() as reporter:
-        trained = run_train(config, path, reporter, began)
+        trained = run_train(config, path, reporter, began, train_here if chosen is None else _on_ray(chosen))
     if as_json:
         show_json({"path": str(path), **trained.summary})
     else:
         _show(trained)
+
+
+def _engine(name: str, cpus: int | None, gpus: float | None, address: str | None, device: str, threads: int | None) -> EngineConfig | None:
+    """The engine of the options; None where this process trains.
+
+    Raises:
+        NasbenchError: there is no such engine, or an option that it does not have.
+    """
+    from nasbench.engines.config import EngineConfig
+
+    config = EngineConfig(name=name, cpus=1 if cpus is None else cpus, gpus=gpus or 0.0, address=address)
+    if name == "ray":
+        if threads is not None:
+            raise NasbenchError(
+                f"with --engine ray, --cpus-per-trial says how many threads there are; got --threads {threads}; leave it out"
+            )
+        return replace(config, gpus=1.0) if gpus is None and device == "cuda" else config
+    for option, value in (("--cpus-per-trial", cpus), ("--gpus-per-trial", gpus)):
+        if value is not None:
+            raise NasbenchError(f"{option} is Ray's; got {value:g} with --engine local; add --engine ray, or leave it out")
+    return None
+
+
+def _on_ray(engine: EngineConfig) -> Train:
+    from nasbench.analysis.training_on_ray import train_on_ray
+
+    return partial(train_on_ray, engine=engine)
 
 
 def _show(trained: Trained) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 from nasbench.training.recipe import Recipe
@@ -16,10 +17,12 @@ class Augmentation:
     """The transforms of a recipe. They draw from torch's global generator, which a training seeds and its checkpoints hold.
 
     Args:
+        recipe: with the strengths of a stage, see `stage_recipe`.
         classes: number of classes, for targets of mixed images.
     """
 
     def __init__(self, recipe: Recipe, classes: int) -> None:
+        self.classes = classes
         self._policy: Transform | None = None
         self._erasing: Transform | None = None
         self._probability = recipe.random_erasing
@@ -29,7 +32,7 @@ class Augmentation:
         from torchvision.transforms import v2  # not at the top, because the short trainings of a search do not need it
 
         if recipe.augment != "none":
-            self._policy = v2.TrivialAugmentWide() if recipe.augment == "trivial" else v2.RandAugment()
+            self._policy = v2.TrivialAugmentWide() if recipe.augment == "trivial" else v2.RandAugment(magnitude=recipe.magnitude)
         if recipe.random_erasing:
             self._erasing = v2.RandomErasing(p=1.0)
         if recipe.mixup:
@@ -58,6 +61,19 @@ class Augmentation:
         mix = self._mixes[int(torch.randint(len(self._mixes), ()))] if len(self._mixes) > 1 else self._mixes[0]
         mixed, targets = mix(images, labels)
         return mixed, targets
+
+
+def set_dropout(net: nn.Module, probability: float | None) -> None:
+    """Give all dropout layers of `net` this probability; None keeps theirs. Drop path, which drops whole branches, stays as it is.
+
+    >>> net = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.2))
+    >>> set_dropout(net, 0.3)
+    >>> net[1].p
+    0.3
+    """
+    for module in net.modules():
+        if isinstance(module, nn.Dropout) and probability is not None:
+            module.p = probability
 
 
 def fitted_targets(targets: torch.Tensor, outputs: int) -> torch.Tensor:

@@ -6,7 +6,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,38 +15,23 @@ from torch import nn
 from torch.nn import functional
 
 from nasbench.errors import DataError, NasbenchError
-from nasbench.training.augment import Augmentation, fitted_targets
+from nasbench.training.augment import Augmentation, fitted_targets, set_dropout
 from nasbench.training.average import make_average
 from nasbench.training.batches import resized
 from nasbench.training.checkpoint import Checkpoints, load_checkpoint
+from nasbench.training.compiled import compiler_errors
 from nasbench.training.group import ALONE, Group
 from nasbench.training.images import LabeledImages, subset
 from nasbench.training.optimizer import fit_norm_momentum, make_optimizer
 from nasbench.training.randomness import own_randomness, random_state, restore_random_state
 from nasbench.training.recipe import SMALLEST, Recipe
-from nasbench.training.result import Epoch, TrainResult
-from nasbench.training.schedule import given_factor, learning_rate, size_share
+from nasbench.training.result import BegunEpoch, Epoch, TrainResult
+from nasbench.training.schedule import given_factor, learning_rate, size_share, stage_recipe
 from nasbench.training.score import all_logits, calibrate, score
+from nasbench.training.step_network import step_network
 from nasbench.training.zero_init import start_as_identity
 
 CHECK_STEPS = 16  # steps between two checks of the loss; each check makes the CPU wait for the GPU
-
-
-@dataclass
-class BegunEpoch:
-    """An epoch that has begun and not ended.
-
-    Attributes:
-        order: positions of the training images in the order of this epoch, int64 (N).
-        total: sum of the losses of the steps so far, float32 ().
-        step: number of these steps.
-        seconds: time that they took.
-    """
-
-    order: torch.Tensor
-    total: torch.Tensor
-    step: int = 0
-    seconds: float = 0.0
 
 
 class Training:
@@ -86,10 +71,11 @@ class Training:
         self.steps = len(self.images) // self.batch
         if not recipe.calibration:  # otherwise the running statistics are computed anew
             fit_norm_momentum(self.net, recipe.epochs * self.steps)
-        self.model = group.parallel(self.net, device)
+        self.model = step_network(self.net, recipe, group, device)
         self.generator = torch.Generator().manual_seed(seed)
         self.history: list[Epoch] = []
         self.begun: BegunEpoch | None = None
+        self.first_step_s = 0.0  # that `time_steps` took
         self.identity = {
             "recipe": recipe.to_dict(),
             "seed": seed,
@@ -155,7 +141,8 @@ class Training:
                 seconds.append(time.perf_counter() - start)
                 wanted = len(seconds) <= 3 or (len(seconds) <= count and time.perf_counter() - began < longest_s)
                 more = self.group.of_first([float(wanted)], self.device) == [1.0]
-        return statistics.median(seconds[1:])  # the first step also allocates memory
+        self.first_step_s = seconds[0]
+        return statistics.median(seconds[1:])  # the first step also allocates memory, or compiles
 
     def use_size(self, share: float) -> None:
         """Train on the images at this share of the whole input side; validation images keep their size."""
@@ -165,6 +152,11 @@ class Training:
         height, width = (max(SMALLEST, round(share * side)) for side in sides)
         self.images = self._whole if share == 1 else resized(self._source, (channels, height, width), self.device)
         self._share = share
+
+    def _use_strength(self, stage: Recipe) -> None:
+        """Train with the augmentation and dropout of a stage."""
+        self.augmentation = Augmentation(stage, self.augmentation.classes)
+        set_dropout(self.net, stage.dropout)
 
     def _usable(self, history: list[dict[str, Any]]) -> bool:
         """Whether a checkpoint is usable: it ends before the last epoch of this call, or has the accuracy at that epoch."""
@@ -194,6 +186,7 @@ class Training:
     def _pass(self, checkpoints: Checkpoints) -> tuple[float, float]:
         """Train one epoch, or the rest of one; returns the mean loss, which is infinite or NaN if that of a step is, and the seconds."""
         self.use_size(size_share(self.recipe, len(self.history)))
+        self._use_strength(stage_recipe(self.recipe, len(self.history)))
         if self.begun is None:
             order = torch.randperm(len(self.images), generator=self.generator)
             self.begun = BegunEpoch(order, torch.zeros((), device=self.device))
@@ -217,6 +210,7 @@ class Training:
         self.begun = None
         return mean, time.perf_counter() - began
 
+    @compiler_errors()
     def _step(self, index: torch.Tensor) -> torch.Tensor:
         """Train on the images at the positions `index`, each process on its share of them; returns the mean loss of all."""
         images, targets = self._images(index)

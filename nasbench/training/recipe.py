@@ -39,7 +39,13 @@ _NUMBERS: dict[str, tuple[type[int] | type[float], float, float]] = {
     "body_lr": (float, 0.0, 1.0),
     "first_size": (int, 0, 2048),
     "size_stages": (int, 2, 100),
+    "magnitude": (int, 0, 30),
+    "first_magnitude": (int, 0, 30),
+    "first_mixup": (float, 0.0, 10.0),
+    "dropout": (float, 0.0, 0.95),
+    "first_dropout": (float, 0.0, 0.95),
 }
+_OPTIONAL = ("images", "first_magnitude", "first_mixup", "dropout", "first_dropout")  # they may be None
 SCHEDULES = ("cosine", "one-cycle", "step", "plateau", "constant")
 _NAMES = {
     "optimizer": ("sgd", "adamw", "rmsprop"),
@@ -47,11 +53,13 @@ _NAMES = {
     "schedule": SCHEDULES,
     "augment": ("none", "trivial", "rand"),
 }
-_FLAGS = ("flip", "identity_start", "channels_last", "validate_epochs")
+_FLAGS = ("flip", "identity_start", "channels_last", "validate_epochs", "compile", "sync_norms")
+_MOST_PROGRAMS = 8  # torch.compile keeps so many for a network, and computes without one afterwards
 # Fields that version 0.2 did not have. `to_dict` leaves them out while they have their defaults, because stored studies and trials are
 # recognised by their recipe.
 _LATER = ("schedule", "milestones", "drops", "gamma", "patience", "ema", "mixup", "cutmix", "random_erasing", "augment", "clip",
-          "head_start", "body_lr", "first_size", "size_stages")  # fmt: skip
+          "head_start", "body_lr", "first_size", "size_stages", "compile", "sync_norms", "magnitude", "first_magnitude", "first_mixup",
+          "dropout", "first_dropout")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,13 +102,21 @@ class Recipe:
         mixup, cutmix: parameter of the Beta distribution of mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019); 0 for none. With both,
             each batch gets one of them at random.
         random_erasing: probability with which a rectangle of an image is erased (Zhong et al. 2020).
-        augment: `trivial` (TrivialAugment), `rand` (RandAugment, 2 operations of magnitude 9), or `none`.
+        augment: `trivial` (TrivialAugment), `rand` (RandAugment, 2 operations of `magnitude`), or `none`.
         clip: greatest norm of all gradients together; 0 for no limit.
         head_start: where the training begins with given weights: share of all steps at the beginning in which only what has none learns.
         body_lr: where the training begins with given weights: factor of the learning rate of what has them, afterwards.
         first_size: `train_size` with which the training begins; it grows to `train_size` in `size_stages` steps of equally many epochs
             (Tan and Le 2021, EfficientNetV2, section 4). 0 for one size.
-        size_stages: see `first_size`.
+        size_stages: see `first_size`. What has a `first_` value grows in the same stages, also where images do not.
+        compile: whether training steps run through torch.compile (compiled.py), which pays on GPUs.
+        sync_norms: whether the batch norms of several processes use the mean and variance of the whole batch (synced_norm.py), instead of
+            those of the own share. Without other processes nothing changes.
+        magnitude: for `rand`: strength of the operations, from 0 to 30, in torchvision's steps of a 30th of each operation's range.
+        first_magnitude, first_mixup: `magnitude` and `mixup` of the first stage, from which they grow to their values in the last (Tan and
+            Le 2021, section 4.2 and table 6); None for one value.
+        dropout: probability of all dropout layers of the network in the training; None keeps their own.
+        first_dropout: that of the first stage; None for one value.
 
     Raises:
         NasbenchError: a value has the wrong type or is out of range, or fields contradict each other.
@@ -138,11 +154,18 @@ class Recipe:
     body_lr: float = 1.0
     first_size: int = 0
     size_stages: int = 4
+    compile: bool = False
+    sync_norms: bool = False
+    magnitude: int = 9
+    first_magnitude: int | None = None
+    first_mixup: float | None = None
+    dropout: float | None = None
+    first_dropout: float | None = None
 
     def __post_init__(self) -> None:
         for name, (kind, low, high) in _NUMBERS.items():
             value: Any = getattr(self, name)
-            if name == "images" and value is None:
+            if name in _OPTIONAL and value is None:
                 continue
             if kind is float and type(value) is int:
                 object.__setattr__(self, name, value := float(value))
@@ -165,8 +188,33 @@ class Recipe:
             raise NasbenchError(
                 f"recipe: images grow from first_size to train_size; got {self.first_size} and {self.train_size}; give a smaller first_size"
             )
+        self._check_growth()
+        if self.compile and (self.first_size or self.first_dropout is not None) and self.size_stages > _MOST_PROGRAMS:
+            raise NasbenchError(
+                f"recipe: with compile each image size and dropout has a program of its own, of which torch keeps {_MOST_PROGRAMS}; "
+                f"got size_stages {self.size_stages}; give at most {_MOST_PROGRAMS}"
+            )
+        if self.compile and self.sync_norms:
+            raise NasbenchError("recipe: a compiled program ends at each synchronised norm; got compile and sync_norms; set one to false")
         if self.schedule == "plateau" and not self.validate_epochs:
             raise NasbenchError("recipe: the schedule plateau follows the validation loss; validate_epochs is false; set it to true")
+
+    def _check_growth(self) -> None:
+        """Check what begins at a `first_` value.
+
+        Raises:
+            NasbenchError: it would shrink, or there is nothing that grows.
+        """
+        if self.first_magnitude is not None and self.augment != "rand":
+            raise NasbenchError(
+                f"recipe: first_magnitude is RandAugment's; got {self.first_magnitude} with augment {self.augment}; add augment: rand"
+            )
+        for name in ("magnitude", "mixup", "dropout"):
+            first, last = getattr(self, f"first_{name}"), getattr(self, name)
+            if first is not None and (last is None or first > last):
+                raise NasbenchError(
+                    f"recipe: {name} grows from first_{name} to {name}; got {first} and {last}; give a larger {name}, or no first_{name}"
+                )
 
     @property
     def decoded_size(self) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
+
 from nasbench.training.batches import Statistics
 
 
@@ -28,6 +30,23 @@ class Epoch:
     train_seconds: float
     seconds: float
     lr: float | None = None
+
+
+@dataclass
+class BegunEpoch:
+    """An epoch that has begun and not ended.
+
+    Attributes:
+        order: positions of the training images in the order of this epoch, int64 (N).
+        total: sum of the losses of the steps so far, float32 ().
+        step: number of these steps.
+        seconds: time that they took.
+    """
+
+    order: torch.Tensor
+    total: torch.Tensor
+    step: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

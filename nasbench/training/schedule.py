@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from nasbench.training.recipe import Recipe
 
@@ -54,10 +56,40 @@ def size_share(recipe: Recipe, epoch: int) -> float:
     >>> [size_share(recipe, epoch) for epoch in range(8)]
     [0.25, 0.25, 0.5, 0.5, 0.75, 0.75, 1.0, 1.0]
     """
-    stages = min(recipe.size_stages, recipe.epochs)
-    if not recipe.first_size or stages == 1:
+    if not recipe.first_size:
         return 1.0
-    return 1 - (1 - recipe.first_size / recipe.train_size) * (1 - (epoch * stages // recipe.epochs) / (stages - 1))
+    return 1 - (1 - recipe.first_size / recipe.train_size) * (1 - growth(recipe, epoch))
+
+
+def growth(recipe: Recipe, epoch: int) -> float:
+    """How far what grows has grown in `epoch`, counted from 0: from 0 in the first stage to 1 in the last.
+
+    All stages have equally many epochs, as in EfficientNetV2 (Tan and Le 2021, algorithm 1).
+
+    >>> recipe = Recipe(epochs=6, size_stages=3)
+    >>> [growth(recipe, epoch) for epoch in range(6)]
+    [0.0, 0.0, 0.5, 0.5, 1.0, 1.0]
+    """
+    stages = min(recipe.size_stages, recipe.epochs)
+    return 1.0 if stages == 1 else (epoch * stages // recipe.epochs) / (stages - 1)
+
+
+def stage_recipe(recipe: Recipe, epoch: int) -> Recipe:
+    """The recipe with the `magnitude`, `mixup` and `dropout` of `epoch`, counted from 0; a magnitude is rounded.
+
+    >>> recipe = Recipe(epochs=4, augment="rand", magnitude=15, first_magnitude=5, dropout=0.3, first_dropout=0.1)
+    >>> stages = [stage_recipe(recipe, epoch) for epoch in range(4)]
+    >>> [stage.magnitude for stage in stages], [round(stage.dropout, 3) for stage in stages]
+    ([5, 8, 12, 15], [0.1, 0.167, 0.233, 0.3])
+    """
+    share = growth(recipe, epoch)
+    grown: dict[str, Any] = {}
+    for name in ("magnitude", "mixup", "dropout"):
+        first, last = getattr(recipe, f"first_{name}"), getattr(recipe, name)
+        if first is not None:
+            value = last if share == 1 else first + share * (last - first)
+            grown |= {name: round(value) if name == "magnitude" else value, f"first_{name}": None}
+    return replace(recipe, **grown) if grown else recipe
 
 
 def milestones(recipe: Recipe) -> tuple[float, ...]:

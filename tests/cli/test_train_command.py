@@ -62,6 +62,21 @@ def test_a_training_and_its_result_again(ready, call) -> None:
     assert "--out" in other
 
 
+@pytest.mark.slow
+def test_a_training_on_ray_prints_what_one_without_prints(ready, call) -> None:
+    here = call(*WORDS)
+    ray = call(*WORDS[:-2], "--engine", "ray", "--out", "ray")
+    assert ray.returncode == 0, ray.stderr
+    assert ray.stdout.replace("wrote ray:", "wrote runs/train-small-pictures:") == here.stdout
+    assert "[6/6] training loss" in ray.stderr
+    local, other = (ready.folder / path for path in ("runs/train-small-pictures", "ray"))
+    assert {file.name for file in other.iterdir()} == {file.name for file in local.iterdir()}
+    digests = {json.loads((folder / "summary.json").read_text())["weights_sha256"] for folder in (local, other)}
+    assert len(digests) == 1
+    again = call(*WORDS, "--out", "ray")
+    assert (again.returncode, again.stdout) == (0, ray.stdout), "the command without Ray reads the same folder"
+
+
 def test_recipes_are_listed(call) -> None:
     run = call("train", "--recipes")
     assert run.returncode == 0
@@ -90,6 +105,15 @@ def test_recipes_are_listed(call) -> None:
         (("train", "small.yaml", "--data", "./pictures", "--device", "cuda"), "torch sees none"),
         (("train", "small.yaml", "--data", "./pictures", "--processes", "0"), "--processes is a whole number from 1; got 0"),
         (("train", "small.yaml", "--data", "./pictures", "--processes", "40", "--out", "short"), "got --processes 40"),
+        (("train", "small.yaml", "--engine", "rey"), "an engine is local or ray; got 'rey'; did you mean ray?"),
+        (("train", "small.yaml", "--address", "auto"), "--address is Ray's; got 'auto' with --engine local"),
+        (("train", "small.yaml", "--cpus-per-trial", "2"), "--cpus-per-trial is Ray's; got 2 with --engine local; add --engine ray"),
+        (("train", "small.yaml", "--gpus-per-trial", "0.5"), "--gpus-per-trial is Ray's; got 0.5 with --engine local"),
+        (("train", "small.yaml", "--engine", "ray", "--threads", "2"), "--cpus-per-trial says how many threads there are; got --threads 2"),
+        (("train", "small.yaml", "--engine", "ray", "--cpus-per-trial", "0"), "--cpus-per-trial is a whole number"),
+        (("train", "small.yaml", "--engine", "ray", "--processes", "2"), "a trial of Ray is one process; got --processes 2"),
+        (("train", "small.yaml", "--engine", "ray", "--gpus-per-trial", "1"), "got --device cpu and --gpus-per-trial 1"),
+        (("train", "small.yaml", "--engine", "ray", "--address", "localhost:1"), "localhost:1: "),
         (("train", "empty"), "a study is a directory with study.yaml"),
         (("train", "small.yaml", "--out", "pictures"), "holds dark; name another folder with --out"),
         (("train", "small.yaml", "--data", "./pictures", "--time", "0.001s", "--out", "short"), "at least one epoch"),

@@ -34,6 +34,10 @@ def test_published_values() -> None:
     assert efficient.lr * 4096 / 256 == pytest.approx(0.256)
     assert efficient.epochs / (efficient.drops + 1) == pytest.approx(2.4, abs=0.01)
     assert efficient.warmup * efficient.epochs == pytest.approx(5, abs=0.01)
+    second = find_recipe("efficientnetv2").recipe
+    assert second.lr * 4096 / 256 == pytest.approx(0.256)
+    assert (second.gamma, second.epochs, second.weight_decay, second.ema) == (0.97, 350, 1e-5, 0.9999)
+    assert second.epochs / (second.drops + 1) == pytest.approx(2.4, abs=0.01)
 
 
 def test_every_data_set_has_a_recipe() -> None:

@@ -16,5 +16,6 @@ and stop the one that starts: calls shorter than the start of a worker would run
 
 The other files: call_queue.py is the queue between the two threads. With `--address ray://...` the queue and Tune's thread are in the
 cluster, and client.py connects the driver with them. cluster.py connects to a cluster, and nodes.py checks what its nodes have.
-driver.py says what a worker takes over from the driver, with which it also dies. measure.py measures latencies on a node.
+mailbox.py passes messages of running calls to the driver. driver.py says what a worker takes over from the
+driver, with which it also dies. measure.py measures latencies on a node.
 """

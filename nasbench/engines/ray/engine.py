@@ -20,6 +20,7 @@ from nasbench.engines.ray.call_queue import Call, CallQueue, FinishedCall
 from nasbench.engines.ray.client import RemoteCallQueue
 from nasbench.engines.ray.cluster import connected, dead_daemon
 from nasbench.engines.ray.driver import Driver
+from nasbench.engines.ray.mailbox import Inbox
 from nasbench.engines.ray.nodes import check_versions, is_client, require_slots, trial_slots
 from nasbench.errors import ClusterLostError, NasbenchError, StudyError
 from nasbench.processes import TemporaryFolder
@@ -55,6 +56,7 @@ class RayEngine(Engine):
         folder_argument: how an argument names its folder, whose files are sent to workers that do not see the driver's disk; None if
             arguments name no folder.
         say: called with what the user should know of the cluster.
+        on_message: called, while `wait` runs, with what calls send by `nasbench.engines.messages.send_message`; None if they send nothing.
 
     Raises:
         StudyError: impossible numbers.
@@ -73,12 +75,14 @@ class RayEngine(Engine):
         prepare_bytes: int = 0,
         folder_argument: FolderArgument | None = None,
         say: Callable[[str], None] = lambda _: None,
+        on_message: Callable[[Any], None] | None = None,
     ) -> None:
         check_engine(workers, time_limit_s)
         self.workers, self.time_limit_s = workers, time_limit_s
         self._cpus, self._gpus, self._address, self._say = cpus, gpus, address, say
         self._preload, self._prepare, self._prepare_bytes = tuple(preload), prepare, prepare_bytes
-        self._folder_argument = folder_argument
+        self._folder_argument, self._on_message = folder_argument, on_message
+        self._inbox: Inbox | None = None
         self._queue: CallQueue | RemoteCallQueue = CallQueue()
         self._submitted: dict[int, _Submitted] = {}  # calls without an answer by their number, oldest first
         self._last_number = 0
@@ -129,7 +133,10 @@ class RayEngine(Engine):
         end = None if timeout is None else time.monotonic() + timeout
         while self.running:
             seconds = CHECK_S if end is None else min(CHECK_S, end - time.monotonic())
-            ended = [(self._submitted.pop(call.number, None), call) for call in self._queue.get_finished(max(0.0, seconds))]
+            calls = self._queue.get_finished(max(0.0, seconds))
+            if self._inbox is not None and dead_daemon() is None:
+                self._inbox.look()
+            ended = [(self._submitted.pop(call.number, None), call) for call in calls]
             finished = [_finished(submitted, call) for submitted, call in ended if submitted is not None]  # not the cancelled ones
             if finished:
                 return finished
@@ -174,6 +181,8 @@ class RayEngine(Engine):
             self._say(f"the cluster has room for {slots} trials at a time, not for {self.workers}")
         self.workers = min(self.workers, slots)
         check_versions()
+        if self._on_message is not None:
+            self._inbox = Inbox(self._on_message)
         if is_client():
             self._queue = RemoteCallQueue()
         else:
@@ -187,7 +196,8 @@ class RayEngine(Engine):
 
         try:
             resources = {"cpu": self._cpus, "gpu": self._gpus}
-            pool = WorkerPool(self.workers, resources, Driver.here(), self._preload, self._prepare)
+            mailbox = None if self._inbox is None else self._inbox.actor
+            pool = WorkerPool(self.workers, resources, Driver.here(), self._preload, self._prepare, mailbox)
             if isinstance(self._queue, RemoteCallQueue):
                 self._queue.run_tuner(pool)
             elif self._tune_folder is not None:

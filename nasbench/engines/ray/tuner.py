@@ -27,6 +27,7 @@ class WorkerPool(NamedTuple):
         resources: resources of each, such as `{"cpu": 1, "gpu": 0.25}`.
         driver: the process that they work for.
         preload, prepare: see RayEngine.
+        mailbox: the actor that takes messages of calls, or None.
     """
 
     workers: int
@@ -34,11 +35,12 @@ class WorkerPool(NamedTuple):
     driver: Driver
     preload: tuple[str, ...]
     prepare: tuple[Callable[[Any], None], Any] | None
+    mailbox: Any = None
 
 
 def run_tuner(calls: CallQueue, pool: WorkerPool, folder: Path) -> None:
     """Run the calls of the queue until it is closed. Tune writes into `folder`, which may be removed then."""
-    worker = tune.with_parameters(Worker, driver=pool.driver, preload=pool.preload, prepare=pool.prepare)
+    worker = tune.with_parameters(Worker, driver=pool.driver, preload=pool.preload, prepare=pool.prepare, mailbox=pool.mailbox)
     Tuner(
         tune.with_resources(worker, pool.resources),
         tune_config=TuneConfig(

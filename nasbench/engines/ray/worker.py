@@ -15,8 +15,10 @@ from typing import Any
 from ray import tune
 
 from nasbench.engines.calls import describe, run_call
+from nasbench.engines.messages import Send, messages_to
 from nasbench.engines.ray.call_queue import Call
 from nasbench.engines.ray.driver import Driver, attach_to
+from nasbench.engines.ray.mailbox import sender
 
 ANSWER = "answer"  # key of an answer in the result of a step
 # An idle worker waits between two looks for its next call: first IDLE_S, then twice as long each time, up to LONG_IDLE_S.
@@ -32,10 +34,12 @@ class Worker(tune.Trainable):
         driver: Driver,
         preload: tuple[str, ...],
         prepare: tuple[Callable[[Any], None], Any] | None,
+        mailbox: Any = None,
     ) -> None:
         self._call: Call | None = None
         self._idle_s = IDLE_S
         self._fault = ""
+        self._send: Send = (lambda _: None) if mailbox is None else sender(mailbox)
         try:
             attach_to(driver)
             for module in preload:
@@ -58,7 +62,8 @@ class Worker(tune.Trainable):
             self._idle_s = min(2 * self._idle_s, LONG_IDLE_S)
             return {}
         started, self._idle_s = time.monotonic(), IDLE_S
-        answer, files = (pickle.dumps(("error", self._fault, "")), None) if self._fault else _run(call)
+        with messages_to(self._send):
+            answer, files = (pickle.dumps(("error", self._fault, "")), None) if self._fault else _run(call)
         return {ANSWER: (answer, time.monotonic() - started, files)}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:

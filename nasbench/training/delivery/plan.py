@@ -35,10 +35,12 @@ class Pace:
     Attributes:
         step_s: seconds of one step.
         score_s: seconds to classify one image.
+        compile_s: seconds until the programs of a compiled training are there; the training finds most of them in torch's cache.
     """
 
     step_s: float
     score_s: float
+    compile_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class TrainPlan:
     Attributes:
         epochs: number of epochs; epoch_s: seconds of one, with its validation; test_s: seconds of the test at the end.
         images, validation: numbers of images; side: in pixels.
+        compile_s: seconds to compile programs, at most.
     """
 
     epochs: int
@@ -56,11 +59,12 @@ class TrainPlan:
     images: int
     validation: int
     side: int
+    compile_s: float = 0.0
 
     @property
     def seconds(self) -> float:
         """Expected time of the training and the test."""
-        return self.epochs * self.epoch_s + self.test_s
+        return self.compile_s + self.epochs * self.epoch_s + self.test_s
 
     def words(self, now: datetime) -> str:
         """`20 epochs of 8000 images at 32 pixels, validated on 2000; about 12 s each, 4 min 00 s in all, until about 2030-01-01 14:05`."""
@@ -73,8 +77,9 @@ class TrainPlan:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for `train.yaml`."""
-        return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(self).items()}
+        """Plain data for `train.yaml`; without `compile_s` where nothing is compiled."""
+        values = {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(self).items()}
+        return {name: value for name, value in values.items() if value or name != "compile_s"}
 
 
 def measure_pace(
@@ -97,15 +102,16 @@ def measure_pace(
     timed = Training(net, sample, None, few, shape, 0, device, 1, group=group)
     # With images that grow, the mean over their sizes, which are used for equally many epochs.
     shares = sorted({size_share(replace(recipe, epochs=recipe.size_stages), stage) for stage in range(recipe.size_stages)})
-    steps = []
+    steps, compile_s = [], 0.0
     for share in shares:
         timed.use_size(share)
         steps.append(timed.time_steps(TIMED_STEPS, longest_s / len(shares)))
+        compile_s += max(0.0, timed.first_step_s - steps[-1]) if recipe.compile else 0.0
     step_s = statistics.mean(steps)
     images = resized(subset(training, SCORED, seed=0), shape, device)
     began = time.perf_counter()
     score(timed.net, images, recipe, timed.statistics)
-    numbers = group.of_first([step_s, (time.perf_counter() - began) / len(images)], device)
+    numbers = group.of_first([step_s, (time.perf_counter() - began) / len(images), compile_s], device)
     return Pace(*(number or 0.0 for number in numbers))
 
 
@@ -131,15 +137,15 @@ def plan_training(
     test_s = pace.score_s * test
     epochs = recipe.epochs
     if time_s is not None:
-        left = time_s * (1 - RESERVE) - spent_s - test_s
+        left = time_s * (1 - RESERVE) - spent_s - test_s - pace.compile_s
         epochs = min(MOST_EPOCHS, int(left / epoch_s))
         if epochs < 1:
-            needed = (epoch_s + test_s + spent_s) / (1 - RESERVE)
+            needed = (epoch_s + test_s + spent_s + pace.compile_s) / (1 - RESERVE)
             raise NasbenchError(
                 f"a training has at least one epoch; it takes about {_short_duration(epoch_s)} here and with loading and test needs about "
                 f"{show_duration(needed)}; got --time {_short_duration(time_s)}; give more time, or a recipe with fewer images"
             )
-    return TrainPlan(epochs, epoch_s, test_s, training, validation, side)
+    return TrainPlan(epochs, epoch_s, test_s, training, validation, side, pace.compile_s)
 
 
 def _short_duration(seconds: float) -> str:

@@ -45,6 +45,13 @@ def test_answers_and_faults(bare):
     assert call(bare, jobs.double, 5).result == 10, "the engine works on"
 
 
+def test_messages_reach_a_driver_outside_of_the_cluster(engine, address):
+    received = []
+    with RayEngine(1, address=address, on_message=received.append) as told:
+        assert call(told, jobs.tell, 4).result == 4
+    assert received == [("number", number) for number in range(4)]
+
+
 def test_two_calls_at_a_time_and_one_is_cancelled(bare, tmp_path):
     bare.submit("slow", jobs.sleep, (tmp_path / "pid", 600))
     bare.submit("fast", jobs.double, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import math
 import os
 import signal
@@ -15,6 +16,7 @@ import group_work
 import psutil
 import pytest
 from listens import Listens, Stopped
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from nasbench.errors import IgnoredFileWarning, NasbenchError
@@ -83,21 +85,47 @@ def test_with_batch_norms_the_curve_is_near(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("processes", [2, 3])
-def test_a_stop_within_an_epoch_changes_no_bit(own_children, two, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int) -> None:
-    """With three, the order in which gradients are added matters; and each has other running statistics of batch norms."""
+def test_with_synchronised_norms_the_curve_is_that_of_one(tmp_path: Path) -> None:
+    recipe = dataclasses.replace(RECIPE, calibration=60, validate_epochs=True)
+    run_training(config(1, norm=True, recipe=recipe), tmp_path / "one", Listens())
+    run_training(config(2, norm=True, recipe=recipe), tmp_path / "two", Listens())
+    run_training(config(2, norm=True, recipe=dataclasses.replace(recipe, sync_norms=True)), tmp_path / "synced", Listens())
+    one, two, synced = (losses(tmp_path / name) for name in ("one", "two", "synced"))
+    for together, apart, single in zip(synced, two, one, strict=True):
+        assert together[:2] == pytest.approx(single[:2], rel=1e-5)
+        assert apart[:2] != pytest.approx(single[:2], rel=1e-5), "the control: norms of the own share"
+
+
+@pytest.mark.slow
+def test_compiled_steps_of_two_processes_have_the_same_curve(two, tmp_path: Path) -> None:
     path, summary = two
-    norm = processes == 3
+    compiled = run_training(config(2, recipe=dataclasses.replace(RECIPE, compile=True)), tmp_path, Listens())
+    for steps, plain in zip(losses(tmp_path), losses(path), strict=True):
+        assert steps[:2] == pytest.approx(plain[:2], rel=1e-4)
+    assert compiled["plan"]["compile_s"] > 0
+    assert "compile_s" not in summary["plan"], "the control: nothing is compiled by default"
+    with safe_open(tmp_path / "weights.safetensors", "pt") as file, safe_open(path / "weights.safetensors", "pt") as expected:
+        assert set(file.keys()) == set(expected.keys())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("processes", "sync"), [(2, False), (3, False), (3, True)])
+def test_a_stop_within_an_epoch_changes_no_bit(
+    own_children, two, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int, sync: bool
+) -> None:
+    """With three, the order in which gradients and sums are added matters; and each has other running statistics of batch norms."""
+    path, summary = two
+    more = {"norm": processes == 3, "recipe": dataclasses.replace(RECIPE, sync_norms=sync)}
     if processes == 3:
         path = tmp_path / "whole"
-        summary = run_training(config(3, norm=norm), path, Listens())
+        summary = run_training(config(3, **more), path, Listens())
     with monkeypatch.context() as patch:
         patch.setattr("nasbench.training.delivery.run._run", group_work.train_with_many_checkpoints)
         with pytest.raises(Stopped):
-            run_training(config(processes, norm=norm), tmp_path / "out", Listens("saved 1 4"))
+            run_training(config(processes, **more), tmp_path / "out", Listens("saved 1 4"))
     assert own_children() == []
     listener = Listens()
-    again = run_training(config(processes, norm=norm), tmp_path / "out", listener)
+    again = run_training(config(processes, **more), tmp_path / "out", listener)
     assert any(line.startswith("continuing within epoch 2 of 6, after") for line in listener.lines)
     assert again["weights_sha256"] == summary["weights_sha256"]
     assert losses(tmp_path / "out") == losses(path)
