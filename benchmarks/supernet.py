@@ -31,7 +31,8 @@ from nasbench.files import JsonLines, write_atomic
 from nasbench.genotype import cost
 from nasbench.progress import Reporter
 from nasbench.search.probe.ranking import rank_correlation
-from nasbench.supernet.prepare import SupernetWork, load_supernet, prepare_supernet
+from nasbench.supernet.prepare import SupernetWork, prepare_supernet
+from nasbench.supernet.stored import load_supernet
 from nasbench.training import Recipe
 
 VARIANTS: dict[str, dict[str, object]] = {

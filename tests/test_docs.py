@@ -133,6 +133,7 @@ def test_the_python_of_the_spaces_page_runs() -> None:
     exec(compile(code, "docs/new_space.md", "exec", dont_inherit=True), {})
 
 
+@pytest.mark.slow
 def test_the_pages_count_the_shared_space_right() -> None:
     inside = sum(nb.known(name) in load_space("shared") for name in nb.known())
     assert f"{inside} known networks are points of it" in SPACES

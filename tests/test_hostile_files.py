@@ -25,7 +25,7 @@ from nasbench.spaces.choosers import random_chooser
 from nasbench.zoo import known
 
 ROOT = Path(__file__).parent.parent
-FEW, MANY = 40, 2000  # inputs of each reader and each kind, of the quick tests and of the slow ones
+FEW, MANY = 20, 2000  # inputs of each reader and each kind, of the quick tests and of the slow ones
 COUNTS = [FEW, pytest.param(MANY, marks=pytest.mark.slow)]
 
 

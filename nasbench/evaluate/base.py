@@ -21,13 +21,16 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, cast, get_args
 
 from nasbench.errors import StudyError
 from nasbench.evaluate.measure import ACCURACY
 from nasbench.genotype import Genotype
 from nasbench.plugins import Plugin
 from nasbench.registry import Registry
+
+if TYPE_CHECKING:
+    from nasbench.evaluate.preparation import Preparation
 
 CHECKPOINT = "checkpoint.bin"  # in a trial's directory: the state from which an interrupted or paused evaluation continues
 
@@ -161,37 +164,6 @@ class WorkerData(NamedTuple):
 
 EvaluateAll = Callable[["Evaluator", Sequence[Genotype]], list[Timed]]
 """A function that evaluates networks side by side, in temporary directories, with all workers busy so that times are realistic."""
-
-
-class Preparing(Protocol):
-    """Shows the progress of a preparation."""
-
-    def stage(self, name: str, total: int | None = None) -> None: ...
-    def step(self, message: str | None = None) -> None: ...
-    def say(self, message: str) -> None: ...
-    def rounds(self, done: int, total: int) -> None: ...
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """What a study offers for the work that all trials share.
-
-    Attributes:
-        directory: the study's; shared files belong below it.
-        evaluate_all: evaluates networks in the engine's workers.
-        listener: shows the progress.
-        networks: draws so many different networks of the space at random that are within the limits, with the classes of the data; fewer
-            where they are rare. The same study draws the same ones.
-        seconds: that the work may take; None where nothing limits them.
-        workers: that are free meanwhile.
-    """
-
-    directory: Path
-    evaluate_all: EvaluateAll
-    listener: Preparing
-    networks: Callable[[int], list[Genotype]]
-    seconds: float | None
-    workers: int
 
 
 class Evaluator(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 ACCURACY = "accuracy"
-SUPERNET_ACCURACY = "supernet accuracy"  # with shared weights: it ranks networks, and is below what each of them reaches alone
+SUPERNET_ACCURACY = "supernet accuracy"  # with shared weights: it ranks networks, and is not what each of them reaches alone
 SHARES = (ACCURACY, SUPERNET_ACCURACY)
 
 

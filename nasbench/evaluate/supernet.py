@@ -17,12 +17,12 @@ from nasbench.evaluate.base import (
     Evaluator,
     ExpectedSeconds,
     Fidelity,
-    Preparation,
     WorkerData,
     evaluator,
 )
 from nasbench.evaluate.failures import is_out_of_memory
 from nasbench.evaluate.measure import SUPERNET_ACCURACY
+from nasbench.evaluate.preparation import Preparation
 from nasbench.evaluate.train import TrainEvaluator
 from nasbench.genotype import Genotype
 from nasbench.training.recipe import Recipe
@@ -38,10 +38,11 @@ LONG_S = 0.5  # a longer wait for the measuring lock is part of the record
 class SupernetEvaluator(Evaluator):
     """Scores networks with their slices of shared weights, and trains those of the final round alone, as `train` does.
 
-    The `Evaluation.measure` of a search's trial is `supernet accuracy`: it ranks networks, and is below what a network reaches alone.
+    The `Evaluation.measure` of a search's trial is `supernet accuracy`: it ranks networks, and is not what a network reaches
+    alone.
 
     Args:
-        steps: of the training of the shared weights; None lets the time decide, see `preparing_share`.
+        supernet_steps: of the training of the shared weights; None lets the time decide, see `preparing_share`.
         networks: of the space, within the limits, that learn.
         batch, rate: images of each network in a step, and the highest learning rate.
         sampling, distillation, sharing: see `SupernetPlan`; `sharing` is its `context`, separated by commas.
@@ -60,7 +61,7 @@ class SupernetEvaluator(Evaluator):
     def __init__(
         self,
         context: EvaluationContext,
-        steps: int | None = None,
+        supernet_steps: int | None = None,
         networks: int = NETWORKS,
         batch: int = 64,
         rate: float = 0.05,
@@ -71,14 +72,14 @@ class SupernetEvaluator(Evaluator):
         calibration: int = CALIBRATION,
     ) -> None:
         for name, value, low in (
-            ("steps", steps, 1),
+            ("steps", supernet_steps, 1),
             ("networks", networks, 1),
             ("validation", validation, 1),
             ("calibration", calibration, 0),
         ):
             if value is not None and (type(value) is not int or value < low):
                 raise StudyError(f"the supernet's {name} is a whole number from {low}; got {value!r}")
-        self.context, self.steps, self.networks = context, steps, networks
+        self.context, self.steps, self.networks = context, supernet_steps, networks
         self.validation, self.calibration = validation, calibration
         self.fields: dict[str, Any] = {
             "batch_size": batch,
@@ -158,16 +159,16 @@ class SupernetEvaluator(Evaluator):
         import torch
 
         from nasbench.latency import machine_lock
-        from nasbench.supernet.prepare import load_supernet
+        from nasbench.supernet.stored import load_supernet
 
         if self.folder is None:
             raise StudyError("a supernet scores networks once it is trained; call prepare_study first")
         torch.set_num_threads(self.context.threads)
-        supernet = load_supernet(Path(self.folder))
+        supernet = load_supernet(Path(self.folder), self.context.device)
         began = time.perf_counter()
         with machine_lock(shared=True):  # no latency is measured meanwhile
             waited_s = time.perf_counter() - began
-            return supernet.score(genotype, calibration=self.calibration, device=self.context.device), waited_s
+            return supernet.score(genotype, calibration=self.calibration), waited_s
 
     def _infeasible(self, reason: str, began: float) -> Evaluation:
         return Evaluation(status="infeasible", reason=reason, seconds=time.perf_counter() - began)

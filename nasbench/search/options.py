@@ -74,7 +74,7 @@ def search_config(
         schedule = Rungs(steps, ETA if eta is None else eta)
     elif eta is not None:
         schedule = Rungs.geometric(trained_by.epochs, eta)
-    own = {"table": None if table is None else str(table), "metric": metric, "proxy": proxy, "steps": supernet_steps}
+    own = {"table": None if table is None else str(table), "metric": metric, "proxy": proxy, "supernet_steps": supernet_steps}
     return SearchConfig(
         space=space,
         limits=limits,

@@ -234,8 +234,7 @@ def make_plan(
         own, theirs = seconds_per_evaluation(evaluator, first, known, engine)
     except StudyError:  # large networks may diverge or exceed the memory, and small ones not
         own, theirs = seconds_per_evaluation(evaluator, smaller, known, engine)
-    known_runs = len(known) * config.final_seeds
-    scored = evaluator.trains_finalists
+    known_runs, scored = len(known) * config.final_seeds, evaluator.trains_finalists
     plan = Plan(
         space=sample.summary,
         trials=0,

@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 from nasbench.engines.base import Engine
-from nasbench.evaluate.base import Evaluator, Preparation
+from nasbench.evaluate.base import Evaluator
+from nasbench.evaluate.preparation import Preparation
 from nasbench.genotype import Genotype, digest
 from nasbench.search.final.verdict import random_networks
 from nasbench.search.problem import Problem

@@ -124,6 +124,9 @@ def open_problem(config: SearchConfig, device: Device) -> Problem:
             f"the soft reward weighs an accuracy against the latency; the evaluator {config.evaluator} gives scores; choose --reward hard "
             "or pareto"
         )
+    if evaluator.trains_finalists and (config.rungs or config.reuse):
+        what = "--eta and --rungs stop trainings early, and it trains none" if config.rungs else "--from takes scores of another supernet"
+        raise StudyError(f"the evaluator {config.evaluator} scores networks with shared weights of this study; {what}; leave it out")
     training = evaluator.data.training  # says now what is wrong with the data
     if config.open_fields:
         probed = stored_rankings(evaluator.data.fingerprint, space_digest(space)).chosen if training else None

@@ -1,4 +1,4 @@
-"""The training of a study's supernet in processes of its own, and the supernet that it leaves in the study."""
+"""The training of a study's supernet, in processes of its own."""
 
 from __future__ import annotations
 
@@ -8,38 +8,29 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save
-from torch import Tensor
+from safetensors.torch import save
 
-from nasbench.errors import StudyError, first_line
+from nasbench.errors import GenotypeError, StudyError
 from nasbench.files import MALFORMED, checksum, read_json, write_atomic
-from nasbench.genotype import Genotype, adapt, cost
+from nasbench.genotype import Genotype, class_count, trace
 from nasbench.latency import machine_lock
 from nasbench.supernet.pixels import Pixels
 from nasbench.supernet.plan import SupernetPlan
-from nasbench.supernet.scoring import CALIBRATION, SubnetScore, score_subnet
-from nasbench.supernet.shared import SharedWeights
+from nasbench.supernet.scoring import score_subnet
+from nasbench.supernet.stored import IMAGES, SUMMARY, WEIGHTS, at_training_size
 from nasbench.supernet.training import TOGETHER, SupernetTraining
-from nasbench.training.batches import Batches, Statistics
 from nasbench.training.data import load_images
 from nasbench.training.delivery.listener import Listener
 from nasbench.training.delivery.processes import run_in_processes
 from nasbench.training.group import ALONE, Group
 from nasbench.training.images import subset, training_and_validation
-from nasbench.training.recipe import Recipe, proxy_input
+from nasbench.training.recipe import Recipe
 
-WEIGHTS, IMAGES, SUMMARY, PROGRESS, CHECKPOINT = (
-    "weights.safetensors",
-    "images.safetensors",
-    "summary.json",
-    "plan.json",
-    "checkpoint.bin",
-)
+PROGRESS, CHECKPOINT = "plan.json", "checkpoint.bin"
 COMPILED = "200000"  # convolutions whose compiled form oneDNN keeps; by default 1024, which is few for hundreds of networks
 HELD_OUT, PROBES = 4, 5  # networks that do not learn, and how often they are scored meanwhile
 PACE_S, PACE_SHARE = 15.0, 0.1  # of the time, at most, in which the pace is measured
@@ -116,54 +107,17 @@ def prepare_supernet(work: SupernetWork, processes: int, networks: Callable[[], 
     return seconds
 
 
-class Supernet:
-    """A trained supernet.
-
-    Attributes:
-        recipe: of its study: it says at which resolution networks train.
-    """
-
-    def __init__(
-        self, weights: Mapping[str, Tensor], axes: Mapping[str, Sequence[int]], images: Mapping[str, Tensor], summary: dict[str, Any]
-    ):
-        self._weights, self._axes = weights, axes
-        self.recipe = Recipe.from_dict(summary["recipe"])
-        self.classes, self._context = int(summary["classes"]), tuple(summary["context"])
-        statistics = Statistics(tuple(summary["mean"]), tuple(summary["std"]))
-        channels = int(summary["channels"])
-        self._training = Pixels(Batches(images["training"], torch.zeros(len(images["training"]), dtype=torch.long), channels), statistics)
-        self._validation = Pixels(Batches(images["validation"], images["labels"], channels), statistics)
-
-    def score(self, genotype: Genotype, *, calibration: int = CALIBRATION, device: str = "cpu") -> SubnetScore:
-        """The accuracy of a network with its slices.
-
-        Raises:
-            GenotypeError: it cannot be built at the resolution of the supernet.
-        """
-        shared = SharedWeights.of(self._weights, self._axes, self._context, device)
-        network = at_training_size(genotype, self.recipe, self.classes)
-        return score_subnet(shared, network, self._training, self._validation, self.recipe, calibration=calibration)
-
-
-@lru_cache(maxsize=2)
-def load_supernet(folder: Path) -> Supernet:
-    """The supernet that a study has trained. Its files are mapped, so that scoring reads only the slices of one network.
-
-    Raises:
-        StudyError: the files are missing or damaged.
-    """
-    try:
-        summary = read_json(folder / SUMMARY)
-        return Supernet(load_file(folder / WEIGHTS), summary["axes"], load_file(folder / IMAGES), summary)
-    except Exception as error:  # noqa: BLE001 - safetensors has errors of its own
-        raise StudyError(
-            f"a supernet lies in {folder}; it cannot be read ({first_line(error)}); delete the folder and give the search's command again"
-        ) from None
-
-
-def at_training_size(genotype: Genotype, recipe: Recipe, classes: int) -> Genotype:
-    """A network at the resolution at which it trains, with the classes of the data."""
-    return adapt(genotype, input=proxy_input(genotype.input, recipe), classes=classes)
+def _that_fit(texts: Sequence[str], recipe: Recipe, classes: int) -> list[Genotype]:
+    """The networks that can be built at the resolution at which they train."""
+    found = []
+    for text in texts:
+        try:
+            g = at_training_size(Genotype.from_yaml(text), recipe, classes)
+            class_count(trace(g), g.name)
+        except GenotypeError:
+            continue  # a trial with such a network is infeasible
+        found.append(g)
+    return found
 
 
 def _summary(folder: Path, work: SupernetWork) -> dict[str, Any] | None:
@@ -194,17 +148,19 @@ def _train(work: SupernetWork, group: Group, listener: Listener) -> float:
     images = load_images(work.data, None if work.data_root is None else Path(work.data_root), size=recipe.decoded_size)
     training, validation = training_and_validation(images, seed=work.split_seed)
     classes = len(images.classes)
-    pool, held_out = (
-        [at_training_size(Genotype.from_yaml(text), recipe, classes) for text in texts] for texts in (work.pool, work.held_out)
-    )
+    pool, held_out = (_that_fit(texts, recipe, classes) for texts in (work.pool, work.held_out))
+    if len(pool) < 2:
+        raise StudyError(
+            "a supernet is trained with networks that can be built at the resolution of the recipe; "
+            f"{len(pool)} of {len(work.pool)} can at {recipe.train_size} pixels; give a --recipe with a larger train_size"
+        )
     shape = max((g.input for g in (*pool, *held_out)), key=lambda s: s[1])
     pixels = Pixels.of(training, shape, device=work.device)
     scored = Pixels.of(subset(validation, work.validation, seed=work.split_seed), shape, pixels.statistics, work.device)
 
     def made(steps: int) -> SupernetTraining:
         plan = SupernetPlan(**work.plan, steps=steps)
-        largest = max(held_out, key=lambda g: cost(g).params)
-        return SupernetTraining(pool, pixels, recipe, plan, torch.device(work.device), (largest,), group)
+        return SupernetTraining(pool, pixels, recipe, plan, torch.device(work.device), held_out, group)
 
     with machine_lock(shared=True):  # no latency is measured meanwhile
         steps, spent_s = _planned(work, folder, made, began, group, listener)
@@ -255,7 +211,8 @@ def _run(
         listener.rounds(step, steps)
         if first and any(step - REPORT_STEPS < at <= step for at in probes):
             found = [score_subnet(state.shared, g, state.images, scored, state.recipe).accuracy for g in held_out]
-            listener.step(f"loss {loss:.2f}; networks that did not learn themselves: {100 * min(found):.0f} to {100 * max(found):.0f} %")
+            others = f"; networks that did not learn themselves: {100 * min(found):.0f} to {100 * max(found):.0f} %" if found else ""
+            listener.step(f"loss {loss:.2f}{others}")
             stored = {"identity": read_json(folder / PROGRESS)["identity"], "steps": steps, "seconds": spent_s + time.monotonic() - began}
             _write(folder / PROGRESS, stored)
 

@@ -54,7 +54,8 @@ def score_subnet(
     net, side = subnet.load(), subnet.input[1]
     if calibration:
         picked = torch.randperm(len(training), generator=torch.Generator().manual_seed(seed))[:calibration]
-        calibrate(net, (training.plain(index, side)[0] for index in torch.split(picked, CALIBRATION_BATCH)), recipe)
+        batches = [index for index in torch.split(picked, CALIBRATION_BATCH) if len(index) > 1]  # one image has no variance
+        calibrate(net, (training.plain(index, side)[0] for index in batches), recipe)
     net.eval()
     correct, loss = 0, 0.0
     for index in torch.split(torch.arange(len(validation)), BATCH):

@@ -10,15 +10,16 @@ from listens import Listens
 
 import nasbench as nb
 from nasbench.errors import NasbenchError, StudyError
-from nasbench.evaluate.base import EvaluationContext, Evaluator, Fidelity, Preparation
+from nasbench.evaluate.base import EvaluationContext, Evaluator, Fidelity
 from nasbench.evaluate.make import make_evaluator
 from nasbench.evaluate.measure import ACCURACY, SUPERNET_ACCURACY
+from nasbench.evaluate.preparation import Preparation
 from nasbench.evaluate.supernet import FOLDER, SupernetEvaluator
 from nasbench.genotype import Genotype
-from nasbench.supernet.prepare import load_supernet
+from nasbench.supernet.stored import load_supernet
 
 CONTEXT = EvaluationContext(space="tiny", recipe={"epochs": 1, "images": 128, "train_size": 24})
-OPTIONS = {"steps": 3, "networks": 6, "batch": 8, "validation": 50, "calibration": 64}
+OPTIONS = {"supernet_steps": 3, "networks": 6, "batch": 8, "validation": 50, "calibration": 64}
 
 
 def draw(count: int) -> list[Genotype]:
@@ -65,7 +66,7 @@ def test_a_prepared_study_is_not_prepared_again(prepared: tuple[Evaluator, Path]
 def test_another_plan_or_a_damaged_file_is_refused(tmp_path: Path) -> None:
     make_evaluator("supernet", CONTEXT, OPTIONS).prepare_study(preparation(tmp_path))
     with pytest.raises(StudyError, match="holds another supernet, or is damaged; delete it, or choose another --name"):
-        make_evaluator("supernet", CONTEXT, OPTIONS | {"steps": 4}).prepare_study(preparation(tmp_path))
+        make_evaluator("supernet", CONTEXT, OPTIONS | {"supernet_steps": 4}).prepare_study(preparation(tmp_path))
     for name in ("weights.safetensors", "images.safetensors", "summary.json"):
         file = tmp_path / FOLDER / name
         content = file.read_bytes()
@@ -97,8 +98,8 @@ def test_without_networks_there_is_no_supernet(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"networks": 0}, "the supernet's networks is a whole number from 1; got 0"),
-        ({"steps": 1.5}, "the supernet's steps is a whole number from 1; got 1.5"),
-        ({"step": 5}, "the evaluator supernet has no option 'step'; .*did you mean steps"),
+        ({"supernet_steps": 1.5}, "the supernet's steps is a whole number from 1; got 1.5"),
+        ({"networkz": 5}, "the evaluator supernet has no option 'networkz'; .*did you mean networks"),
     ],
 )
 def test_bad_options(options: dict[str, object], message: str) -> None:
@@ -130,3 +131,17 @@ def test_the_expected_seconds_are_those_of_a_training_alone() -> None:
     assert evaluator.trains_finalists
     # 1,512 images are passed through without gradients, which is a third of the work; a training sees 128.
     assert evaluator.seconds_of_trial(1.0) == pytest.approx(0.3 + 1512 / (3 * 128))
+
+
+def test_networks_too_deep_for_the_resolution_do_not_learn_and_do_not_matter(tmp_path: Path) -> None:
+    deep = Genotype.from_yaml(
+        "name: deep\ninput: [3, 16, 16]\nstages: [[{op: conv, width: 8, kernel: 5, padding: 0, repeat: 4}]]\n"
+        "head: [{op: gap}, {op: linear, width: 10}]\n"
+    )
+    evaluator = make_evaluator("supernet", CONTEXT, OPTIONS)
+    evaluator.prepare_study(preparation(tmp_path, lambda count: [deep, *draw(4), deep]))
+    assert evaluator.evaluate(draw(1)[0], Fidelity(), 0, tmp_path).status == "ok"
+    assert evaluator.evaluate(deep, Fidelity(), 0, tmp_path).status == "infeasible"
+    (tmp_path / "other").mkdir()
+    with pytest.raises(StudyError, match="0 of 3 can at 24 pixels; give a --recipe with a larger train_size"):
+        make_evaluator("supernet", CONTEXT, OPTIONS).prepare_study(preparation(tmp_path / "other", lambda count: [deep] * 6))

@@ -62,7 +62,7 @@ def loaded(g: Genotype, theirs: nn.Module) -> nn.Module:
     return ours
 
 
-@pytest.mark.parametrize(("make", "size"), [(googlenet, 64), (inception_v3, 299)])
+@pytest.mark.parametrize(("make", "size"), [(googlenet, 64), pytest.param(inception_v3, 299, marks=pytest.mark.slow)])
 def test_training_is_torchvisions(make: Callable[[], nn.Module], size: int) -> None:
     """All logits and the gradient of every weight of the weighted loss, in double precision, with batch statistics."""
     g = adapt(known(make.__name__), (3, size, size))

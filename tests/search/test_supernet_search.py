@@ -94,3 +94,20 @@ def test_a_killed_search_ends_as_it_would_have(searched: tuple[Path, str], tmp_p
     ours, theirs = (load_file(p / "supernet" / "weights.safetensors") for p in (again, path))
     assert ours.keys() == theirs.keys()
     assert all((ours[key] == theirs[key]).all() for key in ours)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--epochs", "9", "--eta", "3"), "--eta and --rungs stop trainings early, and it trains none"),
+        (("--supernet-steps", "0"), "the supernet's steps is a whole number from 1; got 0"),
+        (("--evaluator", "train"), "the evaluator train has no option 'supernet_steps'"),
+        (("--evaluator", "supernett"), "got 'supernett'; did you mean supernet?"),
+    ],
+)
+def test_what_cannot_be_is_one_line(more: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    result = subprocess.run(command(tmp_path, *more), capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "runs" / "study").exists()

@@ -52,6 +52,7 @@ def show_plan(problem: Problem, plan: Plan) -> None:
                 f"{about}{plan.trials} by {config.strategy}, {plan.random_trials} at random, {plan.final_runs} in the final round; "
                 f"{plan.workers} at a time{config.engine.words()}",
             ),
+            *_scores(plan),
             *_proxy(plan),
             ("a trial takes", f"about {show_duration(plan.seconds_per_trial)}{' to its end' if config.rungs else ''}"),
             *_rungs(config, plan),
@@ -62,6 +63,14 @@ def show_plan(problem: Problem, plan: Plan) -> None:
     console.print()
 
 
+def _scores(plan: Plan) -> list[tuple[str, str]]:
+    """What happens before the trials, and what a trial is, where networks are only trained in the final round."""
+    if plan.seconds_per_final is None:
+        return []
+    before = f"for {show_duration(plan.preparing_s)}" if plan.preparing_s else "for a given number of steps"
+    return [("first", f"shared weights are trained {before}"), ("each trial", "a score of the network with its slices of them")]
+
+
 def _proxy(plan: Plan) -> list[tuple[str, str]]:
     """How each network is trained, and how exactly that ranks networks."""
     if plan.proxy is None:
@@ -69,6 +78,8 @@ def _proxy(plan: Plan) -> list[tuple[str, str]]:
     measured = "how well it ranks these networks was not measured: the same command with `plan --probe` does, and chooses the training"
     if plan.ranking is not None:
         measured = plan.ranking.words()
+    if plan.seconds_per_final is not None:
+        return [("final round", f"{plan.proxy.training_words()}; about {show_duration(plan.seconds_per_final)} each")]
     lines = [("each trial", plan.proxy.training_words()), ("ranking", plan.proxy.ranking_words()), ("", measured)]
     return lines + ([("", blind)] if (blind := plan.proxy.blind_words()) else [])
 
