@@ -71,13 +71,9 @@ def _objective_gains(history: History, x: Rows, rng: random.Random, noise: float
         return expected_improvement(*means[0], float(best))
     reached = np.stack([fit.predict(observed[feasible].joined(running))[0] for fit in fits], axis=1)
     reached = reached[front([tuple(-v for v in row) for row in reached])] if len(reached) else reached
-    # The regressions are of logarithms, but a hypervolume is an area in the units of the objectives.
-    units = [history.natural(k, y) for k, y in enumerate(several)]
-    lowest = [float(y.min() - MARGIN * np.ptp(y)) for y in units]
+    lowest = [float(y.min() - MARGIN * np.ptp(y)) for y in several]
     (mean, std), (other, _) = means
-    spread = (history.natural(0, mean + std) - history.natural(0, mean - std)) / 2
-    reached = np.stack([history.natural(k, reached[:, k]) for k in range(2)], axis=1) if len(reached) else reached
-    return expected_hypervolume_gain(history.natural(0, mean), spread, history.natural(1, other), reached, (lowest[0], lowest[1]))
+    return expected_hypervolume_gain(mean, std, other, reached, (lowest[0], lowest[1]))
 
 
 def _probability_within(history: History, x: Rows) -> Vector:

@@ -149,11 +149,6 @@ class History:
         """The observed values of an objective, turned so that more is better."""
         return score(np.array([one.values[objective] for one in self.observed if one.values]), self.directions[objective])
 
-    def natural(self, objective: int, scores: Vector) -> Vector:
-        """Scores of an objective in its own unit, turned so that more is better."""
-        values = np.array([one.values[objective] for one in self.observed if one.values])
-        return natural(scores, values, self.directions[objective])
-
     def excesses(self, limited: Sequence[Learned]) -> dict[str, Vector]:
         """For each limit that one of the trials breaks, the logarithms of the ratios of metric and limit; above zero it is broken."""
         names = {name for one in limited for name, value in one.constraints.items() if value > 0}
@@ -198,14 +193,6 @@ def score(values: Vector, direction: StudyDirection) -> Vector:
     if direction == StudyDirection.MINIMIZE:
         return -np.log(values) if (values > 0).all() else -values
     return -np.log(1 + LEAST_ERROR - values) if are_shares(values) else values
-
-
-def natural(scores: Vector, values: Vector, direction: StudyDirection) -> Vector:
-    """Scores in the unit of the values from which `score` made others, turned so that more is better."""
-    if direction == StudyDirection.MINIMIZE:
-        turned: Vector = -np.exp(-scores) if (values > 0).all() else scores
-        return turned
-    return share_of(scores) if are_shares(values) else scores
 
 
 def are_shares(values: Vector) -> bool:
