@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 from nasbench.genotype import Genotype
-
-if TYPE_CHECKING:
-    from nasbench.evaluate.base import EvaluateAll
 
 
 class Preparing(Protocol):
@@ -28,7 +25,7 @@ class Preparation:
 
     Attributes:
         directory: the study's; shared files belong below it.
-        evaluate_all: evaluates networks in the engine's workers.
+        evaluate_all: evaluates networks in the engine's workers, see `nasbench.evaluate.base.EvaluateAll`.
         listener: shows the progress.
         networks: draws so many different networks of the space at random that are within the limits, with the classes of the data; fewer
             where they are rare. The same study draws the same ones.
@@ -37,7 +34,7 @@ class Preparation:
     """
 
     directory: Path
-    evaluate_all: EvaluateAll
+    evaluate_all: Callable[..., Any]
     listener: Preparing
     networks: Callable[[int], list[Genotype]]
     seconds: float | None
