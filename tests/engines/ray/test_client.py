@@ -68,9 +68,12 @@ def test_a_time_limit(bare, tmp_path, monkeypatch):
     assert call(bare, jobs.hold_interpreter, tmp_path / "pids").reason.startswith("a trial has 1 s; it was killed after 1.")
 
 
+@pytest.mark.alone  # it has failed on a busy machine, without a result
 def test_files_travel_both_ways(engine, tmp_path, monkeypatch):
     pack = FileTransfer.pack
     monkeypatch.setattr(FileTransfer, "pack", lambda folder: replace(pack(folder), mark="another"))
     (tmp_path / "checkpoint.bin").write_bytes(b"1")
-    assert call(engine, jobs.step, jobs.Step(str(tmp_path))).result != str(tmp_path)
+    finished = call(engine, jobs.step, jobs.Step(str(tmp_path)))
+    assert finished.end == "result", finished.reason
+    assert finished.result != str(tmp_path)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"result.json": b"{}", "weights": b"11"}
