@@ -31,6 +31,7 @@ from nasbench.files import JsonLines, write_atomic
 from nasbench.genotype import cost
 from nasbench.progress import Reporter
 from nasbench.search.probe.ranking import rank_correlation
+from nasbench.supernet.largest import largest_network
 from nasbench.supernet.prepare import SupernetWork, prepare_supernet
 from nasbench.supernet.stored import load_supernet
 from nasbench.training import Recipe
@@ -88,7 +89,11 @@ def measured(options: argparse.Namespace, name: str, compared: list[nb.Genotype]
     )  # fmt: skip
     with Reporter() as reporter:
         seconds = prepare_supernet(
-            work, options.processes, lambda: networks(nb.space("mbconv"), options.context, POOL, POOL_SEED), reporter
+            work,
+            options.processes,
+            lambda: networks(nb.space("mbconv"), options.context, POOL, POOL_SEED),
+            lambda: largest_network(nb.space("mbconv").decode),
+            reporter,
         )
     supernet = load_supernet(folder)
     torch.set_num_threads(1)

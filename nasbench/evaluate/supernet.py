@@ -25,11 +25,14 @@ from nasbench.evaluate.measure import SUPERNET_ACCURACY
 from nasbench.evaluate.preparation import Preparation
 from nasbench.evaluate.train import TrainEvaluator
 from nasbench.genotype import Genotype
+from nasbench.spaces import load_space
+from nasbench.supernet.largest import largest_network
+from nasbench.supernet.plan import CALIBRATION
 from nasbench.training.recipe import Recipe
 
 FOLDER = "supernet"  # in the study
 NETWORKS = 200  # of the pool that learns, by default: with more, each is compiled anew more often than it learns
-VALIDATION, CALIBRATION = 1000, 512  # images, by default
+VALIDATION = 1000  # images, by default
 STARTING_S = 0.3  # to build a network and read its slices
 LONG_S = 0.5  # a longer wait for the measuring lock is part of the record
 
@@ -119,8 +122,12 @@ class SupernetEvaluator(Evaluator):
             steps=self.steps,
             seconds=preparation.seconds,
         )
-        processes = 1 if context.device != "cpu" else preparation.workers * context.threads
-        self.prepared_s = prepare_supernet(work, processes, lambda: preparation.networks(self.networks), preparation.listener)
+        cores = 1 if context.device != "cpu" else preparation.workers * context.threads
+
+        def largest() -> Genotype:
+            return largest_network(load_space(context.space).decode)
+
+        self.prepared_s = prepare_supernet(work, cores, lambda: preparation.networks(self.networks), largest, preparation.listener)
         self.folder = str(folder)
         return self
 

@@ -9,6 +9,8 @@ from nasbench.errors import StudyError, nearest
 from nasbench.supernet.places import CONTEXTS
 
 SAMPLING = ("uniform", "sandwich")
+TOGETHER = 2  # networks of each step
+CALIBRATION = 512  # training images from which the statistics of batch norms are computed, by default
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,10 +19,10 @@ from nasbench.files import MALFORMED, checksum, read_json, write_atomic
 from nasbench.genotype import Genotype, class_count, trace
 from nasbench.latency import machine_lock
 from nasbench.supernet.pixels import Pixels
-from nasbench.supernet.plan import SupernetPlan
+from nasbench.supernet.plan import TOGETHER, SupernetPlan
 from nasbench.supernet.scoring import score_subnet
 from nasbench.supernet.stored import IMAGES, SUMMARY, WEIGHTS, at_training_size
-from nasbench.supernet.training import TOGETHER, SupernetTraining
+from nasbench.supernet.training import CHECK_STEPS, SupernetTraining
 from nasbench.training.data import load_images
 from nasbench.training.delivery.listener import Listener
 from nasbench.training.delivery.processes import run_in_processes
@@ -36,7 +36,6 @@ HELD_OUT, PROBES = 4, 5  # networks that do not learn, and how often they are sc
 PACE_S, PACE_SHARE = 15.0, 0.1  # of the time, at most, in which the pace is measured
 MARGIN = 0.95  # of the rest of the time is planned
 STEPS = 3000  # where nothing limits the time
-REPORT_STEPS = 16
 KEPT = 2048  # training images for calibration
 
 
@@ -54,6 +53,8 @@ class SupernetWork:
         steps: None lets `seconds` decide.
         seconds: that everything may take; None: no limit.
         pool, held_out: networks as YAML: those that learn, and those with which the progress is shown.
+        largest: the network with which the shared tensors begin, as YAML.
+        threads: of each process.
     """
 
     folder: str
@@ -68,6 +69,8 @@ class SupernetWork:
     seconds: float | None
     pool: tuple[str, ...] = ()
     held_out: tuple[str, ...] = ()
+    largest: str = ""
+    threads: int = 1
 
     def identity(self) -> str:
         """A hash of what decides the result, apart from the networks, which the study decides."""
@@ -81,11 +84,19 @@ class SupernetWork:
         return checksum(own | {"plan": {name: _plain(value) for name, value in self.plan.items()}, "steps": self.steps})
 
 
-def prepare_supernet(work: SupernetWork, processes: int, networks: Callable[[], Sequence[Genotype]], listener: Listener) -> float:
+def prepare_supernet(
+    work: SupernetWork,
+    cores: int,
+    networks: Callable[[], Sequence[Genotype]],
+    largest: Callable[[], Genotype],
+    listener: Listener,
+) -> float:
     """Train a supernet, or go on with its training; returns the seconds that it took in all runs.
 
     Args:
+        cores: that are free: each of the networks of a step gets its share of them.
         networks: those of the space that learn; a few of them are held out.
+        largest: one that is as large as the space allows; it need not be within limits.
 
     Raises:
         StudyError: there are no networks; or the folder holds another supernet.
@@ -102,9 +113,16 @@ def prepare_supernet(work: SupernetWork, processes: int, networks: Callable[[], 
         raise StudyError(f"a supernet is trained with networks within the limits; {len(drawn)} were found; loosen the limits")
     held = min(HELD_OUT, len(drawn) // 2)
     texts = tuple(g.to_yaml() for g in drawn)
-    work = replace(work, pool=texts[:-held], held_out=texts[-held:])
-    seconds: float = run_in_processes(processes, work.device, _train, work, listener) if processes > 1 else _train(work, ALONE, listener)
-    return seconds
+    processes = min(cores, TOGETHER)
+    work = replace(work, pool=texts[:-held], held_out=texts[-held:], largest=largest().to_yaml(), threads=max(1, cores // processes))
+    if processes > 1:
+        seconds: float = run_in_processes(processes, work.device, _train, work, listener)
+        return seconds
+    threads = torch.get_num_threads()
+    try:
+        return _train(work, ALONE, listener)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _that_fit(texts: Sequence[str], recipe: Recipe, classes: int) -> list[Genotype]:
@@ -141,14 +159,14 @@ def _train(work: SupernetWork, group: Group, listener: Listener) -> float:
     """Train in this process, one of the group; returns the seconds of all runs."""
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", COMPILED)  # before the first convolution
     if work.device == "cpu":
-        torch.set_num_threads(1)
+        torch.set_num_threads(work.threads)
     began = time.monotonic()
     folder, recipe = Path(work.folder), Recipe.from_dict(dict(work.recipe))
     listener.stage("preparing the supernet")
     images = load_images(work.data, None if work.data_root is None else Path(work.data_root), size=recipe.decoded_size)
     training, validation = training_and_validation(images, seed=work.split_seed)
     classes = len(images.classes)
-    pool, held_out = (_that_fit(texts, recipe, classes) for texts in (work.pool, work.held_out))
+    pool, held_out, largest = (_that_fit(texts, recipe, classes) for texts in (work.pool, work.held_out, (work.largest,)))
     if len(pool) < 2:
         raise StudyError(
             "a supernet is trained with networks that can be built at the resolution of the recipe; "
@@ -160,7 +178,7 @@ def _train(work: SupernetWork, group: Group, listener: Listener) -> float:
 
     def made(steps: int) -> SupernetTraining:
         plan = SupernetPlan(**work.plan, steps=steps)
-        return SupernetTraining(pool, pixels, recipe, plan, torch.device(work.device), held_out, group)
+        return SupernetTraining(pool, pixels, recipe, plan, torch.device(work.device), (*largest, *held_out), group)
 
     with machine_lock(shared=True):  # no latency is measured meanwhile
         steps, spent_s = _planned(work, folder, made, began, group, listener)
@@ -209,7 +227,7 @@ def _run(
 
     def on_step(step: int, loss: float) -> None:
         listener.rounds(step, steps)
-        if first and any(step - REPORT_STEPS < at <= step for at in probes):
+        if first and any(step - CHECK_STEPS < at <= step for at in probes):
             found = [score_subnet(state.shared, g, state.images, scored, state.recipe).accuracy for g in held_out]
             others = f"; networks that did not learn themselves: {100 * min(found):.0f} to {100 * max(found):.0f} %" if found else ""
             listener.step(f"loss {loss:.2f}{others}")

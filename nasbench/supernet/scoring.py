@@ -9,11 +9,12 @@ from torch.nn import functional
 
 from nasbench.genotype import Genotype
 from nasbench.supernet.pixels import Pixels
+from nasbench.supernet.plan import CALIBRATION
 from nasbench.supernet.shared import SharedWeights
 from nasbench.training.recipe import Recipe
 from nasbench.training.score import BATCH, calibrate, logits
 
-CALIBRATION, CALIBRATION_BATCH = 512, 128  # images from which the statistics of batch norms are computed, and in which batches
+CALIBRATION_BATCH = 128  # images
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from nasbench.errors import StudyError, first_line
 from nasbench.files import read_json
 from nasbench.genotype import Genotype, adapt
 from nasbench.supernet.pixels import Pixels
-from nasbench.supernet.scoring import CALIBRATION, SubnetScore, score_subnet
+from nasbench.supernet.plan import CALIBRATION
+from nasbench.supernet.scoring import SubnetScore, score_subnet
 from nasbench.supernet.shared import SharedWeights
 from nasbench.training.batches import Batches, Statistics
 from nasbench.training.recipe import Recipe, proxy_input

@@ -18,7 +18,7 @@ from torch.nn import functional
 from nasbench.errors import NasbenchError
 from nasbench.genotype import Genotype, class_count, cost, digest, trace
 from nasbench.supernet.pixels import Pixels
-from nasbench.supernet.plan import SupernetPlan
+from nasbench.supernet.plan import TOGETHER, SupernetPlan
 from nasbench.supernet.shared import SharedWeights, Subnet
 from nasbench.training.augment import fitted_targets
 from nasbench.training.checkpoint import Checkpoints, load_checkpoint
@@ -27,7 +27,6 @@ from nasbench.training.randomness import own_randomness
 from nasbench.training.recipe import Recipe
 from nasbench.training.score import all_logits
 
-TOGETHER = 2  # networks of each step
 CACHED = 400  # networks whose modules are kept, with all that was compiled for their layers
 CHECK_STEPS = 16  # steps between two checks of the loss
 
